@@ -1,0 +1,28 @@
+//! The clinic hub: one service that lets the phones of a clinic share patients' records on a local network.
+//!
+//! The rooms, from the street inwards; each may use only what stands below it:
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`appliance`] | the life of the box: Setup → Locked → Unlocking → Open → Locking |
+//! | [`server`] | the four HTTP routes, their limits and status codes |
+//! | [`procedures`] | what a phone can ask for, and who may |
+//! | [`store`] | the encrypted database: the only place with SQL |
+//! | [`wire`] | key agreement and envelope: pure functions |
+//! | [`keys`] | PIN, key slots, derived keys, the vault |
+//! | [`panel`] | screens and menus: pure functions |
+//! | [`board`] | display and buttons |
+//! | [`clock`], [`ids`], [`secret`] | the hub's time, identifiers, and types that wipe themselves |
+#![forbid(unsafe_code)]
+
+pub mod appliance;
+pub mod board;
+pub mod clock;
+pub mod ids;
+pub mod keys;
+pub mod panel;
+pub mod procedures;
+pub mod secret;
+pub mod server;
+pub mod store;
+pub mod wire;

@@ -1,0 +1,2 @@
+//! The encrypted database.
+pub mod devices;
