@@ -1,50 +1,443 @@
-//! Devices.
+//! The paired devices: rows in the store, mirrored in memory so that a known phone's handshake touches no disk.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::Entry;
+use super::error::StoreError;
+use super::{Snapshot, Store};
+use crate::clock::HubTime;
 use crate::ids::ClientId;
 
-/// Number of a device's row, which also stands in synced rows as their origin.
+/// How many devices the hub knows at most.
+pub const MAX_DEVICES: usize = 256;
+
+/// Number of a device's row; synced rows carry it as the one who wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeviceNumber(pub i64);
+
+impl DeviceNumber {
+    /// The hub itself.
+    pub const HUB: Self = Self(0);
+    /// The cloud.
+    pub const CLOUD: Self = Self(-1);
+}
+
+impl Default for DeviceNumber {
+    fn default() -> Self {
+        Self::HUB
+    }
+}
 
 /// What the hub knows of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// never paired
+    /// Never paired.
     Unknown,
-    /// paired
+    /// Paired.
     Active(DeviceNumber),
-    /// revoked: never served
+    /// Revoked: never served.
     Revoked,
 }
 
 /// Why a phone could not be paired.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
-    /// 256 devices
+    /// The hub knows [`MAX_DEVICES`] devices already.
     #[error("the device table is full")]
     Full,
-    /// storage
-    #[error("storage unavailable")]
-    Unavailable,
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-/// The paired devices: rows in the store, mirrored in memory so that a known phone's handshake touches no disk.
-#[derive(Debug)]
-pub struct Devices;
+/// Whose rows a phone was given: a user, and the clinics that the user may see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The user's id.
+    pub user: String,
+    /// Ids of the clinics.
+    pub clinics: BTreeSet<String>,
+}
+
+/// A point up to which a phone has seen the hub's rows, and whose rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The `timestamp` of the pull's answer.
+    pub at: HubTime,
+    /// What that answer could hold.
+    pub scope: Scope,
+}
+
+/// The cursors of one device: the last one given, and the one before, which counts while that answer may be lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursors {
+    /// Given with the last answer.
+    pub given: Cursor,
+    /// Known to have arrived: what the last answer was asked from.
+    pub before: Cursor,
+}
+
+impl Cursors {
+    /// Where a pull starts, from what the phone sent: a value above the last one given to it counts as that one;
+    /// negative, 0 and what is no number count as 0; fractions are cut.
+    #[must_use]
+    pub fn start(&self, last_pulled_at: f64) -> Cursor {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "saturates, and is bounded by the last one given"
+        )]
+        let asked = HubTime::from_millis(last_pulled_at as i64);
+        let at = asked.clamp(HubTime::ZERO, self.given.at.max(HubTime::ZERO));
+        let scope = if at == HubTime::ZERO {
+            Scope::default()
+        } else if at == self.given.at {
+            self.given.scope.clone()
+        } else if at == self.before.at {
+            self.before.scope.clone()
+        } else {
+            self.given.scope.common(&self.before.scope)
+        };
+        Cursor { at, scope }
+    }
+
+    /// The cursors after an answer that was asked from `start` and gave `next`.
+    #[must_use]
+    pub const fn after(start: Cursor, next: Cursor) -> Self {
+        Self {
+            given: next,
+            before: start,
+        }
+    }
+}
+
+impl Scope {
+    /// What both scopes hold.
+    fn common(&self, other: &Self) -> Self {
+        if self.user == other.user {
+            Self {
+                user: self.user.clone(),
+                clinics: self.clinics.intersection(&other.clinics).cloned().collect(),
+            }
+        } else {
+            Self::default()
+        }
+    }
+}
+
+/// One device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its number.
+    pub number: DeviceNumber,
+    /// The UUID that its app chose.
+    pub client: ClientId,
+    /// The name that its app gave at pairing, cleaned.
+    pub name: Option<String>,
+    /// When it was paired.
+    pub paired_at: HubTime,
+    /// When it was last heard of.
+    pub last_seen_at: HubTime,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// Pulls in a row that asked from the same point although newer ones had been given.
+    pub repeats: u32,
+    /// How far it has pulled.
+    pub cursors: Cursors,
+}
+
+/// A device that asks from the same point so many times in a row is stuck.
+pub const STUCK_AFTER: u32 = 5;
+
+/// The paired devices of an open store.
+pub struct Devices {
+    store: Arc<Store>,
+    known: RwLock<HashMap<ClientId, Device>>,
+}
+
+impl std::fmt::Debug for Devices {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Devices").finish_non_exhaustive()
+    }
+}
 
 impl Devices {
-    /// Looks a client up in memory.
-    pub fn standing(&self, _client: ClientId) -> Standing {
-        todo!()
-    }
-    /// Stores a new device (blocking, durable when it returns).
+    /// Reads the devices of a store.
     ///
     /// # Errors
-    /// full or unavailable
-    pub fn pair(&self, _client: ClientId, _name: Option<String>) -> Result<DeviceNumber, PairError> {
-        todo!()
+    /// What SQLite reports.
+    pub fn load(store: Arc<Store>) -> Result<Self, StoreError> {
+        let known = store
+            .snapshot()?
+            .devices()?
+            .into_iter()
+            .map(|device| (device.client, device))
+            .collect();
+        Ok(Self {
+            store,
+            known: RwLock::new(known),
+        })
     }
+
+    /// Looks a client up in memory.
+    #[must_use]
+    pub fn standing(&self, client: ClientId) -> Standing {
+        match self.read(|known| known.get(&client).map(|device| (device.number, device.revoked))) {
+            None => Standing::Unknown,
+            Some((number, false)) => Standing::Active(number),
+            Some((_, true)) => Standing::Revoked,
+        }
+    }
+
+    /// Every device, in the order of pairing.
+    #[must_use]
+    pub fn list(&self) -> Vec<Device> {
+        let mut devices: Vec<_> = self.read(|known| known.values().cloned().collect());
+        devices.sort_by_key(|device: &Device| device.number);
+        devices
+    }
+
+    /// How many devices were heard of since `since`.
+    #[must_use]
+    pub fn seen_since(&self, since: HubTime) -> u32 {
+        let seen = self.read(|known| known.values().filter(|device| device.last_seen_at >= since).count());
+        u32::try_from(seen).unwrap_or(u32::MAX)
+    }
+
+    /// Stores a new device; durable when it returns. A client that is known already keeps its number.
+    ///
+    /// # Errors
+    /// [`PairError::Full`], or what the store reports; then nothing was changed.
+    pub fn pair(&self, client: ClientId, name: Option<String>) -> Result<DeviceNumber, PairError> {
+        if let Standing::Active(number) = self.standing(client) {
+            return Ok(number);
+        }
+        let stored_name = name.clone();
+        let (number, at) = self.store.write(move |tx| {
+            let devices: i64 = tx
+                .connection()
+                .query_row("SELECT count(*) FROM devices", [], |row| row.get(0))
+                .map_err(StoreError::from)?;
+            if usize::try_from(devices).unwrap_or(usize::MAX) >= MAX_DEVICES {
+                return Err(PairError::Full);
+            }
+            let now = tx.now();
+            tx.connection()
+                .execute(
+                    "INSERT INTO devices (client_id, name, paired_at, last_seen_at) VALUES (?1, ?2, ?3, ?3)",
+                    (client.to_string(), stored_name, now.millis()),
+                )
+                .map_err(StoreError::from)?;
+            let number = DeviceNumber(tx.connection().last_insert_rowid());
+            tx.audit(&Entry {
+                device: number,
+                action: "device.pair",
+                outcome: "ok",
+                ..Entry::default()
+            })?;
+            Ok((number, now))
+        })?;
+        let device = Device {
+            number,
+            client,
+            name,
+            paired_at: at,
+            last_seen_at: at,
+            revoked: false,
+            repeats: 0,
+            cursors: Cursors::default(),
+        };
+        self.write(|known| known.insert(client, device));
+        Ok(number)
+    }
+
+    /// Takes a pairing back, as if it had not been; the client may pair again. Its tokens end with it.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn unpair(&self, number: DeviceNumber) -> Result<(), StoreError> {
+        self.store.write(move |tx| {
+            tx.connection()
+                .execute("DELETE FROM devices WHERE number = ?1", [number.0])?;
+            tx.audit(&Entry {
+                device: number,
+                action: "device.unpair",
+                outcome: "ok",
+                ..Entry::default()
+            })
+        })?;
+        self.write(|known| known.retain(|_, device| device.number != number));
+        Ok(())
+    }
+
+    /// Revokes a device for good. Its tokens end with it.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn revoke(&self, number: DeviceNumber) -> Result<(), StoreError> {
+        self.store.write(move |tx| {
+            let now = tx.now();
+            tx.connection().execute(
+                "UPDATE devices SET revoked_at = ?1 WHERE number = ?2",
+                (now.millis(), number.0),
+            )?;
+            tx.connection()
+                .execute("DELETE FROM tokens WHERE device = ?1", [number.0])?;
+            tx.audit(&Entry {
+                device: number,
+                action: "device.revoke",
+                outcome: "ok",
+                ..Entry::default()
+            })
+        })?;
+        self.update(number, |device| device.revoked = true);
+        Ok(())
+    }
+
     /// Notes in memory that the device was just heard of.
-    pub fn seen(&self, _device: DeviceNumber) {
-        todo!()
+    pub fn seen(&self, number: DeviceNumber) {
+        let now = self.store.clock().peek();
+        self.update(number, |device| device.last_seen_at = now);
+    }
+
+    /// Writes down when each device was last heard of: called now and then, and before the store closes.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn save_last_seen(&self) -> Result<(), StoreError> {
+        let seen: Vec<_> = self.read(|known| {
+            known
+                .values()
+                .map(|device| (device.number.0, device.last_seen_at.millis()))
+                .collect()
+        });
+        self.store.write(move |tx| {
+            let mut update = tx
+                .connection()
+                .prepare_cached("UPDATE devices SET last_seen_at = ?2 WHERE number = ?1 AND last_seen_at < ?2")?;
+            for seen in seen {
+                update.execute(seen)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// How far a device has pulled.
+    #[must_use]
+    pub fn cursors(&self, number: DeviceNumber) -> Cursors {
+        self.read(|known| {
+            known
+                .values()
+                .find(|device| device.number == number)
+                .map(|device| device.cursors.clone())
+        })
+        .unwrap_or_default()
+    }
+
+    /// Notes where a pull started, to find devices that ask from the same point again and again although they were
+    /// given newer ones.
+    pub fn note_start(&self, number: DeviceNumber, start: HubTime) {
+        self.update(number, |device| {
+            let repeated = start == device.cursors.before.at && start < device.cursors.given.at;
+            device.repeats = if repeated { device.repeats + 1 } else { 0 };
+        });
+    }
+
+    /// Takes over the cursors that a pull has written down.
+    pub fn set_cursors(&self, number: DeviceNumber, cursors: Cursors) {
+        self.update(number, |device| device.cursors = cursors);
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&HashMap<ClientId, Device>) -> T) -> T {
+        look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut HashMap<ClientId, Device>) -> T) -> T {
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn update(&self, number: DeviceNumber, change: impl FnOnce(&mut Device)) {
+        self.write(|known| {
+            if let Some(device) = known.values_mut().find(|device| device.number == number) {
+                change(device);
+            }
+        });
+    }
+}
+
+impl Device {
+    /// Whether it asks from the same point again and again.
+    #[must_use]
+    pub const fn is_stuck(&self) -> bool {
+        self.repeats + 1 >= STUCK_AFTER
+    }
+}
+
+impl super::WriteTx<'_> {
+    /// Writes a device's cursors.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn set_cursors(&self, number: DeviceNumber, cursors: &Cursors) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached(
+                "UPDATE devices SET given_at = ?2, given_scope = ?3, before_at = ?4, before_scope = ?5 WHERE number = ?1",
+            )?
+            .execute((
+                number.0,
+                cursors.given.at.millis(),
+                scope_to_text(&cursors.given.scope),
+                cursors.before.at.millis(),
+                scope_to_text(&cursors.before.scope),
+            ))?;
+        Ok(())
+    }
+}
+
+fn scope_to_text(scope: &Scope) -> String {
+    serde_json::to_string(scope).unwrap_or_default()
+}
+
+/// A scope that cannot be read counts as an empty one: the phone then gets rows once more.
+fn scope_from_text(text: &str) -> Scope {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+impl Snapshot<'_> {
+    fn devices(&self) -> Result<Vec<Device>, StoreError> {
+        let mut statement = self.connection()?.prepare(
+            "SELECT number, client_id, name, paired_at, last_seen_at, revoked_at IS NOT NULL, \
+             given_at, given_scope, before_at, before_scope FROM devices",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut devices = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cursor = |at, scope| -> rusqlite::Result<Cursor> {
+                let scope: String = row.get(scope)?;
+                Ok(Cursor {
+                    at: HubTime::from_millis(row.get(at)?),
+                    scope: scope_from_text(&scope),
+                })
+            };
+            let Some(client) = ClientId::parse(&row.get::<_, String>(1)?) else {
+                continue;
+            };
+            devices.push(Device {
+                number: DeviceNumber(row.get(0)?),
+                client,
+                name: row.get(2)?,
+                paired_at: HubTime::from_millis(row.get(3)?),
+                last_seen_at: HubTime::from_millis(row.get(4)?),
+                revoked: row.get(5)?,
+                repeats: 0,
+                cursors: Cursors {
+                    given: cursor(6, 7)?,
+                    before: cursor(8, 9)?,
+                },
+            });
+        }
+        Ok(devices)
     }
 }

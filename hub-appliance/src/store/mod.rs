@@ -1,2 +1,191 @@
-//! The encrypted database.
+//! The encrypted database: records, change clock, merge, history, audit, devices, tokens. SQL is nowhere else.
+//!
+//! It promises: an acknowledged write survives a power cut; a write is all there or not at all; commit order is clock
+//! order; a read is one snapshot; no replaced value is lost; nothing is on the disk in the clear.
+
+pub mod apply;
+pub mod audit;
+pub mod cloud;
+mod connection;
 pub mod devices;
+mod error;
+pub mod held;
+pub mod history;
+mod merge;
+mod migrate;
+pub mod people;
+pub mod pull;
+pub mod push;
+mod rows;
+pub mod schema;
+pub mod sent;
+mod snapshot;
+mod stock;
+#[cfg(test)]
+mod tests;
+pub mod tokens;
+pub mod value;
+mod writer;
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use rusqlite::OptionalExtension;
+use uuid::Uuid;
+
+use audit::{AuditChain, AuditKey};
+use connection::Purpose;
+pub use connection::StoreKey;
+pub use error::StoreError;
+use snapshot::Readers;
+pub use snapshot::Snapshot;
+pub use writer::WriteTx;
+use writer::Writer;
+
+use crate::clock::{HubClock, HubTime};
+
+/// Read connections kept open: as many reads run at a time.
+const READERS: usize = 4;
+/// How far back the audit log is checked at each opening, ms.
+const AUDIT_CHECK: i64 = 24 * 60 * 60 * 1000;
+
+/// Holds the store's folder for one process, whether or not the database is open.
+#[derive(Debug)]
+pub struct StoreLock {
+    _file: Flock<File>,
+}
+
+impl StoreLock {
+    /// Takes the folder, making it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process holds it.
+    pub fn take(folder: &Path) -> Result<Self, StoreError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(folder.join("lock"))?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map(|file| Self { _file: file })
+            .map_err(|_| StoreError::InUse)
+    }
+}
+
+/// An open store.
+pub struct Store {
+    writer: Writer,
+    readers: Readers,
+    clock: Arc<HubClock>,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database in `folder`, making it if it is not there, and migrates it to this firmware's schema.
+    ///
+    /// The hub clock takes notice of the last change time; the audit log is checked over the last day.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::AuditBroken`], or what SQLite or the disk report.
+    pub fn open(folder: &Path, key: &StoreKey, audit_key: AuditKey, clock: Arc<HubClock>) -> Result<Self, StoreError> {
+        let path = folder.join("hub.db");
+        let mut connection = connection::open(&path, key, Purpose::Write)?;
+        migrate::migrate(&mut connection, &path)?;
+        let last_change: Option<i64> = connection
+            .query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))
+            .optional()?;
+        if let Some(last_change) = last_change {
+            clock.observe(HubTime::from_millis(last_change));
+        } else {
+            let born = clock.now().millis();
+            connection.execute(
+                "INSERT INTO hub_state (id, last_change, cloud_applied_at) VALUES (1, ?1, 0)",
+                [born],
+            )?;
+        }
+        audit::verify(&connection, &audit_key, clock.peek().plus_millis(-AUDIT_CHECK))?;
+        let audit = AuditChain::resume(&connection, audit_key)?;
+        let readers = Readers::open(&path, key, READERS)?;
+        let writer = Writer::start(connection, Arc::clone(&clock), audit)?;
+        Ok(Self {
+            writer,
+            readers,
+            clock,
+            path,
+        })
+    }
+
+    /// The hub clock.
+    #[must_use]
+    pub fn clock(&self) -> &HubClock {
+        &self.clock
+    }
+
+    /// Runs `work` in a transaction of its own and returns when that is on disk. If `work` fails, nothing of it stays.
+    ///
+    /// # Errors
+    /// What `work` returns, or why it was not committed.
+    pub fn write<T, E>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.run(work)
+    }
+
+    /// Begins reading: everything read through the result is one consistent view.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`], or what SQLite reports.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        self.readers.snapshot()
+    }
+
+    /// How many rows are held for a person.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn held_count(&self) -> Result<u32, StoreError> {
+        held::count(self.snapshot()?.connection()?)
+    }
+
+    /// Removes the copies that a migration left: called after a good start.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn drop_migration_copies(&self) -> Result<(), StoreError> {
+        migrate::drop_copies(&self.path)
+    }
+
+    /// Interrupts reads, finishes the writes that wait, checkpoints and closes. Returns whether all of it ended within
+    /// `patience`.
+    pub fn close(&self, patience: Duration) -> bool {
+        let closed = self.readers.close(patience);
+        self.writer.close();
+        closed
+    }
+}
+
+/// A new id: UUIDv7 (RFC 9562, section 5.7) with the time of the hub clock.
+#[must_use]
+pub fn new_id(at: HubTime) -> Uuid {
+    let millis = u64::try_from(at.millis()).unwrap_or(0);
+    let timestamp = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        millis / 1000,
+        u32::try_from(millis % 1000).unwrap_or(0) * 1_000_000,
+    );
+    Uuid::new_v7(timestamp)
+}

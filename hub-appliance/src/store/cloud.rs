@@ -1,0 +1,248 @@
+//! Applying what the cloud sends: the answer to a pull, or the same shape in a file that is imported.
+//!
+//! The cloud counts as one more device: rows that the clinic edited since the last answer was applied are merged by the
+//! rules of a push. Events and the like come from all clinics; those of patients who are not on the hub are dropped,
+//! because data of other clinics has no business here (protocol, "cloud", Pull).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::apply::{Applied, Applier};
+use super::devices::DeviceNumber;
+use super::error::StoreError;
+use super::held::{self, Direction, HeldRow, HoldReason};
+use super::history::Author;
+use super::people::clinic_of_patient;
+use super::push::List;
+use super::schema::{ColumnType, TableId};
+use super::sent::{SentRow, read_deleted, read_row};
+use super::value::{Cell, Source};
+use super::writer::WriteTx;
+use crate::clock::HubTime;
+
+/// The bundle is not the JSON of an answer of the cloud.
+#[derive(Debug, thiserror::Error)]
+#[error("the file is not a bundle of records")]
+pub struct MalformedBundle;
+
+/// An answer of the cloud: `{"success":true,"changes":{table:{"created":[…],"updated":[…],"deleted":[…]}},"timestamp":…}`.
+#[derive(Deserialize)]
+pub struct Bundle<'a> {
+    #[serde(default)]
+    success: Option<bool>,
+    #[serde(borrow)]
+    changes: HashMap<Cow<'a, str>, &'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Lists<'a> {
+    #[serde(borrow, default)]
+    created: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    updated: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    deleted: Option<Vec<&'a RawValue>>,
+}
+
+/// What became of a bundle's rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleSummary {
+    /// Rows written, by table; tables without any are left out.
+    pub written: Vec<(&'static str, usize)>,
+    /// Rows that the hub already had so.
+    pub unchanged: usize,
+    /// Rows of patients who are not on this hub.
+    pub foreign: usize,
+    /// Rows that did not fit their table.
+    pub held: usize,
+}
+
+impl<'a> Bundle<'a> {
+    /// Parses a bundle; the rows themselves are read when they are applied.
+    ///
+    /// # Errors
+    /// [`MalformedBundle`] if it is not the shape of an answer, or says that it failed.
+    pub fn parse(json: &'a str) -> Result<Self, MalformedBundle> {
+        let bundle: Self = serde_json::from_str(json).map_err(|_| MalformedBundle)?;
+        if bundle.success == Some(false) {
+            Err(MalformedBundle)
+        } else {
+            Ok(bundle)
+        }
+    }
+
+    /// Applies the bundle in the open transaction. Tables that do not come from the cloud are dropped unread.
+    ///
+    /// # Errors
+    /// [`BundleError`]; then nothing of the bundle may stay.
+    pub fn apply(&self, tx: &mut WriteTx<'_>) -> Result<BundleSummary, BundleError> {
+        let since: i64 = tx
+            .connection()
+            .query_row("SELECT cloud_applied_at FROM hub_state", [], |row| row.get(0))
+            .map_err(StoreError::from)?;
+        let author = Author {
+            device: DeviceNumber::CLOUD,
+            user: None,
+        };
+        let mut import = Import {
+            applier: Applier::new(tx, author, HubTime::from_millis(since)),
+            summary: BundleSummary::default(),
+        };
+        for table in TableId::all().filter(|table| table.table().cloud.pulls()) {
+            if let Some(lists) = self.changes.get(table.table().name) {
+                import.table(table, lists)?;
+            }
+        }
+        let summary = import.summary;
+        let applied_at = tx.change_time().millis();
+        tx.connection()
+            .execute("UPDATE hub_state SET cloud_applied_at = ?1", [applied_at])
+            .map_err(StoreError::from)?;
+        Ok(summary)
+    }
+}
+
+/// Why a bundle was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Its shape is wrong.
+    #[error(transparent)]
+    Malformed(#[from] MalformedBundle),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct Import<'t, 'c> {
+    applier: Applier<'t, 'c>,
+    summary: BundleSummary,
+}
+
+impl Import<'_, '_> {
+    fn table(&mut self, table: TableId, lists: &RawValue) -> Result<(), BundleError> {
+        let lists: Option<Lists<'_>> = serde_json::from_str(lists.get()).map_err(|_| MalformedBundle)?;
+        let lists = lists.unwrap_or_default();
+        let mut written = 0;
+        for (list, rows) in [(List::Created, lists.created), (List::Updated, lists.updated)] {
+            for raw in rows.unwrap_or_default() {
+                written += usize::from(self.row(table, list, raw.get())?);
+            }
+        }
+        for raw in lists.deleted.unwrap_or_default() {
+            written += usize::from(self.delete(table, raw.get())?);
+        }
+        if written > 0 {
+            self.summary.written.push((table.table().name, written));
+        }
+        Ok(())
+    }
+
+    /// Whether the row changed the store.
+    fn row(&mut self, table: TableId, list: List, json: &str) -> Result<bool, StoreError> {
+        let mut row = match read_row(table.table(), json, Source::Cloud) {
+            Ok((row, None)) => row,
+            Ok((row, Some(column))) => {
+                return self.hold(table, list, Some(&row.id), json, HoldReason::WrongType(column));
+            }
+            Err(reason) => return self.hold(table, list, None, json, reason),
+        };
+        if self.is_foreign(table, &row)? {
+            self.summary.foreign += 1;
+            return Ok(false);
+        }
+        fill_required(table, &mut row);
+        let stored = self.applier.stored(table, &row.id)?;
+        let flag = table
+            .table()
+            .column("is_deleted")
+            .and_then(|index| row.cells[index].as_ref()?.as_integer());
+        let applied = if flag == Some(1) {
+            self.applier.delete(table, &row, stored.as_ref())?
+        } else {
+            self.applier.put(table, &row, stored.as_ref())?
+        };
+        Ok(self.count(applied))
+    }
+
+    fn delete(&mut self, table: TableId, json: &str) -> Result<bool, StoreError> {
+        let row = match read_deleted(table.table(), json, Source::Cloud) {
+            Ok(row) => row,
+            Err(reason) => return self.hold(table, List::Deleted, None, json, reason),
+        };
+        let stored = self.applier.stored(table, &row.id)?;
+        let applied = self.applier.delete(table, &row, stored.as_ref())?;
+        Ok(self.count(applied))
+    }
+
+    fn count(&mut self, applied: Applied) -> bool {
+        let written = matches!(applied, Applied::Inserted | Applied::Updated | Applied::Deleted);
+        self.summary.unchanged += usize::from(!written);
+        written
+    }
+
+    /// Whether the row hangs on a patient, without a clinic of its own, who is not on the hub.
+    fn is_foreign(&mut self, table: TableId, row: &SentRow) -> Result<bool, StoreError> {
+        let definition = table.table();
+        let (Some(column), None) = (definition.column("patient_id"), definition.clinic_column) else {
+            return Ok(false);
+        };
+        let (Some(patient), Some(patients)) = (
+            row.cells[column].as_ref().and_then(Cell::as_reference),
+            TableId::named("patients"),
+        ) else {
+            return Ok(false);
+        };
+        if clinic_of_patient(self.applier.tx().connection(), patient)?.is_some() {
+            return Ok(false);
+        }
+        Ok(self.applier.stored(patients, patient)?.is_none())
+    }
+
+    fn hold(
+        &mut self,
+        table: TableId,
+        list: List,
+        row_id: Option<&str>,
+        row: &str,
+        reason: HoldReason,
+    ) -> Result<bool, StoreError> {
+        let author = Author {
+            device: DeviceNumber::CLOUD,
+            user: None,
+        };
+        let held_at = self.applier.tx().now();
+        let held = HeldRow {
+            direction: Direction::Cloud,
+            table,
+            row_id,
+            list,
+            row,
+            reason,
+            base: HubTime::ZERO,
+            author: &author,
+            held_at,
+        };
+        held::hold(self.applier.tx(), &held)?;
+        self.summary.held += 1;
+        Ok(false)
+    }
+}
+
+/// A required column that is null gets its type's empty value; a required time the row's `created_at`.
+fn fill_required(table: TableId, row: &mut SentRow) {
+    let definition = table.table();
+    let created_at = definition
+        .column("created_at")
+        .and_then(|index| row.cells[index].clone());
+    for (cell, column) in row.cells.iter_mut().zip(definition.columns) {
+        if column.required && *cell == Some(Cell::Null) {
+            *cell = match (column.kind, &created_at) {
+                (ColumnType::EpochMs, Some(Cell::Integer(time))) => Some(Cell::Integer(*time)),
+                (kind, _) => Some(Cell::empty(kind)),
+            };
+        }
+    }
+}

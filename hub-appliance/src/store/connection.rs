@@ -1,0 +1,78 @@
+//! Opening one SQLCipher connection: the only place where a connection is made.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use zeroize::Zeroizing;
+
+use super::error::StoreError;
+use crate::secret::Secret;
+
+/// The database's raw 256-bit key: SQLCipher uses it as it is, without a key derivation of its own at each open.
+pub type StoreKey = Secret<32>;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The one that writes.
+    Write,
+    /// One of those that only read.
+    Read,
+}
+
+impl Purpose {
+    /// Page cache in KiB: the writer's holds what a large push touches; readers mostly stream.
+    const fn cache_kib(self) -> u32 {
+        match self {
+            Self::Write => 8 * 1024,
+            Self::Read => 2 * 1024,
+        }
+    }
+}
+
+/// Opens the database at `path`.
+///
+/// WAL with `synchronous=FULL`: an acknowledged commit survives a power cut. Temporary tables stay in memory, because
+/// SQLite would write them to disk unencrypted.
+///
+/// # Errors
+/// [`StoreError::WrongKey`] if the key does not fit, or what SQLite reports.
+#[allow(clippy::disallowed_methods, reason = "the one place that opens the database")]
+pub fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Connection, StoreError> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if purpose == Purpose::Write {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(&key_pragma(key))?;
+    // Reading the schema is what checks the key.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch(&format!(
+        "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+         PRAGMA synchronous = FULL;",
+        purpose.cache_kib()
+    ))?;
+    match purpose {
+        Purpose::Write => {
+            connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216;")?
+        }
+        Purpose::Read => connection.execute_batch("PRAGMA query_only = ON;")?,
+    }
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(connection)
+}
+
+/// `PRAGMA key = "x'…'"` (SQLCipher, "Raw Key Data").
+fn key_pragma(key: &StoreKey) -> Zeroizing<String> {
+    let mut pragma = Zeroizing::new(String::with_capacity(96));
+    pragma.push_str("PRAGMA key = \"x'");
+    for byte in key.expose() {
+        // Writing to a string cannot fail.
+        let _ = write!(pragma, "{byte:02x}");
+    }
+    pragma.push_str("'\";");
+    pragma
+}

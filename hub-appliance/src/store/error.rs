@@ -1,0 +1,56 @@
+//! What can go wrong in the store.
+
+/// An error of the store. None of them carries a value of a record.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be opened with this key: the key is another one's, or the file is damaged.
+    #[error("the database does not open with this key")]
+    WrongKey,
+    /// The database was written by newer firmware.
+    #[error("the database has schema version {found}, this firmware knows up to {supported}")]
+    TooNew {
+        /// The database's schema version.
+        found: i64,
+        /// The newest schema version that this firmware knows.
+        supported: i64,
+    },
+    /// Another process holds the store.
+    #[error("the store is in use by another process")]
+    InUse,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// The store was closed while the work waited.
+    #[error("the store is closed")]
+    Closed,
+    /// The audit log does not verify from this entry on.
+    #[error("the audit log does not verify at entry {entry}")]
+    AuditBroken {
+        /// Its sequence number.
+        entry: i64,
+    },
+    /// SQLite reported an error.
+    #[error("the database reported an error: {0:?}")]
+    Database(rusqlite::ErrorCode),
+    /// The database was used in a way that its schema does not fit: a defect of this program.
+    #[error("a statement does not fit the database")]
+    Defect,
+    /// The disk reported an error.
+    #[error("the disk reported an error: {0}")]
+    Disk(#[from] std::io::Error),
+    /// The random source failed.
+    #[error("the random source failed")]
+    Random(#[from] getrandom::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        // The full error can hold a statement's text or a value, so only its code goes on.
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::WrongKey,
+            Some(code) => Self::Database(code),
+            None => Self::Defect,
+        }
+    }
+}

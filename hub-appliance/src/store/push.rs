@@ -1,0 +1,394 @@
+//! A phone's push: parsed row by row, then applied in one transaction.
+//!
+//! One bad row does not stop a phone: what does not fit its table, or what the user may not write, is held; the rest
+//! lands (protocol, "Sync").
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::apply::{Applied, Applier};
+use super::error::StoreError;
+use super::held::{self, Direction, HeldRow, HoldReason};
+use super::history::Author;
+use super::rows::{self, StoredRow};
+use super::schema::{Table, TableId};
+use super::sent::{SentRow, read_deleted, read_row};
+use super::value::{Cell, Source};
+use super::writer::WriteTx;
+use super::{people, stock};
+use crate::clock::HubTime;
+
+/// The body is not the shape of a push.
+#[derive(Debug, thiserror::Error)]
+#[error("the push is malformed")]
+pub struct MalformedPush;
+
+/// Which list of a push a row stood in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// `created`
+    Created,
+    /// `updated`
+    Updated,
+    /// `deleted`
+    Deleted,
+}
+
+impl List {
+    /// Its name in a push.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// What a row asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A row that the hub does not have.
+    Create,
+    /// Another version of a row that the hub has.
+    Edit,
+    /// The deletion of a row.
+    Delete,
+}
+
+/// One row of a push.
+#[derive(Debug)]
+struct PushedRow {
+    table: TableId,
+    list: List,
+    /// Where it stands in the parameters' text.
+    text: Range<usize>,
+    /// Its id, also where the rest does not fit.
+    id: Option<Box<str>>,
+    row: Result<SentRow, HoldReason>,
+    delete: bool,
+}
+
+/// A parsed push.
+#[derive(Debug)]
+pub struct Push {
+    rows: Vec<PushedRow>,
+    /// Rows of tables that phones do not push.
+    skipped: usize,
+    last_pulled_at: f64,
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    changes: BTreeMap<Cow<'a, str>, Option<Lists<'a>>>,
+    #[serde(borrow, rename = "lastPulledAt")]
+    last_pulled_at: Option<&'a RawValue>,
+    #[serde(borrow, rename = "last_pulled_at")]
+    last_pulled_at_snake: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Lists<'a> {
+    #[serde(borrow, default)]
+    created: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    updated: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    deleted: Option<Vec<&'a RawValue>>,
+}
+
+impl Push {
+    /// Parses the parameters of `sync_push`.
+    ///
+    /// # Errors
+    /// [`MalformedPush`] if they are not the shape of a push. A row that does not fit its table is no error here.
+    pub fn parse(parameters: &str) -> Result<Self, MalformedPush> {
+        let body: Body<'_> = serde_json::from_str(parameters).map_err(|_| MalformedPush)?;
+        let start = parameters.as_ptr() as usize;
+        let mut push = Self {
+            rows: Vec::new(),
+            skipped: 0,
+            last_pulled_at: last_pulled_at(body.last_pulled_at.or(body.last_pulled_at_snake)),
+        };
+        for (name, lists) in body.changes {
+            let Some(lists) = lists else { continue };
+            let table = TableId::named(&name).filter(|table| table.table().phone.pushes());
+            for (list, rows) in [
+                (List::Created, lists.created),
+                (List::Updated, lists.updated),
+                (List::Deleted, lists.deleted),
+            ] {
+                let rows = rows.unwrap_or_default();
+                let Some(table) = table else {
+                    push.skipped += rows.len();
+                    continue;
+                };
+                push.rows.extend(rows.into_iter().map(|raw| {
+                    let from = raw.get().as_ptr() as usize - start;
+                    PushedRow::read(table, list, raw, from..from + raw.get().len())
+                }));
+            }
+        }
+        push.settle_repeats();
+        Ok(push)
+    }
+
+    /// What the phone sent as `lastPulledAt`: 0 where it is missing or no number.
+    #[must_use]
+    pub const fn last_pulled_at(&self) -> f64 {
+        self.last_pulled_at
+    }
+
+    /// The same row may stand in several lists: a delete wins, else the last. Parents come before children.
+    fn settle_repeats(&mut self) {
+        let mut last: HashMap<(TableId, Box<str>), usize> = HashMap::with_capacity(self.rows.len());
+        let mut superseded = vec![false; self.rows.len()];
+        for (place, pushed) in self.rows.iter().enumerate() {
+            let Some(id) = pushed.id.clone() else { continue };
+            let earlier = last.entry((pushed.table, id)).or_insert(place);
+            if *earlier == place {
+                continue;
+            }
+            if self.rows[*earlier].delete && !pushed.delete {
+                superseded[place] = true;
+            } else {
+                superseded[*earlier] = true;
+                *earlier = place;
+            }
+        }
+        let mut superseded = superseded.into_iter();
+        self.rows.retain(|_| !superseded.next().unwrap_or(false));
+        self.rows.sort_by_key(|pushed| pushed.table);
+    }
+}
+
+impl PushedRow {
+    fn read(table: TableId, list: List, raw: &RawValue, text: Range<usize>) -> Self {
+        let read = match list {
+            List::Created | List::Updated => read_row(table.table(), raw.get(), Source::Phone),
+            List::Deleted => read_deleted(table.table(), raw.get(), Source::Phone).map(|row| (row, None)),
+        };
+        let (id, row) = match read {
+            Ok((row, None)) => (Some(row.id.clone()), Ok(row)),
+            Ok((row, Some(misfit))) => (Some(row.id), Err(HoldReason::WrongType(misfit))),
+            Err(reason) => (None, Err(reason)),
+        };
+        let flagged = row.as_ref().is_ok_and(|row| {
+            let flag = table.table().column("is_deleted");
+            flag.is_some_and(|flag| row.cells[flag].as_ref().and_then(Cell::as_integer) == Some(1))
+        });
+        Self {
+            table,
+            list,
+            text,
+            id,
+            row,
+            delete: flagged || list == List::Deleted,
+        }
+    }
+}
+
+/// A phone's idea of when it pulled last: a number or a numeric string, else 0.
+#[must_use]
+pub fn last_pulled_at(raw: Option<&RawValue>) -> f64 {
+    let text = raw.map_or("0", |raw| raw.get().trim_matches('"'));
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .unwrap_or(0.0)
+}
+
+/// What a gatekeeper is asked: may the author do this to this row?
+#[derive(Debug)]
+pub struct Access<'a> {
+    /// The table.
+    pub table: TableId,
+    /// What is to be done.
+    pub operation: Operation,
+    /// The row as stored.
+    pub stored: Option<&'a StoredRow>,
+    /// The row as sent.
+    pub sent: &'a SentRow,
+    /// The clinics it belongs to and is to belong to; none: it is tied to no clinic.
+    pub clinics: Vec<String>,
+}
+
+/// Decides whether the author may write a row.
+pub trait Gatekeeper {
+    /// Whether it is allowed.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    fn permits(&mut self, tx: &WriteTx<'_>, access: &Access<'_>) -> Result<bool, StoreError>;
+}
+
+/// How many rows of a push went which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PushSummary {
+    /// Inserted, updated or deleted.
+    pub written: usize,
+    /// Already so, or lost against a deletion.
+    pub unchanged: usize,
+    /// Held for a person.
+    pub held: usize,
+    /// Of tables that phones do not push.
+    pub skipped: usize,
+}
+
+impl Push {
+    /// Applies the push in the open transaction. `parameters` is the text that it was parsed from.
+    ///
+    /// # Errors
+    /// What SQLite reports; then nothing of the push may stay.
+    pub fn apply(
+        self,
+        tx: &mut WriteTx<'_>,
+        parameters: &str,
+        author: &Author,
+        since: HubTime,
+        gate: &mut dyn Gatekeeper,
+    ) -> Result<PushSummary, StoreError> {
+        let mut summary = PushSummary {
+            skipped: self.skipped,
+            ..PushSummary::default()
+        };
+        let mut applier = Applier::new(tx, author.clone(), since);
+        for pushed in self.rows {
+            let applied = match &pushed.row {
+                Ok(row) => apply_row(&mut applier, &pushed, row, gate)?,
+                Err(reason) => Err(reason.clone()),
+            };
+            match applied {
+                Ok(Applied::Inserted | Applied::Updated | Applied::Deleted) => summary.written += 1,
+                Ok(Applied::Unchanged | Applied::LostToDelete | Applied::NothingToDelete) => summary.unchanged += 1,
+                Err(reason) => {
+                    summary.held += 1;
+                    hold(
+                        &mut applier,
+                        &pushed,
+                        &parameters[pushed.text.clone()],
+                        reason,
+                        author,
+                        since,
+                    )?;
+                }
+            }
+        }
+        Ok(summary)
+    }
+}
+
+fn apply_row(
+    applier: &mut Applier<'_, '_>,
+    pushed: &PushedRow,
+    row: &SentRow,
+    gate: &mut dyn Gatekeeper,
+) -> Result<Result<Applied, HoldReason>, StoreError> {
+    let table = pushed.table;
+    let stored = applier.stored(table, &row.id)?;
+    let operation = match (&stored, pushed.delete) {
+        (_, true) => Operation::Delete,
+        (None, false) => Operation::Create,
+        (Some(_), false) => Operation::Edit,
+    };
+    let clinics = clinics_of(applier.tx(), table, stored.as_ref(), row)?;
+    let access = Access {
+        table,
+        operation,
+        stored: stored.as_ref(),
+        sent: row,
+        clinics,
+    };
+    if !gate.permits(applier.tx(), &access)? {
+        return Ok(Err(HoldReason::NotPermitted));
+    }
+    if operation == Operation::Delete {
+        return applier.delete(table, row, stored.as_ref()).map(Ok);
+    }
+    if let Some(column) = missing_value(table.table(), row, stored.as_ref()) {
+        return Ok(Err(HoldReason::MissingValue(column)));
+    }
+    let applied = applier.put(table, row, stored.as_ref())?;
+    if applied == Applied::Inserted && table.table().name == "dispensing_records" {
+        stock::take(applier, row)?;
+    }
+    Ok(Ok(applied))
+}
+
+/// The first column that must have a value and would be left without one.
+fn missing_value(table: &'static Table, row: &SentRow, stored: Option<&StoredRow>) -> Option<&'static str> {
+    table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.required && column.on_phone)
+        .find_map(|(index, column)| {
+            let missing = match (&row.cells[index], stored) {
+                (Some(Cell::Null), Some(stored)) => !stored.cells[index].is_blank(),
+                (Some(Cell::Null) | None, None) => true,
+                _ => false,
+            };
+            missing.then_some(column.name)
+        })
+}
+
+/// The clinics that a row is tied to: as it is stored and as it is to be.
+fn clinics_of(
+    tx: &WriteTx<'_>,
+    table: TableId,
+    stored: Option<&StoredRow>,
+    row: &SentRow,
+) -> Result<Vec<String>, StoreError> {
+    let mut clinics = Vec::with_capacity(2);
+    if let Some(stored) = stored {
+        clinics.extend(people::clinic_of(tx.connection(), table, |index| {
+            Some(&stored.cells[index])
+        })?);
+    }
+    let after = |index: usize| {
+        row.cells[index]
+            .as_ref()
+            .or_else(|| stored.map(|stored| &stored.cells[index]))
+    };
+    clinics.extend(people::clinic_of(tx.connection(), table, after)?);
+    clinics.dedup();
+    Ok(clinics)
+}
+
+fn hold(
+    applier: &mut Applier<'_, '_>,
+    pushed: &PushedRow,
+    text: &str,
+    reason: HoldReason,
+    author: &Author,
+    since: HubTime,
+) -> Result<(), StoreError> {
+    let id = pushed.id.clone();
+    let held_at = applier.tx().now();
+    let held = HeldRow {
+        direction: Direction::Phone,
+        table: pushed.table,
+        row_id: id.as_deref(),
+        list: pushed.list,
+        row: text,
+        reason,
+        base: since,
+        author,
+        held_at,
+    };
+    held::hold(applier.tx(), &held)?;
+    // A phone whose edit is held gets the hub's version back at its next pull.
+    if let Some(id) = id
+        && applier.stored(pushed.table, &id)?.is_some()
+    {
+        let now = applier.change_time();
+        rows::touch(applier.tx().connection(), pushed.table, &id, now)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! The records of issued tokens, by `jti`: to whom, on which device, and until when.
+//!
+//! Kept in memory for checking at every call and in the store so that they survive a lock or a power cut.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::devices::DeviceNumber;
+use super::error::StoreError;
+use super::{Snapshot, Store, WriteTx};
+use crate::clock::HubTime;
+
+/// How much of a token's use may be forgotten at a power cut: its last use is written down at steps of this, ms.
+const USE_STEP: i64 = 10 * 60 * 1000;
+
+/// One issued token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// The token's id.
+    pub jti: String,
+    /// Whose it is.
+    pub user: String,
+    /// The device that it was issued to.
+    pub device: DeviceNumber,
+    /// SHA-256 of the bcrypt hash that the password was checked against: a changed password ends the token.
+    pub password_digest: [u8; 32],
+    /// When it was issued.
+    pub issued_at: HubTime,
+    /// When it ends in any case.
+    pub expires_at: HubTime,
+    /// When it was used last.
+    pub last_used_at: HubTime,
+}
+
+/// The tokens of an open store.
+pub struct Tokens {
+    store: Arc<Store>,
+    live: Mutex<HashMap<String, Live>>,
+}
+
+struct Live {
+    record: TokenRecord,
+    saved_use: HubTime,
+}
+
+impl Tokens {
+    /// Reads the tokens of a store; those that have ended are removed.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn load(store: Arc<Store>) -> Result<Self, StoreError> {
+        let now = store.clock().peek();
+        store.write(move |tx| {
+            tx.connection()
+                .execute("DELETE FROM tokens WHERE expires_at <= ?1", [now.millis()])?;
+            Ok::<_, StoreError>(())
+        })?;
+        let live = store
+            .snapshot()?
+            .tokens()?
+            .into_iter()
+            .map(|record| {
+                (
+                    record.jti.clone(),
+                    Live {
+                        saved_use: record.last_used_at,
+                        record,
+                    },
+                )
+            })
+            .collect();
+        Ok(Self {
+            store,
+            live: Mutex::new(live),
+        })
+    }
+
+    /// The record of a token, if it was issued here and has not been revoked.
+    #[must_use]
+    pub fn find(&self, jti: &str) -> Option<TokenRecord> {
+        self.live().get(jti).map(|live| live.record.clone())
+    }
+
+    /// Notes a use; now and then it is written down.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn used(&self, jti: &str, at: HubTime) -> Result<(), StoreError> {
+        let due = {
+            let mut tokens = self.live();
+            let Some(live) = tokens.get_mut(jti) else { return Ok(()) };
+            live.record.last_used_at = at;
+            let due = at.millis() - live.saved_use.millis() >= USE_STEP;
+            if due {
+                live.saved_use = at;
+            }
+            due
+        };
+        if due {
+            let jti = jti.to_owned();
+            self.store.write(move |tx| {
+                tx.connection()
+                    .prepare_cached("UPDATE tokens SET last_used_at = ?2 WHERE jti = ?1")?
+                    .execute((jti, at.millis()))?;
+                Ok::<_, StoreError>(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes over a token that [`WriteTx::insert_token`] has stored.
+    pub fn issued(&self, record: TokenRecord) {
+        self.live().insert(
+            record.jti.clone(),
+            Live {
+                saved_use: record.last_used_at,
+                record,
+            },
+        );
+    }
+
+    /// Forgets a token that [`WriteTx::delete_token`] has removed.
+    pub fn revoked(&self, jti: &str) {
+        self.live().remove(jti);
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<String, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Stores a new token.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn insert_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached(
+                "INSERT INTO tokens (jti, user_id, device, password_digest, issued_at, expires_at, last_used_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute((
+                &token.jti,
+                &token.user,
+                token.device.0,
+                token.password_digest,
+                token.issued_at.millis(),
+                token.expires_at.millis(),
+                token.last_used_at.millis(),
+            ))?;
+        Ok(())
+    }
+
+    /// Removes a token.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn delete_token(&self, jti: &str) -> Result<(), StoreError> {
+        self.connection()
+            .prepare_cached("DELETE FROM tokens WHERE jti = ?1")?
+            .execute([jti])?;
+        Ok(())
+    }
+}
+
+impl Snapshot<'_> {
+    fn tokens(&self) -> Result<Vec<TokenRecord>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare("SELECT jti, user_id, device, password_digest, issued_at, expires_at, last_used_at FROM tokens")?;
+        let tokens = statement.query_map([], |row| {
+            Ok(TokenRecord {
+                jti: row.get(0)?,
+                user: row.get(1)?,
+                device: DeviceNumber(row.get(2)?),
+                password_digest: row.get(3)?,
+                issued_at: HubTime::from_millis(row.get(4)?),
+                expires_at: HubTime::from_millis(row.get(5)?),
+                last_used_at: HubTime::from_millis(row.get(6)?),
+            })
+        })?;
+        Ok(tokens.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,435 @@
+//! One column's value: how it is read from a phone's or the cloud's JSON, kept, and compared.
+//!
+//! Conversion goes by the column's type alone, never by the look of the value (protocol, "Procedures" and "cloud").
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use serde_json::value::RawValue;
+
+use super::schema::{CloudType, Column, ColumnType};
+
+/// The largest time that JavaScript can show, in epoch milliseconds (ECMA-262, section 21.4.1.1).
+const LAST_TIME: i64 = 8_640_000_000_000_000;
+/// Times nearer to 1970 than this are seconds, not milliseconds (protocol, "Procedures").
+const FIRST_MILLISECONDS: i64 = 10_000_000_000;
+
+/// A value of a synced row.
+#[derive(Clone, PartialEq)]
+pub enum Cell {
+    /// SQL NULL.
+    Null,
+    /// Integers, booleans (0 or 1) and times (epoch ms).
+    Integer(i64),
+    /// Floating-point numbers.
+    Real(f64),
+    /// Text, decimals and JSON.
+    Text(Box<str>),
+}
+
+/// The value does not fit the column's type.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a value does not fit its column's type")]
+pub struct WrongType;
+
+/// Whose way of writing a value is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The app.
+    Phone,
+    /// The cloud's PostgreSQL: numbers may be strings, dates are a local midnight in UTC.
+    Cloud,
+}
+
+/// Never shows the value: it may be a patient's.
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Null => "Null",
+            Self::Integer(_) => "Integer(…)",
+            Self::Real(_) => "Real(…)",
+            Self::Text(_) => "Text(…)",
+        })
+    }
+}
+
+impl Cell {
+    /// Text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// What a required column holds where nothing was sent.
+    #[must_use]
+    pub fn empty(kind: ColumnType) -> Self {
+        match kind {
+            ColumnType::Text => Self::text(""),
+            ColumnType::Decimal => Self::text("0"),
+            ColumnType::Json => Self::text("{}"),
+            ColumnType::JsonList => Self::text("[]"),
+            ColumnType::Integer | ColumnType::Boolean | ColumnType::EpochMs => Self::Integer(0),
+            ColumnType::Real => Self::Real(0.0),
+        }
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The integer, if it is one.
+    #[must_use]
+    pub const fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(integer) => Some(*integer),
+            _ => None,
+        }
+    }
+
+    /// A reference to another row: text that is not empty.
+    #[must_use]
+    pub fn as_reference(&self) -> Option<&str> {
+        self.as_text().filter(|text| !text.is_empty())
+    }
+
+    /// Null, or what the app's database turns a null into: `""`, 0 or false.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Integer(integer) => *integer == 0,
+            Self::Real(real) => *real == 0.0,
+            Self::Text(text) => text.is_empty(),
+        }
+    }
+
+    /// Whether two values mean the same: equal, or both blank.
+    #[must_use]
+    pub fn means(&self, other: &Self) -> bool {
+        self == other || (self.is_blank() && other.is_blank())
+    }
+
+    /// Takes a value out of a SQLite row. A blob, which no column of the schema can hold, counts as null.
+    #[must_use]
+    pub fn from_sql(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null | ValueRef::Blob(_) => Self::Null,
+            ValueRef::Integer(integer) => Self::Integer(integer),
+            ValueRef::Real(real) => Self::Real(real),
+            ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into()),
+        }
+    }
+
+    /// The value as JSON, for the history.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Integer(integer) => (*integer).into(),
+            Self::Real(real) => (*real).into(),
+            Self::Text(text) => serde_json::Value::String(text.to_string()),
+        }
+    }
+}
+
+impl ToSql for Cell {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(integer) => ValueRef::Integer(*integer),
+            Self::Real(real) => ValueRef::Real(*real),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+/// Reads a value as `column` keeps it.
+///
+/// # Errors
+/// [`WrongType`] if the value is not one that the column's type takes.
+pub fn read(column: &Column, raw: &RawValue, source: Source) -> Result<Cell, WrongType> {
+    let json = raw.get();
+    if json == "null" {
+        return Ok(Cell::Null);
+    }
+    if column.cloud == CloudType::Date && source == Source::Cloud {
+        return read_cloud_date(column.kind, &string(json)?);
+    }
+    match column.kind {
+        ColumnType::Text => Ok(Cell::Text(string(json)?)),
+        ColumnType::Json | ColumnType::JsonList if json.starts_with('"') && source == Source::Phone => {
+            Ok(Cell::Text(string(json)?))
+        }
+        ColumnType::Json | ColumnType::JsonList => Ok(Cell::text(json)),
+        ColumnType::Boolean => match json {
+            "true" | "1" => Ok(Cell::Integer(1)),
+            "false" | "0" => Ok(Cell::Integer(0)),
+            _ => Err(WrongType),
+        },
+        ColumnType::EpochMs => read_time(json).map(Cell::Integer),
+        ColumnType::Integer => whole(number(json, source)?).map(Cell::Integer),
+        ColumnType::Real => number(json, source).map(Cell::Real),
+        ColumnType::Decimal => read_decimal(json),
+    }
+}
+
+/// The text of a JSON string.
+fn string(json: &str) -> Result<Box<str>, WrongType> {
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .ok_or(WrongType)?;
+    if inner.contains('\\') {
+        serde_json::from_str::<String>(json)
+            .map(Into::into)
+            .map_err(|_| WrongType)
+    } else {
+        Ok(inner.into())
+    }
+}
+
+/// A JSON number; from the cloud also as a string, which is how PostgreSQL's `numeric` travels.
+fn number(json: &str, source: Source) -> Result<f64, WrongType> {
+    let digits = match source {
+        Source::Cloud if json.starts_with('"') => &json[1..json.len() - 1],
+        _ => json,
+    };
+    serde_json::from_str::<f64>(digits)
+        .ok()
+        .filter(|number| number.is_finite())
+        .ok_or(WrongType)
+}
+
+/// A number without a fraction, small enough that a `f64` holds it exactly.
+fn whole(number: f64) -> Result<i64, WrongType> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "whole and within the bounds checked above"
+        )]
+        Ok(number as i64)
+    } else {
+        Err(WrongType)
+    }
+}
+
+/// A decimal is kept as it is written, so that `"1.50"` does not become `1.5`.
+fn read_decimal(json: &str) -> Result<Cell, WrongType> {
+    let text = if json.starts_with('"') {
+        string(json)?
+    } else {
+        json.into()
+    };
+    if text.is_empty() || text.parse::<f64>().is_ok_and(f64::is_finite) {
+        Ok(Cell::Text(text))
+    } else {
+        Err(WrongType)
+    }
+}
+
+/// A time in epoch milliseconds: from an integer, a numeric string, or ISO 8601. Fractions of a millisecond are cut.
+///
+/// # Errors
+/// [`WrongType`] if it is none of these, or beyond what JavaScript can show.
+pub fn read_time(json: &str) -> Result<i64, WrongType> {
+    let text = if json.starts_with('"') {
+        string(json)?
+    } else {
+        json.into()
+    };
+    let millis = match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => whole(number.trunc())?,
+        Ok(_) => return Err(WrongType),
+        Err(_) => return instant(&text).map(Timestamp::as_millisecond),
+    };
+    let millis = if millis.abs() < FIRST_MILLISECONDS {
+        millis * 1000
+    } else {
+        millis
+    };
+    if millis.abs() <= LAST_TIME {
+        Ok(millis)
+    } else {
+        Err(WrongType)
+    }
+}
+
+/// ISO 8601 with an offset; without one it is UTC; a date alone is its midnight.
+fn instant(text: &str) -> Result<Timestamp, WrongType> {
+    let utc = |moment: DateTime| moment.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).ok();
+    text.parse::<Timestamp>()
+        .ok()
+        .or_else(|| text.parse::<DateTime>().ok().and_then(utc))
+        .or_else(|| {
+            text.parse::<Date>()
+                .ok()
+                .and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())))
+        })
+        .ok_or(WrongType)
+}
+
+/// A `date` of the cloud comes as the server's local midnight in UTC: 12 hours on is the calendar day that was meant,
+/// for every time zone. Text columns keep `YYYY-MM-DD`, times that day's midnight UTC.
+fn read_cloud_date(kind: ColumnType, text: &str) -> Result<Cell, WrongType> {
+    let moment = instant(text)?;
+    let moment = if text.contains('T') {
+        moment + SignedDuration::from_hours(12)
+    } else {
+        moment
+    };
+    let day = moment.to_zoned(TimeZone::UTC).date();
+    if kind == ColumnType::EpochMs {
+        let midnight = day.to_zoned(TimeZone::UTC).map_err(|_| WrongType)?;
+        Ok(Cell::Integer(midnight.timestamp().as_millisecond()))
+    } else {
+        Ok(Cell::text(&day.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::schema::TableId;
+    use super::*;
+
+    fn column(table: &str, name: &str) -> &'static Column {
+        let table = TableId::named(table).unwrap().table();
+        &table.columns[table.column(name).unwrap()]
+    }
+
+    fn read_as(table: &str, name: &str, json: &str, source: Source) -> Result<Cell, WrongType> {
+        read(
+            column(table, name),
+            &RawValue::from_string(json.into()).unwrap(),
+            source,
+        )
+    }
+
+    fn phone(table: &str, name: &str, json: &str) -> Result<Cell, WrongType> {
+        read_as(table, name, json, Source::Phone)
+    }
+
+    #[test]
+    fn times_are_taken_in_every_form_that_the_app_and_the_cloud_write() {
+        for (json, millis) in [
+            ("1760000005000", 1_760_000_005_000),
+            ("1760000005000.7", 1_760_000_005_000),
+            ("1760000005", 1_760_000_005_000),
+            ("\"1760000005000\"", 1_760_000_005_000),
+            ("\"2025-10-09T08:53:25.000Z\"", 1_760_000_005_000),
+            ("\"2025-10-09T11:53:25+03:00\"", 1_760_000_005_000),
+            ("\"2025-10-09T08:53:25\"", 1_760_000_005_000),
+            ("\"2025-10-09\"", 1_759_968_000_000),
+            ("0", 0),
+            ("-315619200000", -315_619_200_000),
+        ] {
+            assert_eq!(
+                phone("visits", "check_in_timestamp", json),
+                Ok(Cell::Integer(millis)),
+                "{json}"
+            );
+        }
+        for json in ["\"yesterday\"", "\"\"", "true", "{}", "1e300", "\"inf\"", "\"NaN\""] {
+            assert_eq!(phone("visits", "check_in_timestamp", json), Err(WrongType), "{json}");
+        }
+    }
+
+    #[test]
+    fn json_is_kept_as_it_is_written() {
+        for (json, kept) in [
+            (r#""""#, ""),
+            (r#""{\"a\":1}""#, r#"{"a":1}"#),
+            (r#""\"{}\"""#, r#""{}""#),
+            (r#"{"a":[1,2]}"#, r#"{"a":[1,2]}"#),
+            ("[]", "[]"),
+        ] {
+            assert_eq!(phone("events", "form_data", json), Ok(Cell::text(kept)));
+        }
+        assert_eq!(
+            read_as("events", "metadata", r#""text""#, Source::Cloud),
+            Ok(Cell::text(r#""text""#))
+        );
+    }
+
+    #[test]
+    fn wrong_types_are_refused() {
+        for (table, name, json) in [
+            ("patients", "given_name", "1"),
+            ("patients", "given_name", "[\"a\"]"),
+            ("patients", "is_deleted", "2"),
+            ("patients", "is_deleted", "\"true\""),
+            ("patient_vitals", "heart_rate", "\"70\""),
+            ("patient_vitals", "heart_rate", "1e999"),
+            ("appointments", "duration", "1.5"),
+            ("drug_catalogue", "sale_price", "\"cheap\""),
+        ] {
+            assert_eq!(phone(table, name, json), Err(WrongType), "{table}.{name} {json}");
+        }
+    }
+
+    #[test]
+    fn the_clouds_values_are_converted_by_the_columns_type() {
+        let cloud = |table, name, json| read_as(table, name, json, Source::Cloud).unwrap();
+        assert_eq!(cloud("patient_vitals", "height_cm", "\"170.50\""), Cell::Real(170.5));
+        assert_eq!(
+            cloud("patients", "date_of_birth", "\"1990-04-30T21:00:00.000Z\""),
+            Cell::text("1990-05-01")
+        );
+        assert_eq!(
+            cloud("patients", "date_of_birth", "\"1990-05-01T05:00:00.000Z\""),
+            Cell::text("1990-05-01")
+        );
+        assert_eq!(
+            cloud("patients", "date_of_birth", "\"1990-05-01\""),
+            Cell::text("1990-05-01")
+        );
+        assert_eq!(
+            cloud("patient_problems", "onset_date", "\"2023-12-31T21:00:00.000Z\""),
+            Cell::Integer(1_704_067_200_000)
+        );
+        assert_eq!(cloud("clinics", "attributes", "[\"a\"]"), Cell::text("[\"a\"]"));
+        assert_eq!(cloud("drug_catalogue", "sale_price", "\"1.50\""), Cell::text("1.50"));
+    }
+
+    #[test]
+    fn null_means_the_columns_empty_value() {
+        assert!(Cell::Null.means(&Cell::text("")));
+        assert!(Cell::Null.means(&Cell::Integer(0)));
+        assert!(!Cell::Null.means(&Cell::text("x")));
+        assert!(!Cell::text("a").means(&Cell::text("b")));
+    }
+
+    #[test]
+    fn is_never_shown() {
+        assert!(!format!("{:?}", Cell::text("Amina")).contains("Amina"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(phone("patients", "surname", &json), Ok(Cell::text(&text)));
+        }
+
+        #[test]
+        fn any_json_is_taken_or_refused_without_a_panic(json in "[\\[\\]{}\",:0-9eE+.truefalsn-]{0,20}") {
+            if let Ok(raw) = RawValue::from_string(json) {
+                for table in TableId::all() {
+                    for column in table.table().columns {
+                        let _ = read(column, &raw, Source::Phone);
+                        let _ = read(column, &raw, Source::Cloud);
+                    }
+                }
+            }
+        }
+    }
+}

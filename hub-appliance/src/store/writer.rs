@@ -1,0 +1,254 @@
+//! The one writer: a thread that owns the write connection and runs the work it is handed.
+//!
+//! Work that waits at the same time shares one transaction, each piece in a savepoint of its own, so that twenty phones
+//! cost the SD card one flush and not twenty. A piece that fails or panics is rolled back alone. Nobody is told of
+//! success before the commit is on disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::audit::{AuditChain, Entry};
+use super::error::StoreError;
+use crate::clock::{HubClock, HubTime};
+
+/// Pieces of work that may wait; more make their callers wait.
+const QUEUE: usize = 64;
+/// Pieces of work in one transaction.
+const BATCH: usize = 32;
+
+/// The open transaction of one piece of work.
+pub struct WriteTx<'a> {
+    connection: &'a Connection,
+    clock: &'a HubClock,
+    audit: &'a mut AuditChain,
+    change: Option<HubTime>,
+}
+
+impl WriteTx<'_> {
+    /// The connection, for statements of the store.
+    pub(super) const fn connection(&self) -> &Connection {
+        self.connection
+    }
+
+    /// The change time of this piece of work: the same for all rows it writes, above that of all work before it.
+    pub fn change_time(&mut self) -> HubTime {
+        *self.change.get_or_insert_with(|| self.clock.now())
+    }
+
+    /// The time to write beside what is not a synced row.
+    #[must_use]
+    pub fn now(&self) -> HubTime {
+        self.change.unwrap_or_else(|| self.clock.peek())
+    }
+
+    /// Adds an entry to the audit log.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn audit(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.audit.append(self.connection, self.now(), entry)
+    }
+}
+
+/// How the transaction that a piece of work was part of ended.
+type Commit = Result<(), CommitFailure>;
+
+#[derive(Clone, Copy)]
+enum CommitFailure {
+    Full,
+    Other(Option<rusqlite::ErrorCode>),
+}
+
+impl From<CommitFailure> for StoreError {
+    fn from(failure: CommitFailure) -> Self {
+        match failure {
+            CommitFailure::Full => Self::Full,
+            CommitFailure::Other(Some(code)) => Self::Database(code),
+            CommitFailure::Other(None) => Self::Defect,
+        }
+    }
+}
+
+impl From<StoreError> for CommitFailure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::Full,
+            StoreError::Database(code) => Self::Other(Some(code)),
+            _ => Self::Other(None),
+        }
+    }
+}
+
+/// Tells the caller of a piece of work how it ended, once the commit is known.
+type Deliver = Box<dyn FnOnce(Commit) + Send>;
+
+/// What a piece of work leaves: whether its changes stay, and whom to tell.
+struct Done {
+    keep: bool,
+    deliver: Deliver,
+}
+
+type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Done + Send>;
+
+/// The handle on the writer thread.
+pub struct Writer {
+    queue: Mutex<Option<SyncSender<Work>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread, which takes over `connection`.
+    ///
+    /// # Errors
+    /// What the operating system reports.
+    pub fn start(connection: Connection, clock: Arc<HubClock>, audit: AuditChain) -> Result<Self, StoreError> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            Loop {
+                connection,
+                clock,
+                audit,
+            }
+            .run(&receiver)
+        })?;
+        Ok(Self {
+            queue: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Runs `work` in a transaction and returns when that is on disk. If `work` fails, nothing it did stays.
+    ///
+    /// # Errors
+    /// What `work` returns, or why the transaction was not committed.
+    pub fn run<T, E>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel::<Result<T, E>>(1);
+        let work: Work = Box::new(move |transaction| {
+            let result = work(transaction).and_then(|value| {
+                transaction.note_change()?;
+                Ok(value)
+            });
+            Done {
+                keep: result.is_ok(),
+                deliver: Box::new(move |commit| {
+                    let result = match (result, commit) {
+                        (Ok(_), Err(failure)) => Err(StoreError::from(failure).into()),
+                        (result, _) => result,
+                    };
+                    // A caller that has gone needs no answer.
+                    let _ = reply.send(result);
+                }),
+            }
+        });
+        let queue = self
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(StoreError::Closed)?;
+        queue.send(work).map_err(|_| StoreError::Closed)?;
+        drop(queue);
+        answer.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Finishes the work that waits, takes no more, checkpoints and closes the connection.
+    pub fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the thread was reported by its caller's missing answer.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes down the change time, in the same transaction as the rows that carry it.
+    fn note_change(&self) -> Result<(), StoreError> {
+        if let Some(change) = self.change {
+            self.connection
+                .prepare_cached("UPDATE hub_state SET last_change = ?1")?
+                .execute([change.millis()])?;
+        }
+        Ok(())
+    }
+}
+
+struct Loop {
+    connection: Connection,
+    clock: Arc<HubClock>,
+    audit: AuditChain,
+}
+
+impl Loop {
+    fn run(mut self, receiver: &Receiver<Work>) {
+        while let Ok(first) = receiver.recv() {
+            self.batch(std::iter::once(first).chain(receiver.try_iter()).take(BATCH));
+        }
+        // Leaves nothing in the write-ahead log; should that fail, the next opening replays it.
+        let _ = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
+    fn batch(&mut self, works: impl Iterator<Item = Work>) {
+        let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
+        let mut delivers = Vec::new();
+        for work in works {
+            match &begun {
+                Ok(()) => delivers.extend(self.piece(work)),
+                // Dropping the work tells its caller that the store did not take it.
+                Err(_) => drop(work),
+            }
+        }
+        if begun.is_err() {
+            return;
+        }
+        let commit = self
+            .connection
+            .execute_batch("COMMIT")
+            .map_err(|error| CommitFailure::from(StoreError::from(error)));
+        if commit.is_err() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+            let _ = self.audit.rewind(&self.connection);
+        }
+        for deliver in delivers {
+            deliver(commit);
+        }
+    }
+
+    /// Runs one piece of work in a savepoint. A panic leaves its caller without an answer.
+    fn piece(&mut self, work: Work) -> Option<Deliver> {
+        let head = self.audit.clone();
+        if self.connection.execute_batch("SAVEPOINT piece").is_err() {
+            return None;
+        }
+        let mut transaction = WriteTx {
+            connection: &self.connection,
+            clock: &self.clock,
+            audit: &mut self.audit,
+            change: None,
+        };
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut transaction))).ok();
+        if done.as_ref().is_none_or(|done| !done.keep) {
+            let _ = self.connection.execute_batch("ROLLBACK TO piece");
+            self.audit = head;
+        }
+        let _ = self.connection.execute_batch("RELEASE piece");
+        done.map(|done| done.deliver)
+    }
+}
