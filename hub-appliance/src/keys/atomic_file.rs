@@ -1,7 +1,7 @@
 //! Small files that a power cut leaves whole: the old content or the new, never a mixture.
 //!
-//! A write goes to `<name>.new`, is synced, renamed over the old file, and the folder is synced. A `<name>.new` left behind by
-//! a power cut is never read and is removed by the next write.
+//! A write goes to `<name>.new`, is synced, renamed over the old file, and the folder is synced. A `<name>.new` left
+//! behind by a power cut is never read and is removed by the next write.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};

@@ -1,15 +1,17 @@
 //! The attempt counter: how many wrong PINs and recovery codes came in a row, and how long the next has to wait.
 //!
 //! - An attempt is on disk as a failure **before** it is checked, so pulling the plug during the check gains nothing.
-//! - The wait is kept as time still to be served. It shrinks only when the appliance reports time that passed under power, so the plug neither
-//!   shortens it nor starts it over, and no clock is needed. It is written at steps of ten seconds to spare the card: a power cut costs at most that much of what was served.
+//! - The wait is kept as time still to be served. It shrinks only when the appliance reports time that passed under
+//!   power, so pulling the plug neither shortens it nor starts it over, and no clock is needed. It is written at steps
+//!   of ten seconds to spare the card: a power cut costs at most that much of what was served.
 //! - Nothing is ever erased.
 //!
-//! Frame: [`checked_file`](super::checked_file), version 1, body `{"failures":4,"wait_ms":30000}`.
+//! Frame: [`checked_file`], version 1, body `{"failures":4,"wait_ms":30000}`.
 //!
-//! A file that is missing, damaged or of another version counts as three failures with a wait of 30 s, so that deleting it does not buy guesses faster than one in 30 s.
-//! This is a lock for the panel only: who can write to the disk can also put an older file back, or copy the slots and guess elsewhere. Against that, Argon2id and the length
-//! of the PIN are what there is.
+//! A file that is missing, damaged or of another version counts as three failures with a wait of 30 s, so that deleting
+//! it does not buy guesses faster than one in 30 s. The counter guards the panel only: who can write to the disk can also
+//! put an older file back, or copy the slots and guess elsewhere. Against that, Argon2id and the length of the PIN are
+//! what there is.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -330,7 +332,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Against a model: failures are exact, and a wait is never shorter than what is still to be served, and at most one step longer for each restart.
+        /// Against a model: failures are exact, and a wait is never shorter than what is still to be served, and at most
+        /// one step longer for each restart.
         #[test]
         fn no_order_of_events_gains_an_attempt(steps in proptest::collection::vec(step(), 1..60)) {
             let (folder, mut attempts) = fresh();

@@ -5,8 +5,8 @@
 //! sha256 = SHA-256( version in decimal ‖ line feed ‖ text of the body as it stands in the file )
 //! ```
 //!
-//! This frame is the same in every version, so firmware can tell a newer file from a damaged one. The checksum finds bit rot
-//! and torn writes; it has no key, and guards against nobody.
+//! This frame is the same in every version, so firmware can tell a newer file from a damaged one. The checksum finds bit
+//! rot and torn writes; it has no key, and guards against nobody.
 
 use std::io;
 

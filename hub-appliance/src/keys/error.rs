@@ -47,7 +47,7 @@ pub enum KeysError {
 #[derive(Debug, thiserror::Error)]
 pub enum UnlockError {
     /// The PIN or the recovery code opens no slot.
-    #[error("wrong, for the {failures}. time in a row")]
+    #[error("wrong PIN or recovery code, {failures} in a row")]
     Wrong {
         /// How long until the next attempt is allowed.
         wait: Duration,

@@ -13,10 +13,12 @@ pub struct Hardening {
     pub memory_locked: bool,
 }
 
-/// Switches core dumps and tracing by other processes of the same user off (`prctl(2)`, `PR_SET_DUMPABLE`; `RLIMIT_CORE`), and locks the memory if that is permitted.
+/// Switches core dumps and tracing by other processes of the same user off (`prctl(2)`, `PR_SET_DUMPABLE`;
+/// `RLIMIT_CORE`), and locks the memory if that is permitted (`mlockall(2)`).
 ///
-/// Memory is locked as it is first touched, and only where the limit on locked memory can be lifted: under a limit, a locked process gets
-/// no more memory once the limit is reached. The image has no swap, so not locked is no fault there.
+/// Pages are locked as they are first touched (`MCL_ONFAULT`), for the stacks of idle threads would fill a small board.
+/// They are locked only where the limit on locked memory can be lifted: under a limit, a locked process gets no more
+/// memory once it is reached. The image has no swap, so memory that is not locked is no fault there.
 ///
 /// # Errors
 /// [`Errno`] if core dumps could not be switched off.

@@ -16,7 +16,7 @@ const MIN_MEMORY_KIB: u32 = 64 * 1024;
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ITERATIONS: u32 = 64;
 const MAX_LANES: u32 = 4;
-/// The most that calibration chooses: beyond it a faster board gains little, and a slower one that the disk is moved to waits long.
+/// The most that calibration chooses: a slower board that the disk is moved to must not wait for minutes.
 const MAX_CALIBRATED_ITERATIONS: u32 = 32;
 
 /// What one guess costs: the parameters of Argon2id, always within the bounds that [`KdfCost::new`] sets.
@@ -71,6 +71,7 @@ impl KdfCost {
     }
 
     /// The cost that takes about `target` on this board: 64 MiB, one lane, 1 to 32 passes. Measures one pass to find out.
+    /// One lane, because the lanes run one after the other here.
     ///
     /// # Errors
     /// [`KdfError::OutOfMemory`].

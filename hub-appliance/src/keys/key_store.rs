@@ -17,7 +17,8 @@ use crate::clock::HubTime;
 
 /// The folder of the `HUBKEYS` partition: key slots and attempt counter. One value a folder; it can be shared by threads.
 ///
-/// Unlocking, [`Prepared::new`] and the changes run Argon2id: they take about a second and 64 MiB, so no async thread may call them.
+/// Unlocking, [`Prepared::new`] and the changes run Argon2id: they take about a second and 64 MiB, so no async thread may
+/// call them.
 #[derive(Debug)]
 pub struct KeyStore {
     folder: PathBuf,
@@ -105,7 +106,8 @@ impl KeyStore {
         self.unlock(Factor::Pin, pin.digits())
     }
 
-    /// Opens the recovery slot. Counts and waits like a PIN. Afterwards the appliance asks for a new PIN and makes a new code.
+    /// Opens the recovery slot. Counts and waits like a PIN. Afterwards the appliance asks for a new PIN and makes a new
+    /// code.
     ///
     /// # Errors
     /// As [`KeyStore::unlock_with_pin`].
@@ -121,7 +123,8 @@ impl KeyStore {
         self.change(master, Factor::Pin, pin.digits(), cost, now)
     }
 
-    /// Puts a slot for `code` in the place of the recovery slot; the old code opens nothing any more. To be called once the person has confirmed the new code.
+    /// Puts a slot for `code` in the place of the recovery slot; the old code opens nothing any more. To be called once
+    /// the person has confirmed the new code.
     ///
     /// # Errors
     /// [`KeysError`]; the old code is then still good.
@@ -155,8 +158,8 @@ impl KeyStore {
         }
     }
 
-    /// Takes `elapsed`, time that passed under power since the last call, off the wait, and returns what is left. To be called every second or
-    /// so while the hub is locked; it writes only each ten seconds of waiting and at its end.
+    /// Takes `elapsed`, time that passed under power since the last call, off the wait, and returns what is left. To be
+    /// called every second or so while the hub is locked; it writes only each ten seconds of waiting and at its end.
     ///
     /// # Errors
     /// [`KeysError::Io`] if the disk refuses; the time counts nevertheless, until the power is cut.

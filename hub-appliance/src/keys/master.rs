@@ -1,6 +1,7 @@
 //! The master key, and the keys that are derived from it.
 //!
-//! `key = HKDF-SHA256(master, no salt, label)` with one label for each use, all below. Changing a label makes existing data unreadable.
+//! `key = HKDF-SHA256(master, no salt, label)` with one label for each use, all below. Changing a label makes existing
+//! data unreadable.
 
 use std::fmt::Write;
 
@@ -18,7 +19,7 @@ const ID_LABEL: &[u8] = b"hub master id v1";
 /// Bytes of a [`MasterKey::id`].
 pub(super) const ID_LEN: usize = 16;
 
-/// The random 256-bit key that every slot holds a sealed copy of. It exists in memory only while the hub is open.
+/// The random 256-bit key that every slot holds a sealed copy of; in memory, it exists only while the hub is open.
 #[derive(Debug)]
 pub struct MasterKey(Secret<32>);
 

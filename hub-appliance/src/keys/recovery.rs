@@ -1,7 +1,8 @@
 //! The recovery code: 128 random bits on paper, for when the PIN is forgotten.
 //!
-//! Eight groups of six digits, each a 16-bit number (big-endian, in order) times 11, with leading zeros: the form of a BitLocker
-//! recovery password. A group with one wrong digit, or with two neighbouring digits swapped, is no multiple of 11, so it is told at once.
+//! Eight groups of six digits, each a 16-bit number (big-endian, in order) times 11, with leading zeros: the form of a
+//! BitLocker recovery password. A group with one wrong digit, or with two neighbouring digits swapped, is no multiple of
+//! 11, so it is told at once.
 
 use zeroize::Zeroizing;
 
@@ -127,7 +128,7 @@ mod tests {
                 "{bad:?}"
             );
         }
-        for bad in ["000010", "720896", "999999", "999999"] {
+        for bad in ["000010", "720896", "999998", "999999"] {
             assert_eq!(RecoveryCode::parse_group(bad), Err(RecoveryError::Mistyped), "{bad:?}");
         }
         for count in [0, 7, 9] {

@@ -1,17 +1,17 @@
 //! `keyslots.json`: all slots, in two files of which one is whole at any moment.
 //!
-//! The frame is that of [`checked_file`](super::checked_file), version 1, with the body
+//! The frame is that of [`checked_file`], version 1, with the body
 //!
 //! ```json
 //! {"master_id":"…16 bytes, base64url…","slots":[…]}
 //! ```
 //!
-//! `master_id` names the master key (see [`MasterKey::id`](super::MasterKey)). Slots: see [`slot`](super::slot). A slot with a factor that this firmware does
-//! not know is kept as it stands and skipped.
+//! `master_id` names the master key: HKDF-SHA256(master, no salt, "hub master id v1", 16 bytes). Slots: see [`slot`]. A
+//! slot with a factor that this firmware does not know is kept as it stands and skipped.
 //!
-//! A change is written to `keyslots.json`, and once that is safe also to `keyslots.previous.json`. Until then the latter holds the
-//! generation before; afterwards it is a second copy against bit rot. It is brought level because a generation that stayed behind would still
-//! open with the PIN or the recovery code that the change took away.
+//! A change is written to `keyslots.json`, and once that is safe also to `keyslots.previous.json`. Until then the latter
+//! holds the generation before; afterwards it is a second copy against bit rot. It is brought level because a generation
+//! that stayed behind would still open with the PIN or the recovery code that the change took away.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,8 @@ impl SlotsFile {
         }
     }
 
-    /// Writes whichever of the two files does not hold `slots` yet, the current one first. An error means that the current one could not be written.
+    /// Writes whichever of the two files does not hold `slots` yet, the current one first. An error means that the
+    /// current one could not be written.
     pub(super) fn save(&self, slots: &Slots) -> io::Result<()> {
         let bytes = checked_file::encode(VERSION, &slots.to_json()?)?;
         level(&self.current, &bytes)?;
@@ -186,6 +187,65 @@ impl Entry {
             Slot::from_json(raw.get()).map(Self::Known)
         } else {
             Some(Self::Foreign(raw))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn load(folder: &Path, body: &str) -> Result<Slots, KeysError> {
+        let body = RawValue::from_string(body.to_owned()).unwrap();
+        let file = SlotsFile::within(folder);
+        std::fs::write(&file.current, checked_file::encode(VERSION, &body).unwrap()).unwrap();
+        file.load()
+    }
+
+    /// The checksum is made to fit, so what is refused is refused for its content.
+    #[test]
+    fn a_body_of_another_shape_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = "A".repeat(22);
+        let slots = |slots: &str| format!(r#"{{"master_id":"{id}","slots":{slots}}}"#);
+        assert!(load(folder.path(), &slots("[]")).is_ok());
+        assert!(load(folder.path(), &slots(r#"[{"factors":["otp"]}]"#)).is_ok());
+        for bad in [
+            "null".to_owned(),
+            "[]".to_owned(),
+            "{}".to_owned(),
+            slots("null"),
+            slots("[null]"),
+            slots("[{}]"),
+            slots(r#"[{"factors":"pin"}]"#),
+            slots(r#"[{"factors":[]}]"#),
+            slots(r#"[{"factors":["pin"]}]"#),
+            slots(r#"[{"factors":[1]}]"#),
+            slots(&"[".repeat(200)).replace('}', &("]".repeat(200) + "}")),
+        ] {
+            assert!(matches!(load(folder.path(), &bad), Err(KeysError::Damaged)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_read_is_not_taken_for_one_without_slots() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SlotsFile::within(folder.path());
+        assert!(matches!(file.load(), Err(KeysError::NotSetUp)));
+        std::fs::create_dir(&file.current).unwrap();
+        assert!(file.exists().unwrap());
+        assert!(matches!(file.load(), Err(KeysError::Io(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = SlotsFile::within(folder.path());
+            std::fs::write(&file.current, &bytes).unwrap();
+            prop_assert!(matches!(file.load(), Err(KeysError::Damaged)));
         }
     }
 }

@@ -252,6 +252,8 @@ impl<'a> Reader<'a> {
 mod tests {
     use std::fs;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::keys::master::MasterKey;
 
@@ -385,5 +387,16 @@ mod tests {
         let text = format!("{:?}", registered());
         assert!(text.contains("Clinic") && text.contains("[secret]"));
         assert!(!text.contains("hush") && !text.contains("9, 9"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_plaintext_of_another_shape_is_refused(cut in 1_usize..60, extra: Vec<u8>) {
+            let good = registered().to_plain().unwrap();
+            prop_assert!(Reader(&good).vault().is_some());
+            prop_assert!(Reader(&good[..good.len() - cut]).vault().is_none());
+            let long = [&good[..], &extra].concat();
+            prop_assert_eq!(Reader(&long).vault().is_some(), extra.is_empty());
+        }
     }
 }
