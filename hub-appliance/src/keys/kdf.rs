@@ -70,18 +70,19 @@ impl KdfCost {
         }
     }
 
-    /// The cost that takes about `target` on this board: 64 MiB, one lane, 1 to 32 passes. Measures one pass to find out.
-    /// One lane, because the lanes run one after the other here.
+    /// The cost that takes about `target` on this board: 64 MiB, one lane, 1 to 32 passes. One lane, because the
+    /// lanes run one after the other here. Runs Argon2id with one pass and with two to find out.
     ///
     /// # Errors
     /// [`KdfError::OutOfMemory`].
     pub fn calibrate(target: Duration) -> Result<Self, KdfError> {
-        let start = Instant::now();
-        stretch(&[0; 8], &[0; SALT_LEN], Self::MINIMUM)?;
-        Ok(Self {
-            iterations: iterations_within(target, start.elapsed()),
+        let with = |iterations| Self {
+            iterations,
             ..Self::MINIMUM
-        })
+        };
+        let one = time_taken(with(1))?;
+        let two = time_taken(with(2))?;
+        Ok(with(iterations_within(target, one, two)))
     }
 
     /// Memory in KiB.
@@ -103,11 +104,22 @@ impl KdfCost {
     }
 }
 
-fn iterations_within(target: Duration, one_pass: Duration) -> u32 {
-    let passes = target.as_nanos() / one_pass.as_nanos().max(1);
-    u32::try_from(passes)
+fn time_taken(cost: KdfCost) -> Result<Duration, KdfError> {
+    let start = Instant::now();
+    stretch(&[0; 8], &[0; SALT_LEN], cost)?;
+    Ok(start.elapsed())
+}
+
+/// Passes that fit into `target`, from the times that `one` pass and `two` passes took. The first costs more than the
+/// others, for it includes getting and wiping the memory.
+fn iterations_within(target: Duration, one: Duration, two: Duration) -> u32 {
+    // A disturbed measurement must not make the others look free.
+    let each = two.saturating_sub(one).max(one / 4).as_nanos().max(1);
+    let others = target.saturating_sub(one).as_nanos() / each;
+    u32::try_from(others)
         .unwrap_or(u32::MAX)
-        .clamp(1, MAX_CALIBRATED_ITERATIONS)
+        .saturating_add(1)
+        .min(MAX_CALIBRATED_ITERATIONS)
 }
 
 /// Argon2id version 1.3 with 32 bytes of output, no secret and no associated data.
@@ -163,12 +175,13 @@ mod tests {
     #[test]
     fn passes_fill_the_target() {
         let ms = Duration::from_millis;
-        assert_eq!(iterations_within(ms(1000), ms(300)), 3);
-        assert_eq!(iterations_within(ms(1000), ms(2000)), 1);
-        assert_eq!(iterations_within(ms(1000), ms(1)), 32);
-        assert_eq!(iterations_within(ms(1000), Duration::ZERO), 32);
-        assert_eq!(iterations_within(Duration::ZERO, ms(300)), 1);
-        assert_eq!(iterations_within(Duration::MAX, Duration::from_nanos(1)), 32);
+        assert_eq!(iterations_within(ms(1000), ms(400), ms(700)), 3);
+        assert_eq!(iterations_within(ms(1000), ms(300), ms(500)), 4);
+        assert_eq!(iterations_within(ms(1000), ms(2000), ms(3000)), 1);
+        assert_eq!(iterations_within(ms(1000), ms(400), ms(300)), 7);
+        assert_eq!(iterations_within(ms(1000), ms(1), ms(2)), 32);
+        assert_eq!(iterations_within(Duration::ZERO, ms(300), ms(600)), 1);
+        assert_eq!(iterations_within(Duration::MAX, Duration::ZERO, Duration::ZERO), 32);
     }
 
     #[test]
