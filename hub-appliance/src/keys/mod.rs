@@ -1,1 +1,47 @@
-//! See the crate's table of rooms.
+//! Keys: how the hub is unlocked, and what is derived from it.
+//!
+//! ```text
+//! PIN or recovery code ─► Argon2id ─► key slot ─► master key ─► LUKS · SQLCipher · vault · audit
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `key_store` | the key disk as a whole: set up, unlock, change |
+//! | `pin`, `recovery` | what people type |
+//! | `kdf`, `sealing` | Argon2id, HKDF; AES-GCM |
+//! | `slot`, `slots_file` | one slot, and the file of all slots |
+//! | `attempts` | the back-off after wrong attempts |
+//! | `master` | the master key and its derivations |
+//! | `vault` | the hub's identity and other secrets |
+//! | `harden` | keeps key memory out of swap and core dumps |
+//! | `atomic_file`, `checked_file` | files that survive a power cut, and tell when they are damaged |
+//!
+//! It promises that a wrong PIN costs an attempt even if the plug is pulled, that a power cut never leaves the hub
+//! without a way to unlock it, and that nothing secret is printed.
+
+mod atomic_file;
+mod attempts;
+mod checked_file;
+mod error;
+mod harden;
+mod kdf;
+mod key_store;
+mod master;
+mod pin;
+mod recovery;
+mod sealing;
+mod slot;
+mod slots_file;
+mod vault;
+
+pub use error::{KeysError, UnlockError};
+pub use harden::{Hardening, harden_process};
+pub use kdf::{KdfCost, KdfError};
+pub use key_store::{KeyStore, Prepared};
+pub use master::{MasterKey, VaultKey};
+pub use pin::{Pin, PinError};
+pub use recovery::{RecoveryCode, RecoveryError};
+pub use vault::{CloudAccess, Vault, VaultError};
+
+#[cfg(test)]
+mod tests;

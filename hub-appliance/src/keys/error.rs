@@ -1,0 +1,66 @@
+//! What goes wrong with keys. No message holds anything of a secret.
+
+use std::io;
+use std::time::Duration;
+
+use super::kdf::KdfError;
+
+/// Why the key slots could not be read, made or written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// There are no key slots: the hub was not set up, or this is not its disk.
+    #[error("the hub is not set up")]
+    NotSetUp,
+    /// There are key slots already; they are never overwritten by a set-up.
+    #[error("the hub is already set up")]
+    AlreadySetUp,
+    /// Both copies of the key slots are damaged.
+    #[error("the key slots are damaged")]
+    Damaged,
+    /// The key slots were written by newer firmware.
+    #[error(
+        "the key slots have version {found}, this firmware knows {}",
+        super::slots_file::VERSION
+    )]
+    NewerVersion {
+        /// The version of the file.
+        found: u32,
+    },
+    /// No slot can be opened in the way that was asked for.
+    #[error("there is no key slot of this kind")]
+    NoSlot,
+    /// The key slots on this disk hold another master key than the one in use: the disk was exchanged.
+    #[error("the key slots belong to another master key")]
+    OtherMaster,
+    /// Argon2id could not run.
+    #[error(transparent)]
+    Kdf(#[from] KdfError),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The disk failed, or refused.
+    #[error("the key disk failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Why the hub stays locked.
+#[derive(Debug, thiserror::Error)]
+pub enum UnlockError {
+    /// The PIN or the recovery code opens no slot.
+    #[error("wrong PIN or recovery code, {failures} in a row")]
+    Wrong {
+        /// How long until the next attempt is allowed.
+        wait: Duration,
+        /// Wrong attempts in a row, with this one.
+        failures: u32,
+    },
+    /// It is too early for another attempt; nothing was checked and nothing counted.
+    #[error("the next attempt is allowed in {} s", remaining.as_secs())]
+    Wait {
+        /// How long until it is.
+        remaining: Duration,
+    },
+    /// No attempt could be made.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}

@@ -1,0 +1,241 @@
+//! The key disk: set-up, unlocking, and changing how the hub is unlocked.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::atomic_file;
+use super::attempts::{Attempts, Refused};
+use super::error::{KeysError, UnlockError};
+use super::kdf::KdfCost;
+use super::master::MasterKey;
+use super::pin::Pin;
+use super::recovery::RecoveryCode;
+use super::slot::{Factor, Slot};
+use super::slots_file::{Slots, SlotsFile};
+use crate::clock::HubTime;
+
+/// The folder of the `HUBKEYS` partition: key slots and attempt counter. One value a folder; it can be shared by threads.
+///
+/// Unlocking, [`Prepared::new`] and the changes run Argon2id: they take about a second and 64 MiB, so no async thread may
+/// call them.
+#[derive(Debug)]
+pub struct KeyStore {
+    folder: PathBuf,
+    attempts: Attempts,
+    /// Held while the files are changed.
+    slots: Mutex<SlotsFile>,
+}
+
+/// A set-up that exists in memory only, until the person has confirmed the recovery code.
+#[derive(Debug)]
+pub struct Prepared {
+    master: MasterKey,
+    recovery: RecoveryCode,
+    slots: Slots,
+}
+
+impl Prepared {
+    /// Makes a master key and a recovery code, and seals the one under `pin` and under the other. Writes nothing.
+    ///
+    /// # Errors
+    /// [`KeysError::Random`], [`KeysError::Kdf`].
+    pub fn new(pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
+        let master = MasterKey::generate()?;
+        let recovery = RecoveryCode::generate()?;
+        let slots = [
+            Slot::seal(Factor::Pin, pin.digits(), &master, cost, now)?,
+            Slot::seal(Factor::Recovery, recovery.bytes(), &master, cost, now)?,
+        ];
+        Ok(Self {
+            slots: Slots::new(master.id(), slots),
+            master,
+            recovery,
+        })
+    }
+
+    /// The code to show to the person.
+    #[must_use]
+    pub fn recovery(&self) -> &RecoveryCode {
+        &self.recovery
+    }
+
+    /// Writes the slots: from now on the hub is set up.
+    ///
+    /// # Errors
+    /// [`KeysError::AlreadySetUp`], with nothing changed, if there are key slots, damaged ones too; [`KeysError::Io`].
+    pub fn commit(self, store: &KeyStore) -> Result<MasterKey, KeysError> {
+        store.with_slots(|file| {
+            if file.exists()? {
+                return Err(KeysError::AlreadySetUp);
+            }
+            atomic_file::private_folder(&store.folder)?;
+            // First, because slots without a counter look like a counter that somebody deleted.
+            store.attempts.reset()?;
+            file.save(&self.slots)?;
+            Ok(())
+        })?;
+        Ok(self.master)
+    }
+}
+
+impl KeyStore {
+    /// The key store in `folder`, the mounted `HUBKEYS` partition. Reads nothing yet.
+    #[must_use]
+    pub fn at(folder: PathBuf) -> Self {
+        Self {
+            attempts: Attempts::within(&folder),
+            slots: Mutex::new(SlotsFile::within(&folder)),
+            folder,
+        }
+    }
+
+    /// Whether there are key slots, readable or not.
+    ///
+    /// # Errors
+    /// [`KeysError::Io`] if the disk does not tell.
+    pub fn is_set_up(&self) -> Result<bool, KeysError> {
+        self.with_slots(|file| Ok(file.exists()?))
+    }
+
+    /// Opens the PIN slot.
+    ///
+    /// # Errors
+    /// [`UnlockError`]. An attempt is counted from the moment it is recorded, even if the check then fails for want of memory.
+    pub fn unlock_with_pin(&self, pin: &Pin) -> Result<MasterKey, UnlockError> {
+        self.unlock(Factor::Pin, pin.digits())
+    }
+
+    /// Opens the recovery slot. Counts and waits like a PIN. Afterwards the appliance asks for a new PIN and makes a new
+    /// code.
+    ///
+    /// # Errors
+    /// As [`KeyStore::unlock_with_pin`].
+    pub fn unlock_with_recovery(&self, code: &RecoveryCode) -> Result<MasterKey, UnlockError> {
+        self.unlock(Factor::Recovery, code.bytes())
+    }
+
+    /// Puts a slot for `pin` in the place of the PIN slot; the old PIN opens nothing any more. No data is touched.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the old PIN is then still good.
+    pub fn change_pin(&self, master: &MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<(), KeysError> {
+        self.change(master, Factor::Pin, pin.digits(), cost, now)
+    }
+
+    /// Puts a slot for `code` in the place of the recovery slot; the old code opens nothing any more. To be called once
+    /// the person has confirmed the new code.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the old code is then still good.
+    pub fn change_recovery(
+        &self,
+        master: &MasterKey,
+        code: &RecoveryCode,
+        cost: KdfCost,
+        now: HubTime,
+    ) -> Result<(), KeysError> {
+        self.change(master, Factor::Recovery, code.bytes(), cost, now)
+    }
+
+    /// How long until the next attempt is allowed; zero on a hub that is not set up.
+    #[must_use]
+    pub fn wait_remaining(&self) -> Duration {
+        if self.has_counter() {
+            self.attempts.wait()
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Wrong attempts in a row. From ten on, the panel points to the recovery code.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        if self.has_counter() {
+            self.attempts.failures()
+        } else {
+            0
+        }
+    }
+
+    /// Takes `elapsed`, time that passed under power since the last call, off the wait, and returns what is left. To be
+    /// called every second or so while the hub is locked; it writes only each ten seconds of waiting and at its end.
+    ///
+    /// # Errors
+    /// [`KeysError::Io`] if the disk refuses; the time counts nevertheless, until the power is cut.
+    pub fn serve_wait(&self, elapsed: Duration) -> Result<Duration, KeysError> {
+        if self.has_counter() {
+            Ok(self.attempts.serve(elapsed)?)
+        } else {
+            Ok(Duration::ZERO)
+        }
+    }
+
+    /// Where the disk does not tell whether the hub is set up, it is taken to be.
+    fn has_counter(&self) -> bool {
+        self.is_set_up().unwrap_or(true)
+    }
+
+    fn unlock(&self, factor: Factor, typed: &[u8]) -> Result<MasterKey, UnlockError> {
+        let slots = self.with_slots(|file| file.load())?;
+        if slots.asking_for(factor).next().is_none() {
+            return Err(KeysError::NoSlot.into());
+        }
+        let recorded = self.attempts.record().map_err(|refused| match refused {
+            Refused::Wait(remaining) => UnlockError::Wait { remaining },
+            Refused::Io(error) => KeysError::Io(error).into(),
+        })?;
+        for slot in slots.asking_for(factor) {
+            if let Some(master) = slot.open(typed).map_err(KeysError::Kdf)? {
+                self.after_unlock(&slots, &master)?;
+                return Ok(master);
+            }
+        }
+        Err(UnlockError::Wrong {
+            wait: recorded.wait,
+            failures: recorded.failures,
+        })
+    }
+
+    /// Ends the series of failures, and mends what the files lack. Neither is worth keeping the hub locked for.
+    fn after_unlock(&self, slots: &Slots, master: &MasterKey) -> Result<(), KeysError> {
+        if master.id() != slots.master_id {
+            return Err(KeysError::Damaged);
+        }
+        if let Err(error) = self.attempts.reset() {
+            tracing::warn!(%error, "the attempt counter could not be reset");
+        }
+        let mended = self.with_slots(|file| {
+            // Read again: another thread may have changed a slot meanwhile.
+            let slots = file.load()?;
+            Ok(file.save(&slots)?)
+        });
+        if let Err(error) = mended {
+            tracing::warn!(%error, "the key slots could not be checked and mended");
+        }
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        master: &MasterKey,
+        factor: Factor,
+        typed: &[u8],
+        cost: KdfCost,
+        now: HubTime,
+    ) -> Result<(), KeysError> {
+        let slot = Slot::seal(factor, typed, master, cost, now)?;
+        self.with_slots(|file| {
+            let mut slots = file.load()?;
+            if slots.master_id != master.id() {
+                return Err(KeysError::OtherMaster);
+            }
+            slots.replace(factor, slot);
+            Ok(file.save(&slots)?)
+        })
+    }
+
+    fn with_slots<T>(&self, work: impl FnOnce(&SlotsFile) -> Result<T, KeysError>) -> Result<T, KeysError> {
+        work(&self.slots.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

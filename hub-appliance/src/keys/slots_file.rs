@@ -1,0 +1,251 @@
+//! `keyslots.json`: all slots, in two files of which one is whole at any moment.
+//!
+//! The frame is that of [`checked_file`], version 1, with the body
+//!
+//! ```json
+//! {"master_id":"…16 bytes, base64url…","slots":[…]}
+//! ```
+//!
+//! `master_id` names the master key: HKDF-SHA256(master, no salt, "hub master id v1", 16 bytes). Slots: see [`slot`]. A
+//! slot with a factor that this firmware does not know is kept as it stands and skipped.
+//!
+//! A change is written to `keyslots.json`, and once that is safe also to `keyslots.previous.json`. Until then the latter
+//! holds the generation before; afterwards it is a second copy against bit rot. It is brought level because a generation
+//! that stayed behind would still open with the PIN or the recovery code that the change took away.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::error::KeysError;
+use super::master::ID_LEN;
+use super::slot::{self, Factor, Slot};
+use super::{atomic_file, checked_file};
+
+/// The version of `keyslots.json` that this firmware reads and writes.
+pub(super) const VERSION: u32 = 1;
+const MAX_BYTES: usize = 64 * 1024;
+const MAX_SLOTS: usize = 16;
+
+/// Both files.
+#[derive(Debug)]
+pub(super) struct SlotsFile {
+    current: PathBuf,
+    previous: PathBuf,
+}
+
+/// What is in the file.
+#[derive(Debug)]
+pub(super) struct Slots {
+    pub(super) master_id: [u8; ID_LEN],
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Known(Slot),
+    Foreign(Box<RawValue>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct BodyJson {
+    master_id: String,
+    slots: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct FactorsJson {
+    factors: Vec<String>,
+}
+
+/// What became of one of the two files.
+enum Generation {
+    Whole(Slots),
+    Newer(u32),
+    Damaged,
+    Unreadable(io::Error),
+    Absent,
+}
+
+impl SlotsFile {
+    pub(super) fn within(folder: &Path) -> Self {
+        Self {
+            current: folder.join("keyslots.json"),
+            previous: folder.join("keyslots.previous.json"),
+        }
+    }
+
+    pub(super) fn exists(&self) -> io::Result<bool> {
+        Ok(self.current.try_exists()? || self.previous.try_exists()?)
+    }
+
+    /// The newest generation that is whole.
+    pub(super) fn load(&self) -> Result<Slots, KeysError> {
+        use Generation::{Absent, Damaged, Newer, Unreadable, Whole};
+        let current = match generation(&self.current) {
+            Whole(slots) => return Ok(slots),
+            Newer(found) => return Err(KeysError::NewerVersion { found }),
+            gone => gone,
+        };
+        match (current, generation(&self.previous)) {
+            (_, Whole(slots)) => Ok(slots),
+            (_, Newer(found)) => Err(KeysError::NewerVersion { found }),
+            (Absent, Absent) => Err(KeysError::NotSetUp),
+            (Unreadable(error), _) | (_, Unreadable(error)) => Err(error.into()),
+            (Damaged, _) | (_, Damaged) | (Whole(_) | Newer(_), Absent) => Err(KeysError::Damaged),
+        }
+    }
+
+    /// Writes whichever of the two files does not hold `slots` yet, the current one first. An error means that the
+    /// current one could not be written.
+    pub(super) fn save(&self, slots: &Slots) -> io::Result<()> {
+        let bytes = checked_file::encode(VERSION, &slots.to_json()?)?;
+        level(&self.current, &bytes)?;
+        if let Err(error) = level(&self.previous, &bytes) {
+            // The change itself is safe, and the next unlock saves again.
+            tracing::warn!(%error, "the second copy of the key slots could not be written");
+        }
+        Ok(())
+    }
+}
+
+fn level(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match atomic_file::read(path, MAX_BYTES) {
+        Ok(Some(there)) if there == bytes => Ok(()),
+        _ => atomic_file::write(path, bytes),
+    }
+}
+
+fn generation(path: &Path) -> Generation {
+    let bytes = match atomic_file::read(path, MAX_BYTES) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Generation::Absent,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Generation::Damaged,
+        Err(error) => return Generation::Unreadable(error),
+    };
+    match checked_file::decode(&bytes) {
+        Some((VERSION, body)) => Slots::from_json(body.get()).map_or(Generation::Damaged, Generation::Whole),
+        Some((newer, _)) if newer > VERSION => Generation::Newer(newer),
+        _ => Generation::Damaged,
+    }
+}
+
+impl Slots {
+    pub(super) fn new(master_id: [u8; ID_LEN], slots: impl IntoIterator<Item = Slot>) -> Self {
+        Self {
+            master_id,
+            entries: slots.into_iter().map(Entry::Known).collect(),
+        }
+    }
+
+    /// The slots that open with `factor` alone.
+    pub(super) fn asking_for(&self, factor: Factor) -> impl Iterator<Item = &Slot> {
+        self.entries.iter().filter_map(move |entry| match entry {
+            Entry::Known(slot) if slot.asks_for(factor) => Some(slot),
+            _ => None,
+        })
+    }
+
+    /// Puts `slot` in the place of those that open with `factor` alone.
+    pub(super) fn replace(&mut self, factor: Factor, slot: Slot) {
+        self.entries
+            .retain(|entry| !matches!(entry, Entry::Known(slot) if slot.asks_for(factor)));
+        self.entries.push(Entry::Known(slot));
+    }
+
+    fn to_json(&self) -> io::Result<BodyJson> {
+        let slots = self.entries.iter().map(|entry| match entry {
+            Entry::Known(slot) => to_raw_value(&slot.to_json()),
+            Entry::Foreign(raw) => Ok(raw.clone()),
+        });
+        Ok(BodyJson {
+            master_id: BASE64_URL_SAFE_NO_PAD.encode(self.master_id),
+            slots: slots.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn from_json(text: &str) -> Option<Self> {
+        let json: BodyJson = serde_json::from_str(text).ok()?;
+        if json.slots.len() > MAX_SLOTS {
+            return None;
+        }
+        Some(Self {
+            master_id: slot::bytes(&json.master_id)?,
+            entries: json.slots.into_iter().map(Entry::from_raw).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl Entry {
+    fn from_raw(raw: Box<RawValue>) -> Option<Self> {
+        let FactorsJson { factors } = serde_json::from_str(raw.get()).ok()?;
+        if factors.iter().all(|name| Factor::from_name(name).is_some()) {
+            Slot::from_json(raw.get()).map(Self::Known)
+        } else {
+            Some(Self::Foreign(raw))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn load(folder: &Path, body: &str) -> Result<Slots, KeysError> {
+        let body = RawValue::from_string(body.to_owned()).unwrap();
+        let file = SlotsFile::within(folder);
+        std::fs::write(&file.current, checked_file::encode(VERSION, &body).unwrap()).unwrap();
+        file.load()
+    }
+
+    /// The checksum is made to fit, so what is refused is refused for its content.
+    #[test]
+    fn a_body_of_another_shape_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = "A".repeat(22);
+        let slots = |slots: &str| format!(r#"{{"master_id":"{id}","slots":{slots}}}"#);
+        assert!(load(folder.path(), &slots("[]")).is_ok());
+        assert!(load(folder.path(), &slots(r#"[{"factors":["otp"]}]"#)).is_ok());
+        for bad in [
+            "null".to_owned(),
+            "[]".to_owned(),
+            "{}".to_owned(),
+            slots("null"),
+            slots("[null]"),
+            slots("[{}]"),
+            slots(r#"[{"factors":"pin"}]"#),
+            slots(r#"[{"factors":[]}]"#),
+            slots(r#"[{"factors":["pin"]}]"#),
+            slots(r#"[{"factors":[1]}]"#),
+            slots(&"[".repeat(200)).replace('}', &("]".repeat(200) + "}")),
+        ] {
+            assert!(matches!(load(folder.path(), &bad), Err(KeysError::Damaged)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_read_is_not_taken_for_one_without_slots() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SlotsFile::within(folder.path());
+        assert!(matches!(file.load(), Err(KeysError::NotSetUp)));
+        std::fs::create_dir(&file.current).unwrap();
+        assert!(file.exists().unwrap());
+        assert!(matches!(file.load(), Err(KeysError::Io(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = SlotsFile::within(folder.path());
+            std::fs::write(&file.current, &bytes).unwrap();
+            prop_assert!(matches!(file.load(), Err(KeysError::Damaged)));
+        }
+    }
+}
