@@ -105,7 +105,7 @@ proptest! {
     ) {
         let mut payload = sealed(Direction::Command, &plaintext);
         let place = place.index(payload.len());
-        payload[place] ^= 1 << bit;
+        payload[place] ^= 1_u8 << bit;
         let NotOpened(untouched) = key(1).open(Direction::Command, payload.clone()).unwrap_err();
         prop_assert_eq!(untouched, payload);
     }
