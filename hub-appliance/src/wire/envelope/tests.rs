@@ -38,6 +38,15 @@ fn sealed(direction: Direction, plaintext: &[u8]) -> Vec<u8> {
     key(1).seal(direction, outgoing(plaintext)).unwrap().into_bytes()
 }
 
+/// Compiles only as long as the features of the dependencies that wipe their keys are on.
+#[test]
+fn keys_and_plaintexts_wipe_themselves() {
+    fn wipes<T: ZeroizeOnDrop>() {}
+    wipes::<Aes256Gcm>();
+    wipes::<Opened>();
+    wipes::<Outgoing>();
+}
+
 fn direction() -> impl Strategy<Value = Direction> {
     proptest::sample::select(&DIRECTIONS[..])
 }
