@@ -1,100 +1,325 @@
-//! What phones can ask for.
+//! What phones can ask for, and who may: a table from name to handler, one file a domain.
+//!
+//! A procedure is blocking and answers with JSON, or fails with an error that names no record; then nothing was changed.
+
+mod access;
+mod backoff;
+mod login;
+mod ping;
+mod sync;
+mod token;
+
+use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use token::{TokenKeys, TokenPolicy};
+
 use crate::ids::ClientId;
-use crate::store::devices::DeviceNumber;
+use crate::secret::SecretText;
+use crate::store::audit::Entry;
+use crate::store::devices::{DeviceNumber, Devices};
+use crate::store::people::{Rights, User};
+use crate::store::tokens::Tokens;
+use crate::store::{Store, StoreError};
 use crate::wire::envelope::{Opened, Outgoing};
-use crate::wire::message::Kind;
+use crate::wire::message::{Call, Kind};
+use backoff::LoginBackoff;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
-    /// client
+    /// The app's own id.
     pub client: ClientId,
-    /// its device row
+    /// The number of its device.
     pub device: DeviceNumber,
-    /// source address
+    /// Where the request came from.
     pub address: IpAddr,
 }
 
 /// How much work a request is, so that the server can queue it rightly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// answers at once from memory: may run on an async thread
+    /// Answers at once from memory: may run on an async thread.
     Light,
-    /// checks a bcrypt hash: at most two at a time
+    /// Checks a bcrypt hash.
     Login,
-    /// uses the store: blocking thread
+    /// Uses the store.
     Store,
 }
 
-/// A parsed request.
-#[derive(Debug)]
-pub struct Request;
+/// Why a request fails. The server turns it into a status and a fixed text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcedureError {
+    /// The plaintext is not the JSON of a command or query.
+    #[error("malformed request")]
+    Malformed,
+    /// There is no procedure of that name.
+    #[error("unknown procedure")]
+    UnknownProcedure,
+    /// The parameters do not fit the procedure.
+    #[error("parameters do not fit")]
+    BadParameters,
+    /// E-mail or password are wrong.
+    #[error("login refused")]
+    LoginRefused,
+    /// The token is missing, malformed, expired, revoked, another device's, or its user is gone.
+    #[error("token refused")]
+    TokenRefused,
+    /// The token is good, the permission is missing.
+    #[error("not permitted")]
+    NotPermitted,
+    /// A record that the procedure needs does not exist.
+    #[error("not found")]
+    NotFound,
+    /// The write would break a rule of the data.
+    #[error("conflict")]
+    Conflict,
+    /// Too many failed logins.
+    #[error("too many attempts")]
+    Backoff {
+        /// Wait this long.
+        retry_after: Duration,
+    },
+    /// The store does not take or give data.
+    #[error("storage unavailable")]
+    Unavailable,
+}
+
+impl From<StoreError> for ProcedureError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::Unavailable
+    }
+}
+
+/// One entry of the table of procedures.
+struct Procedure {
+    kind: Kind,
+    name: &'static str,
+    weight: Weight,
+    run: Handler,
+}
+
+/// A handler: open to everybody who has paired, or only to a user with a good token.
+#[derive(Clone, Copy)]
+enum Handler {
+    Open(fn(&Procedures, &Caller, &Request, &mut Outgoing) -> Result<(), ProcedureError>),
+    User(fn(&Procedures, &Caller, &Session, &Request, &mut Outgoing) -> Result<(), ProcedureError>),
+}
+
+/// Every procedure.
+const PROCEDURES: &[Procedure] = &[
+    Procedure {
+        kind: Kind::Command,
+        name: "ping",
+        weight: Weight::Light,
+        run: Handler::Open(ping::ping),
+    },
+    Procedure {
+        kind: Kind::Query,
+        name: "ping",
+        weight: Weight::Light,
+        run: Handler::Open(ping::ping),
+    },
+    Procedure {
+        kind: Kind::Query,
+        name: "heartbeat",
+        weight: Weight::Light,
+        run: Handler::Open(ping::heartbeat),
+    },
+    Procedure {
+        kind: Kind::Command,
+        name: "login",
+        weight: Weight::Login,
+        run: Handler::Open(login::login),
+    },
+    Procedure {
+        kind: Kind::Command,
+        name: "logout",
+        weight: Weight::Store,
+        run: Handler::User(login::logout),
+    },
+    Procedure {
+        kind: Kind::Query,
+        name: "sync_pull",
+        weight: Weight::Store,
+        run: Handler::User(sync::pull),
+    },
+    Procedure {
+        kind: Kind::Command,
+        name: "sync_push",
+        weight: Weight::Store,
+        run: Handler::User(sync::push),
+    },
+];
+
+/// A parsed request. It owns its plaintext, which is wiped with it.
+pub struct Request {
+    procedure: &'static Procedure,
+    plaintext: Arc<Opened>,
+    /// Where the parameters stand in the plaintext; `None`: there are none.
+    parameters: Option<Range<usize>>,
+    token: Option<SecretText>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("procedure", &self.procedure.name)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Request {
     /// Parses an opened plaintext.
     ///
     /// # Errors
-    /// malformed or unknown procedure
-    pub fn parse(_kind: Kind, _plaintext: Opened) -> Result<Self, ProcedureError> {
-        todo!()
+    /// [`ProcedureError::Malformed`] or [`ProcedureError::UnknownProcedure`].
+    pub fn parse(kind: Kind, plaintext: Opened) -> Result<Self, ProcedureError> {
+        let call = Call::parse(kind, &plaintext).map_err(|_| ProcedureError::Malformed)?;
+        let procedure = PROCEDURES
+            .iter()
+            .find(|procedure| procedure.kind == kind && procedure.name == call.name)
+            .ok_or(ProcedureError::UnknownProcedure)?;
+        let start = (call.params.get().as_ptr() as usize).checked_sub(plaintext.as_ptr() as usize);
+        let parameters = start.map(|start| start..start + call.params.get().len());
+        let parameters = parameters.filter(|range| range.end <= plaintext.len());
+        let token = call.token.map(|token| SecretText::new(token.into_owned()));
+        Ok(Self {
+            procedure,
+            plaintext: Arc::new(plaintext),
+            parameters,
+            token,
+        })
     }
+
     /// How much work it is.
-    pub fn weight(&self) -> Weight {
-        todo!()
+    #[must_use]
+    pub const fn weight(&self) -> Weight {
+        self.procedure.weight
+    }
+
+    fn parameters(&self) -> Parameters {
+        Parameters {
+            plaintext: Arc::clone(&self.plaintext),
+            range: self.parameters.clone(),
+        }
     }
 }
 
-/// Why a request fails. `server::status` turns it into a status and a fixed text.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcedureError {
-    /// 400
-    #[error("malformed request")]
-    Malformed,
-    /// 400
-    #[error("unknown procedure")]
-    UnknownProcedure,
-    /// 400
-    #[error("parameters do not fit")]
-    BadParameters,
-    /// 401
-    #[error("login refused")]
-    LoginRefused,
-    /// 401
-    #[error("token refused")]
-    TokenRefused,
-    /// 403
-    #[error("not permitted")]
-    NotPermitted,
-    /// 404
-    #[error("not found")]
-    NotFound,
-    /// 409
-    #[error("conflict")]
-    Conflict,
-    /// 429
-    #[error("too many attempts")]
-    Backoff {
-        /// wait this long
-        retry_after: Duration,
-    },
-    /// 503
-    #[error("storage unavailable")]
-    Unavailable,
+/// The parameters of a request, which may go on to the writer's thread.
+#[derive(Clone)]
+struct Parameters {
+    plaintext: Arc<Opened>,
+    range: Option<Range<usize>>,
+}
+
+impl Parameters {
+    /// Their JSON: an object.
+    fn json(&self) -> &str {
+        let bytes = self.range.clone().and_then(|range| self.plaintext.get(range));
+        bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("{}")
+    }
+
+    fn read<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, ProcedureError> {
+        serde_json::from_str(self.json()).map_err(|_| ProcedureError::BadParameters)
+    }
+}
+
+/// A user whose token is good, for the length of one call.
+struct Session {
+    user: User,
+    /// The id of the token.
+    jti: String,
+    /// What the user may do in each clinic.
+    rights: Vec<(String, Rights)>,
+}
+
+/// What a call that is written down did.
+struct Deed {
+    action: &'static str,
+    detail: String,
+    outcome: &'static str,
+}
+
+impl Session {
+    fn entry(&self, caller: &Caller, deed: Deed) -> Entry {
+        Entry {
+            user: Some(self.user.id.clone()),
+            role: Some(self.user.role.clone()),
+            device: caller.device,
+            address: Some(caller.address),
+            action: deed.action,
+            detail: deed.detail,
+            outcome: deed.outcome,
+        }
+    }
 }
 
 /// All procedures over an open store.
-#[derive(Debug)]
-pub struct Procedures;
+pub struct Procedures {
+    store: Arc<Store>,
+    devices: Arc<Devices>,
+    tokens: Tokens,
+    keys: TokenKeys,
+    policy: TokenPolicy,
+    backoff: LoginBackoff,
+}
+
+impl fmt::Debug for Procedures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Procedures").finish_non_exhaustive()
+    }
+}
 
 impl Procedures {
+    /// Procedures over `store`, whose devices are `devices`.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn new(
+        store: Arc<Store>,
+        devices: Arc<Devices>,
+        keys: TokenKeys,
+        policy: TokenPolicy,
+    ) -> Result<Self, StoreError> {
+        let tokens = Tokens::load(Arc::clone(&store))?;
+        Ok(Self {
+            store,
+            devices,
+            tokens,
+            keys,
+            policy,
+            backoff: LoginBackoff::default(),
+        })
+    }
+
     /// Runs one request to its end (blocking) and writes the JSON result into `answer`. On error nothing was changed.
     ///
     /// # Errors
-    /// see [`ProcedureError`]
-    pub fn call(&self, _caller: &Caller, _request: Request, _answer: &mut Outgoing) -> Result<(), ProcedureError> {
-        todo!()
+    /// See [`ProcedureError`].
+    pub fn call(&self, caller: &Caller, request: &Request, answer: &mut Outgoing) -> Result<(), ProcedureError> {
+        let result = match request.procedure.run {
+            Handler::Open(run) => run(self, caller, request, answer),
+            Handler::User(run) => {
+                let session = self.session(caller, request.token.as_ref())?;
+                run(self, caller, &session, request, answer)
+            }
+        };
+        if result.is_err() {
+            answer.clear();
+        }
+        result
     }
 }
+
+/// Writes a small result. Serialising to memory cannot fail but for a defect of the result's type.
+fn reply(answer: &mut Outgoing, result: &impl serde::Serialize) -> Result<(), ProcedureError> {
+    serde_json::to_writer(answer, result).map_err(|_| ProcedureError::Unavailable)
+}
+
+#[cfg(test)]
+mod tests;

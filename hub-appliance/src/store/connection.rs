@@ -15,7 +15,7 @@ pub type StoreKey = Secret<32>;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// The one that writes.
     Write,
     /// One of those that only read.
@@ -40,7 +40,7 @@ impl Purpose {
 /// # Errors
 /// [`StoreError::WrongKey`] if the key does not fit, or what SQLite reports.
 #[allow(clippy::disallowed_methods, reason = "the one place that opens the database")]
-pub fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Connection, StoreError> {
+pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Connection, StoreError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if purpose == Purpose::Write {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;

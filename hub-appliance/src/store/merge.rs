@@ -10,11 +10,11 @@ use crate::clock::HubTime;
 const AHEAD_MS: i64 = 5 * 60 * 1000;
 
 /// A row as it was sent: one entry a column, `None` where the column was not sent.
-pub type SentCells = [Option<Cell>];
+pub(super) type SentCells = [Option<Cell>];
 
 /// What the stored row went through since the sender last saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub(super) enum Since {
     /// Nothing: the sent row is applied as it is.
     Unchanged,
     /// It changed; these columns were changed by others than the sender.
@@ -23,7 +23,7 @@ pub enum Since {
 
 /// What is to happen to the stored row.
 #[derive(Debug, Default, PartialEq)]
-pub struct Merged {
+pub(super) struct Merged {
     /// Columns that take a new value.
     pub take: Vec<(usize, Cell)>,
     /// Columns whose sent value lost against the stored one.
@@ -37,7 +37,7 @@ pub struct Merged {
 /// `stored` has one value a column of `table`; `changed` are the columns that the sender says it changed (`None`: all
 /// that differ).
 #[must_use]
-pub fn merge(
+pub(super) fn merge(
     table: &Table,
     stored: &[Cell],
     sent: &SentCells,
@@ -85,7 +85,7 @@ pub fn merge(
 
 /// A time, or the hub's now where it is too far ahead.
 #[must_use]
-pub fn not_ahead(time: i64, now: HubTime) -> i64 {
+pub(super) fn not_ahead(time: i64, now: HubTime) -> i64 {
     if time > now.plus_millis(AHEAD_MS).millis() {
         now.millis()
     } else {

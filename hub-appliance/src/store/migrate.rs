@@ -22,7 +22,7 @@ const STEPS: &[Step] = &[first_schema];
 /// # Errors
 /// [`StoreError::TooNew`] for a database of newer firmware (nothing is changed), or what SQLite or the disk report
 /// (the step is rolled back, the copy stays).
-pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     run(connection, path, STEPS)
 }
 
@@ -49,7 +49,7 @@ fn run(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), S
 ///
 /// # Errors
 /// What the disk reports.
-pub fn drop_copies(path: &Path) -> Result<(), StoreError> {
+pub(super) fn drop_copies(path: &Path) -> Result<(), StoreError> {
     for version in 1..=STEPS.len() {
         match fs::remove_file(copy_path(path, i64::try_from(version).unwrap_or(i64::MAX))) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),

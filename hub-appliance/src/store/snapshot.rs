@@ -11,7 +11,7 @@ use super::error::StoreError;
 use crate::clock::HubTime;
 
 /// The read connections.
-pub struct Readers {
+pub(super) struct Readers {
     idle: Mutex<Option<Vec<Connection>>>,
     returned: Condvar,
     interrupts: Vec<InterruptHandle>,
@@ -22,7 +22,7 @@ impl Readers {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn open(path: &Path, key: &StoreKey, count: usize) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, key: &StoreKey, count: usize) -> Result<Self, StoreError> {
         let idle = (0..count)
             .map(|_| open(path, key, Purpose::Read))
             .collect::<Result<Vec<_>, _>>()?;
@@ -38,7 +38,7 @@ impl Readers {
     ///
     /// # Errors
     /// [`StoreError::Closed`] after [`Readers::close`], or what SQLite reports.
-    pub fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = loop {
             match idle.as_mut() {
@@ -70,7 +70,7 @@ impl Readers {
 
     /// Takes no more reads and interrupts those under way; returns when all connections are closed or `patience` ends.
     /// Returns whether all are closed.
-    pub fn close(&self, patience: Duration) -> bool {
+    pub(super) fn close(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         let mut closed = 0;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -95,7 +95,7 @@ struct Done {
 type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Done + Send>;
 
 /// The handle on the writer thread.
-pub struct Writer {
+pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -105,7 +105,7 @@ impl Writer {
     ///
     /// # Errors
     /// What the operating system reports.
-    pub fn start(connection: Connection, clock: Arc<HubClock>, audit: AuditChain) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, clock: Arc<HubClock>, audit: AuditChain) -> Result<Self, StoreError> {
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             Loop {
@@ -125,7 +125,7 @@ impl Writer {
     ///
     /// # Errors
     /// What `work` returns, or why the transaction was not committed.
-    pub fn run<T, E>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub(super) fn run<T, E>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -160,7 +160,7 @@ impl Writer {
     }
 
     /// Finishes the work that waits, takes no more, checkpoints and closes the connection.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {

@@ -1,0 +1,178 @@
+//! Which right a write needs, by table and operation (protocol, "Commands").
+
+use crate::store::people::{Right, Rights};
+use crate::store::push::{Access, Gatekeeper, Operation};
+use crate::store::value::Cell;
+use crate::store::{StoreError, WriteTx};
+
+/// The columns that whoever hands out medicines changes in prescriptions and their items.
+const DISPENSING_COLUMNS: [&str; 8] = [
+    "status",
+    "filled_by",
+    "filled_at",
+    "quantity_dispensed",
+    "refills_used",
+    "item_status",
+    "updated_at",
+    "last_modified",
+];
+
+/// Checks the rows of a push against the rights of its user.
+pub(super) struct UserGate {
+    user: String,
+    /// The user's own clinic, for rows that are tied to none.
+    clinic: Option<String>,
+    rights: Vec<(String, Rights)>,
+}
+
+impl UserGate {
+    /// A gate for `user`, whose rights are those in force in the transaction of the push.
+    pub(super) fn new(tx: &WriteTx<'_>, user: &str, clinic: Option<String>) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: user.to_owned(),
+            clinic,
+            rights: tx.rights(user)?,
+        })
+    }
+
+    /// Whether the user may write anything anywhere.
+    pub(super) fn may_write(&self) -> bool {
+        self.rights.iter().any(|(_, rights)| grants_writing(*rights))
+    }
+
+    fn rights_in(&self, clinic: Option<&str>) -> Rights {
+        let granted = self.rights.iter().find(|(known, _)| Some(known.as_str()) == clinic);
+        granted.map(|(_, rights)| *rights).unwrap_or_default()
+    }
+}
+
+/// Whether any of the rights is one to write.
+fn grants_writing(rights: Rights) -> bool {
+    Right::ALL
+        .into_iter()
+        .any(|right| !matches!(right, Right::ViewHistory | Right::ClinicAdmin) && rights.has(right))
+}
+
+impl Gatekeeper for UserGate {
+    fn permits(&mut self, _: &WriteTx<'_>, access: &Access<'_>) -> Result<bool, StoreError> {
+        if access.clinics.is_empty() {
+            return Ok(permitted(self.rights_in(self.clinic.as_deref()), &self.user, access));
+        }
+        Ok(access
+            .clinics
+            .iter()
+            .all(|clinic| permitted(self.rights_in(Some(clinic)), &self.user, access)))
+    }
+}
+
+fn permitted(rights: Rights, user: &str, access: &Access<'_>) -> bool {
+    let has = |right| rights.has(right);
+    match (access.table.table().name, access.operation) {
+        ("patients", Operation::Create) => has(Right::RegisterPatients),
+        ("patients", Operation::Delete) => has(Right::DeletePatientRecords),
+        ("patient_additional_attributes", Operation::Create) => has(Right::RegisterPatients) || has(Right::EditRecords),
+        ("visits", Operation::Delete) => has(Right::DeletePatientVisits),
+        ("events", Operation::Edit) => {
+            has(Right::EditRecords) && (!is_anothers(access, user) || has(Right::EditOtherProviderEvent))
+        }
+        ("prescriptions" | "prescription_items", Operation::Create) => has(Right::PrescribeMedications),
+        ("prescriptions" | "prescription_items", Operation::Edit) => {
+            has(Right::PrescribeMedications) || (has(Right::DispenseMedications) && only_dispenses(access))
+        }
+        ("dispensing_records", Operation::Create | Operation::Edit) => has(Right::DispenseMedications),
+        (_, Operation::Delete) => has(Right::DeleteRecords),
+        (_, Operation::Create | Operation::Edit) => has(Right::EditRecords),
+    }
+}
+
+/// Whether the stored event was recorded by somebody else.
+fn is_anothers(access: &Access<'_>, user: &str) -> bool {
+    let Some(column) = access.table.table().column("recorded_by_user_id") else {
+        return false;
+    };
+    let recorder = access.stored.and_then(|stored| stored.cells[column].as_reference());
+    recorder.is_some_and(|recorder| recorder != user)
+}
+
+/// Whether nothing but what dispensing changes would change.
+fn only_dispenses(access: &Access<'_>) -> bool {
+    let Some(stored) = access.stored else { return false };
+    access.table.table().columns.iter().enumerate().all(|(index, column)| {
+        let unchanged = access.sent.cells[index]
+            .as_ref()
+            .is_none_or(|sent: &Cell| sent.means(&stored.cells[index]));
+        unchanged || DISPENSING_COLUMNS.contains(&column.name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::schema::TableId;
+    use crate::store::sent::SentRow;
+
+    fn rights(granted: &[Right]) -> Rights {
+        granted
+            .iter()
+            .fold(Rights::default(), |rights, right| rights.with(*right))
+    }
+
+    fn asks(table: &str, operation: Operation, granted: &[Right]) -> bool {
+        let table = TableId::named(table).unwrap();
+        let sent = SentRow {
+            id: "1".into(),
+            cells: vec![None; table.table().columns.len()],
+            changed: None,
+        };
+        let access = Access {
+            table,
+            operation,
+            stored: None,
+            sent: &sent,
+            clinics: Vec::new(),
+        };
+        permitted(rights(granted), "me", &access)
+    }
+
+    #[test]
+    fn each_write_needs_its_right_and_no_other_grants_it() {
+        use Operation::{Create, Delete, Edit};
+        for (table, operation, sufficient) in [
+            ("patients", Create, &[Right::RegisterPatients][..]),
+            ("patients", Edit, &[Right::EditRecords]),
+            ("patients", Delete, &[Right::DeletePatientRecords]),
+            (
+                "patient_additional_attributes",
+                Create,
+                &[Right::RegisterPatients, Right::EditRecords],
+            ),
+            ("patient_additional_attributes", Edit, &[Right::EditRecords]),
+            ("visits", Create, &[Right::EditRecords]),
+            ("visits", Delete, &[Right::DeletePatientVisits]),
+            ("events", Create, &[Right::EditRecords]),
+            ("events", Delete, &[Right::DeleteRecords]),
+            ("patient_vitals", Edit, &[Right::EditRecords]),
+            ("patient_problems", Delete, &[Right::DeleteRecords]),
+            ("appointments", Create, &[Right::EditRecords]),
+            ("prescriptions", Create, &[Right::PrescribeMedications]),
+            ("prescriptions", Delete, &[Right::DeleteRecords]),
+            ("dispensing_records", Create, &[Right::DispenseMedications]),
+            ("dispensing_records", Delete, &[Right::DeleteRecords]),
+        ] {
+            assert!(!asks(table, operation, &[]), "{table} {operation:?} without rights");
+            for right in Right::ALL {
+                assert_eq!(
+                    asks(table, operation, &[right]),
+                    sufficient.contains(&right),
+                    "{table} {operation:?} with {right:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn seeing_and_administering_are_no_rights_to_write() {
+        assert!(!grants_writing(rights(&[Right::ViewHistory, Right::ClinicAdmin])));
+        assert!(grants_writing(rights(&[Right::RegisterPatients])));
+    }
+}

@@ -1,0 +1,150 @@
+//! `sync_pull` and `sync_push`.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, json};
+
+use super::access::UserGate;
+use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
+use crate::store::devices::{Cursor, Cursors, Scope};
+use crate::store::history::Author;
+use crate::store::people::Right;
+use crate::store::pull::{PullRequest, PullSummary};
+use crate::store::push::{Push, last_pulled_at};
+use crate::wire::envelope::Outgoing;
+
+#[derive(Deserialize)]
+struct PullParameters<'a> {
+    #[serde(borrow, rename = "lastPulledAt")]
+    last_pulled_at: Option<&'a RawValue>,
+    #[serde(borrow, rename = "last_pulled_at")]
+    last_pulled_at_snake: Option<&'a RawValue>,
+}
+
+pub(super) fn pull(
+    procedures: &Procedures,
+    caller: &Caller,
+    session: &Session,
+    request: &Request,
+    answer: &mut Outgoing,
+) -> Result<(), ProcedureError> {
+    let parameters = request.parameters();
+    let parameters: PullParameters<'_> = parameters.read()?;
+    let asked = last_pulled_at(parameters.last_pulled_at.or(parameters.last_pulled_at_snake));
+
+    let cursors = procedures.devices.cursors(caller.device);
+    let start = cursors.start(asked);
+    let scope = scope_of(session);
+    let pull = PullRequest {
+        device: caller.device,
+        start: start.clone(),
+        scope: scope.clone(),
+    };
+    let snapshot = procedures.store.snapshot()?;
+    let summary = snapshot.pull(&pull, answer.buffer())?;
+    drop(snapshot);
+
+    procedures.devices.note_start(caller.device, start.at);
+    let after = Cursors::after(
+        start,
+        Cursor {
+            at: summary.timestamp,
+            scope,
+        },
+    );
+    note_pull(procedures, caller, session, &summary, cursors, after)
+}
+
+/// Whose rows a user's phone may hold: those of the clinics that the user may look into.
+fn scope_of(session: &Session) -> Scope {
+    let seen = session
+        .rights
+        .iter()
+        .filter(|(_, rights)| rights.has(Right::ViewHistory));
+    Scope {
+        user: session.user.id.clone(),
+        clinics: seen.map(|(clinic, _)| clinic.clone()).collect(),
+    }
+}
+
+/// Writes down what was given, before it is given. A pull that gave nothing and moved no cursor costs no write.
+fn note_pull(
+    procedures: &Procedures,
+    caller: &Caller,
+    session: &Session,
+    summary: &PullSummary,
+    before: Cursors,
+    after: Cursors,
+) -> Result<(), ProcedureError> {
+    let moved = before.given != after.given;
+    if !moved && summary.rows.is_empty() {
+        return Ok(());
+    }
+    let counts: Map<_, _> = summary
+        .rows
+        .iter()
+        .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
+        .collect();
+    let deed = Deed {
+        action: "sync_pull",
+        detail: json!(counts).to_string(),
+        outcome: "ok",
+    };
+    let entry = (!summary.rows.is_empty()).then(|| session.entry(caller, deed));
+    let device = caller.device;
+    let stored = after.clone();
+    procedures.store.write(move |tx| {
+        tx.set_cursors(device, &stored)?;
+        entry.iter().try_for_each(|entry| tx.audit(entry))?;
+        Ok::<_, ProcedureError>(())
+    })?;
+    procedures.devices.set_cursors(device, after);
+    Ok(())
+}
+
+pub(super) fn push(
+    procedures: &Procedures,
+    caller: &Caller,
+    session: &Session,
+    request: &Request,
+    answer: &mut Outgoing,
+) -> Result<(), ProcedureError> {
+    let parameters = request.parameters();
+    let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
+    let since = procedures
+        .devices
+        .cursors(caller.device)
+        .start(push.last_pulled_at())
+        .at;
+    let author = Author {
+        device: caller.device,
+        user: Some(session.user.id.clone()),
+    };
+    let clinic = session.user.clinic.clone();
+    let mut entry = session.entry(
+        caller,
+        Deed {
+            action: "sync_push",
+            detail: String::new(),
+            outcome: "ok",
+        },
+    );
+    procedures.store.write(move |tx| {
+        let user = author.user.clone().unwrap_or_default();
+        let mut gate = UserGate::new(tx, &user, clinic)?;
+        if !gate.may_write() {
+            return Err(ProcedureError::NotPermitted);
+        }
+        let summary = push.apply(tx, parameters.json(), &author, since, &mut gate)?;
+        entry.detail = json!({
+            "written": summary.written,
+            "unchanged": summary.unchanged,
+            "held": summary.held,
+            "skipped": summary.skipped,
+        })
+        .to_string();
+        tx.audit(&entry)?;
+        Ok(())
+    })?;
+    reply(answer, &json!({}))
+}
