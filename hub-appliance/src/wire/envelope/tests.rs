@@ -1,3 +1,5 @@
+//! The envelope under its own key, other keys, and altered bytes.
+
 use std::io::Write as _;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Requests of the app, requests that only look like them, and arbitrary bytes.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
