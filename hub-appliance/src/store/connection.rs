@@ -46,6 +46,8 @@ pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Conn
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
     let connection = Connection::open_with_flags(path, flags)?;
+    // SQLCipher would print to the console what this function returns as an error.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE;")?;
     connection.execute_batch(&key_pragma(key))?;
     // Reading the schema is what checks the key.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

@@ -173,7 +173,7 @@ impl Store {
     /// `patience`.
     pub fn close(&self, patience: Duration) -> bool {
         let closed = self.readers.close(patience);
-        self.writer.close();
+        self.writer.close(patience);
         closed
     }
 }

@@ -86,14 +86,14 @@ pub struct Push {
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    changes: BTreeMap<Cow<'a, str>, Option<Lists<'a>>>,
+    changes: BTreeMap<Cow<'a, str>, &'a RawValue>,
     #[serde(borrow, rename = "lastPulledAt")]
     last_pulled_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "last_pulled_at")]
     last_pulled_at_snake: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Lists<'a> {
     #[serde(borrow, default)]
     created: Option<Vec<&'a RawValue>>,
@@ -101,6 +101,17 @@ struct Lists<'a> {
     updated: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
     deleted: Option<Vec<&'a RawValue>>,
+}
+
+impl<'a> Lists<'a> {
+    /// Lists that are missing or null are empty.
+    fn parse(raw: &'a RawValue) -> Result<Self, MalformedPush> {
+        match raw.get() {
+            "null" => Ok(Self::default()),
+            json if json.starts_with('{') => serde_json::from_str(json).map_err(|_| MalformedPush),
+            _ => Err(MalformedPush),
+        }
+    }
 }
 
 impl Push {
@@ -117,7 +128,7 @@ impl Push {
             last_pulled_at: last_pulled_at(body.last_pulled_at.or(body.last_pulled_at_snake)),
         };
         for (name, lists) in body.changes {
-            let Some(lists) = lists else { continue };
+            let lists = Lists::parse(lists)?;
             let table = TableId::named(&name).filter(|table| table.table().phone.pushes());
             for (list, rows) in [
                 (List::Created, lists.created),

@@ -5,11 +5,12 @@
 //! success before the commit is on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 
 use super::audit::{AuditChain, Entry};
 use super::error::StoreError;
@@ -17,6 +18,8 @@ use crate::clock::{HubClock, HubTime};
 
 /// Pieces of work that may wait; more make their callers wait.
 const QUEUE: usize = 64;
+/// How long a writer that is dropped may finish its work.
+const CLOSING: Duration = Duration::from_secs(1);
 /// Pieces of work in one transaction.
 const BATCH: usize = 32;
 
@@ -98,6 +101,9 @@ type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Done + Send>;
 pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    interrupt: InterruptHandle,
+    /// Answers nothing; it is cut off when the thread ends.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Writer {
@@ -107,17 +113,23 @@ impl Writer {
     /// What the operating system reports.
     pub(super) fn start(connection: Connection, clock: Arc<HubClock>, audit: AuditChain) -> Result<Self, StoreError> {
         let (sender, receiver) = sync_channel(QUEUE);
+        let (running, ended) = sync_channel(0);
+        let interrupt = connection.get_interrupt_handle();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            let running = running;
             Loop {
                 connection,
                 clock,
                 audit,
             }
-            .run(&receiver)
+            .run(&receiver);
+            drop(running);
         })?;
         Ok(Self {
             queue: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
+            interrupt,
+            ended: Mutex::new(ended),
         })
     }
 
@@ -159,11 +171,16 @@ impl Writer {
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 
-    /// Finishes the work that waits, takes no more, checkpoints and closes the connection.
-    pub(super) fn close(&self) {
+    /// Takes no more work, finishes what waits, checkpoints and closes the connection. Work that is not done when
+    /// `patience` ends is rolled back: nobody has been told of its success.
+    pub(super) fn close(&self, patience: Duration) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread {
+            while ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                self.interrupt.interrupt();
+            }
             // A panic of the thread was reported by its caller's missing answer.
             let _ = thread.join();
         }
@@ -172,7 +189,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.close();
+        self.close(CLOSING);
     }
 }
 
