@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -78,7 +80,9 @@ async fn serve(
     // Answers are written whole; waiting to fill a segment only delays them. Failing to say so harms nobody.
     let _ = stream.set_nodelay(true);
     let address = peer.ip().to_canonical();
-    let service = hyper::service::service_fn(move |request| Box::pin(Arc::clone(&site).answer(address, request)));
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        Box::pin(Arc::clone(&site).answer(address, request.map(Body::new)))
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
@@ -91,7 +95,7 @@ async fn serve(
             served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
             () = stopped(&mut stop), if !stopping => {
                 stopping = true;
-                Pin::new(&mut connection).graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
     };

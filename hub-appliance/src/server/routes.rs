@@ -11,7 +11,6 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::task::JoinError;
 use tokio::time::Instant;
@@ -108,14 +107,14 @@ impl Site {
     pub(super) async fn answer(
         self: Arc<Self>,
         address: IpAddr,
-        mut request: Request<Incoming>,
+        mut request: Request<Body>,
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
         let correlation = self.correlation.fetch_add(1, Ordering::Relaxed);
         let route = route_name(request.uri().path());
         let response = if address::is_local(address) {
             request.extensions_mut().insert(Origin { address, correlation });
-            self.router.clone().oneshot(request.map(Body::new)).await?
+            self.router.clone().oneshot(request).await?
         } else {
             Failure::NotLocal.into_response()
         };
