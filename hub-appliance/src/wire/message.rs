@@ -1,80 +1,214 @@
-//! The JSON around handshake and envelope.
+//! The JSON around handshake and envelope, and of the plaintext inside: requests from their bytes.
+//!
+//! Parsing is strict about what the wire contract names (an object, each member once, of its type) and blind to other
+//! members. Texts are borrowed from the bytes; a payload of 64 MiB is decoded straight from the body.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::base64url;
+use super::envelope::Direction;
 use super::handshake::ClientPublicKey;
 use crate::ids::ClientId;
 
-/// Body or plaintext that is not the JSON of the contract (400).
-#[derive(Debug, thiserror::Error)]
+/// Bytes of the longest handshake body that is parsed: far above what an app has to say.
+pub const MAX_HANDSHAKE_BODY: usize = 16 * 1024;
+/// Bytes of the longest envelope body (wire contract, status 413).
+pub const MAX_ENVELOPE_BODY: usize = 64 * 1024 * 1024;
+/// Characters of the longest device name.
+pub const MAX_DEVICE_NAME: usize = 64;
+
+/// Body or plaintext that is not the JSON of the contract, or is over its bound (400).
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message is malformed")]
 pub struct Malformed;
 
-/// A handshake request.
+/// A text that is borrowed where it has no escapes. (In an `Option`, serde borrows no bare `Cow`.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Parses one JSON object. Derived structs would take an array of their members just as well.
+fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8], limit: usize) -> Result<T, Malformed> {
+    let opens = bytes.iter().find(|byte| !b" \t\r\n".contains(byte));
+    if bytes.len() > limit || opens != Some(&b'{') {
+        return Err(Malformed);
+    }
+    serde_json::from_slice(bytes).map_err(|_| Malformed)
+}
+
+/// A handshake request (wire contract, "Key agreement").
 #[derive(Debug)]
 pub struct HandshakeRequest {
-    /// who
+    /// Which phone.
     pub client_id: ClientId,
-    /// their key
+    /// Its public key of this handshake.
     pub client_public_key: ClientPublicKey,
-    /// shown on the panel: trimmed, control characters removed, at most 64 characters; None if nothing is left
+    /// What the phone calls itself, fit for the panel: without control and format characters (those that turn the
+    /// direction of writing among them), trimmed, at most [`MAX_DEVICE_NAME`] characters. `None` if nothing is left.
     pub device_name: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct HandshakeBody<'a> {
+    #[serde(borrow)]
+    client_id: Text<'a>,
+    #[serde(borrow)]
+    client_public_key: Text<'a>,
+    #[serde(borrow)]
+    device_name: Option<Text<'a>>,
+}
+
 impl HandshakeRequest {
-    /// Parses a body.
+    /// Parses a body of at most [`MAX_HANDSHAKE_BODY`] bytes.
     ///
     /// # Errors
-    /// malformed
-    pub fn parse(_body: &[u8]) -> Result<Self, Malformed> {
-        todo!()
+    /// [`Malformed`], also for a key that [`ClientPublicKey::parse`] refuses.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let body: HandshakeBody<'_> = object(body, MAX_HANDSHAKE_BODY)?;
+        Ok(Self {
+            client_id: ClientId::parse(&body.client_id.0).ok_or(Malformed)?,
+            client_public_key: ClientPublicKey::parse(&body.client_public_key.0).map_err(|_| Malformed)?,
+            device_name: body.device_name.and_then(|name| device_name(&name.0)),
+        })
     }
 }
 
-/// An envelope as received.
+fn device_name(text: &str) -> Option<String> {
+    let visible: String = text.chars().filter(|c| !c.is_control() && !is_format(*c)).collect();
+    let start: String = visible.trim().chars().take(MAX_DEVICE_NAME).collect();
+    let name = start.trim_end();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Whether Unicode 16 puts `c` into the categories Cf (format), Zl or Zp (line and paragraph separator).
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}'
+        | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}'
+        | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0001}'
+        | '\u{E0020}'..='\u{E007F}')
+}
+
+/// An envelope as received (wire contract, "Envelope").
 #[derive(Debug)]
 pub struct EnvelopeRequest {
-    /// who
+    /// Which phone.
     pub client_id: ClientId,
-    /// nonce ‖ ciphertext ‖ tag, decoded
+    /// nonce ‖ ciphertext ‖ tag, decoded. Its length is not checked here: what is too short opens with no key.
     pub payload: Vec<u8>,
 }
 
+#[derive(Deserialize)]
+struct EnvelopeBody<'a> {
+    #[serde(borrow)]
+    client_id: Text<'a>,
+    /// Borrowed, which refuses escapes: base64url has no need of any.
+    payload: &'a str,
+}
+
 impl EnvelopeRequest {
-    /// Parses a body, decoding the payload without an intermediate copy of it.
+    /// Parses a body of at most [`MAX_ENVELOPE_BODY`] bytes, decoding the payload without an intermediate copy of it.
     ///
     /// # Errors
-    /// malformed
-    pub fn parse(_body: &[u8]) -> Result<Self, Malformed> {
-        todo!()
+    /// [`Malformed`], also for a payload that is not base64url without padding.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let body: EnvelopeBody<'_> = object(body, MAX_ENVELOPE_BODY)?;
+        Ok(Self {
+            client_id: ClientId::parse(&body.client_id.0).ok_or(Malformed)?,
+            payload: base64url::decode(body.payload).ok_or(Malformed)?,
+        })
     }
 }
 
 /// Command or query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `/rpc/command`
+    /// `/rpc/command`: writes.
     Command,
-    /// `/rpc/query`
+    /// `/rpc/query`: reads.
     Query,
 }
 
-/// The plaintext of a command or query, borrowed from the opened bytes.
-#[derive(Debug)]
+impl Kind {
+    /// The direction that its requests are sealed for.
+    #[must_use]
+    pub const fn direction(self) -> Direction {
+        match self {
+            Self::Command => Direction::Command,
+            Self::Query => Direction::Query,
+        }
+    }
+}
+
+/// The plaintext of a command or query, borrowed from the opened bytes. Prints neither parameters nor token.
 pub struct Call<'a> {
-    /// `command` or `query`
-    pub name: std::borrow::Cow<'a, str>,
-    /// `data` or `params`, unparsed; `{}` where missing or null
+    /// What is asked for: `command` or `query`.
+    pub name: Cow<'a, str>,
+    /// `data` or `params`: a JSON object, not parsed further; `{}` where missing or null.
     pub params: &'a RawValue,
-    /// the token
-    pub token: Option<std::borrow::Cow<'a, str>>,
+    /// The token, where there is one.
+    pub token: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct CommandPlaintext<'a> {
+    #[serde(borrow)]
+    command: Text<'a>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct QueryPlaintext<'a> {
+    #[serde(borrow)]
+    query: Text<'a>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token: Option<Text<'a>>,
 }
 
 impl<'a> Call<'a> {
     /// Parses a plaintext.
     ///
     /// # Errors
-    /// malformed
-    pub fn parse(_kind: Kind, _plaintext: &'a [u8]) -> Result<Self, Malformed> {
-        todo!()
+    /// [`Malformed`]
+    pub fn parse(kind: Kind, plaintext: &'a [u8]) -> Result<Self, Malformed> {
+        let (name, params, token) = match kind {
+            Kind::Command => {
+                let CommandPlaintext { command, data, token } = object(plaintext, MAX_ENVELOPE_BODY)?;
+                (command, data, token)
+            }
+            Kind::Query => {
+                let QueryPlaintext { query, params, token } = object(plaintext, MAX_ENVELOPE_BODY)?;
+                (query, params, token)
+            }
+        };
+        let params = match params {
+            Some(params) if params.get().starts_with('{') => params,
+            Some(_) => return Err(Malformed),
+            None => serde_json::from_str("{}").map_err(|_| Malformed)?,
+        };
+        Ok(Self {
+            name: name.0,
+            params,
+            token: token.map(|token| token.0),
+        })
     }
 }
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,69 +1,297 @@
-//! Session keys and the replay window.
+//! Session keys: which keys a phone may seal with, and that no message is taken twice.
+//!
+//! A phone makes a new key for every handshake, and may have several in use at once, so that each client has a few
+//! keys and the one whose tag verifies opens a payload. What holds (wire contract, "What the hub adds"):
+//!
+//! - A client's newest keys that have opened a payload and its newest that have not are counted apart, so that a
+//!   handshake by a stranger, who cannot use the key, never pushes out a key in use.
+//! - A nonce is taken once under a key, also when the same key comes back by a repeated handshake, and whatever
+//!   number of threads try at once.
+//! - A session ends by age, by number of messages, by [`SessionTable::forget`] and [`SessionTable::clear`]; its key
+//!   is then wiped, as soon as no answer is waiting to be sealed with it.
+//! - Memory is bounded in every direction, and no lock is held while decrypting.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::envelope::{Direction, Opened, Outgoing, Sealed};
+use super::envelope::{Direction, EnvelopeKey, NONCE_LEN, Nonce, NotOpened, Opened, Outgoing, SealError, Sealed};
+use super::replay::{KeyId, Position, ReplayWindow};
 use crate::ids::ClientId;
 use crate::secret::Secret;
 
-/// Bounds of the table; the defaults are those of the wire contract.
+/// How often the sessions of phones that stay away are looked over: 24 times a lifetime.
+const SWEEPS: u32 = 24;
+
+/// Bounds of the table. The defaults of the first four are those of the wire contract.
 #[derive(Clone, Debug)]
 pub struct SessionLimits {
-    /// newest keys kept that have opened a payload (8)
+    /// The newest keys of a client that are kept of those that have opened a payload: 8.
     pub proven: usize,
-    /// newest keys kept that have not (8)
+    /// The newest keys of a client that are kept of those that have not: 8.
     pub unproven: usize,
-    /// 24 h
+    /// A session ends this long after its handshake: 24 h.
     pub lifetime: Duration,
-    /// 65,536
+    /// A session ends after this many messages from the phone: 65,536.
     pub messages: usize,
-    /// remembered nonces over all sessions; the oldest sessions end above it
+    /// Messages remembered over all sessions, about 50 bytes each: 200,000. Above it the oldest are forgotten and
+    /// the sessions that they came in end.
     pub nonces: usize,
+    /// Clients with sessions: 1,024, above what the device list holds. Above it, one without a proven key goes, or
+    /// else the one not seen for longest.
+    pub clients: usize,
 }
 
-/// Why no session opened the payload; all are answered 428.
-#[derive(Debug, thiserror::Error)]
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            proven: 8,
+            unproven: 8,
+            lifetime: Duration::from_secs(24 * 60 * 60),
+            messages: 65_536,
+            nonces: 200_000,
+            clients: 1024,
+        }
+    }
+}
+
+/// Why no session took the payload; all are answered 428.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    /// none
+    /// The client has no session, or none of its keys opens the payload, or the one that does has ended.
     #[error("no session key opens the payload")]
     NoSession,
-    /// seen
+    /// The nonce was seen under this key before.
     #[error("the message was seen before")]
     Replayed,
 }
 
-/// All session keys, in memory only.
-#[derive(Debug)]
-pub struct SessionTable;
+/// All session keys, in memory only. Shared by reference.
+///
+/// The table is to live as long as the process: its replay window holds no secret, and goes on refusing what was
+/// recorded before a lock.
+pub struct SessionTable {
+    limits: SessionLimits,
+    state: Mutex<State>,
+}
+
+struct State {
+    clients: HashMap<ClientId, Client>,
+    window: ReplayWindow,
+    /// Counts handshakes and messages, for what was used last.
+    uses: u64,
+    swept: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Client {
+    /// In the order of their handshakes.
+    sessions: Vec<Session>,
+    last_use: u64,
+}
+
+struct Session {
+    id: KeyId,
+    key: Arc<EnvelopeKey>,
+    made: Instant,
+    messages: usize,
+    proven: bool,
+    last_use: u64,
+    /// Of the earliest message since the session began.
+    first_message: Option<Position>,
+}
 
 impl SessionTable {
-    /// Empty.
-    pub fn new(_limits: SessionLimits) -> Self {
-        todo!()
+    /// An empty table.
+    #[must_use]
+    pub fn new(limits: SessionLimits) -> Self {
+        let window = ReplayWindow::new(limits.nonces);
+        Self {
+            limits,
+            state: Mutex::new(State {
+                clients: HashMap::new(),
+                window,
+                uses: 0,
+                swept: None,
+            }),
+        }
     }
-    /// A new session after a handshake.
-    pub fn insert(&self, _client: ClientId, _key: &Secret<32>, _now: Instant) {
-        todo!()
+
+    /// Begins a session after a handshake at `now`. A key that the client has already begins anew, proven if it was.
+    pub fn insert(&self, client: ClientId, key: &Secret<32>, now: Instant) {
+        let id = KeyId::of(key);
+        let key = Arc::new(EnvelopeKey::new(key));
+        let mut state = self.state();
+        state.sweep(&self.limits, now);
+        state.make_room_for(client, &self.limits);
+        state.uses += 1;
+        let State {
+            clients, window, uses, ..
+        } = &mut *state;
+        let client = clients.entry(client).or_default();
+        client.end_sessions(&self.limits, window.oldest(), now);
+        let earlier = client.position(id).map(|place| client.sessions.remove(place));
+        client.last_use = *uses;
+        client.sessions.push(Session {
+            id,
+            key,
+            made: now,
+            messages: 0,
+            proven: earlier.as_ref().is_some_and(|earlier| earlier.proven),
+            last_use: *uses,
+            first_message: earlier.and_then(|earlier| earlier.first_message),
+        });
+        client.keep_newest(&self.limits);
     }
-    /// Opens `payload` (nonce ‖ ciphertext ‖ tag) in place with whichever of the client's keys fits.
+
+    /// Opens `payload` (nonce ‖ ciphertext ‖ tag) in place with whichever of the client's keys fits, the one last
+    /// used (or agreed on) first. `now` decides which sessions are over.
     ///
     /// # Errors
-    /// no session or replay
+    /// See [`SessionError`]; the payload counts as a message only where it is returned opened.
     pub fn open(
         &self,
-        _client: ClientId,
-        _direction: Direction,
-        _payload: Vec<u8>,
-        _now: Instant,
+        client: ClientId,
+        direction: Direction,
+        mut payload: Vec<u8>,
+        now: Instant,
     ) -> Result<Exchange, SessionError> {
-        todo!()
+        let nonce = *payload.first_chunk::<NONCE_LEN>().ok_or(SessionError::NoSession)?;
+        for (id, key) in self.candidates(client, now) {
+            match key.open(direction, payload) {
+                Ok(plaintext) => {
+                    self.admit(client, id, &nonce, now)?;
+                    let replier = Replier {
+                        key,
+                        direction: direction.response(),
+                    };
+                    return Ok(Exchange { plaintext, replier });
+                }
+                Err(NotOpened(untouched)) => payload = untouched,
+            }
+        }
+        Err(SessionError::NoSession)
     }
+
     /// Ends all sessions of one client.
-    pub fn forget(&self, _client: ClientId) {
-        todo!()
+    pub fn forget(&self, client: ClientId) {
+        self.state().clients.remove(&client);
     }
-    /// Ends all sessions.
+
+    /// Ends all sessions. What they have taken stays remembered.
     pub fn clear(&self) {
-        todo!()
+        self.state().clients.clear();
+    }
+
+    /// The keys that may open a payload of `client`, by last use.
+    fn candidates(&self, client: ClientId, now: Instant) -> Vec<(KeyId, Arc<EnvelopeKey>)> {
+        let mut state = self.state();
+        let oldest = state.window.oldest();
+        let Some(client) = state.clients.get_mut(&client) else {
+            return Vec::new();
+        };
+        client.end_sessions(&self.limits, oldest, now);
+        let mut sessions: Vec<&Session> = client.sessions.iter().collect();
+        sessions.sort_unstable_by_key(|session| std::cmp::Reverse(session.last_use));
+        sessions
+            .into_iter()
+            .map(|session| (session.id, Arc::clone(&session.key)))
+            .collect()
+    }
+
+    /// Takes a message whose tag has been verified, if the session still stands and has not seen its nonce.
+    fn admit(&self, client: ClientId, id: KeyId, nonce: &Nonce, now: Instant) -> Result<(), SessionError> {
+        let mut state = self.state();
+        let State {
+            clients, window, uses, ..
+        } = &mut *state;
+        let client = clients.get_mut(&client).ok_or(SessionError::NoSession)?;
+        client.end_sessions(&self.limits, window.oldest(), now);
+        let place = client.position(id).ok_or(SessionError::NoSession)?;
+        let position = window.admit(id, nonce).ok_or(SessionError::Replayed)?;
+        *uses += 1;
+        client.last_use = *uses;
+        let session = &mut client.sessions[place];
+        session.first_message.get_or_insert(position);
+        session.messages += 1;
+        session.proven = true;
+        session.last_use = *uses;
+        client.keep_newest(&self.limits);
+        client.end_sessions(&self.limits, window.oldest(), now);
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SessionTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("SessionTable")
+            .field("clients", &state.clients.len())
+            .field("remembered", &state.window.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Wipes the keys of sessions that are over, also of phones that never come back.
+    fn sweep(&mut self, limits: &SessionLimits, now: Instant) {
+        let swept = *self.swept.get_or_insert(now);
+        if now.saturating_duration_since(swept) < limits.lifetime / SWEEPS {
+            return;
+        }
+        self.swept = Some(now);
+        let oldest = self.window.oldest();
+        self.clients.retain(|_, client| {
+            client.end_sessions(limits, oldest, now);
+            !client.sessions.is_empty()
+        });
+    }
+
+    fn make_room_for(&mut self, client: ClientId, limits: &SessionLimits) {
+        if self.clients.contains_key(&client) || self.clients.len() < limits.clients {
+            return;
+        }
+        let least = self
+            .clients
+            .iter()
+            .min_by_key(|(_, client)| (client.sessions.iter().any(|session| session.proven), client.last_use))
+            .map(|(client, _)| *client);
+        if let Some(least) = least {
+            self.clients.remove(&least);
+        }
+    }
+}
+
+impl Client {
+    fn position(&self, id: KeyId) -> Option<usize> {
+        self.sessions.iter().position(|session| session.id == id)
+    }
+
+    /// Ends the sessions that are over: by age, by messages, or because a message of theirs (`oldest` and after are
+    /// remembered) could be replayed unnoticed.
+    fn end_sessions(&mut self, limits: &SessionLimits, oldest: Position, now: Instant) {
+        self.sessions.retain(|session| {
+            now.saturating_duration_since(session.made) < limits.lifetime
+                && session.messages < limits.messages
+                && session.first_message.is_none_or(|first| first >= oldest)
+        });
+    }
+
+    fn keep_newest(&mut self, limits: &SessionLimits) {
+        for (proven, limit) in [(true, limits.proven), (false, limits.unproven)] {
+            let count = self.sessions.iter().filter(|session| session.proven == proven).count();
+            let mut surplus = count.saturating_sub(limit);
+            self.sessions.retain(|session| {
+                let ends = session.proven == proven && surplus > 0;
+                surplus -= usize::from(ends);
+                !ends
+            });
+        }
     }
 }
 
@@ -72,25 +300,34 @@ impl SessionTable {
 pub struct Exchange {
     /// The request in the clear.
     pub plaintext: Opened,
+    replier: Replier,
 }
 
 impl Exchange {
     /// Splits off the plaintext, leaving what seals the answer.
+    #[must_use]
     pub fn split(self) -> (Opened, Replier) {
-        todo!()
+        (self.plaintext, self.replier)
     }
 }
 
-/// Seals the answer of one exchange, under the response's direction and a fresh random nonce.
+/// Seals the answer of one exchange, under the response's direction and a fresh random nonce. It still does so when
+/// the session has ended in the meantime: the phone waits for the answer under that key.
 #[derive(Debug)]
-pub struct Replier;
+pub struct Replier {
+    key: Arc<EnvelopeKey>,
+    direction: Direction,
+}
 
 impl Replier {
-    /// Seals in place.
+    /// Seals `answer` in place.
     ///
     /// # Errors
-    /// the random source failed
-    pub fn seal(&self, _answer: Outgoing) -> Result<Sealed, getrandom::Error> {
-        todo!()
+    /// See [`SealError`].
+    pub fn seal(&self, answer: Outgoing) -> Result<Sealed, SealError> {
+        self.key.seal(self.direction, answer)
     }
 }
+
+#[cfg(test)]
+mod tests;
