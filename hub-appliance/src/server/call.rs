@@ -18,7 +18,7 @@ use super::status::Failure;
 use super::work::{Turn, blocking, inline, wait_open};
 use crate::procedures::{Caller, Weight};
 use crate::store::devices::Standing;
-use crate::wire::envelope::{Direction, Outgoing, Sealed};
+use crate::wire::envelope::{Outgoing, Sealed};
 use crate::wire::message::{EnvelopeRequest, Kind};
 use crate::wire::session::Replier;
 
@@ -106,11 +106,10 @@ fn open_here(
         Standing::Revoked => return Err(Failure::DeviceRevoked),
         Standing::Unknown => return Err(Failure::NoSession),
     };
-    let direction = match kind {
-        Kind::Command => Direction::Command,
-        Kind::Query => Direction::Query,
-    };
-    let (plaintext, replier) = hub.sessions.open(client, direction, envelope.payload, now)?.split();
+    let (plaintext, replier) = hub
+        .sessions
+        .open(client, kind.direction(), envelope.payload, now)?
+        .split();
     hub.devices.seen(device);
     let job = Arc::clone(&hub.procedures).accept(kind, plaintext)?;
     let caller = Caller {

@@ -23,8 +23,9 @@ pub struct OpenHub {
     pub hub_id: String,
     /// Shown by the app.
     pub hub_name: String,
-    /// Session keys, in memory only.
-    pub sessions: SessionTable,
+    /// Session keys, in memory only. Shared, because their replay window outlives a lock: after draining, the appliance
+    /// clears the keys and opens the next hub with the same table.
+    pub sessions: Arc<SessionTable>,
     /// Answers opened requests.
     pub procedures: Arc<dyn Service>,
     /// The paired devices.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::PairedPhone;
@@ -15,14 +14,7 @@ use super::status::{Failure, json};
 use super::work::{blocking, wait_open};
 use crate::store::devices::Standing;
 use crate::wire::message::HandshakeRequest;
-
-#[derive(Serialize)]
-struct HandshakeReply<'a> {
-    hub_public_key: &'a str,
-    hub_id: &'a str,
-    hub_name: &'a str,
-    success: bool,
-}
+use crate::wire::reply::handshake_response;
 
 /// For a known device all of it is done in memory on this thread: the app hands shakes before every single call.
 pub(super) async fn handshake(
@@ -48,12 +40,11 @@ pub(super) async fn handshake(
         pair(&front, origin, &hub, &request).await?;
     }
     hub.sessions.insert(request.client_id, &agreement.session_key, now);
-    Ok(json(&HandshakeReply {
-        hub_public_key: &agreement.hub_public_key,
-        hub_id: &hub.hub_id,
-        hub_name: &hub.hub_name,
-        success: true,
-    }))
+    Ok(json(handshake_response(
+        &agreement.hub_public_key,
+        &hub.hub_id,
+        &hub.hub_name,
+    )))
 }
 
 /// Stores a new phone and tells the appliance, both even if the phone hangs up meanwhile: the place is taken exactly

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::ids::ClientId;
 use crate::store::devices::{DeviceNumber, PairError};
+use crate::wire::message::MAX_ENVELOPE_BODY;
 
 mod address;
 mod body;
@@ -99,7 +100,7 @@ impl Default for Limits {
             linger_time: Duration::from_secs(30),
             linger_silence: Duration::from_secs(2),
             handshake_bytes: 4 * KIB,
-            request_bytes: 64 * MIB,
+            request_bytes: MAX_ENVELOPE_BODY,
             small_body: 64 * KIB,
             bodies_in_memory: 96 * MIB,
             answers_in_memory: 64 * MIB,

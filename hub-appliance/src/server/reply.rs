@@ -1,5 +1,5 @@
-//! A sealed answer on its way out: `{"payload":"<base64url>","success":true}`, encoded piece by piece while it is
-//! sent, so that the sealed bytes and their base64 are never both in memory whole.
+//! A sealed answer on its way out, encoded piece by piece while it is sent, and how much of such answers may wait in
+//! memory to be fetched.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,19 +9,14 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::status::{Failure, JSON};
 use crate::wire::envelope::Sealed;
+use crate::wire::reply::SealedBody;
 
-const HEAD: &str = r#"{"payload":""#;
-const TAIL: &str = r#"","success":true}"#;
-/// A multiple of 3, so that no piece but the last leaves bits over.
-const PIECE: usize = 48 * 1024;
 const KIB: usize = 1024;
 
 /// How much of answers may wait in memory to be fetched by their phones.
@@ -56,52 +51,19 @@ impl AnswerBudget {
     }
 }
 
-/// The body of a success.
+/// The body of a success, and its share of the budget, which returns when it is sent or given up.
 #[derive(Debug)]
 pub(super) struct SealedReply {
-    sealed: Vec<u8>,
-    next: Next,
-    left: u64,
+    body: SealedBody,
     _share: Option<OwnedSemaphorePermit>,
 }
 
-#[derive(Debug)]
-enum Next {
-    Head,
-    PieceAt(usize),
-    End,
-}
-
 impl SealedReply {
-    /// Sends `sealed`; `share` of the answer budget returns when it is sent or given up.
+    /// Sends `sealed`.
     pub(super) fn new(sealed: Sealed, share: Option<OwnedSemaphorePermit>) -> Self {
-        let sealed = sealed.into_bytes();
-        let encoded = base64::encoded_len(sealed.len(), false).unwrap_or(usize::MAX);
         Self {
-            left: (HEAD.len() + encoded + TAIL.len()) as u64,
-            sealed,
-            next: Next::Head,
+            body: SealedBody::new(sealed),
             _share: share,
-        }
-    }
-
-    fn next_piece(&mut self) -> Option<Bytes> {
-        match self.next {
-            Next::Head => {
-                self.next = Next::PieceAt(0);
-                Some(Bytes::from_static(HEAD.as_bytes()))
-            }
-            Next::PieceAt(from) if from >= self.sealed.len() => {
-                self.next = Next::End;
-                self.sealed = Vec::new();
-                Some(Bytes::from_static(TAIL.as_bytes()))
-            }
-            Next::PieceAt(from) => {
-                let to = (from + PIECE).min(self.sealed.len());
-                self.next = Next::PieceAt(to);
-                Some(URL_SAFE_NO_PAD.encode(&self.sealed[from..to]).into())
-            }
-            Next::End => None,
         }
     }
 }
@@ -111,20 +73,16 @@ impl http_body::Body for SealedReply {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.next_piece();
-        if let Some(piece) = &piece {
-            self.left -= piece.len() as u64;
-        }
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.body.next().map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.next, Next::End)
+        self.body.remaining() == 0
     }
 
     /// Exact, so that the answer has a `Content-Length`.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.body.remaining())
     }
 }
 

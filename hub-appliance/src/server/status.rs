@@ -7,16 +7,16 @@ use std::time::Duration;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use crate::procedures::ProcedureError;
 use crate::store::devices::PairError;
 use crate::wire::handshake::HandshakeError;
 use crate::wire::message::Malformed;
+use crate::wire::reply::{self, failure_body};
 use crate::wire::session::SessionError;
 
 /// The type of every body that is not empty.
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static(reply::CONTENT_TYPE);
 
 /// Why a request is not answered with a 200 (status table of the wire contract).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,22 +99,9 @@ impl Failure {
     }
 }
 
-/// `{"payload":"","success":false,"error":"…"}`
-#[derive(Serialize)]
-struct FailureBody {
-    payload: &'static str,
-    success: bool,
-    error: String,
-}
-
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let body = FailureBody {
-            payload: "",
-            success: false,
-            error: self.to_string(),
-        };
-        let mut response = (self.status(), json(&body)).into_response();
+        let mut response = (self.status(), json(failure_body(&self.to_string()))).into_response();
         let headers = response.headers_mut();
         match self {
             Self::TooMany { retry_after } => {
@@ -130,12 +117,9 @@ impl IntoResponse for Failure {
     }
 }
 
-/// A small JSON body with its content type. A value that cannot be written becomes an empty 503.
-pub(super) fn json(value: &impl Serialize) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(body) => ([(CONTENT_TYPE, JSON)], body).into_response(),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
+/// A short JSON body with its content type.
+pub(super) fn json(body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, JSON)], body).into_response()
 }
 
 /// `Retry-After` counts whole seconds (RFC 9110, section 10.2.3): rounded up, so that nobody is told to come too early.

@@ -26,7 +26,7 @@ pub(super) fn open_hub(behind: Arc<Behind>, pairing: Arc<Pairing>) -> OpenHub {
         identity: IdentityKeys::new(&Secret::new(HUB_KEY), &Secret::new([0x17; 32])).unwrap(),
         hub_id: "0190-hub".into(),
         hub_name: "Clinic".into(),
-        sessions: SessionTable::new(SessionLimits::default()),
+        sessions: Arc::new(SessionTable::new(SessionLimits::default())),
         procedures: behind.clone(),
         devices: behind,
         pairing,
