@@ -1,1 +1,199 @@
-//! See the crate's table of rooms.
+//! The hub's one port: four HTTP routes, who may use them, how much of them, and what every failure looks like.
+//!
+//! A request is one straight walk: socket → source address → [`Gate`] → body → envelope → procedure → envelope. The
+//! room knows nothing of tables or patients; opened plaintext goes to a [`Service`], and what comes back is sealed
+//! and sent. Nothing that a peer sends can take more memory, connections, threads or time than [`Limits`] says, and
+//! neither logs nor failures hold anything that stood in an envelope.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::ids::ClientId;
+use crate::store::devices::{DeviceNumber, PairError};
+use crate::wire::message::MAX_ENVELOPE_BODY;
+
+mod address;
+mod body;
+mod call;
+mod gate;
+mod handshake;
+mod listener;
+mod pairing;
+mod rate;
+mod reply;
+mod routes;
+mod service;
+mod socket;
+mod status;
+#[cfg(test)]
+mod tests;
+mod work;
+
+pub use gate::{Draining, Gate, OpenHub, StillBusy};
+pub use pairing::{PAIRING_WINDOW, Pairing, PairingStatus};
+pub use service::{DeviceRegister, Job, Run, Service};
+
+/// What the server allows. The defaults are those of the wire contract, and where it says nothing, of a board with
+/// 512 MiB.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at one time (256); one more is closed at once.
+    pub connections: usize,
+    /// Of these, from one address (32).
+    pub connections_per_address: usize,
+    /// Time for the whole head of a request, counted from the end of the one before: also how long a connection may
+    /// idle (10 s).
+    pub header_time: Duration,
+    /// A body must bring [`Self::pace_bytes`] or its end in each stretch of this time, and a peer take some of its
+    /// answer (15 s).
+    pub pace_time: Duration,
+    /// See [`Self::pace_time`] (32 KiB).
+    pub pace_bytes: usize,
+    /// After a refusal, how long at most the rest of the body is taken in and thrown away (30 s).
+    pub linger_time: Duration,
+    /// The same, while nothing comes (2 s).
+    pub linger_silence: Duration,
+    /// Longest body of a handshake (4 KiB).
+    pub handshake_bytes: usize,
+    /// Longest body of a command or query (64 MiB).
+    pub request_bytes: usize,
+    /// A body up to this length waits for no memory and is opened on an async thread (64 KiB).
+    pub small_body: usize,
+    /// Longer bodies in memory at one time, together (96 MiB).
+    pub bodies_in_memory: usize,
+    /// Answers of the store waiting in memory for their phones; above it, store work waits (64 MiB).
+    pub answers_in_memory: usize,
+    /// Handshakes of devices never seen before, a minute and address (10).
+    pub new_device_handshakes_per_minute: u32,
+    /// Handshakes of paired devices, a minute and address (1,200).
+    pub known_device_handshakes_per_minute: u32,
+    /// Addresses that each rate limit remembers (1,024).
+    pub addresses: usize,
+    /// Logins checked at one time (2).
+    pub logins_at_once: usize,
+    /// Logins waiting for it (16); one more gets a 429.
+    pub logins_waiting: usize,
+    /// Requests at work in the store at one time (8).
+    pub store_at_once: usize,
+    /// How long a request waits for memory or its turn (30 s), then 503.
+    pub queue_time: Duration,
+    /// How long requests under way may go on when the server stops (1 s).
+    pub stop_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const KIB: usize = 1024;
+        const MIB: usize = 1024 * KIB;
+        Self {
+            connections: 256,
+            connections_per_address: 32,
+            header_time: Duration::from_secs(10),
+            pace_time: Duration::from_secs(15),
+            pace_bytes: 32 * KIB,
+            linger_time: Duration::from_secs(30),
+            linger_silence: Duration::from_secs(2),
+            handshake_bytes: 4 * KIB,
+            request_bytes: MAX_ENVELOPE_BODY,
+            small_body: 64 * KIB,
+            bodies_in_memory: 96 * MIB,
+            answers_in_memory: 64 * MIB,
+            new_device_handshakes_per_minute: 10,
+            known_device_handshakes_per_minute: 1_200,
+            addresses: 1_024,
+            logins_at_once: 2,
+            logins_waiting: 16,
+            store_at_once: 8,
+            queue_time: Duration::from_secs(30),
+            stop_time: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A phone that has just paired.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PairedPhone {
+    /// The app's own id.
+    pub client: ClientId,
+    /// Its row.
+    pub device: DeviceNumber,
+    /// What it calls itself.
+    pub name: Option<String>,
+}
+
+/// A phone is often named after its owner, so only its number is printed.
+impl std::fmt::Debug for PairedPhone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PairedPhone")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the server tells the appliance. Called in the middle of requests: must return at once.
+pub trait Hooks: Send + Sync {
+    /// A phone never seen before has paired and is stored.
+    fn paired(&self, phone: &PairedPhone);
+
+    /// A phone could have paired but could not be stored.
+    fn not_paired(&self, reason: &PairError);
+
+    /// There was a panic while answering; the peer got a 503 or lost its connection. `correlation` is the number of
+    /// the request in the log, or of the next one where the panic was outside of a procedure.
+    fn panicked(&self, correlation: u64);
+}
+
+/// The HTTP server.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Serves `listener` until [`ServerHandle::stop`], with what `gate` lets through. Runs on the current tokio
+    /// runtime, which must have I/O and time.
+    ///
+    /// # Errors
+    /// [`io::Error`] if the listener cannot tell its address.
+    pub fn start(
+        listener: TcpListener,
+        gate: Arc<Gate>,
+        limits: Limits,
+        hooks: Arc<dyn Hooks>,
+    ) -> io::Result<ServerHandle> {
+        let local_addr = listener.local_addr()?;
+        let limits = Arc::new(limits);
+        let site = Arc::new(routes::Site::new(routes::Front::new(gate, Arc::clone(&limits), hooks)));
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(listener::run(listener, site, limits, stopped));
+        Ok(ServerHandle { local_addr, stop, task })
+    }
+}
+
+/// A running server. Dropping it stops the server too, without waiting.
+#[derive(Debug)]
+pub struct ServerHandle {
+    local_addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl ServerHandle {
+    /// The address that it listens on.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Stops accepting at once, gives requests under way [`Limits::stop_time`], and returns when every connection is
+    /// closed.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // An error would be a panic of the accept loop, which has no connections any more.
+        let _ = self.task.await;
+    }
+}

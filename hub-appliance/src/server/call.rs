@@ -1,0 +1,145 @@
+//! `POST /rpc/command` and `POST /rpc/query`: envelope in, procedure, envelope out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::body::Received;
+use super::gate::Lease;
+use super::reply::SealedReply;
+use super::routes::{Front, Origin};
+use super::service::{Job, Run};
+use super::status::Failure;
+use super::work::{Turn, blocking, inline, wait_open};
+use crate::procedures::{Caller, Weight};
+use crate::store::devices::Standing;
+use crate::wire::envelope::{Outgoing, Sealed};
+use crate::wire::message::{EnvelopeRequest, Kind};
+use crate::wire::session::Replier;
+
+/// Answers one command or query.
+pub(super) async fn call(
+    kind: Kind,
+    State(front): State<Arc<Front>>,
+    Extension(origin): Extension<Origin>,
+    body: Body,
+) -> Result<Response, Failure> {
+    // Refused before the body is read, and not held while it comes: a slow upload must not hold up locking.
+    drop(front.gate.enter()?);
+    let body = front.bodies.read(body, front.limits.request_bytes).await?;
+    let hub = front.gate.enter()?;
+    let (job, exchange) = open(&front, origin, kind, &hub, body).await?;
+    match job.weight {
+        Weight::Light => {
+            let sealed = inline(&*front.hooks, origin.correlation, || exchange.answer(job.run))?;
+            Ok(SealedReply::new(sealed, None).into_response())
+        }
+        Weight::Login => {
+            let turn = front.logins.turn(&hub).await?;
+            let sealed = work(&front, origin, hub, turn, exchange, job.run).await?;
+            Ok(SealedReply::new(sealed, None).into_response())
+        }
+        Weight::Store => {
+            let mut share = wait_open(&hub, front.limits.queue_time, front.answers.room()).await??;
+            let turn = front.store.turn(&hub).await?;
+            let sealed = work(&front, origin, hub, turn, exchange, job.run).await?;
+            front.answers.charge(&mut share, sealed.as_bytes().len());
+            Ok(SealedReply::new(sealed, Some(share)).into_response())
+        }
+    }
+}
+
+/// An opened request on its way to its answer.
+struct Exchange {
+    caller: Caller,
+    replier: Replier,
+    /// The request's share of the memory for bodies, until it is answered.
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+impl Exchange {
+    fn answer(self, run: Run) -> Result<Sealed, Failure> {
+        let mut answer = Outgoing::new();
+        run(&self.caller, &mut answer)?;
+        self.replier.seal(answer).map_err(|_| Failure::Unavailable)
+    }
+}
+
+/// Opens the envelope and understands what is in it, on a blocking thread where there is much to decrypt.
+async fn open(
+    front: &Front,
+    origin: Origin,
+    kind: Kind,
+    hub: &Lease,
+    body: Received,
+) -> Result<(Job, Exchange), Failure> {
+    let now = tokio::time::Instant::now().into_std();
+    if body.bytes.len() <= front.limits.small_body {
+        return inline(&*front.hooks, origin.correlation, || {
+            open_here(kind, hub, origin.address, body, now)
+        });
+    }
+    let hub = hub.clone();
+    blocking(Arc::clone(&front.hooks), origin.correlation, move || {
+        open_here(kind, &hub, origin.address, body, now)
+    })
+    .await
+}
+
+fn open_here(
+    kind: Kind,
+    hub: &Lease,
+    address: IpAddr,
+    body: Received,
+    now: Instant,
+) -> Result<(Job, Exchange), Failure> {
+    let envelope = EnvelopeRequest::parse(&body.bytes)?;
+    drop(body.bytes);
+    let client = envelope.client_id;
+    let device = match hub.devices.standing(client) {
+        Standing::Active(device) => device,
+        Standing::Revoked => return Err(Failure::DeviceRevoked),
+        Standing::Unknown => return Err(Failure::NoSession),
+    };
+    let (plaintext, replier) = hub
+        .sessions
+        .open(client, kind.direction(), envelope.payload, now)?
+        .split();
+    hub.devices.seen(device);
+    let job = Arc::clone(&hub.procedures).accept(kind, plaintext)?;
+    let caller = Caller {
+        client,
+        device,
+        address,
+    };
+    let exchange = Exchange {
+        caller,
+        replier,
+        _share: body.share,
+    };
+    Ok((job, exchange))
+}
+
+/// Runs and seals on a blocking thread.
+async fn work(
+    front: &Front,
+    origin: Origin,
+    hub: Lease,
+    turn: Turn,
+    exchange: Exchange,
+    run: Run,
+) -> Result<Sealed, Failure> {
+    blocking(Arc::clone(&front.hooks), origin.correlation, move || {
+        let sealed = exchange.answer(run);
+        // The hub last: who waits for it to be free relies on nothing being held through it.
+        drop(turn);
+        drop(hub);
+        sealed
+    })
+    .await
+}

@@ -1,0 +1,211 @@
+//! What no peer can do: send too much, too slowly, too often, or hold too many connections.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::behind::ReleaseOnDrop;
+use super::phone::Phone;
+use super::{Hub, Limits};
+
+#[tokio::test]
+async fn a_declared_length_over_the_limit_is_refused_without_its_body() {
+    let hub = Hub::open(Limits::default()).await;
+    for (path, length) in [
+        ("handshake", 4 * 1024 + 1),
+        ("command", 64 * 1024 * 1024 + 1),
+        ("query", usize::MAX),
+    ] {
+        let mut client = hub.connect().await;
+        let head = format!("POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nContent-Length: {length}\r\n\r\n");
+        client.send(head.as_bytes()).await;
+        client.response().await.assert_failure(413, "request too large");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_all_of_a_too_large_body_still_reads_the_refusal() {
+    let limits = Limits {
+        request_bytes: 100_000,
+        ..Limits::default()
+    };
+    let hub = Hub::open(limits).await;
+    let mut client = hub.connect().await;
+    client.send_post("/rpc/command", &vec![b'x'; 20_000_000]).await;
+    client.response().await.assert_failure(413, "request too large");
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_stopped_at_the_limit() {
+    let limits = Limits {
+        request_bytes: 100_000,
+        ..Limits::default()
+    };
+    let hub = Hub::open(limits).await;
+    for (path, limit) in [("handshake", 4 * 1024), ("query", 100_000)] {
+        let mut client = hub.connect().await;
+        client
+            .send(format!("POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes())
+            .await;
+        let chunk = [&b"400\r\n"[..], &[b'x'; 1024], b"\r\n"].concat();
+        for _ in 0..=limit / 1024 {
+            client.send(&chunk).await;
+        }
+        client.response().await.assert_failure(413, "request too large");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_head_and_an_idle_connection_are_closed() {
+    let limits = Limits::default();
+    let header_time = limits.header_time;
+    let hub = Hub::closed(limits).await;
+    for head in ["", "POST /rpc/query HTTP/1.1\r\nHost: h"] {
+        let mut client = hub.connect().await;
+        let start = Instant::now();
+        client.send(head.as_bytes()).await;
+        client.until_closed().await;
+        assert!(start.elapsed() >= header_time && start.elapsed() < header_time * 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_coming_is_given_up() {
+    let hub = Hub::open(Limits::default()).await;
+    let mut client = hub.connect().await;
+    client
+        .send(b"POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\nhalf")
+        .await;
+    let response = client.response().await;
+    response.assert_failure(408, "request too slow");
+    assert_eq!(response.headers["connection"], "close");
+    assert!(client.until_closed().await.is_empty());
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed_at_once() {
+    let limits = Limits {
+        connections_per_address: 2,
+        ..Limits::default()
+    };
+    let hub = Hub::closed(limits).await;
+    let mut first = hub.connect().await;
+    let mut second = hub.connect().await;
+    assert_eq!(first.request("GET", "/rpc/heartbeat").await.status, 200);
+    assert_eq!(second.request("GET", "/rpc/heartbeat").await.status, 200);
+    assert!(hub.connect().await.until_closed().await.is_empty());
+
+    drop(first);
+    loop {
+        // Its place is free when the server has noticed.
+        let mut next = hub.connect().await;
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut next.0, b"GET /rpc/heartbeat HTTP/1.0\r\n\r\n").await;
+        if next.until_closed().await.starts_with(b"HTTP/1.0 200") {
+            break;
+        }
+    }
+    assert_eq!(second.request("GET", "/rpc/heartbeat").await.status, 200);
+}
+
+#[tokio::test]
+async fn handshakes_of_new_devices_are_few_and_of_known_ones_many() {
+    let hub = Hub::open(Limits::default()).await;
+    hub.pairing.open(Instant::now().into_std());
+    let mut known = Phone::new(hub.connect().await);
+    assert_eq!(known.handshake().await.status, 200);
+
+    for _ in 0..9 {
+        let refused = Phone::new(hub.connect().await).handshake().await;
+        refused.assert_failure(403, "pairing is not open");
+    }
+    let refused = Phone::new(hub.connect().await).handshake().await;
+    refused.assert_failure(429, "too many requests");
+    let wait: u64 = refused.headers["retry-after"].parse().unwrap();
+    assert!((1..=6).contains(&wait));
+
+    for _ in 0..100 {
+        assert_eq!(known.handshake().await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_known_device_has_a_limit_too() {
+    let limits = Limits {
+        known_device_handshakes_per_minute: 3,
+        ..Limits::default()
+    };
+    let hub = Hub::open(limits).await;
+    hub.pairing.open(Instant::now().into_std());
+    let mut phone = Phone::new(hub.connect().await);
+    for _ in 0..4 {
+        assert_eq!(phone.handshake().await.status, 200, "one new, three known");
+    }
+    phone.handshake().await.assert_failure(429, "too many requests");
+}
+
+#[tokio::test]
+async fn logins_queue_in_a_lane_of_their_own() {
+    let limits = Limits {
+        logins_waiting: 1,
+        ..Limits::default()
+    };
+    let hub = Hub::open(limits).await;
+    let _release = ReleaseOnDrop(hub.behind.clone());
+    hub.pairing.open(Instant::now().into_std());
+    hub.pairing.set_keep_open(true);
+    let mut phones = Vec::new();
+    for _ in 0..5 {
+        let mut phone = Phone::new(hub.connect().await);
+        assert_eq!(phone.handshake().await.status, 200);
+        phones.push(phone);
+    }
+    let login = json!({"command": "hold login"});
+    for (index, phone) in phones[..2].iter_mut().enumerate() {
+        phone.send("command", &login).await;
+        hub.behind.held.reached(index + 1).await;
+    }
+    // Two are at work, so of the next two one waits and the other is one too many, whichever comes first.
+    let [third, fourth] = &mut phones[2..4] else {
+        unreachable!()
+    };
+    third.send("command", &login).await;
+    fourth.send("command", &login).await;
+    let (turned_away, waiting) = tokio::select! {
+        response = third.client.response() => (response, fourth),
+        response = fourth.client.response() => (response, third),
+    };
+    turned_away.assert_failure(429, "too many requests");
+    assert_eq!(phones_query(&hub).await, 200, "the store's lane is free");
+    hub.behind.held.release();
+    assert_eq!(waiting.client.response().await.status, 200);
+}
+
+async fn phones_query(hub: &Hub) -> u16 {
+    let mut phone = Phone::new(hub.connect().await);
+    assert_eq!(phone.handshake().await.status, 200);
+    phone.query("anything").await.status
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_for_a_turn_is_told_so() {
+    let limits = Limits {
+        store_at_once: 1,
+        queue_time: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let hub = Hub::open(limits).await;
+    let _release = ReleaseOnDrop(hub.behind.clone());
+    hub.pairing.open(Instant::now().into_std());
+    hub.pairing.set_keep_open(true);
+    let mut first = Phone::new(hub.connect().await);
+    first.handshake().await;
+    let mut second = Phone::new(hub.connect().await);
+    second.handshake().await;
+    first.send("query", &json!({"query": "hold"})).await;
+    hub.behind.held.reached(1).await;
+    second
+        .query("anything")
+        .await
+        .assert_failure(503, "temporarily unavailable");
+}
