@@ -33,7 +33,7 @@ impl Service for Procedures {
         let request = Request::parse(kind, plaintext)?;
         Ok(Job {
             weight: request.weight(),
-            run: Box::new(move |caller, answer| self.call(caller, request, answer)),
+            run: Box::new(move |caller, answer| self.call(caller, &request, answer)),
         })
     }
 }

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::phone::Phone;
 use super::{Hub, Limits};
+use crate::store::StoreError;
 use crate::store::devices::{DeviceNumber, PairError, Standing};
 
 fn open_pairing(hub: &Hub) {
@@ -77,7 +78,7 @@ async fn a_place_is_given_back_when_storing_fails() {
     let hub = Hub::open(Limits::default()).await;
     open_pairing(&hub);
     let mut phone = Phone::new(hub.connect().await);
-    let errors: [fn() -> PairError; 2] = [|| PairError::Full, || PairError::Unavailable];
+    let errors: [fn() -> PairError; 2] = [|| PairError::Full, || PairError::Store(StoreError::Closed)];
     for error in errors {
         *hub.behind.pair_error.lock().unwrap() = Some(error);
         phone.handshake().await.assert_failure(503, "temporarily unavailable");
