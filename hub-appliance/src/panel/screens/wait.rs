@@ -1,0 +1,19 @@
+//! `wait`: too many wrong PINs; how long until the next may be tried.
+
+use std::time::Duration;
+
+use super::locked::MANY_FAILURES;
+use crate::panel::canvas::{Canvas, Face};
+use crate::panel::icons::Icon;
+use crate::panel::strings::Strings;
+use crate::panel::text::minutes;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, left: Duration, failures: u32, strings: &Strings) -> &'static str {
+    canvas.header(strings.wait, Icon::CLOCK);
+    canvas.line(0, strings.wait_text);
+    let time = minutes(left);
+    canvas.figure(Face::Huge, &time, 22);
+    canvas.say(time);
+    canvas.line(4, if failures < MANY_FAILURES { strings.wait_hold } else { strings.wait_use_code });
+    "wait"
+}
