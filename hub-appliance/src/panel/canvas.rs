@@ -20,7 +20,7 @@ use super::qr::PairingCode;
 pub(super) enum Face {
     /// 6 pixels a character: everything that is read.
     Text,
-    /// 7 pixels a character, bold: a screen's main figure when it is long.
+    /// 8 pixels a character, bold: a screen's main figure when it is long.
     Accent,
     /// 10 pixels a character: figures beside others.
     Large,
@@ -39,10 +39,11 @@ impl Face {
     }
 
     fn width(self, text: &str) -> i32 {
-        let advance = self.font().character_size.width.cast_signed();
-        let count = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
-        // A glyph's last column is the space to the next one.
-        advance.saturating_mul(count) - i32::from(count > 0)
+        let font = self.font();
+        let advance = font.character_size.width + font.character_spacing;
+        let count = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        // The last column of each character is the space to the next one.
+        advance.saturating_mul(count).saturating_sub(1).cast_signed()
     }
 }
 
@@ -52,11 +53,9 @@ const RIGHT: i32 = 125;
 /// Characters of a line.
 pub(super) const COLUMNS: usize = 21;
 /// The top of each of the five lines under the header.
-const LINES: [i32; 5] = [12, 21, 31, 41, 51];
+const LINES: [i32; 5] = [11, 21, 31, 41, 51];
 /// The right column of the pairing screen.
 const SIDE: i32 = PairingCode::SIDE.cast_signed() + 3;
-/// Characters of a line in that column.
-pub(super) const SIDE_COLUMNS: usize = 10;
 
 /// A picture being drawn.
 #[derive(Debug)]
@@ -71,7 +70,12 @@ impl<'a> Canvas<'a> {
     /// Starts an empty picture whose content stands `shift` (0 or 1 each way) to the right and down.
     pub(super) fn new(frame: &'a mut Frame, shift: Point) -> Self {
         frame.blank();
-        Self { frame, shift, lines: Vec::new(), fits: true }
+        Self {
+            frame,
+            shift,
+            lines: Vec::new(),
+            fits: true,
+        }
     }
 
     /// The text that was drawn, and whether all of it fitted its place.
@@ -107,12 +111,24 @@ impl<'a> Canvas<'a> {
     fn bar(&mut self, title: &str) {
         let bar = Rectangle::new(Point::new(-1, -1), Size::new(Frame::WIDTH + 2, 12));
         self.fill(bar, BinaryColor::On);
-        self.put(Face::Text, title, Point::new(LEFT + 2, 0), BinaryColor::Off, LEFT..=RIGHT);
+        self.put(
+            Face::Text,
+            title,
+            Point::new(LEFT + 2, 0),
+            BinaryColor::Off,
+            LEFT..=RIGHT,
+        );
     }
 
     /// A line of text at the left; `row` is 0 to 4.
     pub(super) fn line(&mut self, row: usize, text: &str) {
-        self.put(Face::Text, text, Point::new(LEFT, LINES[row]), BinaryColor::On, LEFT..=RIGHT);
+        self.put(
+            Face::Text,
+            text,
+            Point::new(LEFT, LINES[row]),
+            BinaryColor::On,
+            LEFT..=RIGHT,
+        );
         self.say(text);
     }
 
@@ -128,7 +144,13 @@ impl<'a> Canvas<'a> {
         let top = LINES[row];
         let middle = RIGHT - Face::Text.width(right);
         self.put(Face::Text, left, Point::new(LEFT, top), BinaryColor::On, LEFT..=middle);
-        self.put(Face::Text, right, Point::new(middle + 1, top), BinaryColor::On, LEFT..=RIGHT);
+        self.put(
+            Face::Text,
+            right,
+            Point::new(middle + 1, top),
+            BinaryColor::On,
+            LEFT..=RIGHT,
+        );
         let gap = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
         self.say(format!("{left}{:gap$}{right}", ""));
     }
@@ -139,9 +161,25 @@ impl<'a> Canvas<'a> {
         let top = LINES[row];
         for ((icon, text), from, to) in [(left, LEFT, MIDDLE - 4), (right, MIDDLE, RIGHT)] {
             self.icon(icon, Point::new(from, top + 2), BinaryColor::On);
-            self.put(Face::Text, text, Point::new(from + 10, top), BinaryColor::On, from..=to);
+            self.put(Face::Text, text, Point::new(from + 9, top), BinaryColor::On, from..=to);
         }
         self.say(format!("{:<10} {}", left.1, right.1));
+    }
+
+    /// A line of text in the middle.
+    pub(super) fn centred(&mut self, row: usize, text: &str) {
+        self.figure(Face::Text, text, LINES[row]);
+        self.say(text);
+    }
+
+    /// A dotted rule between what is and what to do.
+    pub(super) fn rule(&mut self, row: usize) {
+        for x in (LEFT + 2..=RIGHT - 2).step_by(3) {
+            self.fill(
+                Rectangle::new(Point::new(x, LINES[row] + 5), Size::new_equal(1)),
+                BinaryColor::On,
+            );
+        }
     }
 
     /// The screen's main figure, centred, with its top at `top`; the caller says it.
@@ -156,11 +194,23 @@ impl<'a> Canvas<'a> {
     /// What ok does here, at the bottom: a key cap and a word or two.
     pub(super) fn hint(&mut self, text: &str) {
         const CAP: Size = Size::new(16, 10);
-        let top = LINES[4];
+        let top = LINES[4] + 1;
         let cap = Rectangle::new(Point::new(LEFT, top), CAP);
         self.fill_rounded(cap, BinaryColor::On);
-        self.put(Face::Text, "OK", cap.top_left + Point::new(3, -1), BinaryColor::Off, LEFT..=RIGHT);
-        self.put(Face::Text, text, Point::new(LEFT + 20, top - 1), BinaryColor::On, LEFT..=RIGHT);
+        self.put(
+            Face::Text,
+            "OK",
+            cap.top_left + Point::new(3, -1),
+            BinaryColor::Off,
+            LEFT..=RIGHT,
+        );
+        self.put(
+            Face::Text,
+            text,
+            Point::new(LEFT + 20, top - 1),
+            BinaryColor::On,
+            LEFT..=RIGHT,
+        );
         self.say(format!("OK: {text}"));
     }
 
@@ -168,7 +218,11 @@ impl<'a> Canvas<'a> {
     pub(super) fn buttons(&mut self, labels: [&str; 2], chosen: usize) {
         const SIZE: Size = Size::new(58, 13);
         for (index, label) in labels.into_iter().enumerate() {
-            let left = if index == 0 { LEFT + 1 } else { RIGHT - SIZE.width.cast_signed() };
+            let left = if index == 0 {
+                LEFT + 1
+            } else {
+                RIGHT - SIZE.width.cast_signed()
+            };
             let button = Rectangle::new(Point::new(left, 48), SIZE);
             self.outline(button);
             let ink = if index == chosen {
@@ -178,7 +232,13 @@ impl<'a> Canvas<'a> {
                 BinaryColor::On
             };
             let text = left + (SIZE.width.cast_signed() - Face::Text.width(label)) / 2;
-            self.put(Face::Text, label, Point::new(text, 49), ink, left + 2..=left + SIZE.width.cast_signed() - 3);
+            self.put(
+                Face::Text,
+                label,
+                Point::new(text, 49),
+                ink,
+                left + 2..=left + SIZE.width.cast_signed() - 3,
+            );
         }
         let mark = |index| if index == chosen { ["[", "]"] } else { [" ", " "] };
         let ([a, b], [c, d]) = (mark(0), mark(1));
@@ -188,7 +248,9 @@ impl<'a> Canvas<'a> {
     /// A list of which one entry is chosen; it scrolls so that this one shows.
     pub(super) fn list(&mut self, entries: &[&str], chosen: usize) {
         let shown = LINES.len();
-        let first = (chosen + 1).saturating_sub(shown).min(entries.len().saturating_sub(shown));
+        let first = (chosen + 1)
+            .saturating_sub(shown)
+            .min(entries.len().saturating_sub(shown));
         for (row, (index, entry)) in entries.iter().enumerate().skip(first).take(shown).enumerate() {
             let top = LINES[row];
             let ink = if index == chosen {
@@ -212,7 +274,10 @@ impl<'a> Canvas<'a> {
         const HEIGHT: usize = 46;
         let part = |count: usize| i32::try_from(HEIGHT * count / all).unwrap_or(0);
         let thumb = Size::new(2, part(shown).unsigned_abs());
-        self.fill(Rectangle::new(Point::new(RIGHT - 1, TOP + part(first)), thumb), BinaryColor::On);
+        self.fill(
+            Rectangle::new(Point::new(RIGHT - 1, TOP + part(first)), thumb),
+            BinaryColor::On,
+        );
     }
 
     /// A bar across the screen of which the part from `from` to `to` (0 to 1,000) is lit.
@@ -222,7 +287,10 @@ impl<'a> Canvas<'a> {
         self.outline(outside);
         let place = |part: u32| (part.min(1000) * INSIDE / 1000).cast_signed();
         let lit = Size::new((place(to) - place(from)).max(0).unsigned_abs(), 5);
-        self.fill(Rectangle::new(Point::new(LEFT + 4 + place(from), top + 2), lit), BinaryColor::On);
+        self.fill(
+            Rectangle::new(Point::new(LEFT + 4 + place(from), top + 2), lit),
+            BinaryColor::On,
+        );
     }
 
     /// A line in the right column of the pairing screen.

@@ -35,8 +35,7 @@ impl Frame {
     /// Whether the pixel is lit; outside the picture none is.
     #[must_use]
     pub fn is_lit(&self, x: u32, y: u32) -> bool {
-        Self::place(Point::new(x.cast_signed(), y.cast_signed()))
-            .is_some_and(|(index, mask)| self.0[index] & mask != 0)
+        Self::place(Point::new(x.cast_signed(), y.cast_signed())).is_some_and(|(index, mask)| self.0[index] & mask != 0)
     }
 
     /// Makes every pixel dark.

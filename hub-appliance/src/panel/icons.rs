@@ -124,8 +124,18 @@ mod tests {
     #[test]
     fn icons_are_square() {
         let icons = [
-            Icon::LOCKED, Icon::OPEN, Icon::PHONE, Icon::TRAY, Icon::CLOCK, Icon::DISK, Icon::WARNING, Icon::KEY,
-            Icon::CHECK, Icon::DELETE, Icon::MENU, Icon::INFO,
+            Icon::LOCKED,
+            Icon::OPEN,
+            Icon::PHONE,
+            Icon::TRAY,
+            Icon::CLOCK,
+            Icon::DISK,
+            Icon::WARNING,
+            Icon::KEY,
+            Icon::CHECK,
+            Icon::DELETE,
+            Icon::MENU,
+            Icon::INFO,
         ];
         for row in icons.iter().flat_map(|icon| icon.0) {
             assert_eq!(row.len(), 7);

@@ -178,7 +178,11 @@ mod tests {
         let digits = Digits::new("13579").unwrap();
         let mut entry = Entry::<12>::new();
         digits.expose().iter().for_each(|digit| entry.push(*digit));
-        let printed = format!("{:?} {entry:?} {:?}", Input::Type(digits), Action::Unlock { pin: entry.to_secret() });
+        let printed = format!(
+            "{:?} {entry:?} {:?}",
+            Input::Type(digits),
+            Action::Unlock { pin: entry.to_secret() }
+        );
         assert!(!printed.contains(|c: char| c.is_ascii_digit()), "{printed}");
     }
 

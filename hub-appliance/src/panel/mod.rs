@@ -43,13 +43,11 @@ use embedded_graphics::prelude::Point;
 pub use self::frame::{Frame, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
-pub use self::view::{
-    About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, RecoveryCode, Status,
-};
+pub use self::view::{About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, RecoveryCode, Status};
 
 use self::canvas::Canvas;
 use self::pin_pad::PadMaker;
-use self::screens::Moment;
+use self::screens::{HINT_FOR, Moment};
 use self::state::{Event, State};
 
 /// The text of a picture, for those who read the panel as text.
@@ -103,7 +101,10 @@ impl Panel {
             state: State::Welcome,
             shown_at: Duration::ZERO,
             active_at: Duration::ZERO,
-            countdown: Countdown { left: Duration::ZERO, at: Duration::ZERO },
+            countdown: Countdown {
+                left: Duration::ZERO,
+                at: Duration::ZERO,
+            },
         }
     }
 
@@ -150,14 +151,19 @@ impl Panel {
     /// How long from `now` until the panel has to be updated and drawn again, if nothing else happens.
     #[must_use]
     pub fn next_wake(&self, now: Duration) -> Option<Duration> {
-        let every = |period: Duration| now + period - Duration::from_nanos(remainder(now, period));
+        let every = |period| next_multiple(now, period);
         let dark = self.brightness(now) == Brightness::Off;
         let shift = (!dark).then(|| every(SHIFT_EVERY));
         let light = [DIM_AFTER, OFF_AFTER].map(|after| (!self.state.stays_lit()).then(|| self.active_at + after));
         let limit = self.state.time_limit().map(|limit| self.touched_at() + limit);
         let moving = match self.state {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
-            State::Wait | State::Pairing => self.countdown.next_second(now),
+            State::Wait => self.countdown.next_second(now),
+            // Stepping with the screen's own time keeps the hints on their turn.
+            State::Pairing => {
+                let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
+                Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint)))
+            }
             _ => None,
         };
         let moving = moving.filter(|_| !dark);
@@ -170,7 +176,10 @@ impl Panel {
     fn draw(&self, status: &Status, now: Duration, frame: &mut Frame) -> (ScreenText, bool) {
         let turn = usize::try_from(now.as_secs() / SHIFT_EVERY.as_secs()).unwrap_or(0);
         let mut canvas = Canvas::new(frame, SHIFTS[turn % SHIFTS.len()]);
-        let moment = Moment { shown_for: now.saturating_sub(self.shown_at), left: self.countdown.left(now) };
+        let moment = Moment {
+            shown_for: now.saturating_sub(self.shown_at),
+            left: self.countdown.left(now),
+        };
         let name = screens::draw(&mut canvas, &self.state, status, moment, self.language.strings());
         let (lines, fits) = canvas.finish();
         (ScreenText { name, lines }, fits)
@@ -217,7 +226,9 @@ impl Countdown {
     fn observe(&mut self, phase: &Phase, now: Duration) {
         let left = match phase {
             Phase::Locked { wait, .. } => *wait,
-            Phase::Open(OpenStatus { pairing: Some(pairing), .. }) => Duration::from_secs(pairing.seconds_left.into()),
+            Phase::Open(OpenStatus {
+                pairing: Some(pairing), ..
+            }) => Duration::from_secs(pairing.seconds_left.into()),
             _ => Duration::ZERO,
         };
         if left != self.left {
@@ -240,6 +251,8 @@ impl Countdown {
     }
 }
 
-fn remainder(now: Duration, period: Duration) -> u64 {
-    u64::try_from(now.as_nanos() % period.as_nanos()).unwrap_or(0)
+/// The first multiple of `period` after `time`.
+fn next_multiple(time: Duration, period: Duration) -> Duration {
+    let over = u64::try_from(time.as_nanos() % period.as_nanos()).unwrap_or(0);
+    time + period - Duration::from_nanos(over)
 }

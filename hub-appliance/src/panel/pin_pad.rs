@@ -68,7 +68,13 @@ pub(super) struct Pad {
 
 impl Pad {
     fn new(min: usize, max: usize, start: usize) -> Self {
-        Self { entry: Entry::new(), min, max, focus: start % DELETE, note: None }
+        Self {
+            entry: Entry::new(),
+            min,
+            max,
+            focus: start % DELETE,
+            note: None,
+        }
     }
 
     /// The same pad with something to say above it, until the next digit.
@@ -214,9 +220,12 @@ pub(super) struct CodeEntry {
 
 impl CodeEntry {
     pub(super) fn new(pad: Pad) -> Self {
-        Self { groups: RecoveryCode::new([0; RecoveryCode::GROUPS]), taken: 0, pad }
+        Self {
+            groups: RecoveryCode::new([0; RecoveryCode::GROUPS]),
+            taken: 0,
+            pad,
+        }
     }
-
 
     pub(super) const fn pad(&self) -> &Pad {
         &self.pad
@@ -259,7 +268,11 @@ impl CodeEntry {
             if self.pad.is_full() && !is_last {
                 self.take_group(pads);
             }
-            let here = if is_last { rest.len() } else { rest.len().min(self.pad.room()) };
+            let here = if is_last {
+                rest.len()
+            } else {
+                rest.len().min(self.pad.room())
+            };
             self.pad.add(&rest[..here]);
             rest = &rest[here..];
             if !self.check() {

@@ -75,10 +75,20 @@ mod tests {
 
     #[test]
     fn a_reader_gets_the_address_back() {
-        for address in ["1.1.1.1:4001", "192.168.1.50:4001", "127.0.0.1:1", "255.255.255.255:65535"] {
+        for address in [
+            "1.1.1.1:4001",
+            "192.168.1.50:4001",
+            "127.0.0.1:1",
+            "255.255.255.255:65535",
+        ] {
             let mut frame = Frame::new();
-            PairingCode::new(address.parse().unwrap()).unwrap().draw(&mut frame, Point::zero());
-            assert_eq!(decode(&frame), format!(r#"{{"type":"sync_hub","url":"http://{address}"}}"#));
+            PairingCode::new(address.parse().unwrap())
+                .unwrap()
+                .draw(&mut frame, Point::zero());
+            assert_eq!(
+                decode(&frame),
+                format!(r#"{{"type":"sync_hub","url":"http://{address}"}}"#)
+            );
         }
     }
 

@@ -14,9 +14,17 @@ use super::view::{OpenStatus, Phase, RecoveryCode};
 pub(super) enum State {
     Welcome,
     ChoosePin(Pad),
-    RepeatPin { first: Pad, again: Pad },
-    WriteCode(Option<Note>),
-    CheckCode { step: usize, pad: Pad },
+    RepeatPin {
+        first: Pad,
+        again: Pad,
+    },
+    WriteCode {
+        differs: Option<usize>,
+    },
+    CheckCode {
+        step: usize,
+        pad: Pad,
+    },
     EnterPin(Pad),
     Wait,
     EnterCode(CodeEntry),
@@ -28,7 +36,11 @@ pub(super) enum State {
     ConfirmLock(Choice),
     NoNetwork,
     Pairing,
-    Paired { number: u32, choice: Choice, answered: bool },
+    Paired {
+        number: u32,
+        choice: Choice,
+        answered: bool,
+    },
     Fault,
 }
 
@@ -70,11 +82,19 @@ pub(super) enum Job {
 
 impl Work {
     const fn asked(job: Job, failures: u32) -> State {
-        State::Working(Self { job, begun: false, failures })
+        State::Working(Self {
+            job,
+            begun: false,
+            failures,
+        })
     }
 
     const fn begun(job: Job, failures: u32) -> State {
-        State::Working(Self { job, begun: true, failures })
+        State::Working(Self {
+            job,
+            begun: true,
+            failures,
+        })
     }
 
     /// Whether the hub may not have noticed yet that it was asked.
@@ -112,7 +132,10 @@ impl State {
 
     /// Whether somebody has to read, write or scan what is on the screen for as long as it takes.
     pub(super) const fn stays_lit(&self) -> bool {
-        matches!(self, Self::Pairing | Self::Paired { .. } | Self::WriteCode(_) | Self::CheckCode { .. })
+        matches!(
+            self,
+            Self::Pairing | Self::Paired { .. } | Self::WriteCode { .. } | Self::CheckCode { .. }
+        )
     }
 
     const fn is_set_up(&self) -> bool {
@@ -176,23 +199,38 @@ pub(super) fn step(state: State, event: Event, phase: &Phase, pads: &mut PadMake
         // Set-up: the PIN, twice.
         (State::Welcome, Event::Ok) => State::ChoosePin(pads.new_pin()),
         (State::Welcome, Event::Typed(digits)) => State::ChoosePin(typed(pads.new_pin(), &digits)),
-        (State::ChoosePin(first), Event::Pad(Taken)) => State::RepeatPin { first, again: pads.new_pin() },
+        (State::ChoosePin(first), Event::Pad(Taken)) => State::RepeatPin {
+            first,
+            again: pads.new_pin(),
+        },
         (State::ChoosePin(_), Event::Pad(Left | Held)) => State::Welcome,
         (State::RepeatPin { first, again }, Event::Pad(Taken)) if again.equals(&first) => {
-            return (Work::asked(Job::SetUp, 0), Some(Action::SetUp { pin: first.to_secret() }));
+            return (
+                Work::asked(Job::SetUp, 0),
+                Some(Action::SetUp { pin: first.to_secret() }),
+            );
         }
         (State::RepeatPin { .. }, Event::Pad(Taken)) => State::ChoosePin(pads.new_pin().saying(Note::Mismatch)),
         (State::RepeatPin { .. }, Event::Pad(Left | Held)) => State::ChoosePin(pads.new_pin()),
 
         // Set-up: the recovery code, shown and then typed back in part.
-        (State::WriteCode(_), Event::Ok) => State::CheckCode { step: 0, pad: pads.group() },
-        (State::WriteCode(_), Event::Typed(digits)) => State::CheckCode { step: 0, pad: typed(pads.group(), &digits) },
+        (State::WriteCode { .. }, Event::Ok) => State::CheckCode {
+            step: 0,
+            pad: pads.group(),
+        },
+        (State::WriteCode { .. }, Event::Typed(digits)) => State::CheckCode {
+            step: 0,
+            pad: typed(pads.group(), &digits),
+        },
         (State::CheckCode { step, pad }, Event::Pad(Taken)) => match wrong_group(phase, step, &pad) {
-            Some(group) => State::WriteCode(Some(Note::WrongGroup(group))),
-            None if step == 0 => State::CheckCode { step: 1, pad: pads.group() },
+            Some(group) => State::WriteCode { differs: Some(group) },
+            None if step == 0 => State::CheckCode {
+                step: 1,
+                pad: pads.group(),
+            },
             None => return (Work::asked(Job::FinishSetUp, 0), Some(Action::RecoveryConfirmed)),
         },
-        (State::CheckCode { .. }, Event::Pad(Left | Held)) => State::WriteCode(None),
+        (State::CheckCode { .. }, Event::Pad(Left | Held)) => State::WriteCode { differs: None },
 
         // Locked: the PIN, or the recovery code.
         (State::EnterPin(pad), Event::Pad(Taken)) => {
@@ -237,18 +275,52 @@ pub(super) fn step(state: State, event: Event, phase: &Phase, pads: &mut PadMake
 
         // Pairing closes when the hub says so, not by being left.
         (State::Pairing, Event::Ok) => {
-            return (State::Pairing, Some(Action::KeepPairingOpen(!keeps_pairing_open(phase))));
+            return (
+                State::Pairing,
+                Some(Action::KeepPairingOpen(!keeps_pairing_open(phase))),
+            );
         }
         (State::Pairing, Event::Back) => return (State::Pairing, Some(Action::ClosePairing)),
-        (State::Paired { number, choice, answered: false }, Event::Previous | Event::Next) => {
-            State::Paired { number, choice: choice.other(), answered: false }
-        }
-        (State::Paired { number, choice: Second, answered: false }, Event::Ok) => {
-            let answered = State::Paired { number, choice: Second, answered: true };
+        (
+            State::Paired {
+                number,
+                choice,
+                answered: false,
+            },
+            Event::Previous | Event::Next,
+        ) => State::Paired {
+            number,
+            choice: choice.other(),
+            answered: false,
+        },
+        (
+            State::Paired {
+                number,
+                choice: Second,
+                answered: false,
+            },
+            Event::Ok,
+        ) => {
+            let answered = State::Paired {
+                number,
+                choice: Second,
+                answered: true,
+            };
             return (answered, Some(Action::UndoPhone(number)));
         }
-        (State::Paired { number, answered: false, .. }, Event::Ok | Event::Back | Event::TimedOut) => {
-            let answered = State::Paired { number, choice: First, answered: true };
+        (
+            State::Paired {
+                number,
+                answered: false,
+                ..
+            },
+            Event::Ok | Event::Back | Event::TimedOut,
+        ) => {
+            let answered = State::Paired {
+                number,
+                choice: First,
+                answered: true,
+            };
             return (answered, Some(Action::KeepPhone(number)));
         }
 
@@ -268,29 +340,41 @@ pub(super) fn follow(state: State, phase: &Phase, pads: &mut PadMaker) -> State 
         (Phase::SetUp, _) => State::Welcome,
         (Phase::SettingUp, _) => Work::begun(Job::SetUp, 0),
 
-        (Phase::Confirming { .. }, same @ (State::WriteCode(_) | State::CheckCode { .. })) => same,
+        (Phase::Confirming { .. }, same @ (State::WriteCode { .. } | State::CheckCode { .. })) => same,
         (Phase::Confirming { .. }, State::Working(work)) if work.is_asked(Job::FinishSetUp, 0) => State::Working(work),
-        (Phase::Confirming { .. }, _) => State::WriteCode(None),
+        (Phase::Confirming { .. }, _) => State::WriteCode { differs: None },
 
         (Phase::Locked { failures, .. }, State::Working(work))
             if work.is_asked(Job::Unlock, *failures) || work.is_asked(Job::UnlockWithCode, *failures) =>
         {
             State::Working(work)
         }
-        (Phase::Locked { .. }, State::Working(Work { job: Job::UnlockWithCode, .. })) => {
-            State::EnterCode(CodeEntry::new(pads.group().saying(Note::WrongCode)))
-        }
+        (
+            Phase::Locked { .. },
+            State::Working(Work {
+                job: Job::UnlockWithCode,
+                ..
+            }),
+        ) => State::EnterCode(CodeEntry::new(pads.group().saying(Note::WrongCode))),
         (Phase::Locked { .. }, same @ State::EnterCode(_)) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
-        (Phase::Locked { failures, tries_left, .. }, State::Working(Work { job: Job::Unlock, .. })) if *failures > 0 => {
-            State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left)))
-        }
+        (
+            Phase::Locked {
+                failures, tries_left, ..
+            },
+            State::Working(Work { job: Job::Unlock, .. }),
+        ) if *failures > 0 => State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left))),
         (Phase::Locked { .. }, _) => State::EnterPin(pads.pin()),
 
-        (Phase::Unlocking, State::Working(Work { job: Job::UnlockWithCode, failures, .. })) => {
-            Work::begun(Job::UnlockWithCode, failures)
-        }
+        (
+            Phase::Unlocking,
+            State::Working(Work {
+                job: Job::UnlockWithCode,
+                failures,
+                ..
+            }),
+        ) => Work::begun(Job::UnlockWithCode, failures),
         (Phase::Unlocking, _) => Work::begun(Job::Unlock, 0),
 
         (Phase::Open(open), state) => follow_open(state, open),
@@ -302,10 +386,24 @@ pub(super) fn follow(state: State, phase: &Phase, pads: &mut PadMaker) -> State 
 fn follow_open(state: State, open: &OpenStatus) -> State {
     match (&open.paired, &open.pairing, state) {
         (_, _, State::Working(work)) if work.is_asked(Job::Lock, 0) => State::Working(work),
-        (Some(phone), _, State::Paired { number, choice, answered }) if number == phone.number => {
-            State::Paired { number, choice, answered }
-        }
-        (Some(phone), _, _) => State::Paired { number: phone.number, choice: Choice::First, answered: false },
+        (
+            Some(phone),
+            _,
+            State::Paired {
+                number,
+                choice,
+                answered,
+            },
+        ) if number == phone.number => State::Paired {
+            number,
+            choice,
+            answered,
+        },
+        (Some(phone), _, _) => State::Paired {
+            number: phone.number,
+            choice: Choice::First,
+            answered: false,
+        },
         (None, Some(_), _) => State::Pairing,
         (None, None, same) if same.is_open() => same,
         (None, None, _) => State::Home,
@@ -327,9 +425,14 @@ fn wrong_group(phase: &Phase, step: usize, pad: &Pad) -> Option<usize> {
     let Phase::Confirming { code, ask } = phase else {
         return None;
     };
-    let asked = ask[step % ask.len()] % RecoveryCode::GROUPS;
+    let asked = asked_group(*ask, step);
     let right = RecoveryCode::parse_group(pad.expose()) == Some(code.numbers()[asked]);
     (!right).then_some(asked + 1)
+}
+
+/// The index (0 to 7) of the group that is asked for first or second.
+pub(super) const fn asked_group(ask: [usize; 2], step: usize) -> usize {
+    ask[step % ask.len()] % RecoveryCode::GROUPS
 }
 
 const fn failures(phase: &Phase) -> u32 {

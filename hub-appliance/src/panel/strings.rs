@@ -36,8 +36,6 @@ pub(super) enum Note {
     Mismatch,
     /// Set-up came back without a hub.
     SetUpFailed,
-    /// The group (1 to 8) that was typed back is not the one shown.
-    WrongGroup(usize),
     /// A wrong PIN, and how many more there are before a wait.
     WrongPin(u32),
     /// The group just typed can't be one of a recovery code.
@@ -58,8 +56,9 @@ pub(super) struct Strings {
     pub(super) repeat_pin: &'static str,
     pub(super) repeat_pin_text: [&'static str; 2],
     pub(super) setting_up: &'static str,
-    pub(super) setting_up_text: [&'static str; 2],
+    pub(super) setting_up_text: &'static str,
     pub(super) write_code: &'static str,
+    pub(super) wrong_group: fn(usize) -> String,
     pub(super) write_code_hint: &'static str,
     pub(super) check_code: &'static str,
     pub(super) check_code_text: fn(usize) -> [String; 2],
@@ -70,10 +69,11 @@ pub(super) struct Strings {
     pub(super) wait_text: &'static str,
     pub(super) wait_hold: &'static str,
     pub(super) wait_use_code: &'static str,
+    pub(super) wait_hold_for_code: &'static str,
     pub(super) enter_code: &'static str,
     pub(super) enter_code_text: fn(u32) -> [String; 2],
     pub(super) unlocking: &'static str,
-    pub(super) moment_text: [&'static str; 2],
+    pub(super) moment: &'static str,
     pub(super) locking: &'static str,
     pub(super) open: &'static str,
     pub(super) menu: &'static str,
@@ -105,6 +105,8 @@ pub(super) struct Strings {
     pub(super) pair: &'static str,
     pub(super) pair_keep: [&'static str; 2],
     pub(super) pair_kept: [&'static str; 2],
+    pub(super) pair_close: [&'static str; 2],
+    pub(super) pair_stays: &'static str,
     pub(super) pair_shade: [&'static str; 2],
     pub(super) paired: &'static str,
     pub(super) paired_text: &'static str,
@@ -130,8 +132,9 @@ static ENGLISH: Strings = Strings {
     repeat_pin: "PIN again",
     repeat_pin_text: ["Type the same PIN", "once more"],
     setting_up: "Setting up",
-    setting_up_text: ["Making the keys.", "A moment, please"],
+    setting_up_text: "Making the keys",
     write_code: "Recovery code",
+    wrong_group: |group| format!("Group {group} differs"),
     write_code_hint: "I wrote it down",
     check_code: "Check code",
     check_code_text: |group| ["From your paper,".into(), format!("type group {group}")],
@@ -141,17 +144,23 @@ static ENGLISH: Strings = Strings {
     wait: "Wait",
     wait_text: "Too many wrong PINs",
     wait_hold: "PIN lost? Hold OK",
-    wait_use_code: "Recovery code:hold OK",
+    wait_use_code: "Use the recovery code",
+    wait_hold_for_code: "Hold OK to type it",
     enter_code: "Recovery code",
     enter_code_text: |group| [format!("Type group {group} of 8"), "Back: group before".into()],
     unlocking: "Opening",
-    moment_text: ["A moment, please", ""],
+    moment: "A moment, please",
     locking: "Locking",
     open: "Hub is open",
     menu: "Menu",
     no_network: "No network",
     no_network_text: ["Check the cable and", "the router"],
-    no_network_to_pair: ["Phones can't reach", "the hub. Check the", "cable and the router,", "then pair again"],
+    no_network_to_pair: [
+        "Phones can't reach",
+        "the hub. Check the",
+        "cable and the router,",
+        "then pair again",
+    ],
     back: "back",
     address_changed: "Address changed",
     address_before: |address| format!("was {address}"),
@@ -160,7 +169,13 @@ static ENGLISH: Strings = Strings {
     held_short: |count| format!("{count} held"),
     clock_good_short: "Clock ok",
     clock_bad_short: "Not set",
-    disk_short: |percent| format!("{percent}% full"),
+    disk_short: |percent| {
+        if percent < 100 {
+            format!("{percent}% full")
+        } else {
+            "full".into()
+        }
+    },
     status: "Status",
     phones_today: "Phones today",
     held: "Rows held back",
@@ -176,7 +191,9 @@ static ENGLISH: Strings = Strings {
     menu_lock: "Lock now",
     pair: "Scan me",
     pair_keep: ["OK: stay", "open"],
-    pair_kept: ["OK: close", "in time"],
+    pair_kept: ["OK: back", "to timer"],
+    pair_close: ["Hold OK:", "close"],
+    pair_stays: "Stays open",
     pair_shade: ["Shade the", "screen"],
     paired: "Phone paired",
     paired_text: "Is it one of yours?",
@@ -199,19 +216,30 @@ fn english_note(note: Note) -> [String; 2] {
         Note::TooLong(max) => ["Too many: it has".into(), format!("at most {max} digits")],
         Note::Mismatch => ["The PINs differ.".into(), "Choose the PIN again".into()],
         Note::SetUpFailed => ["Set-up failed.".into(), "Choose the PIN again".into()],
-        Note::WrongGroup(group) => [format!("Group {group} was wrong."), "Check your paper".into()],
         Note::WrongPin(1) => ["Wrong PIN. 1 more try".into(), "before a wait".into()],
-        Note::WrongPin(tries) => ["Wrong PIN. Tries".into(), format!("before a wait: {tries}")],
+        Note::WrongPin(tries) => ["Wrong PIN. Tries".into(), format!("before a wait: {}", tries.min(99))],
         Note::MistypedGroup => ["Mistyped. Type this".into(), "group once more".into()],
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
-        Note::Cleared => ["Nobody went on, so".into(), "digits were cleared".into()],
+        Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
     }
 }
 
 fn english_fault(fault: &Fault) -> [String; 5] {
     match fault {
-        Fault::Keys => ["The keys on the data", "disk can't be read.", "", "Don't format it: call", "for technical help"],
-        Fault::Store => ["The records can't be", "opened.", "", "Switch off and on. If", "it stays: call help"],
+        Fault::Keys => [
+            "The keys on the data",
+            "disk can't be read.",
+            "",
+            "Don't format it: call",
+            "for technical help",
+        ],
+        Fault::Store => [
+            "The records can't be",
+            "opened.",
+            "",
+            "Switch off and on. If",
+            "it stays: call help",
+        ],
         Fault::NewerStore { needs } => {
             return [
                 "The records need".into(),
@@ -221,10 +249,34 @@ fn english_fault(fault: &Fault) -> [String; 5] {
                 "that version".into(),
             ];
         }
-        Fault::Disk => ["The data disk can't", "be written.", "", "Check that it is in,", "then switch on again"],
-        Fault::Port => ["Phones can't reach", "the hub: port taken.", "", "Switch the hub off", "and on again"],
-        Fault::Restarts => ["The hub failed too", "often and stays shut.", "", "Switch off, wait and", "on; or call for help"],
-        Fault::Internal => ["Something in the hub", "failed.", "", "Switch the hub off", "and on again"],
+        Fault::Disk => [
+            "The data disk can't",
+            "be written.",
+            "",
+            "Check that it is in,",
+            "then switch on again",
+        ],
+        Fault::Port => [
+            "Phones can't reach",
+            "the hub: port taken.",
+            "",
+            "Switch the hub off",
+            "and on again",
+        ],
+        Fault::Restarts => [
+            "The hub failed too",
+            "often and stays shut.",
+            "",
+            "Switch off, wait and",
+            "on; or call for help",
+        ],
+        Fault::Internal => [
+            "Something in the hub",
+            "failed.",
+            "",
+            "Switch the hub off",
+            "and on again",
+        ],
     }
     .map(String::from)
 }

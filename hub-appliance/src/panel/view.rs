@@ -162,8 +162,14 @@ impl RecoveryCode {
         if digits.len() != Self::GROUP_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let value = digits.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
-        if value % 11 == 0 { u16::try_from(value / 11).ok() } else { None }
+        let value = digits
+            .iter()
+            .fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+        if value % 11 == 0 {
+            u16::try_from(value / 11).ok()
+        } else {
+            None
+        }
     }
 }
 

@@ -18,7 +18,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, about: &About, strings: &Strings) ->
         canvas.line(1, first);
         canvas.line(2, second);
         canvas.line(3, strings.fingerprint);
-        let groups: Vec<String> = identity.fingerprint.chunks(2).map(|pair| format!("{:02X}{:02X}", pair[0], pair[1])).collect();
+        let groups: Vec<String> = identity
+            .fingerprint
+            .chunks(2)
+            .map(|pair| format!("{:02X}{:02X}", pair[0], pair[1]))
+            .collect();
         canvas.line(4, &groups.join(" "));
     }
     "about"

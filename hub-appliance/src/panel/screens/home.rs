@@ -26,7 +26,11 @@ fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, string
     let phones = (strings.phones_today_short)(&short_count(open.phones_today));
     let held = (strings.held_short)(&short_count(open.held_rows));
     canvas.facts(2, (Icon::PHONE, &phones), (Icon::TRAY, &held));
-    let clock = if open.clock_trusted { strings.clock_good_short } else { strings.clock_bad_short };
+    let clock = if open.clock_trusted {
+        strings.clock_good_short
+    } else {
+        strings.clock_bad_short
+    };
     let disk = (strings.disk_short)(open.disk_used_percent.min(100));
     canvas.facts(3, (Icon::CLOCK, clock), (Icon::DISK, &disk));
 }

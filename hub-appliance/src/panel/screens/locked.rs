@@ -11,7 +11,11 @@ pub(super) const MANY_FAILURES: u32 = 10;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, pad: &Pad, failures: u32, strings: &Strings) -> &'static str {
     canvas.header(strings.locked, Icon::LOCKED);
-    let text = if failures < MANY_FAILURES { strings.locked_text } else { strings.locked_use_code };
+    let text = if failures < MANY_FAILURES {
+        strings.locked_text
+    } else {
+        strings.locked_use_code
+    };
     pad::draw(canvas, text, pad, Show::Dots, strings);
     "locked"
 }

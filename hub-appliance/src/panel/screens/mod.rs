@@ -19,8 +19,10 @@ mod working;
 
 use std::time::Duration;
 
+pub(super) use self::pair::HINT_FOR;
+
 use super::canvas::Canvas;
-use super::state::State;
+use super::state::{State, asked_group};
 use super::strings::Strings;
 use super::view::{Phase, Status};
 
@@ -46,11 +48,11 @@ pub(super) fn draw(
         (State::Welcome, _) => set_up_pin::welcome(canvas, strings),
         (State::ChoosePin(pad), _) => set_up_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, _) => set_up_pin::repeat(canvas, again, strings),
-        (State::WriteCode(note), Phase::Confirming { code, .. }) => {
-            set_up_recovery::write(canvas, code, *note, strings)
+        (State::WriteCode { differs }, Phase::Confirming { code, .. }) => {
+            set_up_recovery::write(canvas, code, *differs, strings)
         }
         (State::CheckCode { step, pad }, Phase::Confirming { ask, .. }) => {
-            set_up_recovery::check(canvas, ask[step % ask.len()] + 1, pad, strings)
+            set_up_recovery::check(canvas, asked_group(*ask, *step) + 1, pad, strings)
         }
         (State::EnterPin(pad), Phase::Locked { failures, .. }) => locked::draw(canvas, pad, *failures, strings),
         (State::Wait, Phase::Locked { failures, .. }) => wait::draw(canvas, moment.left, *failures, strings),

@@ -18,7 +18,7 @@ pub(super) enum Show {
     Digits,
 }
 
-const FIELD_TOP: i32 = 32;
+const FIELD_TOP: i32 = 34;
 const PITCH: i32 = 10;
 const KEYS_TOP: i32 = 47;
 const KEYS_LEFT: i32 = 4;
@@ -26,7 +26,10 @@ const KEYS_LEFT: i32 = 4;
 /// Draws `pad` under `text`; a note takes the text's place.
 pub(super) fn draw(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, show: Show, strings: &Strings) {
     match pad.note() {
-        Some(note) => (strings.note)(note).iter().enumerate().for_each(|(row, line)| canvas.line(row, line)),
+        Some(note) => (strings.note)(note)
+            .iter()
+            .enumerate()
+            .for_each(|(row, line)| canvas.line(row, line)),
         None => canvas.paragraph(0, &text),
     }
     match show {
@@ -41,7 +44,8 @@ fn dots(canvas: &mut Canvas<'_>, pad: &Pad) {
     let (typed, min, max) = pad.fill();
     let left = 64 - PITCH * i32::try_from(max).unwrap_or(0) / 2;
     for (index, x) in (0..max).zip((left..).step_by(PITCH.unsigned_abs() as usize)) {
-        let place = |dx, dy, width, height| Rectangle::new(Point::new(x + dx, FIELD_TOP + dy), Size::new(width, height));
+        let place =
+            |dx, dy, width, height| Rectangle::new(Point::new(x + dx, FIELD_TOP + dy), Size::new(width, height));
         if index < typed {
             canvas.fill_rounded(place(1, 2, 7, 7), BinaryColor::On);
         } else if index < min {
@@ -61,10 +65,16 @@ fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
     let mut shown = String::with_capacity(max);
     for (index, x) in (0..max).zip((left..).step_by(WIDE.unsigned_abs() as usize)) {
         if let Some(digit) = pad.expose().get(index).copied().map(char::from) {
-            canvas.put(Face::Large, digit.encode_utf8(&mut [0; 4]), Point::new(x + 2, 28), BinaryColor::On, 1..=125);
+            canvas.put(
+                Face::Large,
+                digit.encode_utf8(&mut [0; 4]),
+                Point::new(x + 1, 30),
+                BinaryColor::On,
+                1..=125,
+            );
             shown.push(digit);
         } else {
-            let dash = Rectangle::new(Point::new(x + 2, FIELD_TOP + 9), Size::new(9, 1));
+            let dash = Rectangle::new(Point::new(x + 2, FIELD_TOP + 8), Size::new(9, 1));
             canvas.fill(dash, BinaryColor::On);
         }
     }

@@ -4,7 +4,7 @@ use super::pad::{self, Show};
 use super::set_up_pin::STEPS;
 use crate::panel::canvas::Canvas;
 use crate::panel::pin_pad::Pad;
-use crate::panel::strings::{Note, Strings};
+use crate::panel::strings::Strings;
 use crate::panel::view::RecoveryCode;
 
 const NAME: &str = "setup-recovery";
@@ -13,16 +13,19 @@ const NAME: &str = "setup-recovery";
 pub(super) fn write(
     canvas: &mut Canvas<'_>,
     code: &RecoveryCode,
-    note: Option<Note>,
+    differs: Option<usize>,
     strings: &Strings,
 ) -> &'static str {
-    match note {
-        Some(note) => canvas.step_header(&(strings.note)(note)[0], 3, STEPS),
+    match differs {
+        Some(group) => canvas.step_header(&(strings.wrong_group)(group), 3, STEPS),
         None => canvas.step_header(strings.write_code, 3, STEPS),
     }
     for row in 0..RecoveryCode::GROUPS / 2 {
         let (left, right) = (2 * row, 2 * row + 1);
-        canvas.line(row, &format!("{} {}  {} {}", left + 1, code.group(left), right + 1, code.group(right)));
+        canvas.line(
+            row,
+            &format!("{} {}  {} {}", left + 1, code.group(left), right + 1, code.group(right)),
+        );
     }
     canvas.hint(strings.write_code_hint);
     NAME

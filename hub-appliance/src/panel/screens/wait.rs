@@ -10,10 +10,18 @@ use crate::panel::text::minutes;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, left: Duration, failures: u32, strings: &Strings) -> &'static str {
     canvas.header(strings.wait, Icon::CLOCK);
-    canvas.line(0, strings.wait_text);
+    let many = failures >= MANY_FAILURES;
+    canvas.centred(0, if many { strings.wait_use_code } else { strings.wait_text });
     let time = minutes(left);
-    canvas.figure(Face::Huge, &time, 22);
+    canvas.figure(Face::Huge, &time, 21);
     canvas.say(time);
-    canvas.line(4, if failures < MANY_FAILURES { strings.wait_hold } else { strings.wait_use_code });
+    canvas.centred(
+        4,
+        if many {
+            strings.wait_hold_for_code
+        } else {
+            strings.wait_hold
+        },
+    );
     "wait"
 }

@@ -10,12 +10,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, job: Job, moment: Moment, strings: &
     let (name, title, icon, text) = match job {
         Job::SetUp => ("setting-up", strings.setting_up, Icon::KEY, strings.setting_up_text),
         Job::FinishSetUp | Job::Unlock | Job::UnlockWithCode => {
-            ("unlocking", strings.unlocking, Icon::KEY, strings.moment_text)
+            ("unlocking", strings.unlocking, Icon::KEY, strings.moment)
         }
-        Job::Lock => ("locking", strings.locking, Icon::LOCKED, strings.moment_text),
+        Job::Lock => ("locking", strings.locking, Icon::LOCKED, strings.moment),
     };
     canvas.header(title, icon);
-    canvas.paragraph(1, &text);
+    canvas.centred(1, text);
     bar(canvas, moment);
     name
 }
@@ -23,7 +23,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, job: Job, moment: Moment, strings: &
 /// Between two screens: the hub has gone on and the panel has not been told yet.
 pub(super) fn between(canvas: &mut Canvas<'_>, moment: Moment, strings: &Strings) -> &'static str {
     canvas.header(strings.unlocking, Icon::CLOCK);
-    canvas.paragraph(1, &strings.moment_text);
+    canvas.centred(1, strings.moment);
     bar(canvas, moment);
     "unlocking"
 }

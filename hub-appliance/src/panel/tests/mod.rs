@@ -26,8 +26,15 @@ impl Desk {
             hub_id: "0190a5b2-7c3e-7abc-8def-0123456789ab".into(),
             fingerprint: [0x1A, 0x2B, 0x3C, 0x4D, 0x5E, 0x6F, 0x70, 0x81],
         };
-        let about = About { version: "0.1.0".into(), identity: Some(identity) };
-        let mut desk = Self { panel: Panel::new(language, 7), status: Status { phase, about }, now: Duration::ZERO };
+        let about = About {
+            version: "0.1.0".into(),
+            identity: Some(identity),
+        };
+        let mut desk = Self {
+            panel: Panel::new(language, 7),
+            status: Status { phase, about },
+            now: Duration::ZERO,
+        };
         assert!(desk.panel.update(&desk.status, desk.now).is_none());
         desk
     }
@@ -37,7 +44,11 @@ impl Desk {
     }
 
     fn press(&mut self, buttons: &[Button]) -> Option<Action> {
-        buttons.iter().map(|button| self.input(Input::Press(*button))).last().flatten()
+        buttons
+            .iter()
+            .map(|button| self.input(Input::Press(*button)))
+            .last()
+            .flatten()
     }
 
     fn hold_ok(&mut self) -> Option<Action> {
@@ -84,11 +95,18 @@ fn code() -> RecoveryCode {
 }
 
 fn confirming() -> Phase {
-    Phase::Confirming { code: code(), ask: [2, 7] }
+    Phase::Confirming {
+        code: code(),
+        ask: [2, 7],
+    }
 }
 
 fn locked(wait: u64, failures: u32, tries_left: u32) -> Phase {
-    Phase::Locked { wait: Duration::from_secs(wait), failures, tries_left }
+    Phase::Locked {
+        wait: Duration::from_secs(wait),
+        failures,
+        tries_left,
+    }
 }
 
 fn open() -> OpenStatus {
@@ -103,9 +121,21 @@ fn open() -> OpenStatus {
 }
 
 fn pairing(seconds_left: u32, keep_open: bool) -> Phase {
-    Phase::Open(OpenStatus { pairing: Some(PairingStatus { seconds_left, keep_open }), ..open() })
+    Phase::Open(OpenStatus {
+        pairing: Some(PairingStatus {
+            seconds_left,
+            keep_open,
+        }),
+        ..open()
+    })
 }
 
 fn paired(number: u32, name: Option<&str>) -> Phase {
-    Phase::Open(OpenStatus { paired: Some(PairedPhone { number, name: name.map(str::to_owned) }), ..open() })
+    Phase::Open(OpenStatus {
+        paired: Some(PairedPhone {
+            number,
+            name: name.map(str::to_owned),
+        }),
+        ..open()
+    })
 }
