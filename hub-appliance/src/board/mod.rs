@@ -1,1 +1,188 @@
-//! See the crate's table of rooms.
+//! The hardware around the panel: a display to show pictures on, and buttons or keys.
+//!
+//! One panel loop owns the board: it shows a picture, waits for what happens next, and can be woken by others through a
+//! [`Waker`]. A board never blocks on a person or a peer that does not listen.
+//!
+//! | board | for |
+//! |---|---|
+//! | [`terminal`] | a desk: the picture in half blocks, the keyboard as buttons |
+//! | [`serial`] | tests and virtual machines: lines of JSON over a socket or a device |
+
+mod queue;
+pub mod serial;
+pub mod terminal;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use self::queue::Waker;
+
+use crate::panel::{Brightness, Frame, Input, ScreenText};
+
+/// A display with buttons.
+pub trait Board: Send {
+    /// Shows a picture. Shown twice in a row, the same one costs nothing.
+    ///
+    /// # Errors
+    /// [`BoardError::Io`] if the display does not take it.
+    fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError>;
+
+    /// Waits for what happens next, for at most `timeout` (for ever if none). `None` says that the time is over or that
+    /// a [`Waker`] was used.
+    ///
+    /// # Errors
+    /// [`BoardError::Io`] if the buttons can't be read, or what was to happen can't be shown.
+    fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError>;
+
+    /// Something that makes [`Self::next_event`] return early, from any thread.
+    fn waker(&self) -> Waker;
+}
+
+/// What a board shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'a> {
+    /// The pixels.
+    pub frame: &'a Frame,
+    /// The same as text.
+    pub text: &'a ScreenText,
+    /// How bright.
+    pub brightness: Brightness,
+}
+
+impl Picture<'_> {
+    /// The pixels as they are seen: none is lit on a dark display.
+    fn visible(&self) -> Frame {
+        if self.brightness == Brightness::Off {
+            Frame::new()
+        } else {
+            self.frame.clone()
+        }
+    }
+}
+
+/// What happens at a board.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A person did something.
+    Input(Input),
+    /// A person at the desk wants the program to end.
+    Quit,
+}
+
+/// Which board there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoardKind {
+    /// [`terminal`].
+    Terminal,
+    /// [`serial`].
+    Serial,
+    /// Display and buttons on the Raspberry Pi's pins.
+    RaspberryPi,
+}
+
+impl BoardKind {
+    /// All kinds, by name.
+    pub const ALL: [Self; 3] = [Self::Terminal, Self::Serial, Self::RaspberryPi];
+
+    /// The name in the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Terminal => "terminal",
+            Self::Serial => "serial",
+            Self::RaspberryPi => "raspberry-pi",
+        }
+    }
+}
+
+impl fmt::Display for BoardKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for BoardKind {
+    type Err = UnknownBoard;
+
+    fn from_str(name: &str) -> Result<Self, UnknownBoard> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or(UnknownBoard)
+    }
+}
+
+/// The name is none of a board's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such board; there are terminal, serial and raspberry-pi")]
+pub struct UnknownBoard;
+
+/// Why a board can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BoardError {
+    /// The terminal board was asked for, and standard input or output is no terminal.
+    #[error("board terminal needs a terminal as standard input and output")]
+    NoTerminal,
+    /// The serial board was asked for without a path.
+    #[error("board serial needs the path of a socket or a device")]
+    NoPath,
+    /// The path of the serial board is taken by a file that is neither socket nor character device.
+    #[error("{} is neither a socket nor a character device", .0.display())]
+    WrongFile(PathBuf),
+    /// Another program listens on the path of the serial board.
+    #[error("another program listens on {}", .0.display())]
+    InUse(PathBuf),
+    /// The firmware was built without a driver for this board.
+    #[error("this build has no driver for board {0}")]
+    NoDriver(BoardKind),
+    /// The display or the buttons do not work.
+    #[error("the panel's {what} does not work: {source}")]
+    Io {
+        /// Which part.
+        what: &'static str,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl BoardError {
+    /// For `map_err`: the part `what` failed.
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+}
+
+/// Opens the board `kind`, or the one that is there: a terminal. `path` is the serial board's socket or device.
+///
+/// # Errors
+/// Any [`BoardError`].
+pub fn open(kind: Option<BoardKind>, path: Option<&Path>) -> Result<Box<dyn Board>, BoardError> {
+    match kind.unwrap_or(BoardKind::Terminal) {
+        BoardKind::Terminal => Ok(Box::new(terminal::Terminal::open()?)),
+        BoardKind::Serial => Ok(Box::new(serial::Serial::open(path.ok_or(BoardError::NoPath)?)?)),
+        kind @ BoardKind::RaspberryPi => Err(BoardError::NoDriver(kind)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boards_are_known_by_name() {
+        for kind in BoardKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        assert_eq!("Terminal".parse::<BoardKind>(), Err(UnknownBoard));
+    }
+
+    #[test]
+    fn a_board_that_cannot_be_opened_says_why() {
+        let why = |kind, path: Option<&Path>| open(Some(kind), path).err().unwrap().to_string();
+        assert!(why(BoardKind::RaspberryPi, None).contains("no driver for board raspberry-pi"));
+        assert!(why(BoardKind::Serial, None).contains("needs the path"));
+    }
+}

@@ -1,1 +1,258 @@
-//! See the crate's table of rooms.
+//! The panel: 128 × 64 pixels and a few buttons, the person's whole view of the hub.
+//!
+//! Pure: the view model and a person's input go in, a picture and decisions come out. There is no input or output here
+//! and no clock; who owns the panel tells it how much time has passed. It holds no patient's data.
+//!
+//! | screen | when | ok · back |
+//! |---|---|---|
+//! | `setup-pin` | never set up: welcome, then the PIN twice | on · a step back |
+//! | `setting-up` | keys and store are being made | |
+//! | `setup-recovery` | the recovery code, then two of its groups typed back | on · the code again |
+//! | `locked` | PIN pad | press the key · delete; held with nothing typed: recovery code |
+//! | `recovery` | recovery code instead of the PIN | press the key · delete, group before |
+//! | `wait` | too many wrong PINs | – · recovery code |
+//! | `unlocking`, `locking` | the hub is at work | |
+//! | `home` | open | menu |
+//! | `menu`, `status`, `about`, `lock` | from the menu; left alone for a minute they go home | choose · home |
+//! | `no-network` | pairing was asked for without a network | home · home |
+//! | `pair` | new phones may pair | keep open or not · close |
+//! | `paired` | a phone has paired; left alone for a minute it is kept | choose · keep |
+//! | `error` | stopped by a fault | |
+//!
+//! Up, down and ok are enough; holding ok is back.
+
+mod canvas;
+mod frame;
+mod icons;
+mod input;
+mod pin_pad;
+mod qr;
+mod screens;
+mod state;
+mod strings;
+mod text;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use embedded_graphics::prelude::Point;
+
+pub use self::frame::{Frame, half_block};
+pub use self::input::{Action, Button, Digits, HeldButton, Input};
+pub use self::strings::Language;
+pub use self::view::{About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, RecoveryCode, Status};
+
+use self::canvas::Canvas;
+use self::pin_pad::PadMaker;
+use self::screens::{HINT_FOR, Moment};
+use self::state::{Event, State};
+
+/// The text of a picture, for those who read the panel as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScreenText {
+    /// The screen's name, as in the table of this module.
+    pub name: &'static str,
+    /// What it says, top to bottom: at most 8 lines of at most 21 characters.
+    pub lines: Vec<String>,
+}
+
+/// How bright the display is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Brightness {
+    /// Dark: nobody has touched the panel for five minutes. The next button only lights it.
+    Off,
+    /// Nobody has touched the panel for a minute.
+    Dim,
+    /// In use, or showing something that has to be read or scanned.
+    Full,
+}
+
+const DIM_AFTER: Duration = Duration::from_secs(60);
+const OFF_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How often the content moves by a pixel, so that no pixel of an OLED is lit for ever.
+const SHIFT_EVERY: Duration = Duration::from_secs(60);
+const SHIFTS: [Point; 4] = [Point::new(0, 0), Point::new(1, 0), Point::new(1, 1), Point::new(0, 1)];
+/// How often a bar without a known end moves.
+const ANIMATE_EVERY: Duration = Duration::from_millis(250);
+
+/// The panel. All its times are durations since some start that the owner chose, and never go back.
+#[derive(Debug)]
+pub struct Panel {
+    language: Language,
+    pads: PadMaker,
+    state: State,
+    /// When this screen came up.
+    shown_at: Duration,
+    /// When somebody touched the panel, or the hub brought up another screen.
+    active_at: Duration,
+    countdown: Countdown,
+}
+
+impl Panel {
+    /// A panel that speaks `language`. `seed` is random: it decides which digit a PIN pad starts on.
+    #[must_use]
+    pub const fn new(language: Language, seed: u64) -> Self {
+        Self {
+            language,
+            pads: PadMaker::new(seed),
+            state: State::Welcome,
+            shown_at: Duration::ZERO,
+            active_at: Duration::ZERO,
+            countdown: Countdown {
+                left: Duration::ZERO,
+                at: Duration::ZERO,
+            },
+        }
+    }
+
+    /// What a person does, in the light of `status`. A button wakes a dark panel and does nothing else.
+    pub fn input(&mut self, input: Input, status: &Status, now: Duration) -> Option<Action> {
+        self.follow(status, now);
+        let was_dark = self.brightness(now) == Brightness::Off;
+        self.active_at = now;
+        if was_dark && !matches!(input, Input::Type(_)) {
+            return None;
+        }
+        let event = Event::of(input, &mut self.state, &mut self.pads);
+        self.step(event, status, now)
+    }
+
+    /// To be called when `status` has changed and when [`Self::next_wake`] has passed.
+    pub fn update(&mut self, status: &Status, now: Duration) -> Option<Action> {
+        self.follow(status, now);
+        let limit = self.state.time_limit()?;
+        if now < self.touched_at() + limit {
+            return None;
+        }
+        self.step(Event::TimedOut, status, now)
+    }
+
+    /// Draws the screen into `frame` and says what it says.
+    pub fn render(&self, status: &Status, now: Duration, frame: &mut Frame) -> ScreenText {
+        self.draw(status, now, frame).0
+    }
+
+    /// How bright the display is to be.
+    #[must_use]
+    pub fn brightness(&self, now: Duration) -> Brightness {
+        let idle = now.saturating_sub(self.active_at);
+        if self.state.stays_lit() || idle < DIM_AFTER {
+            Brightness::Full
+        } else if idle < OFF_AFTER {
+            Brightness::Dim
+        } else {
+            Brightness::Off
+        }
+    }
+
+    /// How long from `now` until the panel has to be updated and drawn again, if nothing else happens.
+    #[must_use]
+    pub fn next_wake(&self, now: Duration) -> Option<Duration> {
+        let every = |period| next_multiple(now, period);
+        let dark = self.brightness(now) == Brightness::Off;
+        let shift = (!dark).then(|| every(SHIFT_EVERY));
+        let light = [DIM_AFTER, OFF_AFTER].map(|after| (!self.state.stays_lit()).then(|| self.active_at + after));
+        let limit = self.state.time_limit().map(|limit| self.touched_at() + limit);
+        let moving = match self.state {
+            State::Working(_) => Some(every(ANIMATE_EVERY)),
+            State::Wait => self.countdown.next_second(now),
+            // Stepping with the screen's own time keeps the hints on their turn.
+            State::Pairing => {
+                let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
+                Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint)))
+            }
+            _ => None,
+        };
+        let moving = moving.filter(|_| !dark);
+        let all = [shift, light[0], light[1], limit, moving];
+        let next = all.into_iter().flatten().filter(|at| *at > now).min()?;
+        Some(next - now)
+    }
+
+    /// As [`Self::render`], and whether all the text fitted its place.
+    fn draw(&self, status: &Status, now: Duration, frame: &mut Frame) -> (ScreenText, bool) {
+        let turn = usize::try_from(now.as_secs() / SHIFT_EVERY.as_secs()).unwrap_or(0);
+        let mut canvas = Canvas::new(frame, SHIFTS[turn % SHIFTS.len()]);
+        let moment = Moment {
+            shown_for: now.saturating_sub(self.shown_at),
+            left: self.countdown.left(now),
+        };
+        let name = screens::draw(&mut canvas, &self.state, status, moment, self.language.strings());
+        let (lines, fits) = canvas.finish();
+        (ScreenText { name, lines }, fits)
+    }
+
+    fn follow(&mut self, status: &Status, now: Duration) {
+        self.countdown.observe(&status.phase, now);
+        self.change(now, |state, pads| (state::follow(state, &status.phase, pads), None));
+    }
+
+    fn step(&mut self, event: Event, status: &Status, now: Duration) -> Option<Action> {
+        self.change(now, |state, pads| state::step(state, event, &status.phase, pads))
+    }
+
+    fn change(
+        &mut self,
+        now: Duration,
+        transition: impl FnOnce(State, &mut PadMaker) -> (State, Option<Action>),
+    ) -> Option<Action> {
+        let before = std::mem::discriminant(&self.state);
+        let state = std::mem::replace(&mut self.state, State::Home);
+        let (state, action) = transition(state, &mut self.pads);
+        self.state = state;
+        if std::mem::discriminant(&self.state) != before {
+            self.shown_at = now;
+            self.active_at = now;
+        }
+        action
+    }
+
+    fn touched_at(&self) -> Duration {
+        self.shown_at.max(self.active_at)
+    }
+}
+
+/// The time left that the hub told last, counted down from when it told it.
+#[derive(Clone, Copy, Debug)]
+struct Countdown {
+    left: Duration,
+    at: Duration,
+}
+
+impl Countdown {
+    fn observe(&mut self, phase: &Phase, now: Duration) {
+        let left = match phase {
+            Phase::Locked { wait, .. } => *wait,
+            Phase::Open(OpenStatus {
+                pairing: Some(pairing), ..
+            }) => Duration::from_secs(pairing.seconds_left.into()),
+            _ => Duration::ZERO,
+        };
+        if left != self.left {
+            *self = Self { left, at: now };
+        }
+    }
+
+    fn left(self, now: Duration) -> Duration {
+        self.left.saturating_sub(now.saturating_sub(self.at))
+    }
+
+    /// When the seconds left change next.
+    fn next_second(self, now: Duration) -> Option<Duration> {
+        let left = self.left(now);
+        let to_next = match left.subsec_nanos() {
+            0 => Duration::from_secs(1),
+            part => Duration::from_nanos(part.into()),
+        };
+        (!left.is_zero()).then(|| now + to_next)
+    }
+}
+
+/// The first multiple of `period` after `time`.
+fn next_multiple(time: Duration, period: Duration) -> Duration {
+    let over = u64::try_from(time.as_nanos() % period.as_nanos()).unwrap_or(0);
+    time + period - Duration::from_nanos(over)
+}

@@ -1,0 +1,21 @@
+//! `locked`: asks for the PIN.
+
+use super::pad::{self, Show};
+use crate::panel::canvas::Canvas;
+use crate::panel::icons::Icon;
+use crate::panel::pin_pad::Pad;
+use crate::panel::strings::Strings;
+
+/// Wrong PINs in a row after which the recovery code is pointed to.
+pub(super) const MANY_FAILURES: u32 = 10;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, pad: &Pad, failures: u32, strings: &Strings) -> &'static str {
+    canvas.header(strings.locked, Icon::LOCKED);
+    let text = if failures < MANY_FAILURES {
+        strings.locked_text
+    } else {
+        strings.locked_use_code
+    };
+    pad::draw(canvas, text, pad, Show::Dots, strings);
+    "locked"
+}

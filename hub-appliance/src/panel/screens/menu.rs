@@ -1,0 +1,18 @@
+//! `menu`: what can be done with the open hub.
+
+use crate::panel::canvas::Canvas;
+use crate::panel::icons::Icon;
+use crate::panel::state::{MENU, MenuEntry};
+use crate::panel::strings::Strings;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) -> &'static str {
+    canvas.header(strings.menu, Icon::MENU);
+    let entries = MENU.map(|entry| match entry {
+        MenuEntry::Pair => strings.menu_pair,
+        MenuEntry::Status => strings.status,
+        MenuEntry::Lock => strings.menu_lock,
+        MenuEntry::About => strings.about,
+    });
+    canvas.list(&entries, chosen);
+    "menu"
+}

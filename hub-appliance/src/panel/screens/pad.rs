@@ -1,0 +1,110 @@
+//! The PIN pad on a screen: two lines of text, the field, and the strip of keys.
+
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
+
+use crate::panel::canvas::{Canvas, Face};
+use crate::panel::icons::Icon;
+use crate::panel::pin_pad::{KEYS, Key, Pad};
+use crate::panel::strings::Strings;
+
+/// Whether what is typed can be read on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Show {
+    /// A PIN: only how many digits there are.
+    Dots,
+    /// A group of the recovery code, which is on paper beside the person.
+    Digits,
+}
+
+const FIELD_TOP: i32 = 34;
+const PITCH: i32 = 10;
+const KEYS_TOP: i32 = 47;
+const KEYS_LEFT: i32 = 4;
+
+/// Draws `pad` under `text`; a note takes the text's place.
+pub(super) fn draw(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, show: Show, strings: &Strings) {
+    match pad.note() {
+        Some(note) => (strings.note)(note)
+            .iter()
+            .enumerate()
+            .for_each(|(row, line)| canvas.line(row, line)),
+        None => canvas.paragraph(0, &text),
+    }
+    match show {
+        Show::Dots => dots(canvas, pad),
+        Show::Digits => digits(canvas, pad),
+    }
+    keys(canvas, pad.focus(), strings);
+}
+
+/// One place a digit: filled dots, dashes up to the fewest digits, small points up to the most.
+fn dots(canvas: &mut Canvas<'_>, pad: &Pad) {
+    let (typed, min, max) = pad.fill();
+    let left = 64 - PITCH * i32::try_from(max).unwrap_or(0) / 2;
+    for (index, x) in (0..max).zip((left..).step_by(PITCH.unsigned_abs() as usize)) {
+        let place =
+            |dx, dy, width, height| Rectangle::new(Point::new(x + dx, FIELD_TOP + dy), Size::new(width, height));
+        if index < typed {
+            canvas.fill_rounded(place(1, 2, 7, 7), BinaryColor::On);
+        } else if index < min {
+            canvas.fill(place(1, 8, 7, 1), BinaryColor::On);
+        } else {
+            canvas.fill(place(4, 8, 1, 1), BinaryColor::On);
+        }
+    }
+    canvas.say("*".repeat(typed));
+}
+
+/// The digits themselves, large, with a dash for each one still to come.
+fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
+    const WIDE: i32 = 13;
+    let (_, _, max) = pad.fill();
+    let left = 64 - WIDE * i32::try_from(max).unwrap_or(0) / 2;
+    let mut shown = String::with_capacity(max);
+    for (index, x) in (0..max).zip((left..).step_by(WIDE.unsigned_abs() as usize)) {
+        if let Some(digit) = pad.expose().get(index).copied().map(char::from) {
+            canvas.put(
+                Face::Large,
+                digit.encode_utf8(&mut [0; 4]),
+                Point::new(x + 1, 30),
+                BinaryColor::On,
+                1..=125,
+            );
+            shown.push(digit);
+        } else {
+            let dash = Rectangle::new(Point::new(x + 2, FIELD_TOP + 8), Size::new(9, 1));
+            canvas.fill(dash, BinaryColor::On);
+        }
+    }
+    canvas.say(shown);
+}
+
+fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
+    for (index, left) in (0..KEYS.len()).zip((KEYS_LEFT..).step_by(PITCH.unsigned_abs() as usize)) {
+        let focused = index == focus;
+        let ink = if focused {
+            let cap = Rectangle::new(Point::new(left - 1, KEYS_TOP), Size::new(11, 14));
+            canvas.fill_rounded(cap, BinaryColor::On);
+            BinaryColor::Off
+        } else {
+            BinaryColor::On
+        };
+        let at = Point::new(left + 1, KEYS_TOP + 3);
+        match KEYS[index] {
+            Key::Digit(digit) => {
+                let digit = char::from(digit);
+                let at = Point::new(left + 2, KEYS_TOP + 1);
+                canvas.put(Face::Text, digit.encode_utf8(&mut [0; 4]), at, ink, 1..=125);
+            }
+            Key::Delete => canvas.icon(Icon::DELETE, at, ink),
+            Key::Take => canvas.icon(Icon::CHECK, at, ink),
+        }
+    }
+    canvas.say(match KEYS[focus % KEYS.len()] {
+        Key::Digit(digit) => format!("<{}>", char::from(digit)),
+        Key::Delete => format!("<{}>", strings.delete_key),
+        Key::Take => "<OK>".to_owned(),
+    });
+}

@@ -1,0 +1,14 @@
+//! `recovery`: the recovery code is typed instead of the PIN.
+
+use super::pad::{self, Show};
+use crate::panel::canvas::Canvas;
+use crate::panel::icons::Icon;
+use crate::panel::pin_pad::CodeEntry;
+use crate::panel::strings::Strings;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, code: &CodeEntry, strings: &Strings) -> &'static str {
+    canvas.header(strings.enter_code, Icon::KEY);
+    let [first, second] = (strings.enter_code_text)(code.number());
+    pad::draw(canvas, [&first, &second], code.pad(), Show::Digits, strings);
+    "recovery"
+}

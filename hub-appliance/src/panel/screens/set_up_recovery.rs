@@ -1,0 +1,39 @@
+//! `setup-recovery`: the recovery code is written down, and two of its groups are typed back.
+
+use super::pad::{self, Show};
+use super::set_up_pin::STEPS;
+use crate::panel::canvas::Canvas;
+use crate::panel::pin_pad::Pad;
+use crate::panel::strings::Strings;
+use crate::panel::view::RecoveryCode;
+
+const NAME: &str = "setup-recovery";
+
+/// All eight groups on one screen, so that none is missed by turning pages.
+pub(super) fn write(
+    canvas: &mut Canvas<'_>,
+    code: &RecoveryCode,
+    differs: Option<usize>,
+    strings: &Strings,
+) -> &'static str {
+    match differs {
+        Some(group) => canvas.step_header(&(strings.wrong_group)(group), 3, STEPS),
+        None => canvas.step_header(strings.write_code, 3, STEPS),
+    }
+    for row in 0..RecoveryCode::GROUPS / 2 {
+        let (left, right) = (2 * row, 2 * row + 1);
+        canvas.line(
+            row,
+            &format!("{} {}  {} {}", left + 1, code.group(left), right + 1, code.group(right)),
+        );
+    }
+    canvas.hint(strings.write_code_hint);
+    NAME
+}
+
+pub(super) fn check(canvas: &mut Canvas<'_>, group: usize, pad: &Pad, strings: &Strings) -> &'static str {
+    canvas.step_header(strings.check_code, 4, STEPS);
+    let [first, second] = (strings.check_code_text)(group);
+    pad::draw(canvas, [&first, &second], pad, Show::Digits, strings);
+    NAME
+}

@@ -1,0 +1,106 @@
+//! What the pictures look like: all text in its place, nothing at the border.
+
+use super::*;
+
+/// The rows of the header's bar, which reaches from border to border.
+const BAR: std::ops::Range<u32> = 0..12;
+
+fn at(desk: &Desk, minutes: u64) -> (Frame, ScreenText, bool) {
+    let mut frame = Frame::new();
+    let (text, fits) = desk
+        .panel
+        .draw(&desk.status, desk.now + Duration::from_secs(60 * minutes), &mut frame);
+    (frame, text, fits)
+}
+
+#[test]
+fn every_text_fits_its_place() {
+    for language in Language::ALL {
+        for (name, desk) in scenes::all(language) {
+            let (frame, text, fits) = at(&desk, 0);
+            assert!(fits, "{name} {text:?} {frame:?}");
+            assert!(text.lines.len() <= 8, "{name} {text:?}");
+            assert!(
+                text.lines.iter().all(|line| line.chars().count() <= 21),
+                "{name} {text:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_touches_the_border() {
+    for (name, desk) in scenes::all(Language::English) {
+        let shows_code = name.starts_with("pair-") || name == "pair";
+        for minute in 0..4 {
+            let (frame, ..) = at(&desk, minute);
+            let sides = (0..Frame::HEIGHT)
+                .filter(|y| !BAR.contains(y))
+                .any(|y| frame.is_lit(0, y) || frame.is_lit(127, y));
+            let foot = (0..Frame::WIDTH).any(|x| frame.is_lit(x, 63));
+            assert!(shows_code || (!sides && !foot), "{name} in minute {minute} {frame:?}");
+        }
+    }
+}
+
+#[test]
+fn the_content_moves_each_minute() {
+    let desk = Desk::new(Phase::Open(open()));
+    let pictures: Vec<Frame> = (0..4).map(|minute| at(&desk, minute).0).collect();
+    for (index, picture) in pictures.iter().enumerate() {
+        assert!(!pictures[..index].contains(picture));
+    }
+    assert_eq!(at(&desk, 4).0, pictures[0]);
+    for y in 12..Frame::HEIGHT - 1 {
+        for x in 0..Frame::WIDTH - 1 {
+            assert_eq!(pictures[0].is_lit(x, y), pictures[1].is_lit(x + 1, y));
+        }
+    }
+}
+
+#[test]
+fn the_pairing_code_stands_still() {
+    let desk = Desk::new(pairing(120, true));
+    let code = |minute| (0..64 * 64).map(move |pixel| (minute, pixel % 64, pixel / 64));
+    let lit = |(minute, x, y)| at(&desk, minute).0.is_lit(x, y);
+    let first = at(&desk, 0).0;
+    let later = at(&desk, 2).0;
+    assert!(code(0).all(|(_, x, y)| first.is_lit(x, y) == later.is_lit(x, y)));
+    assert!(lit((0, 0, 0)), "the margin is lit");
+}
+
+#[test]
+fn a_phone_cannot_write_more_than_plain_text() {
+    let desk = Desk::new(paired(1, Some("\u{1b}[2J\u{202e}القاهرة\n\"}")));
+    let (_, text) = desk.picture();
+    assert!(
+        text.lines
+            .iter()
+            .flat_map(|line| line.bytes())
+            .all(|byte| (b' '..=b'~').contains(&byte)),
+        "{text:?}"
+    );
+    assert!(Desk::new(paired(4, Some("  "))).says("Phone 4"));
+}
+
+/// The home screen in half blocks, so that a change of layout is seen in review.
+#[test]
+fn home_looks_like_this() {
+    let (frame, text) = Desk::new(Phase::Open(open())).picture();
+    let drawn = format!("{frame:?}")
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert_eq!(drawn.trim_matches('\n'), include_str!("home.txt").trim_matches('\n'));
+    assert_eq!(
+        text.lines,
+        [
+            "Hub is open",
+            "192.168.1.50",
+            "12 today   3 held",
+            "Clock ok   34% full",
+            "OK: Menu"
+        ]
+    );
+}

@@ -1,0 +1,285 @@
+//! Every screen once, in the states that differ to the eye.
+
+use super::*;
+
+const OK: Button = Button::Ok;
+const DOWN: Button = Button::Down;
+
+/// A scene's name and how to get there.
+pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
+    let start = |phase, act: fn(&mut Desk)| {
+        let mut desk = Desk::speaking(language, phase);
+        act(&mut desk);
+        desk
+    };
+    vec![
+        ("welcome", start(Phase::SetUp, |_| {})),
+        (
+            "choose-pin",
+            start(Phase::SetUp, |desk| {
+                desk.press(&[OK, OK, OK, OK]);
+            }),
+        ),
+        (
+            "choose-pin-short",
+            start(Phase::SetUp, |desk| {
+                desk.press(&[OK]);
+                desk.enter("1234");
+            }),
+        ),
+        (
+            "choose-pin-long",
+            start(Phase::SetUp, |desk| {
+                desk.type_digits("1234567890123");
+            }),
+        ),
+        (
+            "repeat-pin",
+            start(Phase::SetUp, |desk| {
+                desk.enter("12345678");
+                desk.type_digits("1234567890");
+            }),
+        ),
+        (
+            "pins-differ",
+            start(Phase::SetUp, |desk| {
+                desk.enter("12345678");
+                desk.enter("12345679");
+            }),
+        ),
+        (
+            "setting-up",
+            start(Phase::SettingUp, |desk| {
+                desk.now += Duration::from_millis(500);
+            }),
+        ),
+        (
+            "set-up-failed",
+            start(Phase::SettingUp, |desk| {
+                desk.becomes(Phase::SetUp);
+            }),
+        ),
+        ("write-code", start(confirming(), |_| {})),
+        (
+            "wrong-group",
+            start(confirming(), |desk| {
+                desk.press(&[OK]);
+                desk.enter("000011");
+            }),
+        ),
+        (
+            "check-code",
+            start(confirming(), |desk| {
+                desk.type_digits("1222");
+            }),
+        ),
+        ("locked", start(locked(0, 0, 3), |_| {})),
+        (
+            "locked-typing",
+            start(locked(0, 0, 3), |desk| {
+                desk.type_digits("123456789");
+            }),
+        ),
+        (
+            "locked-wrong",
+            start(locked(0, 1, 2), |desk| {
+                desk.enter("12345678");
+                desk.becomes(Phase::Unlocking);
+                desk.becomes(locked(0, 2, 1));
+            }),
+        ),
+        (
+            "locked-wrong-many",
+            start(locked(0, 1, 2), |desk| {
+                desk.enter("12345678");
+                desk.becomes(Phase::Unlocking);
+                desk.becomes(locked(0, 1, 3));
+            }),
+        ),
+        (
+            "locked-cleared",
+            start(locked(0, 0, 3), |desk| {
+                desk.type_digits("123456789");
+                desk.wait(60);
+            }),
+        ),
+        ("locked-use-code", start(locked(0, 10, 1), |_| {})),
+        ("wait", start(locked(299, 5, 0), |_| {})),
+        ("wait-use-code", start(locked(3600, 12, 0), |_| {})),
+        (
+            "recovery",
+            start(locked(0, 0, 3), |desk| {
+                desk.hold_ok();
+                desk.type_digits("000011720885122");
+            }),
+        ),
+        (
+            "recovery-mistyped",
+            start(locked(0, 0, 3), |desk| {
+                desk.hold_ok();
+                desk.type_digits("000012");
+            }),
+        ),
+        (
+            "recovery-wrong",
+            start(locked(0, 0, 3), |desk| {
+                desk.hold_ok();
+                desk.enter(&"000011".repeat(8));
+                desk.becomes(Phase::Unlocking);
+                desk.becomes(locked(0, 1, 2));
+            }),
+        ),
+        (
+            "unlocking",
+            start(Phase::Unlocking, |desk| {
+                desk.now += Duration::from_millis(2_000);
+            }),
+        ),
+        ("home", start(Phase::Open(open()), |_| {})),
+        (
+            "home-full-figures",
+            start(Phase::Open(OpenStatus::default()), |desk| {
+                let address = Some("255.255.255.255:65535".parse().unwrap());
+                let full = OpenStatus {
+                    address,
+                    phones_today: u32::MAX,
+                    held_rows: u32::MAX,
+                    clock_trusted: false,
+                    disk_used_percent: u8::MAX,
+                    ..open()
+                };
+                desk.becomes(Phase::Open(full));
+            }),
+        ),
+        (
+            "home-moved",
+            start(Phase::Open(open()), |desk| {
+                let previous_address = Some("255.255.255.255".parse().unwrap());
+                desk.becomes(Phase::Open(OpenStatus {
+                    previous_address,
+                    ..open()
+                }));
+            }),
+        ),
+        (
+            "home-no-network",
+            start(
+                Phase::Open(OpenStatus {
+                    address: None,
+                    ..open()
+                }),
+                |_| {},
+            ),
+        ),
+        (
+            "menu",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN]);
+            }),
+        ),
+        (
+            "no-network",
+            start(
+                Phase::Open(OpenStatus {
+                    address: None,
+                    ..open()
+                }),
+                |desk| {
+                    desk.press(&[OK, OK]);
+                },
+            ),
+        ),
+        (
+            "status",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "status-full-figures",
+            start(Phase::Open(OpenStatus::default()), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+                let full = OpenStatus {
+                    phones_today: u32::MAX,
+                    held_rows: u32::MAX,
+                    disk_used_percent: 255,
+                    ..open()
+                };
+                desk.becomes(Phase::Open(full));
+            }),
+        ),
+        (
+            "about",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, Button::Up, OK]);
+            }),
+        ),
+        (
+            "lock",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN, DOWN, OK]);
+            }),
+        ),
+        ("locking", start(Phase::Locking, |_| {})),
+        ("pair", start(pairing(118, false), |_| {})),
+        ("pair-kept-open", start(pairing(118, true), |_| {})),
+        (
+            "pair-shade",
+            start(pairing(120, false), |desk| {
+                desk.wait(31);
+            }),
+        ),
+        (
+            "pair-longest",
+            start(Phase::Open(open()), |desk| {
+                let pairing = Some(PairingStatus {
+                    seconds_left: 120,
+                    keep_open: false,
+                });
+                let address = Some("255.255.255.255:65535".parse().unwrap());
+                desk.becomes(Phase::Open(OpenStatus {
+                    pairing,
+                    address,
+                    ..open()
+                }));
+            }),
+        ),
+        (
+            "pair-no-network",
+            start(Phase::Open(open()), |desk| {
+                let pairing = Some(PairingStatus {
+                    seconds_left: 120,
+                    keep_open: false,
+                });
+                desk.becomes(Phase::Open(OpenStatus {
+                    pairing,
+                    address: None,
+                    ..open()
+                }));
+            }),
+        ),
+        ("paired", start(paired(3, Some("Galaxy A15")), |_| {})),
+        (
+            "paired-undo",
+            start(paired(3, Some("Samsung Galaxy Tab A9+ of Amina")), |desk| {
+                desk.press(&[DOWN]);
+            }),
+        ),
+        ("paired-unnamed", start(paired(u32::MAX, None), |_| {})),
+        ("error-keys", start(Phase::Fault(Fault::Keys), |_| {})),
+        ("error-store", start(Phase::Fault(Fault::Store), |_| {})),
+        (
+            "error-newer-store",
+            start(
+                Phase::Fault(Fault::NewerStore {
+                    needs: "10.20.30-rc.1".into(),
+                }),
+                |_| {},
+            ),
+        ),
+        ("error-disk", start(Phase::Fault(Fault::Disk), |_| {})),
+        ("error-port", start(Phase::Fault(Fault::Port), |_| {})),
+        ("error-restarts", start(Phase::Fault(Fault::Restarts), |_| {})),
+        ("error-internal", start(Phase::Fault(Fault::Internal), |_| {})),
+    ]
+}

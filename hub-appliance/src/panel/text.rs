@@ -1,0 +1,66 @@
+//! Texts made from figures, and texts that come from outside.
+
+use std::time::Duration;
+
+/// At most `max` characters of `text`, with everything but printable ASCII replaced: what comes from outside must not
+/// look like something that the hub says.
+pub(super) fn printable(text: &str, max: usize) -> String {
+    let drawable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    let mut kept: String = text.trim().chars().map(drawable).take(max).collect();
+    if text.trim().chars().count() > max {
+        kept.truncate(max.saturating_sub(2));
+        kept.push_str("..");
+    }
+    kept
+}
+
+/// A time as minutes and seconds, rounded up so that it never shows zero while there is some left.
+pub(super) fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    format!("{}:{:02}", (seconds / 60).min(999), seconds % 60)
+}
+
+/// A count in at most 3 characters.
+pub(super) fn short_count(count: u32) -> String {
+    match count {
+        0..=999 => count.to_string(),
+        1000..=99_999 => format!("{}k", count / 1000),
+        _ => "99k".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn outside_text_is_short_and_plain(text: String, max in 2..30_usize) {
+            let shown = printable(&text, max);
+            prop_assert!(shown.len() <= max);
+            prop_assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        }
+
+        #[test]
+        fn counts_are_short(count: u32) {
+            prop_assert!(short_count(count).len() <= 3);
+        }
+    }
+
+    #[test]
+    fn names_are_cut_with_two_dots() {
+        assert_eq!(printable("Galaxy\nA15\u{202e}", 20), "Galaxy?A15?");
+        assert_eq!(printable("Samsung Galaxy A15", 18), "Samsung Galaxy A15");
+        assert_eq!(printable("Samsung Galaxy A15", 10), "Samsung ..");
+    }
+
+    #[test]
+    fn times_round_up() {
+        assert_eq!(minutes(Duration::from_millis(29_001)), "0:30");
+        assert_eq!(minutes(Duration::from_secs(3600)), "60:00");
+        assert_eq!(minutes(Duration::ZERO), "0:00");
+        assert_eq!(minutes(Duration::MAX), "999:15");
+    }
+}

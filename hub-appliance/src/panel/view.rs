@@ -1,0 +1,215 @@
+//! The view model: all that the panel may know of the hub. It holds no patient's data, so no screen can show any.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// What the panel shows, handed in at each change.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Where the hub is in its life.
+    pub phase: Phase,
+    /// Which hub this is.
+    pub about: About,
+}
+
+/// Where the hub is in its life.
+#[derive(Clone, Debug)]
+pub enum Phase {
+    /// Never set up: asks for a PIN.
+    SetUp,
+    /// Keys are being made and the store is being created.
+    SettingUp,
+    /// Set up; the recovery code is to be written down.
+    Confirming {
+        /// The code to show.
+        code: RecoveryCode,
+        /// Which two groups (0 to 7, two different ones, by chance) are to be typed back.
+        ask: [usize; 2],
+    },
+    /// Asks for the PIN.
+    Locked {
+        /// Time until the next PIN may be tried; zero if it may be now.
+        wait: Duration,
+        /// Wrong PINs in a row.
+        failures: u32,
+        /// Wrong PINs that can still be typed before there is a wait.
+        tries_left: u32,
+    },
+    /// A PIN or a recovery code is being tried.
+    Unlocking,
+    /// Serving.
+    Open(OpenStatus),
+    /// Closing the store and wiping the keys.
+    Locking,
+    /// Stopped by something that a person has to see.
+    Fault(Fault),
+}
+
+/// What an open hub has to say of itself.
+#[derive(Clone, Debug, Default)]
+pub struct OpenStatus {
+    /// Where phones reach the hub; none without a network.
+    pub address: Option<SocketAddrV4>,
+    /// The address that paired phones know, if it is another than now.
+    pub previous_address: Option<Ipv4Addr>,
+    /// Different phones that called since midnight.
+    pub phones_today: u32,
+    /// Rows that phones sent and the hub could not take.
+    pub held_rows: u32,
+    /// Whether the time of day comes from a source that can be trusted.
+    pub clock_trusted: bool,
+    /// How full the data disk is, 0 to 100.
+    pub disk_used_percent: u8,
+    /// Set while new phones may pair.
+    pub pairing: Option<PairingStatus>,
+    /// The phone that paired last, until a person (or the time-out) kept or undid it.
+    pub paired: Option<PairedPhone>,
+}
+
+/// Pairing while it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairingStatus {
+    /// Seconds until it closes.
+    pub seconds_left: u32,
+    /// Whether it stays open after the next phone and past its time.
+    pub keep_open: bool,
+}
+
+/// A phone that has just paired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairedPhone {
+    /// The hub's number for it; says which phone an answer is about.
+    pub number: u32,
+    /// What the phone calls itself. Comes from outside: only printable ASCII of it is drawn, and no more than fits.
+    pub name: Option<String>,
+}
+
+/// Which hub this is.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The firmware's version.
+    pub version: String,
+    /// Who the hub is; none before it was set up and while it is locked.
+    pub identity: Option<Identity>,
+}
+
+/// Who the hub is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The hub's id, a UUID in text form.
+    pub hub_id: String,
+    /// The first 8 bytes of the SHA-256 of the hub's X25519 public key; shown as 4 groups of 4 hex digits.
+    pub fingerprint: [u8; 8],
+}
+
+/// What stopped the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The key slots can't be read or make no sense.
+    Keys,
+    /// The store does not open.
+    Store,
+    /// The store was written by newer firmware.
+    NewerStore {
+        /// The version that is needed.
+        needs: String,
+    },
+    /// The data disk can't be written.
+    Disk,
+    /// The port for the phones is taken or not allowed.
+    Port,
+    /// The hub failed several times in short order and stays locked.
+    Restarts,
+    /// A failure inside the hub.
+    Internal,
+}
+
+/// A recovery code: 8 groups, each a 16-bit number shown as its 11-fold in 6 digits. Wiped when dropped, printed as
+/// `[secret]`.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct RecoveryCode([u16; Self::GROUPS]);
+
+impl RecoveryCode {
+    /// Groups of a code.
+    pub const GROUPS: usize = 8;
+    /// Digits of a group.
+    pub const GROUP_DIGITS: usize = 6;
+
+    /// A code of these 16-bit numbers, in the order in which it is written down.
+    #[must_use]
+    pub const fn new(numbers: [u16; Self::GROUPS]) -> Self {
+        Self(numbers)
+    }
+
+    /// The 16-bit numbers.
+    #[must_use]
+    pub const fn numbers(&self) -> &[u16; Self::GROUPS] {
+        &self.0
+    }
+
+    /// Group `index` (0 to 7) as the 6 digits on paper.
+    #[must_use]
+    pub fn group(&self, index: usize) -> String {
+        format!("{:06}", u32::from(self.0[index % Self::GROUPS]) * 11)
+    }
+
+    /// Reads one group as it is on paper: exactly 6 digits, a multiple of 11 of at most 65,535 × 11. A group with one
+    /// wrong digit or two neighbours swapped is no such number.
+    #[must_use]
+    pub fn parse_group(digits: &[u8]) -> Option<u16> {
+        if digits.len() != Self::GROUP_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let value = digits
+            .iter()
+            .fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+        if value % 11 == 0 {
+            u16::try_from(value / 11).ok()
+        } else {
+            None
+        }
+    }
+}
+
+impl std::fmt::Debug for RecoveryCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn groups_read_back(numbers: [u16; 8], index in 0..8_usize) {
+            let code = RecoveryCode::new(numbers);
+            prop_assert_eq!(RecoveryCode::parse_group(code.group(index).as_bytes()), Some(numbers[index]));
+        }
+
+        #[test]
+        fn one_wrong_digit_is_told(number: u16, place in 0..6_usize, by in 1..10_u8) {
+            let mut digits = RecoveryCode::new([number; 8]).group(0).into_bytes();
+            digits[place] = b'0' + (digits[place] - b'0' + by) % 10;
+            prop_assert_eq!(RecoveryCode::parse_group(&digits), None);
+        }
+
+        #[test]
+        fn other_input_is_refused(digits: Vec<u8>) {
+            prop_assume!(digits.len() != 6 || !digits.iter().all(u8::is_ascii_digit));
+            prop_assert_eq!(RecoveryCode::parse_group(&digits), None);
+        }
+    }
+
+    #[test]
+    fn largest_group_is_the_largest_number() {
+        assert_eq!(RecoveryCode::parse_group(b"720885"), Some(u16::MAX));
+        assert_eq!(RecoveryCode::parse_group(b"720896"), None);
+        assert_eq!(format!("{:?}", RecoveryCode::new([7; 8])), "[secret]");
+    }
+}
