@@ -98,6 +98,14 @@ impl HubClock {
         }
     }
 
+    /// Whether the hub's time is its source's, and not one that was handed out earlier or the firmware's own.
+    #[must_use]
+    pub fn follows_its_source(&self) -> bool {
+        // A source that is a little behind the times handed out is a busy hub, not a wrong clock.
+        const BUSY_MS: i64 = 60 * 1000;
+        self.source.millis() + BUSY_MS >= self.last.load(Ordering::Acquire)
+    }
+
     /// The time to show or compare with, without handing out a new one.
     #[must_use]
     pub fn peek(&self) -> HubTime {

@@ -12,10 +12,12 @@
 //! | [`keys`] | PIN, key slots, derived keys, the vault |
 //! | [`panel`] | screens and menus: pure functions |
 //! | [`board`] | display and buttons |
+//! | [`system`] | network and disks, as the operating system shows them |
 //! | [`clock`], [`ids`], [`secret`] | the hub's time, identifiers, and types that wipe themselves |
 #![forbid(unsafe_code)]
 
 pub mod appliance;
+mod atomic_file;
 pub mod board;
 pub mod clock;
 pub mod ids;
@@ -25,4 +27,5 @@ pub mod procedures;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod system;
 pub mod wire;

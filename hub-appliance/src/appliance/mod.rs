@@ -1,1 +1,128 @@
-//! See the crate's table of rooms.
+//! The life of the box: Setup → Locked → Unlocking → Open → Locking.
+//!
+//! The only owner of the keys, the open store and the server's gate. Events (a person's decision at the panel, a phone
+//! that paired, a signal, the passing of time) go in; the gate is switched and the panel is told.
+
+mod error;
+mod facts;
+pub mod import;
+mod life;
+mod open;
+mod panel_loop;
+mod status;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+pub use error::ApplianceError;
+use life::Life;
+pub use open::OpenStore;
+
+use crate::board::Board;
+use crate::clock::{HubClock, HubTime, SystemClock};
+use crate::panel::Language;
+use crate::server::{Gate, Limits, Server};
+use crate::store::StoreLock;
+
+/// The firmware's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The time that no hub clock is ever below, epoch seconds: when the firmware was built, as far as its builder says
+/// (`SOURCE_DATE_EPOCH`), else when this version was begun.
+const BUILT_AT: Option<&str> = option_env!("SOURCE_DATE_EPOCH");
+const BEGUN_AT: i64 = 1_795_219_200;
+
+/// How the hub is to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder of its data: `keys/` (the mounted `HUBKEYS`) and `store/` (the mounted `HUBDATA`).
+    pub data: PathBuf,
+    /// Where the phones' port is opened.
+    pub listen: SocketAddr,
+    /// A bundle to import once, when the store is opened and still empty.
+    pub first_import: Option<PathBuf>,
+    /// How long a PIN is to take to check: the key derivation's cost is set by it when a slot is made.
+    pub unlock_time: Duration,
+    /// What the server allows.
+    pub limits: Limits,
+    /// The panel's language.
+    pub language: Language,
+    /// Phones may run on this very machine: without a network, its loopback is the hub's address.
+    pub desk: bool,
+}
+
+impl Config {
+    /// A hub with its data in `data`, otherwise as the appliance runs.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            listen: SocketAddr::from(([0, 0, 0, 0], 4001)),
+            first_import: None,
+            unlock_time: Duration::from_secs(1),
+            limits: Limits::default(),
+            language: Language::English,
+            desk: false,
+        }
+    }
+
+    fn keys_folder(&self) -> PathBuf {
+        keys_folder(&self.data)
+    }
+
+    fn store_folder(&self) -> PathBuf {
+        store_folder(&self.data)
+    }
+}
+
+fn keys_folder(data: &Path) -> PathBuf {
+    data.join("keys")
+}
+
+fn store_folder(data: &Path) -> PathBuf {
+    data.join("store")
+}
+
+/// The hub clock of this firmware.
+fn firmware_clock() -> HubClock {
+    let built_at = BUILT_AT.and_then(|seconds| seconds.parse().ok()).unwrap_or(BEGUN_AT);
+    HubClock::new(Box::new(SystemClock), HubTime::from_millis(built_at * 1000))
+}
+
+/// Runs a hub until it is told to end (SIGTERM, SIGINT, or the board's own way), and locks it then.
+///
+/// The line `listening on http://ADDRESS:PORT` goes to standard output once the port is bound.
+///
+/// # Errors
+/// [`ApplianceError`] if the hub cannot start, or could not be locked in time.
+pub async fn run(config: Config, board: Box<dyn Board>) -> Result<(), ApplianceError> {
+    let _lock = StoreLock::take(&config.keys_folder())?;
+    let listener = TcpListener::bind(config.listen).await.map_err(ApplianceError::Port)?;
+    let listen = listener.local_addr().map_err(ApplianceError::Port)?;
+    announce(listen)?;
+
+    let (events, inbox) = mpsc::unbounded_channel();
+    let gate = Arc::new(Gate::new());
+    let hooks = Arc::new(life::ServerHooks::new(events.clone()));
+    let server =
+        Server::start(listener, Arc::clone(&gate), config.limits.clone(), hooks).map_err(ApplianceError::Port)?;
+    life::report_panics(events.clone());
+    life::report_signals(&events)?;
+    let panel = panel_loop::start(board, config.language, events)?;
+    let outcome = Life::new(config, listen, gate, panel.display())?.live(inbox).await;
+    server.stop().await;
+    panel.stop();
+    outcome
+}
+
+#[allow(clippy::print_stdout, reason = "whoever started the hub reads its port there")]
+fn announce(listen: SocketAddr) -> Result<(), ApplianceError> {
+    println!("listening on http://{listen}");
+    std::io::stdout().flush().map_err(ApplianceError::Console)
+}

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{atomic_file, checked_file};
+use super::checked_file;
+use crate::atomic_file;
 
 const VERSION: u32 = 1;
 const MAX_BYTES: usize = 4096;

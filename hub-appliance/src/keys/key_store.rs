@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::atomic_file;
+use crate::atomic_file;
 use super::attempts::{Attempts, Refused};
 use super::error::{KeysError, UnlockError};
 use super::kdf::KdfCost;

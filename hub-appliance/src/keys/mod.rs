@@ -14,12 +14,11 @@
 //! | `master` | the master key and its derivations |
 //! | `vault` | the hub's identity and other secrets |
 //! | `harden` | keeps key memory out of swap and core dumps |
-//! | `atomic_file`, `checked_file` | files that survive a power cut, and tell when they are damaged |
+//! | `checked_file` | files that tell when they are damaged |
 //!
 //! It promises that a wrong PIN costs an attempt even if the plug is pulled, that a power cut never leaves the hub
 //! without a way to unlock it, and that nothing secret is printed.
 
-mod atomic_file;
 mod attempts;
 mod checked_file;
 mod error;

@@ -24,7 +24,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::error::KeysError;
 use super::master::ID_LEN;
 use super::slot::{self, Factor, Slot};
-use super::{atomic_file, checked_file};
+use super::checked_file;
+use crate::atomic_file;
 
 /// The version of `keyslots.json` that this firmware reads and writes.
 pub(super) const VERSION: u32 = 1;

@@ -15,7 +15,7 @@ use std::path::Path;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::atomic_file;
+use crate::atomic_file;
 use super::master::VaultKey;
 use super::sealing::{self, NONCE_LEN, TAG_LEN};
 use crate::secret::{Secret, SecretText};

@@ -153,6 +153,27 @@ impl Store {
         self.readers.snapshot()
     }
 
+    /// Whether nothing has ever been put in: no user, patient or device.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn is_blank(&self) -> Result<bool, StoreError> {
+        self.asks("SELECT NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM patients) \
+                   AND NOT EXISTS (SELECT 1 FROM devices)")
+    }
+
+    /// Whether anybody could log in.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn has_users(&self) -> Result<bool, StoreError> {
+        self.asks("SELECT EXISTS (SELECT 1 FROM users)")
+    }
+
+    fn asks(&self, sql: &str) -> Result<bool, StoreError> {
+        Ok(self.snapshot()?.connection()?.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// How many rows are held for a person.
     ///
     /// # Errors

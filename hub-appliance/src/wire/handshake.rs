@@ -128,16 +128,11 @@ impl IdentityKeys {
         self.x25519_public_text.clone()
     }
 
-    /// What people compare by eye: the first 8 bytes of SHA-256 of the X25519 public key, as four groups of four
-    /// upper-case hex digits with spaces between them.
+    /// What people compare to know this hub: the first 8 bytes of the SHA-256 of its X25519 public key.
     #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.x25519_public.as_bytes());
-        let groups: Vec<String> = digest[..8]
-            .chunks_exact(2)
-            .map(|pair| format!("{:02X}{:02X}", pair[0], pair[1]))
-            .collect();
-        groups.join(" ")
+    pub fn fingerprint(&self) -> [u8; 8] {
+        let digest: [u8; 32] = Sha256::digest(self.x25519_public.as_bytes()).into();
+        std::array::from_fn(|index| digest[index])
     }
 
     /// Agrees with a phone on a session key, on the curve of the phone's key.
@@ -226,7 +221,7 @@ mod tests {
         ];
         let hub = IdentityKeys::new(&Secret::new(private), &Secret::new([9; 32])).unwrap();
         assert_eq!(hub.x25519_public(), "ZrP_QgCFgmgq9HriZT430s6oLUiCBgfdgamB74qqk0s");
-        assert_eq!(hub.fingerprint(), "3AF5 59C4 C2D7 E233");
+        assert_eq!(hub.fingerprint(), [0x3A, 0xF5, 0x59, 0xC4, 0xC2, 0xD7, 0xE2, 0x33]);
     }
 
     #[test]

@@ -1,0 +1,77 @@
+//! What can go wrong in the life of the box, and what the panel says of it.
+
+use std::io;
+
+use crate::board::BoardError;
+use crate::keys::{KeysError, VaultError};
+use crate::panel::Fault;
+use crate::store::StoreError;
+use crate::store::cloud::BundleError;
+use crate::wire::handshake::HandshakeError;
+
+/// An error in the life of the box.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplianceError {
+    /// The phones' port could not be opened.
+    #[error("the port cannot be opened: {0}")]
+    Port(#[source] io::Error),
+    /// Standard output could not be written.
+    #[error("standard output cannot be written: {0}")]
+    Console(#[source] io::Error),
+    /// The operating system did not give a thread or a signal handler.
+    #[error("the operating system refused: {0}")]
+    System(#[source] io::Error),
+    /// The board could not be opened.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// The key slots could not be read or written.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The vault could not be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The vault holds no usable identity.
+    #[error("the hub's identity is damaged")]
+    Identity(#[from] HandshakeError),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There are records without a vault, or a vault without records: a part of the data is missing.
+    #[error("a part of the hub's data is missing")]
+    PartMissing,
+    /// What was typed is no PIN.
+    #[error("that is no PIN: a PIN has 8 to 12 digits")]
+    Pin,
+    /// The bundle to import could not be read.
+    #[error("the bundle cannot be read: {0}")]
+    BundleFile(#[source] io::Error),
+    /// The bundle to import was not applied.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The random source failed.
+    #[error("the random source failed")]
+    Random(#[from] getrandom::Error),
+    /// A piece of work ended with a panic.
+    #[error("a part of the hub failed")]
+    Panicked,
+    /// Locking did not end in time, so the process has to.
+    #[error("the hub could not be locked in time")]
+    LockTimeout,
+}
+
+impl ApplianceError {
+    /// What the panel says of it. `firmware` is the version that wrote the data last.
+    pub(super) fn fault(&self, firmware: Option<&str>) -> Fault {
+        match self {
+            Self::Store(StoreError::TooNew { .. }) => {
+                Fault::NewerStore { needs: firmware.unwrap_or("newer").to_owned() }
+            }
+            Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
+            Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
+            Self::Keys(KeysError::Io(_)) => Fault::Disk,
+            Self::Keys(_) => Fault::Keys,
+            Self::Port(_) => Fault::Port,
+            _ => Fault::Internal,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Opening what the master key opens: the vault and the store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{ApplianceError, Config};
+use crate::atomic_file;
+use crate::clock::HubClock;
+use crate::keys::{MasterKey, Vault};
+use crate::procedures::{Procedures, TokenKeys, TokenPolicy};
+use crate::server::{OpenHub, Pairing};
+use crate::store::audit::Entry;
+use crate::store::devices::Devices;
+use crate::store::{Store, new_id};
+use crate::wire::handshake::IdentityKeys;
+use crate::wire::session::SessionTable;
+
+/// What the app shows until the hub is given another name.
+const HUB_NAME: &str = "Clinic Hub";
+
+/// The vault and the store of an unlocked hub.
+#[derive(Debug)]
+pub struct OpenStore {
+    /// Identity and keys.
+    pub vault: Vault,
+    /// The records.
+    pub store: Arc<Store>,
+}
+
+impl OpenStore {
+    /// Opens vault and store in `folder`; makes both on a hub that has just been set up.
+    ///
+    /// # Errors
+    /// [`ApplianceError::PartMissing`] if there are records without a vault, or a vault without records: that is never
+    /// mended by making an empty one. Otherwise what vault and store report.
+    pub fn open(folder: &Path, master: &MasterKey, clock: Arc<HubClock>) -> Result<Self, ApplianceError> {
+        atomic_file::private_folder(folder).map_err(ApplianceError::System)?;
+        let vault_path = folder.join("vault");
+        let vault_key = master.vault_key();
+        let (has_vault, has_store) = (vault_path.exists(), folder.join("hub.db").exists());
+        if has_vault && !has_store {
+            return Err(ApplianceError::PartMissing);
+        }
+        let store = Store::open(folder, &master.store_key(), master.audit_key(), clock)?;
+        // The vault is made last, so where it is missing beside an empty store, set-up was cut short.
+        let vault = if has_vault {
+            Vault::load(&vault_path, &vault_key)?
+        } else if store.is_blank()? {
+            let vault = Vault::create(new_id(store.clock().now()), HUB_NAME.into())?;
+            vault.save(&vault_path, &vault_key)?;
+            vault
+        } else {
+            return Err(ApplianceError::PartMissing);
+        };
+        Ok(Self { vault, store: Arc::new(store) })
+    }
+}
+
+/// An open hub: what the gate lets requests use, and what the appliance keeps beside it.
+pub(super) struct Opened {
+    pub(super) hub: OpenHub,
+    pub(super) store: Arc<Store>,
+    pub(super) devices: Arc<Devices>,
+    pub(super) pairing: Arc<Pairing>,
+}
+
+/// Opens the hub: vault, store, devices, procedures. Blocking.
+pub(super) fn open_hub(
+    config: &Config,
+    master: &MasterKey,
+    clock: Arc<HubClock>,
+    sessions: Arc<SessionTable>,
+    reason: &'static str,
+) -> Result<Opened, ApplianceError> {
+    let OpenStore { vault, store } = OpenStore::open(&config.store_folder(), master, clock)?;
+    if let Some(bundle) = &config.first_import
+        && !store.has_users()?
+    {
+        super::import::import_file(&store, bundle)?;
+    }
+    let devices = Arc::new(Devices::load(Arc::clone(&store))?);
+    let hub_id = vault.hub_id.to_string();
+    let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
+    let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
+    let pairing = Arc::new(Pairing::new());
+    store.write(move |tx| tx.audit(&Entry { action: reason, outcome: "ok", ..Entry::default() }))?;
+    let hub = OpenHub {
+        identity: IdentityKeys::new(&vault.x25519, &vault.p256)?,
+        hub_id,
+        hub_name: vault.hub_name.clone(),
+        sessions,
+        procedures: Arc::new(procedures),
+        devices: Arc::clone(&devices) as _,
+        pairing: Arc::clone(&pairing),
+    };
+    Ok(Opened { hub, store, devices, pairing })
+}

@@ -1,0 +1,51 @@
+//! What an open hub has to say of itself on the panel.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::clock::HubTime;
+use crate::panel::{OpenStatus, PairingStatus};
+use crate::server::Pairing;
+use crate::store::Store;
+use crate::store::devices::Devices;
+use crate::system::{disk, network};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Where the figures come from.
+pub(super) struct Sources {
+    pub(super) store: Arc<Store>,
+    pub(super) devices: Arc<Devices>,
+    pub(super) pairing: Arc<Pairing>,
+    pub(super) listen: SocketAddr,
+    pub(super) desk: bool,
+    pub(super) data: PathBuf,
+}
+
+impl Sources {
+    /// The figures now; those of people's doing (a paired phone, a former address) are not among them.
+    pub(super) fn look(&self) -> OpenStatus {
+        let clock = self.store.clock();
+        let midnight = HubTime::from_millis(clock.peek().millis() / DAY_MS * DAY_MS);
+        OpenStatus {
+            address: network::reachable_address(self.listen, self.desk),
+            phones_today: self.devices.seen_since(midnight),
+            // A store that does not answer is reported where it is used.
+            held_rows: self.store.held_count().unwrap_or(0),
+            clock_trusted: clock.follows_its_source(),
+            disk_used_percent: disk::used_percent(&self.data).unwrap_or(0),
+            pairing: self.pairing(),
+            ..OpenStatus::default()
+        }
+    }
+
+    /// The pairing window, in whole seconds.
+    pub(super) fn pairing(&self) -> Option<PairingStatus> {
+        self.pairing.status(Instant::now()).map(|pairing| PairingStatus {
+            seconds_left: u32::try_from(pairing.left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
+            keep_open: pairing.keep_open,
+        })
+    }
+}

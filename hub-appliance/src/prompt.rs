@@ -1,0 +1,48 @@
+//! Asking for a secret: on the terminal without showing it, or as a line of standard input where that is no terminal.
+
+use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin};
+
+use hub_appliance::secret::SecretText;
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+/// A line longer than this is no secret of ours.
+const MAX_LENGTH: u64 = 256;
+
+/// Asks with `question`.
+///
+/// # Errors
+/// What the terminal reports.
+pub fn secret(question: &str) -> io::Result<SecretText> {
+    let hidden = if stdin().is_terminal() {
+        write!(stderr(), "{question}")?;
+        Some(HiddenInput::begin()?)
+    } else {
+        None
+    };
+    let mut line = Zeroizing::new(String::new());
+    io::Read::take(stdin().lock(), MAX_LENGTH).read_line(&mut line)?;
+    drop(hidden);
+    Ok(SecretText::new(line.trim().to_owned()))
+}
+
+/// What is typed is not shown, until this is dropped.
+struct HiddenInput(Termios);
+
+impl HiddenInput {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(stdin())?;
+        let mut hidden = before.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(stdin(), SetArg::TCSANOW, &hidden)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        // There is nothing better to do with a terminal that does not take its settings back.
+        let _ = tcsetattr(stdin(), SetArg::TCSANOW, &self.0);
+        let _ = writeln!(stderr());
+    }
+}
