@@ -1,6 +1,6 @@
 //! The queue between those who notice that something happened and the panel loop.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use super::Event;
@@ -39,10 +39,7 @@ impl Queue {
     /// The next signal; none when `timeout` is over.
     pub(super) fn next(&self, timeout: Option<Duration>) -> Option<Signal> {
         match timeout {
-            Some(timeout) => match self.receiver.recv_timeout(timeout) {
-                Ok(signal) => Some(signal),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(timeout) => self.receiver.recv_timeout(timeout).ok(),
             None => self.receiver.recv().ok(),
         }
     }

@@ -31,6 +31,7 @@ mod screens;
 mod state;
 mod strings;
 mod text;
+mod transitions;
 mod view;
 
 #[cfg(test)]
@@ -187,11 +188,13 @@ impl Panel {
 
     fn follow(&mut self, status: &Status, now: Duration) {
         self.countdown.observe(&status.phase, now);
-        self.change(now, |state, pads| (state::follow(state, &status.phase, pads), None));
+        self.change(now, |state, pads| {
+            (transitions::follow(state, &status.phase, pads), None)
+        });
     }
 
     fn step(&mut self, event: Event, status: &Status, now: Duration) -> Option<Action> {
-        self.change(now, |state, pads| state::step(state, event, &status.phase, pads))
+        self.change(now, |state, pads| transitions::step(state, event, &status.phase, pads))
     }
 
     fn change(

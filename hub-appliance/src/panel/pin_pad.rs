@@ -115,10 +115,10 @@ impl Pad {
     }
 
     fn add_one(&mut self, digit: u8) {
-        self.entry.push(digit);
-        self.note = None;
-        if self.entry.len() == self.max {
-            self.focus = TAKE;
+        let focus = self.focus;
+        self.add(&[digit]);
+        if !self.is_full() {
+            self.focus = focus;
         }
     }
 

@@ -22,8 +22,9 @@ use std::time::Duration;
 pub(super) use self::pair::HINT_FOR;
 
 use super::canvas::Canvas;
-use super::state::{State, asked_group};
+use super::state::State;
 use super::strings::Strings;
+use super::transitions::asked_group;
 use super::view::{Phase, Status};
 
 /// What a picture needs to know of time.

@@ -123,6 +123,16 @@ fn three_buttons_are_enough_for_a_pin() {
 }
 
 #[test]
+fn a_full_field_takes_no_further_key() {
+    let mut desk = Desk::new(confirming());
+    desk.type_digits("122221");
+    press_key(&mut desk, "4", Up);
+    assert!(desk.says("at most 6 digits") && desk.says("122221") && desk.says("<OK>"));
+    desk.press(&[Ok]);
+    assert!(desk.says("type group 8"));
+}
+
+#[test]
 fn the_strip_starts_anywhere_and_then_stays() {
     let starts: std::collections::BTreeSet<String> = (0..100)
         .map(|seed| {
