@@ -192,7 +192,11 @@ async fn the_log_says_what_happened_and_to_nobody() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let subscriber = tracing::Dispatch::new(subscriber);
+    // With one dispatcher only, `tracing` lets whichever thread comes first decide whether a callsite is of interest,
+    // and the other tests' threads have none.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _guard = tracing::dispatcher::set_default(&subscriber);
 
     let hub = Hub::open(Limits::default()).await;
     let mut phone = paired(&hub).await;
