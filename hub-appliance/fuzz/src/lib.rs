@@ -3,7 +3,7 @@
 //! The replay of the corpus in `tests/fuzz_corpus.rs` includes this file, so that what a fuzzer once found stays
 //! tested by an ordinary `cargo test` on a stable compiler.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hub_appliance::secret::Secret;
 use hub_appliance::wire::envelope::Direction;
@@ -16,7 +16,10 @@ pub fn handshake(body: &[u8]) {
     let hub = IdentityKeys::new(&Secret::new([1; 32]), &Secret::new([2; 32])).expect("both are private keys");
     if let Ok(request) = HandshakeRequest::parse(body) {
         if let Some(name) = &request.device_name {
-            assert!(!name.is_empty() && name.chars().count() <= 64, "a name within its bounds");
+            assert!(
+                !name.is_empty() && name.chars().count() <= 64,
+                "a name within its bounds"
+            );
         }
         let _ = hub.agree(&request.client_public_key);
     }
@@ -24,14 +27,12 @@ pub fn handshake(body: &[u8]) {
 
 /// The body of `/rpc/command` or `/rpc/query`, up to the plaintext.
 ///
-/// The sessions are those of `corpus/envelope/`: whatever key the client has, its session key is 32 times 3.
+/// Whoever the client is, it has one session, whose key is 32 times the byte 3; `corpus/envelope/opens` is sealed with
+/// it.
 pub fn envelope(body: &[u8]) {
     if let Ok(request) = EnvelopeRequest::parse(body) {
         let now = Instant::now();
-        let sessions = SessionTable::new(SessionLimits {
-            lifetime: Duration::from_secs(1),
-            ..SessionLimits::default()
-        });
+        let sessions = SessionTable::new(SessionLimits::default());
         sessions.insert(request.client_id, &Secret::new([3; 32]), now);
         if let Ok(exchange) = sessions.open(request.client_id, Direction::Command, request.payload, now) {
             call(&exchange.plaintext);

@@ -194,6 +194,9 @@ impl Outgoing {
     }
 
     /// The buffer to append the plaintext to. Only to append: its first [`NONCE_LEN`] bytes are the nonce's place.
+    ///
+    /// A buffer that outgrows its capacity may leave a copy behind in freed memory, which nobody wipes; so reserve
+    /// where the size is known.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }

@@ -206,6 +206,17 @@ mod tests {
         assert!(format!("{agreement:?}").contains("session_key: [secret]"));
     }
 
+    /// Compiles only as long as the features of the dependencies that wipe their keys are on.
+    #[test]
+    fn keys_wipe_themselves() {
+        fn wipes<T: zeroize::ZeroizeOnDrop>() {}
+        wipes::<StaticSecret>();
+        wipes::<x25519_dalek::SharedSecret>();
+        wipes::<p256::SecretKey>();
+        wipes::<p256::ecdh::SharedSecret>();
+        wipes::<Sha256>();
+    }
+
     #[test]
     fn fingerprint_is_the_start_of_the_hash() {
         // The first agreement of the contract's worked examples, hashed by another implementation.

@@ -8,8 +8,10 @@
 //! | [`message`] | parses the JSON of requests and of opened plaintexts |
 //! | [`handshake`] | agrees on a session key (X25519 or P-256, HKDF-SHA256) |
 //! | [`session`] | keeps the session keys and finds the one that opens a payload |
+//! | `replay` | remembers what was taken, so that nothing is taken twice |
 //! | [`envelope`] | opens and seals with one key (AES-256-GCM) |
 //! | [`reply`] | writes the JSON of answers |
+//! | `base64url` | the one spelling of bytes in that JSON |
 
 mod base64url;
 pub mod envelope;

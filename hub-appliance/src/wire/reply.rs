@@ -9,9 +9,6 @@ use serde_json::Value;
 use super::base64url;
 use super::envelope::Sealed;
 
-/// The content type of every body here.
-pub const CONTENT_TYPE: &str = "application/json";
-
 /// Sealed bytes a piece: a multiple of 3, so that the pieces of base64url join without a seam.
 const PIECE: usize = 48 * 1024;
 const BEFORE: &[u8] = br#"{"payload":""#;

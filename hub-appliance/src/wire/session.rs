@@ -35,7 +35,7 @@ pub struct SessionLimits {
     pub lifetime: Duration,
     /// A session ends after this many messages from the phone: 65,536.
     pub messages: usize,
-    /// Messages remembered over all sessions, about 50 bytes each: 200,000. Above it the oldest are forgotten and
+    /// Messages remembered over all sessions, about 60 bytes each: 200,000. Above it the oldest are forgotten and
     /// the sessions that they came in end.
     pub nonces: usize,
     /// Clients with sessions: 1,024, above what the device list holds. Above it, one without a proven key goes, or
@@ -187,6 +187,7 @@ impl SessionTable {
     /// The keys that may open a payload of `client`, by last use.
     fn candidates(&self, client: ClientId, now: Instant) -> Vec<(KeyId, Arc<EnvelopeKey>)> {
         let mut state = self.state();
+        state.sweep(&self.limits, now);
         let oldest = state.window.oldest();
         let Some(client) = state.clients.get_mut(&client) else {
             return Vec::new();

@@ -1,3 +1,5 @@
+//! The envelope under its own key, other keys, and altered bytes.
+
 use std::io::Write as _;
 
 use proptest::prelude::*;
@@ -36,6 +38,15 @@ fn key(byte: u8) -> EnvelopeKey {
 
 fn sealed(direction: Direction, plaintext: &[u8]) -> Vec<u8> {
     key(1).seal(direction, outgoing(plaintext)).unwrap().into_bytes()
+}
+
+/// Compiles only as long as the features of the dependencies that wipe their keys are on.
+#[test]
+fn keys_and_plaintexts_wipe_themselves() {
+    fn wipes<T: ZeroizeOnDrop>() {}
+    wipes::<Aes256Gcm>();
+    wipes::<Opened>();
+    wipes::<Outgoing>();
 }
 
 fn direction() -> impl Strategy<Value = Direction> {
