@@ -12,11 +12,11 @@ use crate::procedures::ProcedureError;
 use crate::store::devices::PairError;
 use crate::wire::handshake::HandshakeError;
 use crate::wire::message::Malformed;
-use crate::wire::reply::{self, failure_body};
+use crate::wire::reply::failure_body;
 use crate::wire::session::SessionError;
 
 /// The type of every body that is not empty.
-pub(super) const JSON: HeaderValue = HeaderValue::from_static(reply::CONTENT_TYPE);
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Why a request is not answered with a 200 (status table of the wire contract).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
