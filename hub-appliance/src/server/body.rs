@@ -235,7 +235,7 @@ mod tests {
         let (sender, body) = fed();
         tokio::spawn(async move {
             for _ in 0..20 {
-                tokio::time::sleep(limits.pace_time / 2).await;
+                tokio::time::sleep(limits.pace_time / 3).await;
                 sender.send(Bytes::from_static(&[0; 512])).unwrap();
             }
         });

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::debug;
 
 use super::Limits;
@@ -29,14 +30,26 @@ const READ_BUFFER: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Accepts until `stop` becomes true or its sender is gone, then ends the connections that are left.
-pub(super) async fn run(listener: TcpListener, site: Arc<Site>, limits: Arc<Limits>, stop: watch::Receiver<bool>) {
+/// `beats` counts one a second while the loop turns.
+pub(super) async fn run(
+    listener: TcpListener,
+    site: Arc<Site>,
+    limits: Arc<Limits>,
+    stop: watch::Receiver<bool>,
+    beats: Arc<AtomicU64>,
+) {
     let slots = Slots::new(limits.connections, limits.connections_per_address);
     let mut connections = JoinSet::new();
     let mut stopping = stop.clone();
+    let mut beat = interval(Duration::from_secs(1));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             biased;
             () = stopped(&mut stopping) => break,
+            _ = beat.tick() => {
+                beats.fetch_add(1, Ordering::Relaxed);
+            }
             Some(ended) = connections.join_next() => site.connection_ended(ended),
             accepted = listener.accept() => match accepted {
                 // Without a slot the stream is dropped, which closes it.

@@ -8,6 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -169,8 +170,14 @@ impl Server {
         let limits = Arc::new(limits);
         let site = Arc::new(routes::Site::new(routes::Front::new(gate, Arc::clone(&limits), hooks)));
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(listener::run(listener, site, limits, stopped));
-        Ok(ServerHandle { local_addr, stop, task })
+        let beats = Arc::default();
+        let task = tokio::spawn(listener::run(listener, site, limits, stopped, Arc::clone(&beats)));
+        Ok(ServerHandle {
+            local_addr,
+            stop,
+            beats,
+            task,
+        })
     }
 }
 
@@ -179,6 +186,7 @@ impl Server {
 pub struct ServerHandle {
     local_addr: SocketAddr,
     stop: watch::Sender<bool>,
+    beats: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -187,6 +195,12 @@ impl ServerHandle {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Grows once a second while connections are accepted and tasks get their turn: what a watchdog looks at.
+    #[must_use]
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     /// Stops accepting at once, gives requests under way [`Limits::stop_time`], and returns when every connection is

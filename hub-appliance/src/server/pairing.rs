@@ -113,6 +113,8 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -182,5 +184,63 @@ mod tests {
         tokio::task::yield_now().await;
         first.take();
         assert!(second.await.unwrap().is_none());
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Open,
+        Close,
+        Keep(bool),
+        Wait(u64),
+        Pair { stored: bool },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            Just(Step::Open),
+            Just(Step::Close),
+            any::<bool>().prop_map(Step::Keep),
+            (0_u64..90).prop_map(Step::Wait),
+            any::<bool>().prop_map(|stored| Step::Pair { stored }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_pairs_unless_a_person_opened(steps in proptest::collection::vec(step(), 1..60)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            runtime.block_on(async {
+                let pairing = Arc::new(Pairing::new());
+                // When the last opening was, unless it was closed or used up since; and whether it is kept open.
+                let (mut opened, mut kept) = (None, false);
+                for step in steps {
+                    match step {
+                        Step::Open => {
+                            pairing.open(now());
+                            (opened, kept) = (Some(now()), false);
+                        }
+                        Step::Close => {
+                            pairing.close();
+                            opened = None;
+                        }
+                        Step::Keep(keep) => {
+                            pairing.set_keep_open(keep);
+                            kept = keep;
+                        }
+                        Step::Wait(seconds) => tokio::time::advance(Duration::from_secs(seconds)).await,
+                        Step::Pair { stored } => {
+                            let expected = opened.is_some_and(|opened| now() < opened + PAIRING_WINDOW);
+                            let claim = pairing.claim().await;
+                            prop_assert_eq!(claim.is_some(), expected);
+                            if let Some(claim) = claim.filter(|_| stored) {
+                                claim.take();
+                                opened = opened.filter(|_| kept);
+                            }
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+        }
     }
 }

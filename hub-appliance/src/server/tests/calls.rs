@@ -1,6 +1,7 @@
 //! Commands and queries: the status table of the wire contract, line by line, and envelopes of every size.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -59,7 +60,7 @@ async fn each_failure_of_a_procedure_has_its_status() {
         }
     }
     phone
-        .ask("query", &json!(["not a call"]))
+        .ask("query", &json!("not a call"))
         .await
         .assert_failure(400, "malformed request");
 }
@@ -164,5 +165,62 @@ async fn more_answers_than_fit_in_memory_are_still_all_given() {
     for _ in 0..4 {
         let response = phone.ask("query", &json!({"query": "big", "size": 300_000})).await;
         assert_eq!(phone.open("query", &response).len(), 300_002);
+    }
+}
+
+/// What the log of this thread says.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_what_happened_and_to_nobody() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let subscriber = tracing::Dispatch::new(subscriber);
+    // With one dispatcher only, `tracing` lets whichever thread comes first decide whether a callsite is of interest,
+    // and the other tests' threads have none.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _guard = tracing::dispatcher::set_default(&subscriber);
+
+    let hub = Hub::open(Limits::default()).await;
+    let mut phone = paired(&hub).await;
+    phone.query("ping").await;
+    phone.query("missing").await;
+    phone.client.request("GET", "/patients/Amina?token=secret").await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for said in [
+        "route=\"handshake\" status=200",
+        "route=\"query\" status=404",
+        "route=\"none\" status=404",
+    ] {
+        assert!(log.contains(said), "{said} is not in:\n{log}");
+    }
+    for unsaid in [
+        &phone.id.to_string(),
+        "Phone",
+        "Amina",
+        "secret",
+        "missing",
+        "pong",
+        "127.0.0.1",
+    ] {
+        assert!(!log.contains(unsaid), "{unsaid} is in:\n{log}");
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::behind::ReleaseOnDrop;
@@ -183,4 +185,46 @@ async fn a_panic_is_reported_even_if_the_phone_hung_up() {
         .wait_for(|panics| *panics == 1)
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_hub_comes_back_unshared_however_many_are_at_it() {
+    let hub = Hub::open(Limits::default()).await;
+    hub.pairing.open(Instant::now().into_std());
+    hub.pairing.set_keep_open(true);
+    let stop = watch::Sender::new(false);
+    let mut busy = JoinSet::new();
+    for _ in 0..6 {
+        let mut phone = Phone::new(hub.connect().await);
+        assert_eq!(phone.handshake().await.status, 200);
+        let stop = stop.subscribe();
+        busy.spawn(async move {
+            let mut served = 0;
+            while !*stop.borrow() {
+                match phone.query("anything").await.status {
+                    200 => served += 1,
+                    423 => {}
+                    other => panic!("status {other}"),
+                }
+            }
+            served
+        });
+    }
+    for _ in 0..200 {
+        let open_hub = hub.gate.lock().unwrap().drained(LONG).await.unwrap();
+        assert!(!hub.gate.is_open());
+        hub.gate.open(open_hub);
+        assert_eq!(hub.connect().await.request("GET", "/rpc/heartbeat").await.status, 200);
+    }
+    stop.send_replace(true);
+    let served: u32 = busy.join_all().await.into_iter().sum();
+    assert!(served > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_shows_that_it_is_alive() {
+    let hub = Hub::closed(Limits::default()).await;
+    let before = hub.server.beats();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(hub.server.beats() >= before + 4);
 }

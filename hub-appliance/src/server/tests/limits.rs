@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use super::behind::ReleaseOnDrop;
 use super::phone::Phone;
 use super::{Hub, Limits};
+use crate::server::status::Failure;
+use crate::server::work::Lane;
 
 #[tokio::test]
 async fn a_declared_length_over_the_limit_is_refused_without_its_body() {
@@ -15,7 +17,7 @@ async fn a_declared_length_over_the_limit_is_refused_without_its_body() {
     for (path, length) in [
         ("handshake", 4 * 1024 + 1),
         ("command", 64 * 1024 * 1024 + 1),
-        ("query", usize::MAX),
+        ("query", u64::from(u32::MAX) * 1024),
     ] {
         let mut client = hub.connect().await;
         let head = format!("POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nContent-Length: {length}\r\n\r\n");
@@ -189,23 +191,13 @@ async fn phones_query(hub: &Hub) -> u16 {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_too_long_for_a_turn_is_told_so() {
-    let limits = Limits {
-        store_at_once: 1,
-        queue_time: Duration::from_secs(3),
-        ..Limits::default()
-    };
-    let hub = Hub::open(limits).await;
-    let _release = ReleaseOnDrop(hub.behind.clone());
-    hub.pairing.open(Instant::now().into_std());
-    hub.pairing.set_keep_open(true);
-    let mut first = Phone::new(hub.connect().await);
-    first.handshake().await;
-    let mut second = Phone::new(hub.connect().await);
-    second.handshake().await;
-    first.send("query", &json!({"query": "hold"})).await;
-    hub.behind.held.reached(1).await;
-    second
-        .query("anything")
-        .await
-        .assert_failure(503, "temporarily unavailable");
+    let hub = Hub::open(Limits::default()).await;
+    let lease = hub.gate.enter().unwrap();
+    let lane = Lane::new(1, 1, Duration::from_secs(3));
+    let turn = lane.turn(&lease).await.unwrap();
+    let (waiting, one_too_many) = tokio::join!(lane.turn(&lease), lane.turn(&lease));
+    assert_eq!(waiting.unwrap_err(), Failure::Unavailable);
+    assert!(matches!(one_too_many.unwrap_err(), Failure::TooMany { .. }));
+    drop(turn);
+    assert!(lane.turn(&lease).await.is_ok());
 }
