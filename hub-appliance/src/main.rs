@@ -60,9 +60,20 @@ fn main() -> ExitCode {
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
     }
     let outcome = match arguments.command {
-        Command::Serve { data, listen, board, panel, first_import } => {
+        Command::Serve {
+            data,
+            listen,
+            board,
+            panel,
+            first_import,
+        } => {
             let desk = board != Some(BoardKind::RaspberryPi);
-            let config = Config { listen, first_import, desk, ..Config::new(data) };
+            let config = Config {
+                listen,
+                first_import,
+                desk,
+                ..Config::new(data)
+            };
             serve(config, board, panel.as_deref())
         }
         Command::Import { data, file } => import(&data, &file),
@@ -108,12 +119,22 @@ fn ask_pin() -> Result<Pin, ApplianceError> {
 
 /// Logs go to standard error, unless the board draws on that very terminal.
 fn log_to_stderr(command: &Command) {
-    let drawn_upon = matches!(command, Command::Serve { board: None | Some(BoardKind::Terminal), .. });
+    let drawn_upon = matches!(
+        command,
+        Command::Serve {
+            board: None | Some(BoardKind::Terminal),
+            ..
+        }
+    );
     if drawn_upon && stderr().is_terminal() && stdin().is_terminal() {
         return;
     }
     let filter = EnvFilter::try_from_env("HUB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(false)
+        .init();
 }
 
 #[allow(clippy::print_stdout, reason = "the answer to a command")]

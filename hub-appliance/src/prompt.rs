@@ -13,7 +13,7 @@ const MAX_LENGTH: u64 = 256;
 ///
 /// # Errors
 /// What the terminal reports.
-pub fn secret(question: &str) -> io::Result<SecretText> {
+pub(crate) fn secret(question: &str) -> io::Result<SecretText> {
     let hidden = if stdin().is_terminal() {
         write!(stderr(), "{question}")?;
         Some(HiddenInput::begin()?)

@@ -63,9 +63,9 @@ impl ApplianceError {
     /// What the panel says of it. `firmware` is the version that wrote the data last.
     pub(super) fn fault(&self, firmware: Option<&str>) -> Fault {
         match self {
-            Self::Store(StoreError::TooNew { .. }) => {
-                Fault::NewerStore { needs: firmware.unwrap_or("newer").to_owned() }
-            }
+            Self::Store(StoreError::TooNew { .. }) => Fault::NewerStore {
+                needs: firmware.unwrap_or("newer").to_owned(),
+            },
             Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
             Self::Keys(KeysError::Io(_)) => Fault::Disk,

@@ -26,7 +26,9 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn load(keys_folder: &Path) -> Self {
         let bytes = atomic_file::read(&path(keys_folder), MAX_BYTES).ok().flatten();
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        bytes
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
     }
 
     pub(super) fn save(&self, keys_folder: &Path) -> Result<(), ApplianceError> {

@@ -64,16 +64,26 @@ pub fn import(
 pub(super) fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
     let mut json = String::new();
     let file = File::open(file).map_err(ApplianceError::BundleFile)?;
-    file.take(MAX_BYTES + 1).read_to_string(&mut json).map_err(ApplianceError::BundleFile)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_string(&mut json)
+        .map_err(ApplianceError::BundleFile)?;
     if json.len() as u64 > MAX_BYTES {
         return Err(ApplianceError::BundleFile(std::io::ErrorKind::FileTooLarge.into()));
     }
     let summary = store.write(move |tx| {
         let summary = Bundle::parse(&json)?.apply(tx)?;
-        let written: serde_json::Map<_, _> =
-            summary.written.iter().map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
+        let written: serde_json::Map<_, _> = summary
+            .written
+            .iter()
+            .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
+            .collect();
         let detail = json!({"written": written, "foreign": summary.foreign, "held": summary.held}).to_string();
-        tx.audit(&Entry { action: "import", detail, outcome: "ok", ..Entry::default() })?;
+        tx.audit(&Entry {
+            action: "import",
+            detail,
+            outcome: "ok",
+            ..Entry::default()
+        })?;
         Ok::<_, BundleError>(summary)
     })?;
     Ok(summary)

@@ -81,7 +81,9 @@ impl Hooks for ServerHooks {
 /// Turns every panic of the process into an event. What a panic says may hold anything, so only its place is logged.
 pub(super) fn report_panics(events: UnboundedSender<Event>) {
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map_or((String::new(), 0), |place| (place.file().to_owned(), place.line()));
+        let place = panic
+            .location()
+            .map_or((String::new(), 0), |place| (place.file().to_owned(), place.line()));
         tracing::error!(file = place.0, line = place.1, "panic");
         let _ = events.send(Event::Panicked);
     }));
@@ -273,12 +275,16 @@ impl Life {
             return;
         }
         self.show_phase(Phase::Unlocking);
-        let groups: Vec<_> = (0..panel::RecoveryCode::GROUPS).map(|index| SecretText::new(code.group(index))).collect();
+        let groups: Vec<_> = (0..panel::RecoveryCode::GROUPS)
+            .map(|index| SecretText::new(code.group(index)))
+            .collect();
         let keys = Arc::clone(&self.keys);
-        let unlocked = blocking_unlock(move || match RecoveryCode::parse(groups.iter().map(SecretText::expose)) {
-            Ok(code) => keys.unlock_with_recovery(&code).map(Some),
-            Err(_) => Ok(None),
-        });
+        let unlocked = blocking_unlock(
+            move || match RecoveryCode::parse(groups.iter().map(SecretText::expose)) {
+                Ok(code) => keys.unlock_with_recovery(&code).map(Some),
+                Err(_) => Ok(None),
+            },
+        );
         match unlocked.await {
             Ok(Some(master)) => match RecoveryCode::generate() {
                 Ok(code) => self.state = State::Renewing(Box::new(master), code),
@@ -300,8 +306,16 @@ impl Life {
     }
 
     fn serve(&mut self, opened: Opened) {
-        let Opened { hub, store, devices, pairing } = opened;
-        let identity = Identity { hub_id: hub.hub_id.clone(), fingerprint: hub.identity.fingerprint() };
+        let Opened {
+            hub,
+            store,
+            devices,
+            pairing,
+        } = opened;
+        let identity = Identity {
+            hub_id: hub.hub_id.clone(),
+            fingerprint: hub.identity.fingerprint(),
+        };
         let sources = Sources {
             store,
             devices,
@@ -313,8 +327,12 @@ impl Life {
         self.facts.firmware = Some(VERSION.into());
         self.save_facts();
         self.gate.open(hub);
-        self.state =
-            State::Open(Box::new(Serving { sources, identity, paired: None, pairing_since: Instant::now() }));
+        self.state = State::Open(Box::new(Serving {
+            sources,
+            identity,
+            paired: None,
+            pairing_since: Instant::now(),
+        }));
     }
 
     /// Closes the gate and the store and wipes the keys, in that order.
@@ -328,7 +346,9 @@ impl Life {
         }
         self.show_phase(Phase::Locking);
         let draining = self.gate.lock();
-        let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else { return Ok(()) };
+        let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {
+            return Ok(());
+        };
         self.facts.clock = self.clock.peek().millis();
         self.save_facts();
         let locked = tokio::time::timeout(LOCK, close(*serving, draining)).await;
@@ -372,7 +392,10 @@ impl Life {
     fn paired(&mut self, phone: &Paired) {
         let State::Open(serving) = &mut self.state else { return };
         let number = panel_number(phone.device);
-        serving.paired = Some(PairedPhone { number, name: phone.name.clone() });
+        serving.paired = Some(PairedPhone {
+            number,
+            name: phone.name.clone(),
+        });
         let address = serving.sources.look().address.map(|address| *address.ip());
         if self.facts.address != address {
             self.facts.address = address;
@@ -485,7 +508,9 @@ impl Life {
 
     fn open_status(&self, serving: &Serving) -> OpenStatus {
         let status = serving.sources.look();
-        let moved = status.address.is_some_and(|address| self.facts.address.is_some_and(|known| known != *address.ip()));
+        let moved = status
+            .address
+            .is_some_and(|address| self.facts.address.is_some_and(|known| known != *address.ip()));
         OpenStatus {
             previous_address: self.facts.address.filter(|_| moved),
             paired: serving.paired.clone(),
@@ -498,7 +523,13 @@ impl Life {
             State::Open(serving) => Some(serving.identity.clone()),
             _ => None,
         };
-        self.display.set(Status { phase, about: About { version: VERSION.into(), identity } });
+        self.display.set(Status {
+            phase,
+            about: About {
+                version: VERSION.into(),
+                identity,
+            },
+        });
     }
 }
 
@@ -507,7 +538,10 @@ fn confirming(code: &RecoveryCode) -> Phase {
     let groups = code.groups();
     let numbers = std::array::from_fn(|index| RecoveryCode::parse_group(groups[index].expose()).unwrap_or(0));
     let code = panel::RecoveryCode::new(numbers);
-    Phase::Confirming { ask: two_groups(), code }
+    Phase::Confirming {
+        ask: two_groups(),
+        code,
+    }
 }
 
 /// Two different groups, by chance. Without a random source they are always the same two, which asks no less.
@@ -538,7 +572,11 @@ fn close_store(sources: Sources) -> bool {
     if let Err(error) = devices.save_last_seen() {
         tracing::error!(%error, "the devices' last calls could not be written down");
     }
-    let entry = Entry { action: "lock", outcome: "ok", ..Entry::default() };
+    let entry = Entry {
+        action: "lock",
+        outcome: "ok",
+        ..Entry::default()
+    };
     if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
         tracing::error!(%error, "locking could not be written down");
     }
@@ -571,5 +609,7 @@ async fn blocking_unlock<T: Send + 'static>(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApplianceError> + Send + 'static,
 ) -> Result<T, ApplianceError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(ApplianceError::Panicked))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(ApplianceError::Panicked))
 }

@@ -52,7 +52,10 @@ impl OpenStore {
         } else {
             return Err(ApplianceError::PartMissing);
         };
-        Ok(Self { vault, store: Arc::new(store) })
+        Ok(Self {
+            vault,
+            store: Arc::new(store),
+        })
     }
 }
 
@@ -83,7 +86,13 @@ pub(super) fn open_hub(
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
     let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
     let pairing = Arc::new(Pairing::new());
-    store.write(move |tx| tx.audit(&Entry { action: reason, outcome: "ok", ..Entry::default() }))?;
+    store.write(move |tx| {
+        tx.audit(&Entry {
+            action: reason,
+            outcome: "ok",
+            ..Entry::default()
+        })
+    })?;
     let hub = OpenHub {
         identity: IdentityKeys::new(&vault.x25519, &vault.p256)?,
         hub_id,
@@ -93,5 +102,10 @@ pub(super) fn open_hub(
         devices: Arc::clone(&devices) as _,
         pairing: Arc::clone(&pairing),
     };
-    Ok(Opened { hub, store, devices, pairing })
+    Ok(Opened {
+        hub,
+        store,
+        devices,
+        pairing,
+    })
 }

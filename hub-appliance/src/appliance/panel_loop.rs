@@ -47,9 +47,15 @@ pub(super) fn start(
     let seed = getrandom::u64()?;
     let status = Status {
         phase: Phase::Locking,
-        about: About { version: super::VERSION.into(), identity: None },
+        about: About {
+            version: super::VERSION.into(),
+            identity: None,
+        },
     };
-    let display = Display { status: Arc::new(Mutex::new(status)), waker: board.waker() };
+    let display = Display {
+        status: Arc::new(Mutex::new(status)),
+        waker: board.waker(),
+    };
     let ending = Arc::new(AtomicBool::new(false));
     let mut running = Running {
         board,
@@ -70,7 +76,11 @@ pub(super) fn start(
             }
         })
         .map_err(ApplianceError::System)?;
-    Ok(PanelLoop { display, ending, thread })
+    Ok(PanelLoop {
+        display,
+        ending,
+        thread,
+    })
 }
 
 impl PanelLoop {
@@ -106,7 +116,11 @@ impl Running {
             self.send(decided.map(Event::Decided));
             let text = self.panel.render(&status, now, &mut self.frame);
             let brightness = self.panel.brightness(now);
-            self.board.show(&Picture { frame: &self.frame, text: &text, brightness })?;
+            self.board.show(&Picture {
+                frame: &self.frame,
+                text: &text,
+                brightness,
+            })?;
             match self.board.next_event(self.panel.next_wake(now))? {
                 Some(BoardEvent::Input(input)) => {
                     let status = self.display.lock().clone();

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::atomic_file;
 use super::attempts::{Attempts, Refused};
 use super::error::{KeysError, UnlockError};
 use super::kdf::KdfCost;
@@ -13,6 +12,7 @@ use super::pin::Pin;
 use super::recovery::RecoveryCode;
 use super::slot::{Factor, Slot};
 use super::slots_file::{Slots, SlotsFile};
+use crate::atomic_file;
 use crate::clock::HubTime;
 
 /// The folder of the `HUBKEYS` partition: key slots and attempt counter. One value a folder; it can be shared by threads.

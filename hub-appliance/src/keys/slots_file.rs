@@ -21,10 +21,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::checked_file;
 use super::error::KeysError;
 use super::master::ID_LEN;
 use super::slot::{self, Factor, Slot};
-use super::checked_file;
 use crate::atomic_file;
 
 /// The version of `keyslots.json` that this firmware reads and writes.

@@ -15,9 +15,9 @@ use std::path::Path;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::atomic_file;
 use super::master::VaultKey;
 use super::sealing::{self, NONCE_LEN, TAG_LEN};
+use crate::atomic_file;
 use crate::secret::{Secret, SecretText};
 
 const VERSION: u8 = 1;

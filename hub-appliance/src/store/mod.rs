@@ -158,8 +158,10 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn is_blank(&self) -> Result<bool, StoreError> {
-        self.asks("SELECT NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM patients) \
-                   AND NOT EXISTS (SELECT 1 FROM devices)")
+        self.asks(
+            "SELECT NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM patients) \
+                   AND NOT EXISTS (SELECT 1 FROM devices)",
+        )
     }
 
     /// Whether anybody could log in.

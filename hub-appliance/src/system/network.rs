@@ -25,7 +25,9 @@ fn best(addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
 
 /// The IPv4 addresses of the interfaces that are up, loopback left out.
 fn interface_addresses() -> Vec<Ipv4Addr> {
-    let Ok(interfaces) = getifaddrs() else { return Vec::new() };
+    let Ok(interfaces) = getifaddrs() else {
+        return Vec::new();
+    };
     interfaces
         .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
         .filter(|interface| !interface.flags.contains(InterfaceFlags::IFF_LOOPBACK))
@@ -50,6 +52,9 @@ mod tests {
     #[test]
     fn an_address_that_was_asked_for_is_the_one() {
         let listen = "127.0.0.1:4001".parse().unwrap();
-        assert_eq!(reachable_address(listen, false), Some("127.0.0.1:4001".parse().unwrap()));
+        assert_eq!(
+            reachable_address(listen, false),
+            Some("127.0.0.1:4001".parse().unwrap())
+        );
     }
 }
