@@ -187,7 +187,7 @@ impl Phone {
         &mut self,
         patient_id: &str,
         visit_id: &str,
-        measured: &[(&str, f64)],
+        measured: &[(&str, Cell)],
     ) -> Result<String, EditError> {
         let user = self.logged_in()?;
         let id = self.clock.new_id();
@@ -199,7 +199,7 @@ impl Phone {
             ("recorded_by_user_id", user.user_id.into()),
             ("metadata", "{}".into()),
         ];
-        values.extend(measured.iter().map(|(column, value)| (*column, Cell::number(*value))));
+        values.extend_from_slice(measured);
         self.create("patient_vitals", &id, &values)?;
         Ok(id)
     }

@@ -48,9 +48,12 @@ fn register_with_visit(phone: &mut Phone) -> (String, String) {
             &json!([{"fieldId": "a", "value": "ü 漢"}]),
         )
         .unwrap();
-    phone
-        .record_vitals(&patient, &visit, &[("systolic_bp", 120.0), ("diastolic_bp", 80.5)])
-        .unwrap();
+    let measured = [
+        ("systolic_bp", 120.0.into()),
+        ("diastolic_bp", 80.5.into()),
+        ("bp_position", "sitting".into()),
+    ];
+    phone.record_vitals(&patient, &visit, &measured).unwrap();
     (patient, visit)
 }
 
