@@ -14,7 +14,7 @@
 
 #![forbid(unsafe_code)]
 
-//pub mod clinic;
+pub mod clinic;
 //pub mod compare;
 //pub mod hub;
 //pub mod panel_client;
