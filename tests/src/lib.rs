@@ -17,6 +17,6 @@
 pub mod clinic;
 //pub mod compare;
 //pub mod hub;
-//pub mod panel_client;
+pub mod panel_client;
 pub mod phone;
 pub mod schema;

@@ -182,8 +182,9 @@ fn answer(random: &mut Random, people: &NameList, input: &str, kind: &str) -> Va
             json!([{"code": code, "desc": label}])
         }
         ("medicine", _) => {
-            let (name, _, form, route, dose, unit, ..) = random.pick(DRUGS);
-            json!([{"name": name, "form": form, "route": route, "dose": dose, "doseUnits": unit}])
+            let drug = random.pick(DRUGS);
+            let (dose, unit) = drug.dosage;
+            json!([{"name": drug.generic_name, "form": drug.form, "route": drug.route, "dose": dose, "doseUnits": unit}])
         }
         ("options", "checkbox") => json!([random.pick(&OPTIONS)]),
         ("options", _) => json!(random.pick(&OPTIONS)),

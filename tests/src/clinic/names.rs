@@ -76,136 +76,81 @@ pub(super) const NAMES: &[NameList] = &[
     },
 ];
 
-/// Generic name, brand, form, route, strength, unit, controlled, refrigerated.
-pub(super) const DRUGS: &[(&str, Option<&str>, &str, &str, f64, &str, bool, bool)] = &[
-    (
-        "Paracetamol",
-        Some("Panadol"),
-        "tablet",
-        "oral",
-        500.0,
-        "mg",
-        false,
-        false,
-    ),
-    ("Paracetamol", None, "syrup", "oral", 24.0, "mg/ml", false, false),
-    (
-        "Amoxicillin",
-        Some("Amoxil"),
-        "capsule",
-        "oral",
-        500.0,
-        "mg",
-        false,
-        false,
-    ),
-    (
-        "Amoxicillin",
-        None,
-        "powder for suspension",
-        "oral",
-        25.0,
-        "mg/ml",
-        false,
-        false,
-    ),
-    ("Ibuprofen", None, "tablet", "oral", 400.0, "mg", false, false),
-    (
-        "Metformin",
-        Some("Glucophage"),
-        "tablet",
-        "oral",
-        850.0,
-        "mg",
-        false,
-        false,
-    ),
-    (
-        "Insulin glargine",
-        Some("Lantus"),
-        "solution",
-        "subcutaneous",
-        100.0,
-        "IU/ml",
-        false,
-        true,
-    ),
-    ("Amlodipine", None, "tablet", "oral", 5.0, "mg", false, false),
-    ("Enalapril", None, "tablet", "oral", 10.0, "mg", false, false),
-    ("Hydrochlorothiazide", None, "tablet", "oral", 12.5, "mg", false, false),
-    (
-        "Salbutamol",
-        Some("Ventolin"),
-        "inhaler",
-        "inhalation",
-        0.1,
-        "mg",
-        false,
-        false,
-    ),
-    ("Morphine", None, "solution", "intravenous", 10.0, "mg/ml", true, false),
-    ("Diazepam", None, "tablet", "oral", 5.0, "mg", true, false),
-    (
-        "Oral rehydration salts",
-        None,
-        "sachet",
-        "oral",
-        20.5,
-        "g",
-        false,
-        false,
-    ),
-    (
-        "Zinc sulfate",
-        None,
-        "dispersible tablet",
-        "oral",
-        20.0,
-        "mg",
-        false,
-        false,
-    ),
-    (
-        "Ferrous sulfate + folic acid",
-        None,
-        "tablet",
-        "oral",
-        60.4,
-        "mg",
-        false,
-        false,
-    ),
-    (
-        "Artemether/lumefantrine",
-        Some("Coartem"),
-        "tablet",
-        "oral",
-        20.0,
-        "mg",
-        false,
-        false,
-    ),
-    (
-        "Ceftriaxone",
-        None,
-        "powder for injection",
-        "intramuscular",
-        1.0,
-        "g",
-        false,
-        false,
-    ),
-    (
-        "Oxytocin",
-        None,
-        "solution",
-        "intramuscular",
-        10.0,
-        "IU/ml",
-        false,
-        true,
-    ),
-    ("Levothyroxine", None, "tablet", "oral", 0.0125, "mg", false, false),
+/// A drug as the catalogue has it.
+pub(super) struct Drug {
+    pub(super) generic_name: &'static str,
+    pub(super) brand_name: Option<&'static str>,
+    pub(super) form: &'static str,
+    pub(super) route: &'static str,
+    pub(super) dosage: (f64, &'static str),
+    pub(super) is_controlled: bool,
+    pub(super) requires_refrigeration: bool,
+}
+
+const fn drug(
+    generic_name: &'static str,
+    form: &'static str,
+    route: &'static str,
+    dosage: (f64, &'static str),
+) -> Drug {
+    Drug {
+        generic_name,
+        brand_name: None,
+        form,
+        route,
+        dosage,
+        is_controlled: false,
+        requires_refrigeration: false,
+    }
+}
+
+impl Drug {
+    const fn sold_as(self, brand: &'static str) -> Self {
+        Self {
+            brand_name: Some(brand),
+            ..self
+        }
+    }
+
+    const fn controlled(self) -> Self {
+        Self {
+            is_controlled: true,
+            ..self
+        }
+    }
+
+    const fn refrigerated(self) -> Self {
+        Self {
+            requires_refrigeration: true,
+            ..self
+        }
+    }
+}
+
+/// The catalogue.
+pub(super) const DRUGS: &[Drug] = &[
+    drug("Paracetamol", "tablet", "oral", (500.0, "mg")).sold_as("Panadol"),
+    drug("Paracetamol", "syrup", "oral", (24.0, "mg/ml")),
+    drug("Amoxicillin", "capsule", "oral", (500.0, "mg")).sold_as("Amoxil"),
+    drug("Amoxicillin", "powder for suspension", "oral", (25.0, "mg/ml")),
+    drug("Ibuprofen", "tablet", "oral", (400.0, "mg")),
+    drug("Metformin", "tablet", "oral", (850.0, "mg")).sold_as("Glucophage"),
+    drug("Insulin glargine", "solution", "subcutaneous", (100.0, "IU/ml"))
+        .sold_as("Lantus")
+        .refrigerated(),
+    drug("Amlodipine", "tablet", "oral", (5.0, "mg")),
+    drug("Enalapril", "tablet", "oral", (10.0, "mg")),
+    drug("Hydrochlorothiazide", "tablet", "oral", (12.5, "mg")),
+    drug("Salbutamol", "inhaler", "inhalation", (0.1, "mg")).sold_as("Ventolin"),
+    drug("Morphine", "solution", "intravenous", (10.0, "mg/ml")).controlled(),
+    drug("Diazepam", "tablet", "oral", (5.0, "mg")).controlled(),
+    drug("Oral rehydration salts", "sachet", "oral", (20.5, "g")),
+    drug("Zinc sulfate", "dispersible tablet", "oral", (20.0, "mg")),
+    drug("Ferrous sulfate + folic acid", "tablet", "oral", (60.4, "mg")),
+    drug("Artemether/lumefantrine", "tablet", "oral", (20.0, "mg")).sold_as("Coartem"),
+    drug("Ceftriaxone", "powder for injection", "intramuscular", (1.0, "g")),
+    drug("Oxytocin", "solution", "intramuscular", (10.0, "IU/ml")).refrigerated(),
+    drug("Levothyroxine", "tablet", "oral", (0.0125, "mg")),
 ];
 
 /// ICD-10 codes with their labels.

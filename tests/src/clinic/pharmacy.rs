@@ -14,7 +14,7 @@ pub(super) struct Stock {
 
 pub(super) fn build(build: &mut Build, clinics: &[String; 2], at: i64) -> Vec<Stock> {
     let mut stock = Vec::new();
-    for (number, (name, brand, form, route, strength, unit, controlled, cold)) in DRUGS.iter().enumerate() {
+    for (number, drug) in DRUGS.iter().enumerate() {
         let price = build.random.between(5, 4_000);
         #[expect(clippy::cast_precision_loss, reason = "a price in cents is small")]
         let price = price as f64 / 100.0;
@@ -23,19 +23,19 @@ pub(super) fn build(build: &mut Build, clinics: &[String; 2], at: i64) -> Vec<St
             at,
             &[
                 ("barcode", format!("62910{number:08}").into()),
-                ("generic_name", (*name).into()),
-                ("brand_name", brand.map(Source::from).into()),
-                ("form", (*form).into()),
-                ("route", (*route).into()),
-                ("dosage_quantity", (*strength).into()),
-                ("dosage_units", (*unit).into()),
+                ("generic_name", drug.generic_name.into()),
+                ("brand_name", drug.brand_name.into()),
+                ("form", drug.form.into()),
+                ("route", drug.route.into()),
+                ("dosage_quantity", drug.dosage.0.into()),
+                ("dosage_units", drug.dosage.1.into()),
                 ("manufacturer", "Made-up Pharma".into()),
                 ("sale_price", price.into()),
                 ("sale_currency", "USD".into()),
                 ("min_stock_level", 10.into()),
                 ("max_stock_level", 5_000.into()),
-                ("is_controlled", (*controlled).into()),
-                ("requires_refrigeration", (*cold).into()),
+                ("is_controlled", drug.is_controlled.into()),
+                ("requires_refrigeration", drug.requires_refrigeration.into()),
                 ("is_active", true.into()),
             ],
         );
