@@ -15,8 +15,8 @@
 #![forbid(unsafe_code)]
 
 pub mod clinic;
-//pub mod compare;
-//pub mod hub;
+pub mod compare;
+pub mod hub;
 pub mod panel_client;
 pub mod phone;
 pub mod schema;

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use super::*;
 use crate::schema::Kind;
+
+static DEMO: LazyLock<Clinic> = LazyLock::new(Clinic::demo);
+static DEMO_BUNDLE: LazyLock<Value> = LazyLock::new(|| bundle(&DEMO));
 
 fn bundle(clinic: &Clinic) -> Value {
     let mut json = Vec::new();
@@ -39,7 +43,7 @@ fn the_same_seed_gives_the_same_bundle() {
 
 #[test]
 fn the_demo_is_as_large_as_promised() {
-    let clinic = Clinic::demo();
+    let clinic = &*DEMO;
     let promised = [
         ("clinics", 2),
         ("users", 6),
@@ -49,7 +53,7 @@ fn the_demo_is_as_large_as_promised() {
         ("registration_forms", 1),
     ];
     for (table, rows) in promised {
-        assert_eq!(count(&clinic, table), rows, "{table}");
+        assert_eq!(count(clinic, table), rows, "{table}");
     }
     assert!(clinic.counts().iter().all(|(_, rows)| *rows > 0));
     let rows: usize = clinic.counts().iter().map(|(_, rows)| rows).sum();
@@ -66,8 +70,7 @@ fn an_empty_clinic_has_its_furniture() {
 
 #[test]
 fn users_can_log_in_and_differ_in_rights() {
-    let clinic = Clinic::demo();
-    let bundle = bundle(&clinic);
+    let (clinic, bundle) = (&*DEMO, &*DEMO_BUNDLE);
     let stored = bundle["changes"]["users"]["created"].as_array().unwrap();
     for user in clinic.users() {
         let row = stored.iter().find(|row| row["email"] == *user.email).unwrap();
@@ -105,7 +108,7 @@ fn fits(cloud: &str, value: &Value) -> bool {
 
 #[test]
 fn the_bundle_has_the_clouds_columns_and_types() {
-    let bundle = bundle(&Clinic::demo());
+    let bundle = &*DEMO_BUNDLE;
     assert_eq!(bundle["success"], Value::Bool(true));
     for table in schema().tables() {
         for row in bundle["changes"][&table.name]["created"].as_array().unwrap() {
@@ -126,7 +129,7 @@ fn the_bundle_has_the_clouds_columns_and_types() {
 
 #[test]
 fn references_lead_somewhere() {
-    let bundle = bundle(&Clinic::demo());
+    let bundle = &*DEMO_BUNDLE;
     let rows = |table: &str| bundle["changes"][table]["created"].as_array().unwrap().iter();
     let ids: BTreeMap<&str, HashSet<&str>> = schema()
         .tables()
@@ -165,7 +168,7 @@ fn references_lead_somewhere() {
 
 #[test]
 fn ids_are_in_the_order_of_time() {
-    let clinic = Clinic::demo();
+    let clinic = &*DEMO;
     for table in ["patients", "visits"] {
         let ids: Vec<Vec<Cell>> = clinic.expected(table).collect();
         assert!(ids.iter().map(|row| row[0].as_text().unwrap()).is_sorted(), "{table}");
@@ -174,8 +177,7 @@ fn ids_are_in_the_order_of_time() {
 
 #[test]
 fn expected_rows_are_the_bundles_rows_in_a_phones_types() {
-    let clinic = Clinic::demo();
-    let bundle = bundle(&clinic);
+    let (clinic, bundle) = (&*DEMO, &*DEMO_BUNDLE);
     let patients = schema().table("patients").unwrap();
     let born = patients.phone_index("date_of_birth").unwrap();
     for (expected, cloud) in clinic

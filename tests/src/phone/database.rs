@@ -76,6 +76,16 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row as it came from the hub.
+    pub(super) fn synced(cells: Box<[Cell]>) -> Self {
+        Self {
+            cells,
+            status: Status::Synced,
+            changed: Vec::new(),
+            pushed_updated_at: None,
+        }
+    }
+
     /// What the row still owes the hub.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -229,6 +239,14 @@ impl Database {
         };
         self.tables[index].insert(id.into(), row);
         Ok(())
+    }
+
+    /// Puts a row in as a pull would: synced, with cells in the order of [`Table::phone_columns`].
+    pub(crate) fn put_synced(&mut self, table: &Table, cells: Vec<Cell>) {
+        let id = cells.first().and_then(Cell::as_text).map(Box::from);
+        if let (Some(index), Some(id)) = (schema().index_of(&table.name), id) {
+            self.tables[index].insert(id, Row::synced(cells.into()));
+        }
     }
 
     /// Edits a record as the app does: `updated_at` moves, and every column whose value became another is noted.

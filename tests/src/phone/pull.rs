@@ -314,7 +314,7 @@ impl Database {
                     counts.merged += 1;
                 }
                 None => {
-                    rows.insert(incoming.id, Row::from_hub(incoming.cells));
+                    rows.insert(incoming.id, Row::synced(incoming.cells));
                     counts.inserted += 1;
                 }
             }
@@ -338,15 +338,6 @@ impl Database {
 }
 
 impl Row {
-    fn from_hub(cells: Box<[Cell]>) -> Self {
-        Self {
-            cells,
-            status: Status::Synced,
-            changed: Vec::new(),
-            pushed_updated_at: None,
-        }
-    }
-
     /// Takes the hub's values except where this phone changed a column that it has not pushed yet.
     fn merge(&mut self, mut cells: Box<[Cell]>) {
         for &index in &self.changed {
