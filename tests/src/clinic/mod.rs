@@ -77,6 +77,9 @@ pub struct Clinic {
 }
 
 impl Clinic {
+    /// The seed of the demo.
+    pub const DEMO_SEED: u64 = 2026;
+
     /// Makes a clinic. The six bcrypt hashes take most of the time of a small one.
     #[must_use]
     pub fn generate(seed: u64, size: ClinicSize) -> Self {
@@ -95,7 +98,7 @@ impl Clinic {
     /// The demo that `scripts/run` shows.
     #[must_use]
     pub fn demo() -> Self {
-        Self::generate(2026, ClinicSize::DEMO)
+        Self::generate(Self::DEMO_SEED, ClinicSize::DEMO)
     }
 
     /// Who can log in.

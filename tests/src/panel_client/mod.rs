@@ -22,6 +22,17 @@ pub use set_up::RecoveryCode;
 /// How long one helper may wait: setting up derives keys for a second or two, a loaded machine takes more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Screens of a hub that is not open: no button leads from them to the menu.
+const CLOSED: [&str; 7] = [
+    "setup-pin",
+    "setup-recovery",
+    "setting-up",
+    "locked",
+    "wait",
+    "unlocking",
+    "error",
+];
+
 /// Why the panel did not get where it should.
 #[derive(Debug, thiserror::Error)]
 pub enum PanelError {
@@ -293,6 +304,9 @@ impl PanelClient {
     /// Goes to the menu and takes an entry.
     async fn choose(&mut self, entry: &str) -> Result<(), PanelError> {
         while self.screen.name != "menu" {
+            if CLOSED.contains(&self.screen.name.as_str()) {
+                return Err(self.refused());
+            }
             let before = self.screen.name.clone();
             let way = if before == "home" { Button::Ok } else { Button::Back };
             self.press(way).await?;

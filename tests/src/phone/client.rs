@@ -417,3 +417,6 @@ fn to_json(value: &impl Serialize) -> Result<Bytes, ClientError> {
 fn read<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, ClientError> {
     serde_json::from_slice(bytes).map_err(ClientError::Shape)
 }
+
+#[cfg(test)]
+mod tests;

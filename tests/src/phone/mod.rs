@@ -26,6 +26,9 @@ pub mod state;
 pub mod sync;
 pub mod wire;
 
+#[cfg(test)]
+mod stand_in;
+
 pub use client::{ClientError, HubClient};
 pub use database::Database;
 pub use sync::{Phone, SyncError, SyncReport};

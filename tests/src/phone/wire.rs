@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    fn derive(shared: &[u8], info: &[&[u8]]) -> Self {
+    pub(super) fn derive(shared: &[u8], info: &[&[u8]]) -> Self {
         let mut key = [0u8; 32];
         Hkdf::<Sha256>::new(Some(SALT), shared)
             .expand_multi_info(info, &mut key)
