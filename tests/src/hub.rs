@@ -87,6 +87,27 @@ pub fn binary() -> Result<PathBuf, HubError> {
     }
 }
 
+/// A free port of the loopback address.
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// How much a hub logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// As much as it can, for tests that look for what must not be printed.
+    Everything,
+    /// Warnings, for benches.
+    Warnings,
+}
+
+impl Log {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Everything => "trace",
+            Self::Warnings => "warn",
+        }
+    }
+}
+
 /// A running hub.
 #[derive(Debug)]
 pub struct Hub {
@@ -97,22 +118,27 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Starts a hub on a data folder with its panel at a socket, on a free port of the loopback address, logging as
-    /// much as it can.
+    /// Starts a hub on a data folder with its panel at a socket.
     ///
     /// # Errors
     /// [`HubError::NotListening`] when it ends or says nothing for a minute.
-    pub async fn start(data: &Path, panel_socket: &Path) -> Result<Self, HubError> {
-        Self::start_binary(&binary()?, data, panel_socket).await
+    pub async fn start(data: &Path, panel_socket: &Path, listen: &str, log: Log) -> Result<Self, HubError> {
+        Self::start_binary(&binary()?, data, panel_socket, listen, log).await
     }
 
-    async fn start_binary(binary: &Path, data: &Path, panel_socket: &Path) -> Result<Self, HubError> {
+    async fn start_binary(
+        binary: &Path,
+        data: &Path,
+        panel_socket: &Path,
+        listen: &str,
+        log: Log,
+    ) -> Result<Self, HubError> {
         let mut child = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--board", "serial", "--data"])
+            .args(["serve", "--listen", listen, "--board", "serial", "--data"])
             .arg(data)
             .arg("--panel")
             .arg(panel_socket)
-            .env("RUST_LOG", "trace")
+            .env("RUST_LOG", log.filter())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -246,6 +272,7 @@ pub struct TestHub {
     /// Its recovery code.
     pub recovery: RecoveryCode,
     folder: TempDir,
+    log: Log,
 }
 
 impl TestHub {
@@ -253,19 +280,24 @@ impl TestHub {
     ///
     /// # Errors
     /// [`HubError`].
-    pub async fn empty() -> Result<Self, HubError> {
+    pub async fn empty(log: Log) -> Result<Self, HubError> {
         let folder = tempfile::tempdir()?;
-        let hub = Hub::start(&data_in(&folder), &socket_in(&folder)).await?;
+        let hub = Hub::start(&data_in(&folder), &socket_in(&folder), ANY_PORT, log).await?;
         let recovery = hub.panel().await?.set_up(PIN).await?;
-        Ok(Self { hub, recovery, folder })
+        Ok(Self {
+            hub,
+            recovery,
+            folder,
+            log,
+        })
     }
 
     /// A new hub that holds a clinic, open.
     ///
     /// # Errors
     /// [`HubError`].
-    pub async fn with_clinic(clinic: &Clinic) -> Result<Self, HubError> {
-        let mut hub = Self::empty().await?;
+    pub async fn with_clinic(clinic: &Clinic, log: Log) -> Result<Self, HubError> {
+        let mut hub = Self::empty(log).await?;
         hub.hub.terminate().await?;
         let bundle = hub.folder.path().join("clinic.json");
         let file = std::fs::File::create(&bundle)?;
@@ -290,12 +322,13 @@ impl TestHub {
         data_in(&self.folder)
     }
 
-    /// Starts it again after it was killed or terminated, and unlocks it.
+    /// Starts it again after it was killed or terminated, at the address that its phones know, and unlocks it.
     ///
     /// # Errors
     /// [`HubError`].
     pub async fn start_again(&mut self) -> Result<(), HubError> {
-        self.hub = Hub::start(&self.data(), &socket_in(&self.folder)).await?;
+        let address = self.hub.url.trim_start_matches("http://").to_owned();
+        self.hub = Hub::start(&self.data(), &socket_in(&self.folder), &address, self.log).await?;
         Ok(self.hub.panel().await?.unlock(PIN).await?)
     }
 
@@ -339,7 +372,14 @@ mod tests {
     const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/stand-in-hub.sh");
 
     async fn start(data: &str) -> Result<Hub, HubError> {
-        Hub::start_binary(Path::new(STAND_IN), Path::new(data), Path::new("none")).await
+        Hub::start_binary(
+            Path::new(STAND_IN),
+            Path::new(data),
+            Path::new("none"),
+            ANY_PORT,
+            Log::Warnings,
+        )
+        .await
     }
 
     #[tokio::test]

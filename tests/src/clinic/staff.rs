@@ -75,7 +75,7 @@ const POSTS: [Post; 6] = [
     Post {
         name: "Selam Tesfaye",
         email: "nurse@clinic.example",
-        password: "demo nurse ጤና",
+        password: "demo nurse two",
         role: "provider",
         home: 0,
         rights: &[(0, &[REGISTER, VIEW, EDIT])],
@@ -99,7 +99,7 @@ const POSTS: [Post; 6] = [
     Post {
         name: "د. عمر حداد",
         email: "doctor.two@clinic.example",
-        password: "demo doctor two",
+        password: "demo doctor five",
         role: "provider",
         home: 1,
         rights: &[(1, &[REGISTER, VIEW, EDIT, DELETE, EDIT_OTHERS, PRESCRIBE, DISPENSE])],
@@ -107,7 +107,7 @@ const POSTS: [Post; 6] = [
     Post {
         name: "Lee Viewer",
         email: "viewer@clinic.example",
-        password: "demo viewer six",
+        password: "demo viewer ñ ✓",
         role: "registrar",
         home: 0,
         rights: &[(0, &[VIEW])],

@@ -251,6 +251,7 @@ fn decode(text: &str) -> Result<Vec<u8>, WireError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
@@ -269,6 +270,20 @@ mod tests {
     /// Two sessions have the same key when one opens what the other sealed.
     fn same_key(a: &Session, b: &Session) -> bool {
         b.open(Message::Query, &a.seal(Message::Query, b"x").unwrap()).is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens_and_what_is_changed_does_not(plaintext: Vec<u8>, place: usize, bit in 0..8_u8) {
+            let session = Session::from_key(&[7; 32]);
+            let payload = session.seal(Message::Command, &plaintext).unwrap();
+            prop_assert_eq!(session.open(Message::Command, &payload), Ok(plaintext));
+            prop_assert_eq!(session.open(Message::CommandResponse, &payload), Err(WireError::Sealed));
+            let mut bytes = decode(&payload).unwrap();
+            let place = place % bytes.len();
+            bytes[place] ^= 1 << bit;
+            prop_assert_eq!(session.open(Message::Command, &encode(&bytes)), Err(WireError::Sealed));
+        }
     }
 
     #[test]

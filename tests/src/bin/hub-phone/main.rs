@@ -288,3 +288,25 @@ fn write_clinic(arguments: &ClinicArguments) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_phone_is_kept_beside_the_panel() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        let arguments = parse("hub-phone --panel .run/panel.sock sync --email a --password b").unwrap();
+        assert_eq!(state_file(&arguments), Path::new(".run/phone.json"));
+        assert_eq!(state_file(&parse("hub-phone show --state x").unwrap()), Path::new("x"));
+        assert_eq!(state_file(&parse("hub-phone show").unwrap()), Path::new("phone.json"));
+        assert!(parse("hub-phone sync --email a").is_err());
+    }
+}

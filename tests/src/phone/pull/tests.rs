@@ -1,5 +1,6 @@
 //! Applying answers: what the app does with good ones, and that every bad one is refused whole.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -230,4 +231,38 @@ fn only_tables_for_phones_and_only_the_contracts_shape() {
         Err(PullFault::Shape(_))
     ));
     assert!(matches!(read(&json!({"error": "not found"})), Err(PullFault::Shape(_))));
+}
+
+const EDITABLE: [&str; 5] = ["given_name", "surname", "hometown", "camp", "phone"];
+
+proptest! {
+    /// Whatever was edited here and whatever comes: an edited column keeps its local value, every other one is the hub's.
+    #[test]
+    fn a_merge_decides_column_by_column(
+        mine in proptest::collection::vec(proptest::option::of("[a-c]{0,2}"), EDITABLE.len()),
+        theirs in proptest::collection::vec("[a-c]{0,2}", EDITABLE.len()),
+        as_created: bool,
+    ) {
+        let (mut database, id) = synced();
+        let edits: Vec<(&str, Cell)> = EDITABLE
+            .into_iter()
+            .zip(&mine)
+            .filter_map(|(column, value)| Some((column, Cell::text(value.as_deref()?))))
+            .collect();
+        let before = database.clone();
+        if !edits.is_empty() {
+            database.update("patients", &id, &edits, 1_800_000_000_000).unwrap();
+        }
+        let mut incoming = recorded_patient();
+        for (column, value) in EDITABLE.into_iter().zip(&theirs) {
+            incoming[column] = json!(value);
+        }
+        let list = if as_created { "created" } else { "updated" };
+        database.apply_pull(read(&answer(json!({list: [incoming]}))).unwrap()).unwrap();
+        for ((column, value), theirs) in EDITABLE.into_iter().zip(&mine).zip(&theirs) {
+            let edited = value.as_deref().map(Cell::text).filter(|value| before.cell("patients", &id, column) != Some(value));
+            let expected = edited.unwrap_or_else(|| Cell::text(theirs));
+            prop_assert_eq!(database.cell("patients", &id, column), Some(&expected), "{}", column);
+        }
+    }
 }
