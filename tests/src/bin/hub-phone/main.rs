@@ -1,0 +1,312 @@
+//! `hub-phone`: a phone for a desk. It pairs with a hub by the QR code in the panel's picture, logs in, syncs, makes an
+//! example edit, and writes the demo clinic that a hub can import.
+//!
+//! It keeps its rows in the clear in a file: for made-up clinics only.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people at a terminal"
+)]
+
+mod example;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::panel_client::{PanelClient, PanelError};
+use hub_tests::phone::client::ClientError;
+use hub_tests::phone::database::EditError;
+use hub_tests::phone::state::{Pairing, StateError};
+use hub_tests::phone::{Phone, SyncError, SyncReport};
+
+/// A phone for a desk: pairs, logs in, syncs and edits as the app does.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Socket of the panel of a hub with the board `serial`; the pairing code is read from its picture.
+    #[arg(long, global = true, value_name = "SOCKET")]
+    panel: Option<PathBuf>,
+    /// Address of the hub instead of the pairing code's, http://HOST:PORT; pairing is opened by a person.
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// File that keeps the phone between runs [default: phone.json beside the panel's socket].
+    #[arg(long, global = true, value_name = "FILE")]
+    state: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Pairs if that was not done yet, logs in, pulls and pushes.
+    Sync(Credentials),
+    /// Registers an example patient with a visit, as the user of the last login; the next sync pushes it.
+    Edit,
+    /// Shows how many rows the phone has and how many the hub does not have yet.
+    Show,
+    /// Writes the demo clinic as a bundle for `hub-appliance import`, and prints who can log in.
+    Clinic(ClinicArguments),
+}
+
+#[derive(Args)]
+struct Credentials {
+    /// E-mail to log in with; left out, the last login goes on.
+    #[arg(long, requires = "password")]
+    email: Option<String>,
+    /// Password to log in with.
+    #[arg(long, requires = "email")]
+    password: Option<String>,
+}
+
+#[derive(Args)]
+struct ClinicArguments {
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// About so many rows instead of the demo's 500 patients.
+    #[arg(long, value_name = "COUNT")]
+    rows: Option<usize>,
+    /// Another seed makes another clinic.
+    #[arg(long, default_value_t = Clinic::DEMO_SEED)]
+    seed: u64,
+}
+
+/// Why nothing came of it.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// A new phone does not know where its hub is.
+    #[error("not paired yet: give --panel or --url")]
+    NotPaired,
+    /// There is no phone to show or to edit on.
+    #[error("no phone at {0}: sync first")]
+    NoPhone(PathBuf),
+    #[error("the bundle can't be written: {0}")]
+    Bundle(io::Error),
+    #[error(transparent)]
+    Panel(#[from] PanelError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("hub-phone: {failure}");
+            let mut cause = std::error::Error::source(&failure);
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let file = state_file(&arguments);
+    match &arguments.action {
+        Action::Sync(credentials) => sync(&arguments, &file, credentials).await,
+        Action::Edit => edit(&file),
+        Action::Show => show(&file),
+        Action::Clinic(clinic) => write_clinic(clinic),
+    }
+}
+
+fn state_file(arguments: &Arguments) -> PathBuf {
+    let beside_panel = || {
+        arguments
+            .panel
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new(""))
+            .join("phone.json")
+    };
+    arguments.state.clone().unwrap_or_else(beside_panel)
+}
+
+async fn sync(arguments: &Arguments, file: &Path, credentials: &Credentials) -> Result<(), Failure> {
+    let new = !file.exists();
+    let (mut phone, pairing) = if new {
+        new_phone(arguments).await?
+    } else {
+        Phone::load(file)?
+    };
+    shake_hands(arguments, &mut phone, new).await?;
+    if let (Some(email), Some(password)) = (&credentials.email, &credentials.password) {
+        let login = phone.log_in(email, password).await?;
+        println!("logged in at {} as {}", login.clinic_name, login.role);
+    }
+    // What was pulled is kept even where the push fails, as in the app.
+    let outcome = phone.sync().await;
+    phone.save(file, &pairing)?;
+    report(&outcome?);
+    Ok(())
+}
+
+/// A phone that knows where its hub is: from `--url`, or from the pairing code.
+async fn new_phone(arguments: &Arguments) -> Result<(Phone, Pairing), Failure> {
+    let pairing = match (&arguments.url, &arguments.panel) {
+        (Some(url), _) => Pairing {
+            url: url.clone(),
+            key: None,
+        },
+        (None, Some(panel)) => {
+            let code = PanelClient::connect(panel).await?.open_pairing().await?;
+            println!("read the pairing code: {}", code.url);
+            Pairing {
+                url: code.url,
+                key: code.key,
+            }
+        }
+        (None, None) => return Err(Failure::NotPaired),
+    };
+    let phone = Phone::new(&pairing.url)?;
+    let client = phone.client.named("hub-phone").paired_with(pairing.key.clone());
+    Ok((Phone::with_client(client), pairing))
+}
+
+/// Hands shakes; where the hub does not know the phone, pairing is opened at the panel first, and the phone kept there.
+async fn shake_hands(arguments: &Arguments, phone: &mut Phone, new: bool) -> Result<(), Failure> {
+    let panel = match &arguments.panel {
+        Some(socket) => Some(PanelClient::connect(socket).await?),
+        None => None,
+    };
+    match (phone.client.handshake().await, panel) {
+        (Err(error), Some(mut panel)) if error.status() == Some(403) => {
+            panel.open_pairing().await?;
+            phone.client.handshake().await?;
+            panel.keep().await?;
+        }
+        (Ok(_), Some(mut panel)) if new => panel.keep().await?,
+        (outcome, _) => drop(outcome?),
+    }
+    if let Some(hub) = phone.client.hub() {
+        println!("hub: {} ({})", hub.hub_name, hub.hub_id);
+    }
+    Ok(())
+}
+
+fn report(report: &SyncReport) {
+    println!(
+        "{:<32}{:>9}{:>9}{:>9}{:>9}{:>9}",
+        "table", "new", "merged", "skipped", "deleted", "pushed"
+    );
+    let pushed = |table: &str| {
+        report
+            .pushed
+            .iter()
+            .find(|(name, _)| *name == table)
+            .map_or(0, |(_, rows)| *rows)
+    };
+    for (table, counts) in &report.pulled {
+        let numbers = [
+            counts.inserted,
+            counts.merged,
+            counts.skipped,
+            counts.deleted,
+            pushed(table),
+        ];
+        if numbers.iter().any(|number| *number > 0) {
+            print!("{table:<32}");
+            numbers.iter().for_each(|number| print!("{number:>9}"));
+            println!();
+        }
+    }
+    for (table, rows) in &report.pushed {
+        if !report.pulled.iter().any(|(name, _)| name == table) {
+            println!("{table:<32}{:>9}{:>9}{:>9}{:>9}{rows:>9}", 0, 0, 0, 0);
+        }
+    }
+}
+
+fn load(file: &Path) -> Result<(Phone, Pairing), Failure> {
+    if file.exists() {
+        Ok(Phone::load(file)?)
+    } else {
+        Err(Failure::NoPhone(file.to_owned()))
+    }
+}
+
+fn edit(file: &Path) -> Result<(), Failure> {
+    let (mut phone, pairing) = load(file)?;
+    let patient = example::register_with_visit(&mut phone)?;
+    phone.save(file, &pairing)?;
+    println!("registered patient {patient} with a visit; sync to push it");
+    Ok(())
+}
+
+fn show(file: &Path) -> Result<(), Failure> {
+    let (phone, pairing) = load(file)?;
+    println!("phone {} of {}", phone.client.client_id(), pairing.url);
+    let waiting = phone.database.local_changes().counts();
+    println!("{:<32}{:>9}{:>9}", "table", "rows", "to push");
+    for (table, rows) in phone.database.counts() {
+        let to_push = waiting
+            .iter()
+            .find(|(name, _)| *name == table)
+            .map_or(0, |(_, rows)| *rows);
+        println!("{table:<32}{rows:>9}{to_push:>9}");
+    }
+    Ok(())
+}
+
+fn write_clinic(arguments: &ClinicArguments) -> Result<(), Failure> {
+    let size = arguments.rows.map_or(ClinicSize::DEMO, ClinicSize::about_rows);
+    let clinic = Clinic::generate(arguments.seed, size);
+    let write = || -> io::Result<()> {
+        let mut file = BufWriter::new(File::create(&arguments.out)?);
+        clinic.write_bundle(&mut file)?;
+        file.flush()
+    };
+    write().map_err(Failure::Bundle)?;
+    println!("Demo logins:");
+    println!("{:<28}{:<20}{:<12}rights", "e-mail", "password", "role");
+    for user in clinic.users() {
+        let here = user.rights.first().map_or(&[][..], |(_, rights)| rights);
+        let rights: Vec<&str> = here.iter().map(|right| right.trim_start_matches("can_")).collect();
+        println!(
+            "{:<28}{:<20}{:<12}{}",
+            user.email,
+            user.password,
+            user.role,
+            rights.join(", ")
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_phone_is_kept_beside_the_panel() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        let arguments = parse("hub-phone --panel .run/panel.sock sync --email a --password b").unwrap();
+        assert_eq!(state_file(&arguments), Path::new(".run/phone.json"));
+        assert_eq!(state_file(&parse("hub-phone show --state x").unwrap()), Path::new("x"));
+        assert_eq!(state_file(&parse("hub-phone show").unwrap()), Path::new("phone.json"));
+        assert!(parse("hub-phone sync --email a").is_err());
+    }
+}

@@ -1,0 +1,404 @@
+//! The real hub as a child process: started, set up through its panel, stopped, killed, filled.
+//!
+//! Promise: nothing of a hub outlives its value here (dropping kills it and takes its folder), and everything that it
+//! printed can be looked through afterwards.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::clinic::{Clinic, DemoUser};
+use crate::panel_client::{PanelClient, PanelError, RecoveryCode};
+use crate::phone::client::ClientError;
+use crate::phone::{HubClient, Phone};
+
+/// How long a hub may take to begin listening or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The PIN of hubs set up here.
+pub const PIN: &str = "31415926";
+
+/// Environment variable that names another binary than the one beside the test.
+pub const BINARY_VARIABLE: &str = "HUB_APPLIANCE";
+
+/// Why a hub could not be brought to where a test needs it.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// A process could not be started, signalled or waited for, or a file not be written.
+    #[error("the hub's process or folder")]
+    Io(#[from] io::Error),
+    /// There is no binary; build the workspace first.
+    #[error("no hub-appliance at {0}: build the workspace first")]
+    NoBinary(PathBuf),
+    /// The hub ended, or did not say where it listens.
+    #[error("the hub does not listen; it printed: {0}")]
+    NotListening(String),
+    /// The hub did not end in time after SIGTERM.
+    #[error("the hub does not end")]
+    NotEnding,
+    /// The import failed.
+    #[error("the import failed ({status}): {stderr}")]
+    Import {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it printed to standard error.
+        stderr: String,
+    },
+    /// The panel did not get where it should.
+    #[error(transparent)]
+    Panel(#[from] PanelError),
+    /// A phone could not pair or log in.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// The hub's binary: named by the variable [`BINARY_VARIABLE`], else beside this test's or program's own.
+///
+/// # Errors
+/// [`HubError::NoBinary`] when it is not there.
+pub fn binary() -> Result<PathBuf, HubError> {
+    let path = match std::env::var_os(BINARY_VARIABLE) {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let own = std::env::current_exe()?;
+            let folder = own.parent().unwrap_or(Path::new("."));
+            // Tests and benches stand one folder deeper than programs.
+            let profile = if folder.ends_with("deps") {
+                folder.parent().unwrap_or(folder)
+            } else {
+                folder
+            };
+            profile.join("hub-appliance")
+        }
+    };
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(HubError::NoBinary(path))
+    }
+}
+
+/// A free port of the loopback address.
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// How much a hub logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// As much as it can, for tests that look for what must not be printed.
+    Everything,
+    /// Warnings, for benches.
+    Warnings,
+}
+
+impl Log {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Everything => "trace",
+            Self::Warnings => "warn",
+        }
+    }
+}
+
+/// A running hub.
+#[derive(Debug)]
+pub struct Hub {
+    child: Child,
+    url: String,
+    panel_socket: PathBuf,
+    printed: Arc<Mutex<String>>,
+}
+
+impl Hub {
+    /// Starts a hub on a data folder with its panel at a socket.
+    ///
+    /// # Errors
+    /// [`HubError::NotListening`] when it ends or says nothing for a minute.
+    pub async fn start(data: &Path, panel_socket: &Path, listen: &str, log: Log) -> Result<Self, HubError> {
+        Self::start_binary(&binary()?, data, panel_socket, listen, log).await
+    }
+
+    async fn start_binary(
+        binary: &Path,
+        data: &Path,
+        panel_socket: &Path,
+        listen: &str,
+        log: Log,
+    ) -> Result<Self, HubError> {
+        let mut child = Command::new(binary)
+            .args(["serve", "--listen", listen, "--board", "serial", "--data"])
+            .arg(data)
+            .arg("--panel")
+            .arg(panel_socket)
+            .env("RUST_LOG", log.filter())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let printed = Arc::new(Mutex::new(String::new()));
+        let (found, mut listening) = watch::channel(None);
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(collect(stderr, Arc::clone(&printed), None));
+        }
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(collect(stdout, Arc::clone(&printed), Some(found)));
+        }
+        let url = tokio::time::timeout(PATIENCE, listening.wait_for(Option::is_some)).await;
+        let url = url.ok().and_then(|seen| seen.ok()?.clone());
+        let url = url.ok_or_else(|| HubError::NotListening(text_of(&printed)))?;
+        Ok(Self {
+            child,
+            url,
+            panel_socket: panel_socket.to_owned(),
+            printed,
+        })
+    }
+
+    /// Where phones reach it: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Everything that it printed so far, standard output and standard error.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        text_of(&self.printed)
+    }
+
+    /// A connection to its panel.
+    ///
+    /// # Errors
+    /// [`PanelError`].
+    pub async fn panel(&self) -> Result<PanelClient, PanelError> {
+        PanelClient::connect(&self.panel_socket).await
+    }
+
+    /// Its resident memory in KiB: now, and at its highest.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident_kib(&self) -> io::Result<(u64, u64)> {
+        let pid = self.child.id().ok_or(io::ErrorKind::NotFound)?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+                .ok_or(io::ErrorKind::InvalidData)
+        };
+        Ok((field("VmRSS:")?, field("VmHWM:")?))
+    }
+
+    /// Kills it as a power cut would, with nothing flushed or closed, and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`HubError::Io`].
+    pub async fn kill9(&mut self) -> Result<(), HubError> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Asks it to end, as the system does at shutdown, and waits until it has.
+    ///
+    /// # Errors
+    /// [`HubError::NotEnding`] after a minute.
+    pub async fn terminate(&mut self) -> Result<ExitStatus, HubError> {
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(io::Error::from)?;
+        }
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        Ok(ended.map_err(|_| HubError::NotEnding)??)
+    }
+}
+
+/// Collects what the hub prints, and finds where it listens.
+async fn collect(
+    pipe: impl AsyncRead + Unpin,
+    printed: Arc<Mutex<String>>,
+    listening: Option<watch::Sender<Option<String>>>,
+) {
+    let mut lines = BufReader::new(pipe).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let (Some(listening), Some(url)) = (&listening, line.strip_prefix("listening on ")) {
+            listening.send_replace(Some(url.trim_end_matches('/').to_owned()));
+        }
+        let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+        printed.push_str(&line);
+        printed.push('\n');
+    }
+}
+
+fn text_of(printed: &Mutex<String>) -> String {
+    printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Imports a bundle into the data folder of a hub that does not run.
+///
+/// # Errors
+/// [`HubError::Io`] when it can't be run; how it ended is in the output.
+pub async fn import(data: &Path, bundle: &Path, pin: &str) -> Result<Output, HubError> {
+    let mut child = Command::new(binary()?)
+        .args(["import", "--data"])
+        .arg(data)
+        .arg(bundle)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        match stdin.write_all(format!("{pin}\n").as_bytes()).await {
+            // It may refuse before it asks; its exit status says so.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(child.wait_with_output().await?)
+}
+
+/// A hub in a folder of its own, set up with [`PIN`].
+#[derive(Debug)]
+pub struct TestHub {
+    /// The running hub.
+    pub hub: Hub,
+    /// Its recovery code.
+    pub recovery: RecoveryCode,
+    folder: TempDir,
+    log: Log,
+}
+
+impl TestHub {
+    /// A new hub, set up through its panel and open, with nothing in it: nobody can log in.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn empty(log: Log) -> Result<Self, HubError> {
+        let folder = tempfile::tempdir()?;
+        let hub = Hub::start(&data_in(&folder), &socket_in(&folder), ANY_PORT, log).await?;
+        let recovery = hub.panel().await?.set_up(PIN).await?;
+        Ok(Self {
+            hub,
+            recovery,
+            folder,
+            log,
+        })
+    }
+
+    /// A new hub that holds a clinic, open.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn with_clinic(clinic: &Clinic, log: Log) -> Result<Self, HubError> {
+        let mut hub = Self::empty(log).await?;
+        hub.hub.terminate().await?;
+        let bundle = hub.folder.path().join("clinic.json");
+        let file = std::fs::File::create(&bundle)?;
+        clinic.write_bundle(io::BufWriter::new(file))?;
+        let imported = import(&hub.data(), &bundle, PIN).await?;
+        if !imported.status.success() {
+            let stderr = String::from_utf8_lossy(&imported.stderr).into_owned();
+            return Err(HubError::Import {
+                status: imported.status,
+                stderr,
+            });
+        }
+        // Tests look for names in the clear in everything beside the bundle.
+        std::fs::remove_file(&bundle)?;
+        hub.start_again().await?;
+        Ok(hub)
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        data_in(&self.folder)
+    }
+
+    /// Starts it again after it was killed or terminated, at the address that its phones know, and unlocks it.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn start_again(&mut self) -> Result<(), HubError> {
+        let address = self.hub.url.trim_start_matches("http://").to_owned();
+        self.hub = Hub::start(&self.data(), &socket_in(&self.folder), &address, self.log).await?;
+        Ok(self.hub.panel().await?.unlock(PIN).await?)
+    }
+
+    /// A new phone: pairs by the QR code in the panel's picture, is kept, and logs a user in.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn phone(&self, user: &DemoUser) -> Result<Phone, HubError> {
+        let mut phone = Phone::with_client(self.pair(|client| client).await?);
+        phone.log_in(&user.email, &user.password).await?;
+        Ok(phone)
+    }
+
+    /// Pairs a new phone as [`TestHub::phone`] does; `set` can choose its curve or name first.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn pair(&self, set: impl FnOnce(HubClient) -> HubClient) -> Result<HubClient, HubError> {
+        let mut panel = self.hub.panel().await?;
+        let code = panel.open_pairing().await?;
+        let phone = Phone::new(&code.url)?;
+        let mut client = set(phone.client.paired_with(code.key));
+        client.handshake().await?;
+        panel.keep().await?;
+        Ok(client)
+    }
+}
+
+fn data_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+fn socket_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("panel.sock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/stand-in-hub.sh");
+
+    async fn start(data: &str) -> Result<Hub, HubError> {
+        Hub::start_binary(
+            Path::new(STAND_IN),
+            Path::new(data),
+            Path::new("none"),
+            ANY_PORT,
+            Log::Warnings,
+        )
+        .await
+    }
+
+    #[tokio::test]
+    async fn finds_where_the_hub_listens_and_ends_it_either_way() {
+        let mut hub = start("whole").await.unwrap();
+        assert_eq!(hub.url(), "http://127.0.0.1:4001");
+        assert!(hub.printed().starts_with("hub-appliance 0.0.0\n") || hub.printed().starts_with("a warning\n"));
+        let (now, highest) = hub.resident_kib().unwrap();
+        assert!(0 < now && now <= highest);
+        assert!(!hub.terminate().await.unwrap().success());
+        assert!(hub.resident_kib().is_err());
+
+        let mut hub = start("whole").await.unwrap();
+        hub.kill9().await.unwrap();
+        assert!(hub.resident_kib().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_hub_that_ends_at_once_is_told_with_what_it_printed() {
+        assert!(matches!(start("broken").await, Err(HubError::NotListening(_))));
+    }
+}

@@ -1,0 +1,142 @@
+//! The first start: PIN twice, recovery code written down and two of its groups typed back.
+
+use super::{Button, PanelClient, PanelError, Screen};
+
+/// Groups of a recovery code.
+const GROUPS: usize = 8;
+const GROUP_DIGITS: usize = 6;
+
+/// The recovery code as a person wrote it down: 8 groups of 6 digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecoveryCode([String; GROUPS]);
+
+impl RecoveryCode {
+    /// The groups in order.
+    #[must_use]
+    pub fn groups(&self) -> &[String; GROUPS] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RecoveryCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryCode([secret])")
+    }
+}
+
+/// What the set-up asks for, as far as it can be told from the screen.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Welcome,
+    Pin {
+        repeated: bool,
+    },
+    Write,
+    TypeBack {
+        group: usize,
+    },
+    Home,
+    /// Something that passes by itself.
+    Between,
+    /// A screen that set-up does not lead to.
+    Elsewhere,
+}
+
+impl PanelClient {
+    /// Sets a new hub up with this PIN and gives its recovery code.
+    ///
+    /// # Errors
+    /// [`PanelError::Refused`] when the hub goes elsewhere (it is set up already), [`PanelError::Deadline`] when it does
+    /// not go on (the PIN is too short).
+    pub async fn set_up(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
+        let mut notes: [Option<String>; GROUPS] = Default::default();
+        loop {
+            let step = step(self.screen());
+            match &step {
+                Step::Welcome => self.press(Button::Ok).await?,
+                Step::Pin { .. } => {
+                    self.type_digits(pin).await?;
+                    self.press(Button::Ok).await?;
+                }
+                Step::Write => {
+                    for (place, group) in groups(&self.screen().lines) {
+                        notes[place] = Some(group);
+                    }
+                    self.press(Button::Ok).await?;
+                }
+                Step::TypeBack { group } => {
+                    let digits = notes.get(group - 1).cloned().flatten().ok_or_else(|| self.refused())?;
+                    self.type_digits(&digits).await?;
+                    self.press(Button::Ok).await?;
+                }
+                Step::Between => {}
+                Step::Home => break,
+                Step::Elsewhere => return Err(self.refused()),
+            }
+            self.wait_until(|screen| self::step(screen) != step).await?;
+        }
+        if notes.iter().any(Option::is_none) {
+            return Err(self.refused());
+        }
+        Ok(RecoveryCode(notes.map(Option::unwrap_or_default)))
+    }
+}
+
+fn step(screen: &Screen) -> Step {
+    let says = |text: &str| screen.lines.iter().any(|line| line.contains(text));
+    match screen.name.as_str() {
+        "setup-pin" if says("Welcome") => Step::Welcome,
+        "setup-pin" => Step::Pin {
+            repeated: says("PIN again 2/4"),
+        },
+        "setup-recovery" => match screen.lines.iter().find_map(|line| asked_group(line)) {
+            Some(group) => Step::TypeBack { group },
+            None => Step::Write,
+        },
+        "home" => Step::Home,
+        "setting-up" | "unlocking" => Step::Between,
+        _ => Step::Elsewhere,
+    }
+}
+
+/// The group that a line asks for, 1 to 8: `type group 3`.
+fn asked_group(line: &str) -> Option<usize> {
+    let (_, number) = line.split_once("type group ")?;
+    number.trim().parse().ok().filter(|group| (1..=GROUPS).contains(group))
+}
+
+/// The groups in the text of a screen, each after its number: `1 123456  2 234567`.
+fn groups(lines: &[String]) -> Vec<(usize, String)> {
+    let numbers: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+    let pairs = numbers.windows(2).filter_map(|pair| {
+        let place: usize = pair[0].parse().ok().filter(|place| (1..=GROUPS).contains(place))?;
+        let digits = pair[1].len() == GROUP_DIGITS && pair[1].bytes().all(|byte| byte.is_ascii_digit());
+        (digits && pair[0].len() == 1).then(|| (place - 1, pair[1].to_owned()))
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_stand_after_their_numbers() {
+        let lines = [
+            "Recovery code 3/4",
+            "1 123456  2 234567",
+            "3 345678  8 000011",
+            "I wrote it down",
+        ];
+        let found = groups(&lines.map(str::to_owned));
+        let expected = [(0, "123456"), (1, "234567"), (2, "345678"), (7, "000011")];
+        assert_eq!(found, expected.map(|(place, group)| (place, group.to_owned())));
+    }
+
+    #[test]
+    fn the_asked_group() {
+        assert_eq!(asked_group("type group 3"), Some(3));
+        assert_eq!(asked_group("type group 9"), None);
+        assert_eq!(asked_group("Type the same PIN"), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! The app's sync: handshake, pull, apply, push, mark as synced.
+//!
+//! Promise: requests in the app's order and shape. A sync that fails leaves the phone as the app would be left: a pull
+//! that was applied stays applied, a push that was not acknowledged is pushed again.
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::client::{ClientError, HubClient, Login};
+use super::clock::PhoneClock;
+use super::database::Database;
+use super::pull::{PullAnswer, PullCounts, PullFault};
+use super::push::Changes;
+
+/// Why a sync did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The hub refused or could not be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The hub's answer would break the app or lose a value on the phone.
+    #[error(transparent)]
+    Pull(#[from] PullFault),
+}
+
+impl SyncError {
+    /// The status that the hub refused with, where it did.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Client(error) => error.status(),
+            Self::Pull(_) => None,
+        }
+    }
+}
+
+/// What one sync moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncReport {
+    /// What came, by table.
+    pub pulled: Vec<(&'static str, PullCounts)>,
+    /// Rows that went, by table.
+    pub pushed: Vec<(&'static str, usize)>,
+}
+
+/// Parameters of `sync_pull`.
+#[derive(Serialize)]
+struct PullParams<'a> {
+    #[serde(rename = "lastPulledAt")]
+    last_pulled_at: &'a Value,
+}
+
+/// Data of `sync_push`.
+#[derive(Serialize)]
+struct PushData<'a> {
+    changes: &'a Changes,
+    #[serde(rename = "lastPulledAt")]
+    last_pulled_at: &'a Value,
+}
+
+/// A phone: its conversation with a hub, its database, its clock, and who uses it.
+#[derive(Debug)]
+pub struct Phone {
+    /// The conversation.
+    pub client: HubClient,
+    /// The local database.
+    pub database: Database,
+    /// The phone's own clock.
+    pub clock: PhoneClock,
+    /// The answer to the last login.
+    pub user: Option<Login>,
+}
+
+impl Phone {
+    /// A new phone that will use the hub at `url` (`http://HOST:PORT`).
+    ///
+    /// # Errors
+    /// [`ClientError::Http`] when the address is of another form.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        Ok(Self::with_client(HubClient::new(url, &Uuid::new_v4().to_string())?))
+    }
+
+    /// A new phone on a conversation already set up.
+    #[must_use]
+    pub fn with_client(client: HubClient) -> Self {
+        Self {
+            client,
+            database: Database::new(),
+            clock: PhoneClock::system(),
+            user: None,
+        }
+    }
+
+    /// Hands shakes and logs in.
+    ///
+    /// # Errors
+    /// [`ClientError`], as every call.
+    pub async fn log_in(&mut self, email: &str, password: &str) -> Result<&Login, ClientError> {
+        self.client.handshake().await?;
+        let login = self.client.login(email, password).await?;
+        Ok(self.user.insert(login))
+    }
+
+    /// The app's sync.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
+        self.client.handshake().await?;
+        let pulled = self.pull().await?;
+        let pushed = self.push().await?;
+        Ok(SyncReport { pulled, pushed })
+    }
+
+    /// The first half of a sync: pulls from the cursor and applies.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn pull(&mut self) -> Result<Vec<(&'static str, PullCounts)>, SyncError> {
+        let json = self.pull_bytes().await?;
+        let answer = PullAnswer::read(&json)?;
+        Ok(self.database.apply_pull(answer)?)
+    }
+
+    /// The opened answer of a pull from the cursor, applied by nobody.
+    ///
+    /// # Errors
+    /// [`ClientError`], as every call.
+    pub async fn pull_bytes(&mut self) -> Result<Vec<u8>, ClientError> {
+        self.client
+            .query_bytes(
+                "sync_pull",
+                PullParams {
+                    last_pulled_at: self.database.cursor(),
+                },
+            )
+            .await
+    }
+
+    /// The second half of a sync: pushes local changes, if there are any, and marks them as synced.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn push(&mut self) -> Result<Vec<(&'static str, usize)>, SyncError> {
+        let changes = self.database.local_changes();
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.send(&changes, self.database.cursor().clone()).await?;
+        let now = self.clock.now();
+        self.database.mark_pushed(&changes, now);
+        Ok(changes.counts())
+    }
+
+    /// The app's forced upload: sends every row made or changed after `since` (ms) and takes the phone's own time as
+    /// the new cursor.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn force_upload(&mut self, since: i64) -> Result<Vec<(&'static str, usize)>, SyncError> {
+        self.client.handshake().await?;
+        let changes = self.database.forced_changes(since);
+        self.send(&changes, Value::from(since)).await?;
+        self.database.note_forced(&changes);
+        let now = self.clock.now();
+        self.database.set_cursor(now);
+        Ok(changes.counts())
+    }
+
+    /// The app's forced download: pulls everything again and merges it.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn force_download(&mut self) -> Result<Vec<(&'static str, PullCounts)>, SyncError> {
+        self.client.handshake().await?;
+        let cursor = self.database.cursor().clone();
+        self.database.set_cursor(0);
+        let pulled = self.pull().await;
+        if pulled.is_err() {
+            self.database.set_cursor(cursor);
+        }
+        pulled
+    }
+
+    async fn send(&mut self, changes: &Changes, last_pulled_at: Value) -> Result<(), ClientError> {
+        let data = PushData {
+            changes,
+            last_pulled_at: &last_pulled_at,
+        };
+        self.client.command_bytes("sync_push", data).await.map(drop)
+    }
+}
