@@ -83,8 +83,14 @@ async fn small_calls(wanted: &impl Fn(&str) -> bool) -> Outcome<()> {
     let (resident, _) = hub.hub.resident_kib()?;
     report("resident, demo clinic", &format!("{:.1} MiB", kib_to_mib(resident)));
     let mut phones = Vec::new();
-    for _ in 0..20 {
-        phones.push(hub.phone(user(&clinic)).await?);
+    for number in 1..=20 {
+        let client = hub.pair(|mut client| {
+            client.http().call_from([127, 0, 1, number].into());
+            client
+        });
+        let mut phone = Phone::with_client(client.await?);
+        phone.log_in(&user(&clinic).email, &user(&clinic).password).await?;
+        phones.push(phone);
     }
     if wanted("ping") {
         let rate = rate(&mut phones, CALLERS, 4_000, |phone| Box::pin(phone.client.ping())).await?;
