@@ -10,23 +10,24 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::ApplianceError;
 use super::life::Event;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{About, Frame, Language, Panel, Phase, Status};
+use crate::panel::{Frame, Language, Panel, Status};
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Display {
-    status: Arc<Mutex<Status>>,
+    /// `None` before there is anything to show.
+    status: Arc<Mutex<Option<Status>>>,
     waker: Waker,
 }
 
 impl Display {
     /// Shows `status` from now on.
     pub(super) fn set(&self, status: Status) {
-        *self.lock() = status;
+        *self.lock() = Some(status);
         self.waker.wake();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Status> {
+    fn lock(&self) -> MutexGuard<'_, Option<Status>> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -45,15 +46,8 @@ pub(super) fn start(
     events: UnboundedSender<Event>,
 ) -> Result<PanelLoop, ApplianceError> {
     let seed = getrandom::u64()?;
-    let status = Status {
-        phase: Phase::Locking,
-        about: About {
-            version: super::VERSION.into(),
-            identity: None,
-        },
-    };
     let display = Display {
-        status: Arc::new(Mutex::new(status)),
+        status: Arc::default(),
         waker: board.waker(),
     };
     let ending = Arc::new(AtomicBool::new(false));
@@ -110,7 +104,11 @@ struct Running {
 impl Running {
     fn run(&mut self) -> Result<(), BoardError> {
         while !self.ending.load(Ordering::Acquire) {
-            let status = self.display.lock().clone();
+            let Some(status) = self.display.lock().clone() else {
+                // Nothing can be done at a board that shows nothing yet.
+                self.board.next_event(None)?;
+                continue;
+            };
             let now = self.started.elapsed();
             let decided = self.panel.update(&status, now);
             self.send(decided.map(Event::Decided));
@@ -123,7 +121,8 @@ impl Running {
             })?;
             match self.board.next_event(self.panel.next_wake(now))? {
                 Some(BoardEvent::Input(input)) => {
-                    let status = self.display.lock().clone();
+                    // What is on the panel by now is what the input is about.
+                    let status = self.display.lock().clone().unwrap_or(status);
                     let decided = self.panel.input(input, &status, self.started.elapsed());
                     self.send(decided.map(Event::Decided));
                 }
