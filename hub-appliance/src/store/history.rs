@@ -122,14 +122,9 @@ pub(super) fn keep<'a>(
     author: &Author,
     cells: impl IntoIterator<Item = (usize, &'a Cell)>,
 ) -> Result<(), StoreError> {
-    let columns = id.table().columns;
-    let cells: serde_json::Map<_, _> = cells
-        .into_iter()
-        .map(|(index, cell)| (columns[index].name.to_owned(), cell.to_json()))
-        .collect();
-    if cells.is_empty() {
+    let Some(cells) = write_cells(id, cells) else {
         return Ok(());
-    }
+    };
     connection
         .prepare_cached(
             "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, cells) \
@@ -142,9 +137,49 @@ pub(super) fn keep<'a>(
             why.name(),
             author.device.0,
             author.user,
-            serde_json::Value::Object(cells).to_string()
+            cells
         ])?;
     Ok(())
+}
+
+/// Keeps values that lost, unless this author has lost the very same before: a push is repeated until it is answered.
+pub(super) fn keep_once<'a>(
+    connection: &Connection,
+    id: TableId,
+    row: &str,
+    at: HubTime,
+    author: &Author,
+    lost: impl IntoIterator<Item = (usize, &'a Cell)>,
+) -> Result<(), StoreError> {
+    let Some(cells) = write_cells(id, lost) else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, cells) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM history \
+             WHERE table_name = ?1 AND row_id = ?2 AND why = ?4 AND device = ?5 AND user_id IS ?6 AND cells = ?7)",
+        )?
+        .execute(rusqlite::params![
+            id.table().name,
+            row,
+            at.millis(),
+            Why::Lost.name(),
+            author.device.0,
+            author.user,
+            cells
+        ])?;
+    Ok(())
+}
+
+/// Values as a JSON object by column, in the order of the names; none where there are no values.
+fn write_cells<'a>(id: TableId, cells: impl IntoIterator<Item = (usize, &'a Cell)>) -> Option<String> {
+    let columns = id.table().columns;
+    let cells: serde_json::Map<_, _> = cells
+        .into_iter()
+        .map(|(index, cell)| (columns[index].name.to_owned(), cell.to_json()))
+        .collect();
+    (!cells.is_empty()).then(|| serde_json::Value::Object(cells).to_string())
 }
 
 /// The columns of a row that others than `device` changed after `since`.

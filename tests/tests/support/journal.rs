@@ -23,7 +23,7 @@ struct Write {
 
 /// A value that was acknowledged and is nowhere.
 #[derive(Debug, Clone)]
-pub struct Missing {
+pub(crate) struct Missing {
     table: &'static str,
     id: String,
     what: String,
@@ -37,18 +37,18 @@ impl fmt::Display for Missing {
 
 /// The acknowledged writes of any number of phones.
 #[derive(Debug, Default)]
-pub struct Journal {
+pub(crate) struct Journal {
     writes: Vec<Write>,
 }
 
 impl Journal {
     /// How many rows were acknowledged.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.writes.len()
     }
 
     /// Notes a push that the hub has acknowledged.
-    pub fn note(&mut self, changes: &Changes) {
+    pub(crate) fn note(&mut self, changes: &Changes) {
         let changes = serde_json::to_value(changes).expect("a push is JSON");
         for (name, lists) in changes.as_object().into_iter().flatten() {
             let table = schema().table(name).expect("a phone pushes tables of its schema");
@@ -61,12 +61,12 @@ impl Journal {
     }
 
     /// Takes over what another journal noted.
-    pub fn append(&mut self, mut other: Self) {
+    pub(crate) fn append(&mut self, mut other: Self) {
         self.writes.append(&mut other.writes);
     }
 
     /// The values that are neither in their row nor in its history.
-    pub fn missing_in(&self, snapshot: &Snapshot<'_>) -> Result<Vec<Missing>, StoreError> {
+    pub(crate) fn missing_in(&self, snapshot: &Snapshot<'_>) -> Result<Vec<Missing>, StoreError> {
         let mut missing = Vec::new();
         for write in &self.writes {
             missing.extend(write.missing_in(snapshot)?);
