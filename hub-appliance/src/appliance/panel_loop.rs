@@ -46,11 +46,12 @@ pub(super) fn start(
 ) -> Result<PanelLoop, ApplianceError> {
     let seed = getrandom::u64()?;
     let status = Status {
-        phase: Phase::Locking,
+        phase: Phase::Starting,
         about: About {
             version: super::VERSION.into(),
             identity: None,
         },
+        language,
     };
     let display = Display {
         status: Arc::new(Mutex::new(status)),
@@ -59,7 +60,7 @@ pub(super) fn start(
     let ending = Arc::new(AtomicBool::new(false));
     let mut running = Running {
         board,
-        panel: Panel::new(language, seed),
+        panel: Panel::new(seed),
         frame: Frame::new(),
         display: display.clone(),
         ending: Arc::clone(&ending),
@@ -109,7 +110,9 @@ struct Running {
 
 impl Running {
     fn run(&mut self) -> Result<(), BoardError> {
-        while !self.ending.load(Ordering::Acquire) {
+        loop {
+            // Before the status is looked at, so that the last one is shown.
+            let is_last = self.ending.load(Ordering::Acquire);
             let status = self.display.lock().clone();
             let now = self.started.elapsed();
             let decided = self.panel.update(&status, now);
@@ -121,6 +124,9 @@ impl Running {
                 text: &text,
                 brightness,
             })?;
+            if is_last {
+                return Ok(());
+            }
             match self.board.next_event(self.panel.next_wake(now))? {
                 Some(BoardEvent::Input(input)) => {
                     let status = self.display.lock().clone();
@@ -131,7 +137,6 @@ impl Running {
                 None => {}
             }
         }
-        Ok(())
     }
 
     fn send(&self, event: Option<Event>) {
