@@ -136,7 +136,7 @@ fn log_to_stderr(command: &Command) {
     if drawn_upon && stderr().is_terminal() && stdin().is_terminal() {
         return;
     }
-    let filter = EnvFilter::try_from_env("HUB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -129,6 +129,7 @@ impl Running {
             }
             match self.board.next_event(self.panel.next_wake(now))? {
                 Some(BoardEvent::Input(input)) => {
+                    // What is on the panel by now is what the input is about.
                     let status = self.display.lock().clone();
                     let decided = self.panel.input(input, &status, self.started.elapsed());
                     self.send(decided.map(Event::Decided));

@@ -121,6 +121,7 @@ pub(super) fn push(
         user: Some(session.user.id.clone()),
     };
     let clinic = session.user.clinic.clone();
+    let message = caller.message;
     let mut entry = session.entry(
         caller,
         Deed {
@@ -131,6 +132,9 @@ pub(super) fn push(
     );
     procedures.store.write(move |tx| {
         let user = author.user.clone().unwrap_or_default();
+        if !tx.admit_message(message.as_bytes())? {
+            return Err(ProcedureError::Replayed);
+        }
         let mut gate = UserGate::new(tx, &user, clinic)?;
         if !gate.may_write() {
             return Err(ProcedureError::NotPermitted);

@@ -12,6 +12,7 @@ mod error;
 pub mod held;
 pub mod history;
 mod merge;
+mod messages;
 mod migrate;
 pub mod people;
 pub mod pull;

@@ -783,6 +783,29 @@ fn work_that_fails_or_panics_leaves_nothing_and_others_go_on() {
 }
 
 #[test]
+fn a_message_is_taken_once_even_over_a_restart_and_forgotten_in_the_end() {
+    struct Later(i64);
+    impl TimeSource for Later {
+        fn millis(&self) -> i64 {
+            self.0
+        }
+    }
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let admit = |day: i64, id: &'static [u8]| {
+        let store = open_with(folder.path(), 1, Box::new(Later(T + day * DAY))).unwrap();
+        let admitted = store.write(move |tx| tx.admit_message(id)).unwrap();
+        assert!(store.close(Duration::from_secs(5)));
+        admitted
+    };
+    assert!(admit(0, b"one"));
+    assert!(!admit(0, b"one"));
+    assert!(!admit(30, b"one"));
+    assert!(admit(30, b"two"));
+    assert!(admit(40, b"one"));
+}
+
+#[test]
 fn another_key_opens_nothing_and_another_process_is_kept_out() {
     let hub = hub();
     assert!(hub.store.close(Duration::from_secs(5)));

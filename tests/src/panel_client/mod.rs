@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 pub use frame::{Frame, HEIGHT, WIDTH};
@@ -49,6 +50,9 @@ pub enum PanelError {
     /// A message that is not the JSON of the interface.
     #[error("a message of another shape")]
     Message(#[source] serde_json::Error),
+    /// The hub did not take what was sent.
+    #[error("the panel says: {0}")]
+    NotTaken(String),
     /// A picture that is not 1,024 bytes in base64.
     #[error("a picture of another shape")]
     Picture,
@@ -110,10 +114,16 @@ pub struct Screen {
 }
 
 #[derive(Deserialize)]
-struct RawScreen {
-    screen: String,
-    frame: String,
-    lines: Vec<String>,
+#[serde(untagged)]
+enum RawMessage {
+    Screen {
+        screen: String,
+        frame: String,
+        lines: Vec<String>,
+    },
+    NotTaken {
+        error: String,
+    },
 }
 
 /// What the QR code of the panel says.
@@ -128,10 +138,10 @@ pub struct PairingCode {
     pub key: Option<String>,
 }
 
-/// A connection to the panel.
+/// A connection to the panel. A task reads all the while, for the hub drops who does not read.
 #[derive(Debug)]
 pub struct PanelClient {
-    messages: Lines<BufReader<OwnedReadHalf>>,
+    messages: UnboundedReceiver<Result<Screen, PanelError>>,
     hand: OwnedWriteHalf,
     screen: Screen,
 }
@@ -143,10 +153,10 @@ impl PanelClient {
     /// [`PanelError`] when there is no panel at `socket`.
     pub async fn connect(socket: &Path) -> Result<Self, PanelError> {
         let (read, hand) = UnixStream::connect(socket).await?.into_split();
-        let mut messages = BufReader::new(read).lines();
-        let first = tokio::time::timeout(PATIENCE, messages.next_line()).await;
-        let first = first.map_err(|_| PanelError::Closed(String::new()))??;
-        let screen = read_screen(&first.ok_or_else(|| PanelError::Closed(String::new()))?)?;
+        let (seen, mut messages) = unbounded_channel();
+        tokio::spawn(watch(read, seen));
+        let first = tokio::time::timeout(PATIENCE, messages.recv()).await.ok().flatten();
+        let screen = first.unwrap_or_else(|| Err(PanelError::Closed(String::new())))?;
         Ok(Self { messages, hand, screen })
     }
 
@@ -187,10 +197,9 @@ impl PanelClient {
     pub async fn wait_until(&mut self, wanted: impl Fn(&Screen) -> bool) -> Result<&Screen, PanelError> {
         let deadline = Instant::now() + PATIENCE;
         while !wanted(&self.screen) {
-            match tokio::time::timeout_at(deadline, self.messages.next_line()).await {
-                Ok(Ok(Some(message))) => self.screen = read_screen(&message)?,
-                Ok(Ok(None)) => return Err(PanelError::Closed(self.screen.name.clone())),
-                Ok(Err(error)) => return Err(error.into()),
+            match tokio::time::timeout_at(deadline, self.messages.recv()).await {
+                Ok(Some(message)) => self.screen = message?,
+                Ok(None) => return Err(PanelError::Closed(self.screen.name.clone())),
                 Err(_) => {
                     let Screen { name, lines, .. } = self.screen.clone();
                     return Err(PanelError::Deadline { screen: name, lines });
@@ -208,11 +217,23 @@ impl PanelClient {
         self.wait_until(|screen| screen.name == name).await
     }
 
+    /// Looks at what is on the panel now, past everything that was on it since the last look.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub fn look(&mut self) -> Result<&Screen, PanelError> {
+        while let Ok(message) = self.messages.try_recv() {
+            self.screen = message?;
+        }
+        Ok(&self.screen)
+    }
+
     /// Unlocks with the PIN.
     ///
     /// # Errors
     /// [`PanelError::Refused`] when the hub does not open: a wrong PIN, a wait.
     pub async fn unlock(&mut self, pin: &str) -> Result<(), PanelError> {
+        self.look()?;
         if self.screen.name == "splash" {
             self.press(Button::Ok).await?;
         }
@@ -261,6 +282,7 @@ impl PanelClient {
     /// # Errors
     /// As [`PanelClient::wait_until`].
     pub async fn keep_pairing_open(&mut self) -> Result<(), PanelError> {
+        self.look()?;
         self.expect("pair")?;
         let stays = |screen: &Screen| screen.lines.iter().any(|line| line == "Stays open");
         if !stays(&self.screen) {
@@ -275,6 +297,7 @@ impl PanelClient {
     /// # Errors
     /// As [`PanelClient::wait_until`].
     pub async fn keep(&mut self) -> Result<(), PanelError> {
+        self.look()?;
         self.wait_for("paired").await?;
         let shown = self.screen.lines.clone();
         self.press(Button::Ok).await?;
@@ -288,6 +311,7 @@ impl PanelClient {
     /// # Errors
     /// As [`PanelClient::wait_until`].
     pub async fn undo(&mut self) -> Result<(), PanelError> {
+        self.look()?;
         self.wait_for("paired").await?;
         self.press(Button::Down).await?;
         self.press(Button::Ok).await?;
@@ -329,6 +353,7 @@ impl PanelClient {
 
     /// A sleeping panel takes the first press for itself.
     async fn wake(&mut self) -> Result<(), PanelError> {
+        self.look()?;
         if self.screen.frame.is_dark() {
             self.press(Button::Up).await?;
             self.wait_until(|screen| !screen.frame.is_dark()).await?;
@@ -366,14 +391,34 @@ fn marks(screen: &Screen, entry: &str) -> bool {
         .any(|line| line.strip_prefix('>').is_some_and(|marked| marked.trim() == entry))
 }
 
-fn read_screen(message: &str) -> Result<Screen, PanelError> {
-    let raw: RawScreen = serde_json::from_str(message).map_err(PanelError::Message)?;
-    let frame = Frame::from_base64(&raw.frame).ok_or(PanelError::Picture)?;
-    Ok(Screen {
-        name: raw.screen,
-        lines: raw.lines,
-        frame,
-    })
+/// Reads messages until the hub closes or one can't be read.
+async fn watch(read: OwnedReadHalf, seen: UnboundedSender<Result<Screen, PanelError>>) {
+    let mut lines = BufReader::new(read).lines();
+    loop {
+        let message = match lines.next_line().await {
+            Ok(Some(line)) => read_message(&line),
+            Ok(None) => return,
+            Err(error) => Err(error.into()),
+        };
+        let broken = matches!(message, Err(PanelError::Socket(_)));
+        if seen.send(message).is_err() || broken {
+            return;
+        }
+    }
+}
+
+fn read_message(line: &str) -> Result<Screen, PanelError> {
+    match serde_json::from_str(line).map_err(PanelError::Message)? {
+        RawMessage::Screen { screen, frame, lines } => {
+            let frame = Frame::from_base64(&frame).ok_or(PanelError::Picture)?;
+            Ok(Screen {
+                name: screen,
+                lines,
+                frame,
+            })
+        }
+        RawMessage::NotTaken { error } => Err(PanelError::NotTaken(error)),
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ impl PanelClient {
     /// [`PanelError::Refused`] when the hub goes elsewhere (it is set up already), [`PanelError::Deadline`] when it does
     /// not go on (the PIN is too short).
     pub async fn set_up(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
+        self.look()?;
         let mut notes: [Option<String>; GROUPS] = Default::default();
         loop {
             let step = step(self.screen());

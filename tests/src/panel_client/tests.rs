@@ -152,3 +152,13 @@ async fn a_panel_that_goes_away_is_told() {
         Err(PanelError::Socket(_))
     ));
 }
+
+#[tokio::test]
+async fn what_the_panel_does_not_take_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = "{\"error\":\"line too long\"}\n".to_owned();
+    let script = vec![(r#"{"type":"x"}"#, vec![error])];
+    let mut panel = stand_in(folder.path(), message("locked", &["Locked"]), script).await;
+    panel.type_digits("x").await.unwrap();
+    assert!(matches!(panel.wait_for("home").await, Err(PanelError::NotTaken(error)) if error == "line too long"));
+}

@@ -174,6 +174,11 @@ impl HubClient {
         self
     }
 
+    /// Hands shakes on another curve from now on.
+    pub fn set_curve(&mut self, curve: Curve) {
+        self.curve = curve;
+    }
+
     /// Gives its name at every handshake.
     #[must_use]
     pub fn named(mut self, device_name: &str) -> Self {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Longest wait for one answer: bcrypt on a busy machine and a first pull of 100,000 rows fit well within it.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -53,6 +54,7 @@ pub struct Reply {
 #[derive(Debug)]
 pub struct HttpClient {
     authority: String,
+    source: Option<IpAddr>,
     sender: Option<SendRequest<Full<Bytes>>>,
     statuses: BTreeMap<u16, u64>,
 }
@@ -72,9 +74,17 @@ impl HttpClient {
         }
         Ok(Self {
             authority: authority.to_owned(),
+            source: None,
             sender: None,
             statuses: BTreeMap::new(),
         })
+    }
+
+    /// Calls from `source` from now on, one of this machine's addresses: the whole of 127.0.0.0/8 is, so that each of
+    /// many phones on one machine can have its own, as they do in a clinic.
+    pub fn call_from(&mut self, source: IpAddr) {
+        self.source = Some(source);
+        self.disconnect();
     }
 
     /// How often each status was answered.
@@ -164,8 +174,24 @@ impl HttpClient {
         Ok(self.sender.insert(open))
     }
 
+    async fn open(&self) -> io::Result<TcpStream> {
+        let Some(source) = self.source else {
+            return TcpStream::connect(&self.authority).await;
+        };
+        let mut addresses = tokio::net::lookup_host(&self.authority).await?;
+        let hub = addresses.find(|address| address.is_ipv4() == source.is_ipv4());
+        let hub = hub.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let socket = if source.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        socket.bind((source, 0).into())?;
+        socket.connect(hub).await
+    }
+
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, HttpError> {
-        let stream = TcpStream::connect(&self.authority).await.map_err(HttpError::Connect)?;
+        let stream = self.open().await.map_err(HttpError::Connect)?;
         stream.set_nodelay(true).map_err(HttpError::Connect)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // The task ends when the sender is dropped or the hub closes; whoever waits for an answer gets the error.
