@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hub_appliance::appliance::{self, ApplianceError, Config};
+use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
 use hub_appliance::board::{self, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::secret::SecretText;
+use hub_appliance::system::power;
 use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
@@ -70,11 +71,9 @@ fn main() -> ExitCode {
             panel,
             first_import,
         } => {
-            let desk = board != Some(BoardKind::RaspberryPi);
             let config = Config {
                 listen,
                 first_import,
-                desk,
                 ..Config::new(data)
             };
             serve(config, board, panel.as_deref())
@@ -95,12 +94,20 @@ fn serve(config: Config, board: Option<BoardKind>, panel: Option<&std::path::Pat
         .enable_all()
         .build()
         .map_err(|error| format!("the operating system gave no threads: {error}"))?;
+    let mut desk = true;
     let outcome = board::open(board, panel)
         .map_err(ApplianceError::from)
-        .and_then(|board| runtime.block_on(appliance::run(config, board)));
+        .and_then(|board| {
+            desk = board.kind() != BoardKind::RaspberryPi;
+            runtime.block_on(appliance::run(Config { desk, ..config }, board))
+        });
     // What has not ended by now must not keep the process, and with it the keys, alive.
     runtime.shutdown_background();
-    outcome.map_err(|error| error.to_string())
+    match outcome {
+        Ok(Ending::PowerOff) if !desk => power::off().map_err(|error| format!("the power stays on: {error}")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn import(data: &std::path::Path, file: &std::path::Path) -> Result<(), String> {

@@ -224,6 +224,14 @@ impl Hub {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
             kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(io::Error::from)?;
         }
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// [`HubError::NotEnding`] after a minute.
+    pub async fn ended(&mut self) -> Result<ExitStatus, HubError> {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ok(ended.map_err(|_| HubError::NotEnding)??)
     }

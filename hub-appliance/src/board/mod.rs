@@ -37,6 +37,9 @@ pub trait Board: Send {
     /// [`BoardError::Io`] if the buttons can't be read, or what was to happen can't be shown.
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError>;
 
+    /// Which kind it is.
+    fn kind(&self) -> BoardKind;
+
     /// Something that makes [`Self::next_event`] return early, from any thread.
     fn waker(&self) -> Waker;
 }

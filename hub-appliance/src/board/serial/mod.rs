@@ -23,7 +23,7 @@ use self::line::Line;
 use self::link::Endpoint;
 use self::service::{Outgoing, Service};
 use super::queue::{Queue, Signal};
-use super::{Board, BoardError, Event, Picture, Waker};
+use super::{Board, BoardError, BoardKind, Event, Picture, Waker};
 
 /// The serial board.
 #[derive(Debug)]
@@ -87,6 +87,10 @@ impl Board for Serial {
             Some(Signal::Event(event)) => Some(event),
             Some(Signal::Redraw | Signal::Woken) | None => None,
         })
+    }
+
+    fn kind(&self) -> BoardKind {
+        BoardKind::Serial
     }
 
     fn waker(&self) -> Waker {
