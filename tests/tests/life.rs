@@ -13,6 +13,9 @@ use hub_tests::phone::cell::Cell;
 use hub_tests::phone::{ClientError, HubClient, Phone};
 use tempfile::TempDir;
 
+/// A way to damage the folder of the store, and its name.
+type Damage = (&'static str, fn(&Path));
+
 const WRONG_PIN: &str = "27182818";
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -258,7 +261,7 @@ async fn missing_parts_are_never_made_anew() {
     let store = the_box.data().join("store");
     let whole = files(&store);
 
-    let damages: [(&str, fn(&Path)); 6] = [
+    let damages: [Damage; 6] = [
         ("vault removed", |store| fs::remove_file(store.join("vault")).unwrap()),
         ("database removed", |store| {
             fs::remove_file(store.join("hub.db")).unwrap()
