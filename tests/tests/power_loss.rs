@@ -21,6 +21,7 @@ use chance::Chance;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::{Comparison, JsonRule, first_pull_of};
 use hub_tests::hub::{self, Hub, Log, PIN, TestHub};
+use hub_tests::panel_client::PanelClient;
 use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::{Database, Phone, SyncError};
 use tokio::io::AsyncWriteExt;
@@ -233,23 +234,44 @@ impl Blank {
     }
 }
 
+/// When a set-up is cut.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// At this screen.
+    At(&'static str),
+    /// When the recovery code is confirmed, keys and store are made, and so much time has gone by.
+    Making(Duration),
+}
+
+/// Waits for the moment, as seen by somebody who only looks.
+async fn moment(mut eye: PanelClient, cut: Cut) {
+    let wait = async |eye: &mut PanelClient, name| {
+        eye.wait_for(name).await.expect("the screen comes");
+    };
+    match cut {
+        Cut::At(name) => wait(&mut eye, name).await,
+        Cut::Making(after) => {
+            wait(&mut eye, "setup-recovery").await;
+            wait(&mut eye, "setting-up").await;
+            tokio::time::sleep(after).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_set_up_that_was_cut_begins_anew_or_is_done() {
-    const CUTS: u32 = 10;
-    let whole = Blank::new();
-    let hub = whole.start().await;
-    let begun = Instant::now();
-    hub.panel().await.expect("the panel").set_up(PIN).await.expect("a whole set-up");
-    let duration = begun.elapsed();
-    drop(hub);
-
+    let screens = ["setup-pin", "setting-up", "setup-recovery", "home"].map(Cut::At);
+    let making = (0..8).map(|step| Cut::Making(Duration::from_millis(step * 20)));
     let mut outcomes = BTreeMap::<String, u32>::new();
-    for cut in 1..=CUTS {
+    for cut in screens.into_iter().chain(making) {
         let blank = Blank::new();
         let mut hub = blank.start().await;
-        let mut panel = hub.panel().await.expect("the panel");
-        // The last ones come when it is nearly or just done.
-        let _ = tokio::time::timeout(duration * cut / (CUTS - 1), panel.set_up(PIN)).await;
+        let (eye, mut hand) = (hub.panel().await.expect("the panel"), hub.panel().await.expect("the panel"));
+        tokio::select! {
+            () = moment(eye, cut) => {}
+            // Whoever presses is done a little before whoever looks has seen it.
+            _ = hand.set_up(PIN) => {}
+        }
         hub.kill9().await.expect("the hub is killed");
         let hub = blank.start().await;
         let mut panel = hub.panel().await.expect("the panel");
@@ -261,7 +283,7 @@ async fn a_set_up_that_was_cut_begins_anew_or_is_done() {
         }
         *outcomes.entry(screen).or_default() += 1;
     }
-    assert!(outcomes.contains_key("setup-pin"), "every cut came too late: {outcomes:?}");
+    assert!(outcomes.len() == 2, "every cut came too early or too late: {outcomes:?}");
     report(&format!("{outcomes:?}"));
 }
 
