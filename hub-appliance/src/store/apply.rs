@@ -186,13 +186,12 @@ impl<'t, 'c> Applier<'t, 'c> {
             (_, Since::ChangedByOthers(_)) => Why::Merge,
         };
         let now = self.tx.change_time();
-        self.keep(
-            table,
-            &row.id,
-            now,
-            why,
-            merged.take.iter().map(|(index, _)| (*index, &stored.cells[*index])),
-        )?;
+        // Null for empty, or the other way round, replaces nothing, and must not count as a change in later merges.
+        let replaced = merged.take.iter().filter_map(|(index, cell)| {
+            let old = &stored.cells[*index];
+            (!cell.means(old)).then_some((*index, old))
+        });
+        self.keep(table, &row.id, now, why, replaced)?;
         self.keep_lost(table, row, &merged, now)?;
         if merged.take.is_empty() && !resend {
             return Ok(Applied::Unchanged);
