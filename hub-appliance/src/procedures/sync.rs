@@ -45,6 +45,7 @@ pub(super) fn pull(
     drop(snapshot);
 
     procedures.devices.note_start(caller.device, start.at);
+    note_heard(procedures, caller, &cursors, &start);
     let after = Cursors::after(
         start,
         Cursor {
@@ -64,6 +65,14 @@ fn scope_of(session: &Session) -> Scope {
     Scope {
         user: session.user.id.clone(),
         clinics: seen.map(|(clinic, _)| clinic.clone()).collect(),
+    }
+}
+
+/// Remembers that the last answer has arrived. That is not written down for its own sake: a hub that forgets it sends
+/// an answer again at most.
+fn note_heard(procedures: &Procedures, caller: &Caller, cursors: &Cursors, start: &Cursor) {
+    if start.at == cursors.given.at && cursors.before != cursors.given {
+        procedures.devices.set_cursors(caller.device, cursors.clone().heard(start));
     }
 }
 
@@ -111,7 +120,9 @@ pub(super) fn push(
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
     let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
-    let seen = procedures.devices.cursors(caller.device).seen(push.last_pulled_at());
+    let cursors = procedures.devices.cursors(caller.device);
+    let seen = cursors.seen(push.last_pulled_at());
+    note_heard(procedures, caller, &cursors, &cursors.start(push.last_pulled_at()));
     let author = Author {
         device: caller.device,
         user: Some(session.user.id.clone()),

@@ -618,10 +618,11 @@ fn a_phone_asks_from_where_the_hub_knows_it_to_be() {
     };
     for (asked, start, clinics) in [
         (500.0, 500, &["a", "b"][..]),
-        (9e15, 500, &["a", "b"]),
-        (f64::INFINITY, 500, &["a", "b"]),
+        (9e15, 300, &["a"]),
+        (f64::INFINITY, 300, &["a"]),
         (300.7, 300, &["a"]),
-        (400.0, 400, &["a"]),
+        (400.0, 300, &["a"]),
+        (200.0, 200, &["a"]),
         (f64::NAN, 0, &[]),
         (-5.0, 0, &[]),
     ] {
@@ -629,6 +630,9 @@ fn a_phone_asks_from_where_the_hub_knows_it_to_be() {
         assert_eq!(cursor.at, at(start), "{asked}");
         assert_eq!(cursor.scope.clinics, scope(clinics).clinics, "{asked}");
     }
+    let heard = cursors.clone().heard(&cursors.start(500.0));
+    assert_eq!(heard.start(9e15).at, at(500));
+    assert_eq!(cursors.clone().heard(&cursors.start(300.0)), cursors);
 }
 
 #[test]

@@ -35,16 +35,6 @@ impl Chance {
         usize::try_from(self.next() % u64::try_from(end).unwrap_or(u64::MAX)).unwrap_or(0)
     }
 
-    /// True once in `times`.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of them; none where there is none.
-    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        (!of.is_empty()).then(|| &of[self.below(of.len())])
-    }
-
     /// A time below `longest`, by microseconds.
     pub(crate) fn time_below(&mut self, longest: Duration) -> Duration {
         let micros = usize::try_from(longest.as_micros()).unwrap_or(usize::MAX);

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// One row of an acknowledged push, with the columns that its phone had changed.
 #[derive(Debug, Clone)]
-struct Write {
+pub(crate) struct Write {
     table: &'static Table,
     id: String,
     /// Whether it was a delete.
@@ -38,15 +38,10 @@ impl fmt::Display for Missing {
 /// The acknowledged writes of any number of phones.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
-    writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
 }
 
 impl Journal {
-    /// How many rows were acknowledged.
-    pub(crate) fn len(&self) -> usize {
-        self.writes.len()
-    }
-
     /// Notes a push that the hub has acknowledged.
     pub(crate) fn note(&mut self, changes: &Changes) {
         let changes = serde_json::to_value(changes).expect("a push is JSON");
@@ -58,11 +53,6 @@ impl Journal {
                     .extend(rows.into_iter().flatten().map(|row| Write::read(table, row)));
             }
         }
-    }
-
-    /// Takes over what another journal noted.
-    pub(crate) fn append(&mut self, mut other: Self) {
-        self.writes.append(&mut other.writes);
     }
 
     /// The values that are neither in their row nor in its history.

@@ -84,7 +84,7 @@ impl Staff {
         let table = hub_tests::schema::schema().table(table)?;
         let shown = rows.filter(|(id, row)| !row.is_deleted(table) && self.may_touch(&table.name, id, right));
         let hot: Vec<&str> = shown.map(|(id, _)| id).take(HOT).collect();
-        chance.pick(&hot).map(|id| (*id).to_owned())
+        pick(&hot, chance).map(|id| (*id).to_owned())
     }
 
     /// Whether the user has the right in every clinic that the row hangs on.
@@ -130,9 +130,9 @@ impl Staff {
 
     fn correct(&mut self, chance: &mut Chance) -> Result<(), EditError> {
         // Most hands are on the patients themselves.
-        let table = if chance.once_in(2) { chance.below(CORRECTED.len()) } else { 0 };
+        let table = if chance.below(2) == 0 { chance.below(CORRECTED.len()) } else { 0 };
         let (table, columns, right) = CORRECTED[table];
-        let (Some(id), Some(column)) = (self.hot(table, right, chance), chance.pick(columns)) else {
+        let (Some(id), Some(column)) = (self.hot(table, right, chance), pick(columns, chance)) else {
             return Ok(());
         };
         let value = match table {
@@ -144,7 +144,7 @@ impl Staff {
 
     fn delete(&mut self, chance: &mut Chance) -> Result<(), EditError> {
         let kinds = [("patient_vitals", DELETE), ("patient_problems", DELETE), ("visits", DELETE_VISITS)];
-        let Some((table, right)) = chance.pick(&kinds).copied() else {
+        let Some((table, right)) = pick(&kinds, chance).copied() else {
             return Ok(());
         };
         match self.hot(table, right, chance) {
@@ -187,4 +187,9 @@ impl Staff {
             None => Ok(()),
         }
     }
+}
+
+/// One of them by chance; none where there is none.
+fn pick<'a, T>(of: &'a [T], chance: &mut Chance) -> Option<&'a T> {
+    (!of.is_empty()).then(|| &of[chance.below(of.len())])
 }
