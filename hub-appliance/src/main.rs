@@ -11,6 +11,7 @@ use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::secret::SecretText;
 use hub_appliance::system::power;
+use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
 mod prompt;
@@ -59,6 +60,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_to_stderr(&arguments.command);
+    // Nothing that the hub makes is for anybody else.
+    umask(Mode::from_bits_truncate(0o077));
     match harden_process() {
         Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),

@@ -4,6 +4,7 @@
 
 mod access;
 mod backoff;
+mod hs256;
 mod login;
 mod ping;
 mod sync;

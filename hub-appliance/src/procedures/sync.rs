@@ -111,11 +111,7 @@ pub(super) fn push(
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
     let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
-    let since = procedures
-        .devices
-        .cursors(caller.device)
-        .start(push.last_pulled_at())
-        .at;
+    let seen = procedures.devices.cursors(caller.device).seen(push.last_pulled_at());
     let author = Author {
         device: caller.device,
         user: Some(session.user.id.clone()),
@@ -139,7 +135,7 @@ pub(super) fn push(
         if !gate.may_write() {
             return Err(ProcedureError::NotPermitted);
         }
-        let summary = push.apply(tx, parameters.json(), &author, since, &mut gate)?;
+        let summary = push.apply(tx, parameters.json(), &author, seen, &mut gate)?;
         entry.detail = json!({
             "written": summary.written,
             "unchanged": summary.unchanged,

@@ -80,6 +80,24 @@ pub struct Cursors {
     pub before: Cursor,
 }
 
+/// What an author had seen of the hub's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it edited: the rows as of this change time.
+    pub base: HubTime,
+    /// Its next pull asks from here at the latest: what changed after it comes to it anyway, the rest only if it is
+    /// touched. Later than `base` at a forced upload, or where an answer was lost.
+    pub given: HubTime,
+}
+
+impl Seen {
+    /// Of an author that edited what it was given last.
+    #[must_use]
+    pub const fn up_to(at: HubTime) -> Self {
+        Self { base: at, given: at }
+    }
+}
+
 impl Cursors {
     /// Where a pull starts, from what the phone sent: a value above the last one given to it counts as that one;
     /// negative, 0 and what is no number count as 0; fractions are cut.
@@ -101,6 +119,15 @@ impl Cursors {
             self.given.scope.common(&self.before.scope)
         };
         Cursor { at, scope }
+    }
+
+    /// What the author of a push had seen, from the `lastPulledAt` that came with it.
+    #[must_use]
+    pub fn seen(&self, last_pulled_at: f64) -> Seen {
+        Seen {
+            base: self.start(last_pulled_at).at,
+            given: self.given.at,
+        }
     }
 
     /// The cursors after an answer that was asked from `start` and gave `next`.

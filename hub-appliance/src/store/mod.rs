@@ -17,7 +17,7 @@ mod migrate;
 pub mod people;
 pub mod pull;
 pub mod push;
-mod rows;
+pub mod rows;
 pub mod schema;
 pub mod sent;
 mod snapshot;

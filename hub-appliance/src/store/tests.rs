@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 
 use super::audit::{self, AuditKey, Entry};
 use super::cloud::Bundle;
-use super::devices::{Cursor, Cursors, DeviceNumber, Devices, Scope, Standing};
+use super::devices::{Cursor, Cursors, DeviceNumber, Devices, Scope, Seen, Standing};
 use super::history::Author;
 use super::pull::PullRequest;
 use super::push::{Access, Gatekeeper, Push, PushSummary};
 use super::*;
 use crate::clock::{SystemClock, TimeSource};
 use crate::ids::ClientId;
+
+mod convergence;
 
 const A: DeviceNumber = DeviceNumber(101);
 const B: DeviceNumber = DeviceNumber(102);
@@ -65,16 +67,26 @@ impl Hub {
         device: DeviceNumber,
         since: HubTime,
         changes: Value,
+        gate: impl Gatekeeper + Send + 'static,
+    ) -> PushSummary {
+        self.push_seen(device, Seen::up_to(since), changes, gate)
+    }
+
+    fn push_seen(
+        &self,
+        device: DeviceNumber,
+        seen: Seen,
+        changes: Value,
         mut gate: impl Gatekeeper + Send + 'static,
     ) -> PushSummary {
-        let parameters = json!({"changes": changes, "lastPulledAt": since.millis()}).to_string();
+        let parameters = json!({"changes": changes, "lastPulledAt": seen.base.millis()}).to_string();
         let push = Push::parse(&parameters).unwrap();
         let author = Author {
             device,
             user: Some("user-1".into()),
         };
         self.store
-            .write(move |tx| push.apply(tx, &parameters, &author, since, &mut gate))
+            .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut gate))
             .unwrap()
     }
 

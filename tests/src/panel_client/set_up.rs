@@ -51,6 +51,30 @@ impl PanelClient {
     /// not go on (the PIN is too short).
     pub async fn set_up(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
         self.look()?;
+        self.go_through(pin).await
+    }
+
+    /// Opens a locked hub with its recovery code, from the screen `locked` or `wait`, and gives the new code that
+    /// takes its place.
+    ///
+    /// # Errors
+    /// [`PanelError::Refused`] when the hub does not take the code: a wrong one, a wait.
+    pub async fn recover(&mut self, code: &RecoveryCode) -> Result<RecoveryCode, PanelError> {
+        self.look()?;
+        self.hold(Button::Ok).await?;
+        for (place, group) in code.groups().iter().enumerate() {
+            let asks = format!("Type group {} of {GROUPS}", place + 1);
+            self.wait_until(|screen| screen.lines.contains(&asks)).await?;
+            self.type_digits(group).await?;
+            self.press(Button::Ok).await?;
+        }
+        self.wait_until(|screen| !matches!(screen.name.as_str(), "recovery" | "unlocking") || says_wrong(screen))
+            .await?;
+        self.go_through("").await
+    }
+
+    /// Does what each screen of the set-up asks for, until the hub is open.
+    async fn go_through(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
         let mut notes: [Option<String>; GROUPS] = Default::default();
         loop {
             let step = step(self.screen());
@@ -82,6 +106,11 @@ impl PanelClient {
         }
         Ok(RecoveryCode(notes.map(Option::unwrap_or_default)))
     }
+}
+
+/// Whether the screen says that the recovery code opens nothing.
+fn says_wrong(screen: &Screen) -> bool {
+    screen.lines.iter().any(|line| line == "That code is wrong.")
 }
 
 fn step(screen: &Screen) -> Step {
