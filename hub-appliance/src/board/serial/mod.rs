@@ -23,7 +23,7 @@ use self::line::Line;
 use self::link::Endpoint;
 use self::service::{Outgoing, Service};
 use super::queue::{Queue, Signal};
-use super::{Board, BoardError, BoardKind, Event, Picture, Waker};
+use super::{Board, BoardError, Event, Picture, Waker};
 
 /// The serial board.
 #[derive(Debug)]
@@ -85,12 +85,8 @@ impl Board for Serial {
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {
         Ok(match self.queue.next(timeout) {
             Some(Signal::Event(event)) => Some(event),
-            Some(Signal::Redraw | Signal::Woken) | None => None,
+            Some(Signal::Contact { .. } | Signal::Redraw | Signal::Woken) | None => None,
         })
-    }
-
-    fn kind(&self) -> BoardKind {
-        BoardKind::Serial
     }
 
     fn waker(&self) -> Waker {

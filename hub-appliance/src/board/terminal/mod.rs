@@ -30,7 +30,7 @@ use crossterm::terminal::{
 
 use self::painter::Painter;
 use super::queue::{Notifier, Queue, Signal};
-use super::{Board, BoardError, BoardKind, Event, Picture, Waker};
+use super::{Board, BoardError, Event, Picture, Waker};
 
 /// How often the keyboard thread looks whether the board is still there.
 const LOOK_UP: Duration = Duration::from_millis(200);
@@ -89,12 +89,8 @@ impl Board for Terminal {
                 self.painter.redraw(size).map_err(BoardError::io("terminal"))?;
                 Ok(None)
             }
-            Some(Signal::Woken) | None => Ok(None),
+            Some(Signal::Contact { .. } | Signal::Woken) | None => Ok(None),
         }
-    }
-
-    fn kind(&self) -> BoardKind {
-        BoardKind::Terminal
     }
 
     fn waker(&self) -> Waker {

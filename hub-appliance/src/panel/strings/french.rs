@@ -44,7 +44,7 @@ pub(super) static STRINGS: Strings = Strings {
         "Aucun téléphone ne",
         "peut joindre le hub.",
         "Voyez câble et",
-        "routeur, puis réessai",
+        "routeur; réessayez",
     ],
     back: "retour",
     address_changed: "Nouvelle adresse",

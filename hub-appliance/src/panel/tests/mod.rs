@@ -1,5 +1,6 @@
 //! The panel as a person meets it: buttons and digits in, pictures and decisions out.
 
+mod camera;
 mod flows;
 mod golden;
 mod looks;
