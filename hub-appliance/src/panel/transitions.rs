@@ -254,6 +254,12 @@ pub(super) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> Stat
         (Phase::Confirming { .. }, State::Working(work)) if work.is_asked(Job::FinishSetUp, 0) => State::Working(work),
         (Phase::Confirming { .. }, _) => State::WriteCode { differs: None },
 
+        // Asked for during a wait: the hub refuses without a try, so nothing was wrong with the code.
+        (Phase::Locked { wait, failures, .. }, State::Working(work))
+            if !wait.is_zero() && work.failures == *failures =>
+        {
+            State::Wait
+        }
         (Phase::Locked { failures, .. }, State::Working(work))
             if work.is_asked(Job::Unlock, *failures) || work.is_asked(Job::UnlockWithCode, *failures) =>
         {
