@@ -364,7 +364,7 @@ fn as_the_cloud_sends(column: &Column, value: &Value) -> Value {
 }
 
 fn sample(name: &str) -> Value {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/samples/sync");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/samples/sync");
     let text = std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }

@@ -260,7 +260,7 @@ async fn malformed_bodies(scene: &mut Scene) {
 }
 
 async fn malformed_keys(scene: &mut Scene) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/vectors.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/vectors.json");
     let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let rejects = vectors["rejects"]["client_public_key"].as_object().unwrap();
     let client_id = scene.phone.client.client_id().to_owned();
