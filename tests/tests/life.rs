@@ -181,17 +181,20 @@ async fn waits_survive_the_plug_and_the_recovery_code_opens() {
     assert!(matches!(waiting, Err(PanelError::Refused { screen, lines }) if screen == "wait" && told(&lines)));
 
     panel.wait_for("locked").await.unwrap();
-    let new = panel.recover(&code).await.unwrap();
+    let new = panel.recover(&code, PIN).await.unwrap();
     assert_ne!(new, code);
     assert!(!heartbeat_says_locked(&hub).await);
 
     // The old code is used up, the PIN and the new code open.
     panel.lock().await.unwrap();
-    assert!(matches!(panel.recover(&code).await, Err(PanelError::Refused { .. })));
+    assert!(matches!(
+        panel.recover(&code, PIN).await,
+        Err(PanelError::Refused { .. })
+    ));
     panel.hold(Button::Ok).await.unwrap();
     panel.unlock(PIN).await.unwrap();
     panel.lock().await.unwrap();
-    panel.recover(&new).await.unwrap();
+    panel.recover(&new, PIN).await.unwrap();
 }
 
 #[tokio::test]

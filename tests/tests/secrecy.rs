@@ -246,7 +246,7 @@ async fn nothing_is_printed_or_written_in_the_clear() {
     life.look_everywhere("while locked");
     wrong_pin(&mut panel).await;
     life.look_everywhere("after a wrong PIN");
-    panel.recover(&life.hub.recovery.clone()).await.unwrap();
+    panel.recover(&life.hub.recovery.clone(), PIN).await.unwrap();
     life.look_everywhere("after recovery");
     life.hub.hub.terminate().await.unwrap();
     life.secrets

@@ -54,12 +54,12 @@ impl PanelClient {
         self.go_through(pin).await
     }
 
-    /// Opens a locked hub with its recovery code, from the screen `locked` or `wait`, and gives the new code that
-    /// takes its place.
+    /// Opens a locked hub with its recovery code, from the screen `locked` or `wait`, gives it this PIN, and returns
+    /// the new code that takes the old one's place.
     ///
     /// # Errors
     /// [`PanelError::Refused`] when the hub does not take the code: a wrong one, a wait.
-    pub async fn recover(&mut self, code: &RecoveryCode) -> Result<RecoveryCode, PanelError> {
+    pub async fn recover(&mut self, code: &RecoveryCode, pin: &str) -> Result<RecoveryCode, PanelError> {
         self.look()?;
         self.hold(Button::Ok).await?;
         for (place, group) in code.groups().iter().enumerate() {
@@ -70,7 +70,7 @@ impl PanelClient {
         }
         self.wait_until(|screen| !matches!(screen.name.as_str(), "recovery" | "unlocking") || says_wrong(screen))
             .await?;
-        self.go_through("").await
+        self.go_through(pin).await
     }
 
     /// Does what each screen of the set-up asks for, until the hub is open.
@@ -126,7 +126,7 @@ fn step(screen: &Screen) -> Step {
             None => Step::Write,
         },
         "home" => Step::Home,
-        "setting-up" | "unlocking" => Step::Between,
+        "setting-up" | "saving" | "unlocking" => Step::Between,
         _ => Step::Elsewhere,
     }
 }

@@ -1,10 +1,12 @@
 //! The state machine of the box: one task that takes events in turn.
 
+mod locking;
+mod phones;
 mod pin_change;
+mod showing;
 mod unlocking;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,10 +22,9 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, VERSION, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{self, About, Action, Fault, Identity, Language, OpenStatus, PairedPhone, Phase, Status};
-use crate::server::{Draining, Gate, Hooks, OpenHub, PairedPhone as Paired};
-use crate::store::audit::Entry;
-use crate::store::devices::{DeviceNumber, PairError};
+use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
+use crate::server::{Gate, Hooks, PairedPhone as Paired};
+use crate::store::devices::PairError;
 use crate::wire::session::{SessionLimits, SessionTable};
 
 /// Wrong PINs without a wait; the next one brings the first.
@@ -36,10 +37,6 @@ const REFRESH: u32 = 10;
 const SAVE: u32 = 600;
 /// How long pairing that a person keeps open goes on at most.
 const PAIRING_KEPT: Duration = Duration::from_secs(15 * 60);
-/// How long requests may go on after the gate is closed, before the store interrupts them.
-const DRAIN: Duration = Duration::from_millis(700);
-/// How long all of locking may take.
-const LOCK: Duration = Duration::from_secs(2);
 /// So many panics within [`PANIC_WINDOW`] keep the hub locked until it is switched off and on.
 const PANICS: usize = 3;
 const PANIC_WINDOW: Duration = Duration::from_secs(10 * 60);
@@ -280,33 +277,6 @@ impl Life {
         }));
     }
 
-    /// Closes the gate and the store and wipes the keys, in that order.
-    async fn lock(&mut self) -> Result<(), ApplianceError> {
-        if !matches!(self.state, State::Open(_)) {
-            self.state = match std::mem::replace(&mut self.state, State::Locked) {
-                State::ChoosingPin(_) | State::Renewing(..) => State::Locked,
-                other => other,
-            };
-            return Ok(());
-        }
-        self.show_phase(Phase::Locking);
-        let draining = self.gate.lock();
-        let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {
-            return Ok(());
-        };
-        self.facts.clock = self.clock.peek().millis();
-        self.save_facts();
-        let locked = tokio::time::timeout(LOCK, close(*serving, draining)).await;
-        match locked {
-            Ok(Some(hub)) => {
-                hub.sessions.clear();
-                Ok(())
-            }
-            // Somebody still holds keys: only the end of the process is sure to wipe them.
-            Ok(None) | Err(_) => Err(ApplianceError::LockTimeout),
-        }
-    }
-
     async fn panicked(&mut self) -> Result<(), ApplianceError> {
         let now = Instant::now();
         self.panics.retain(|panic| now.duration_since(*panic) < PANIC_WINDOW);
@@ -319,60 +289,6 @@ impl Life {
             self.show();
         }
         Ok(())
-    }
-
-    fn change_pairing(&mut self, action: &Action) {
-        let State::Open(serving) = &mut self.state else { return };
-        let pairing = &serving.sources.pairing;
-        match action {
-            Action::OpenPairing => {
-                pairing.open(Instant::now());
-                serving.pairing_since = Instant::now();
-            }
-            Action::KeepPairingOpen(keep) => pairing.set_keep_open(*keep),
-            _ => pairing.close(),
-        }
-    }
-
-    fn paired(&mut self, phone: &Paired) {
-        let State::Open(serving) = &mut self.state else { return };
-        let number = panel_number(phone.device);
-        serving.paired = Some(PairedPhone {
-            number,
-            name: phone.name.clone(),
-        });
-        let address = serving.sources.look().address.map(|address| *address.ip());
-        if self.facts.address != address {
-            self.facts.address = address;
-            self.save_facts();
-        }
-        self.show();
-    }
-
-    fn settle_phone(&mut self, number: u32) {
-        if let State::Open(serving) = &mut self.state {
-            serving.paired.take_if(|phone| phone.number == number);
-        }
-    }
-
-    async fn undo_phone(&mut self, number: u32) {
-        let State::Open(serving) = &self.state else { return };
-        let devices = Arc::clone(&serving.sources.devices);
-        let undone = blocking(move || Ok(devices.unpair(DeviceNumber(i64::from(number)))?)).await;
-        if let Err(error) = undone {
-            tracing::error!(%error, "a pairing could not be taken back");
-            return;
-        }
-        self.settle_phone(number);
-    }
-
-    async fn revoke_phone(&mut self, number: u32) {
-        let State::Open(serving) = &self.state else { return };
-        let devices = Arc::clone(&serving.sources.devices);
-        let revoked = blocking(move || Ok(devices.revoke(DeviceNumber(i64::from(number)))?)).await;
-        if let Err(error) = revoked {
-            tracing::error!(%error, "a phone could not be revoked");
-        }
     }
 
     fn set_language(&mut self, language: Language) {
@@ -442,119 +358,6 @@ impl Life {
         self.state = State::Fault;
         self.show_phase(Phase::Fault(fault));
     }
-
-    /// Shows where the hub is. A fault stays on the panel as it was shown when it happened.
-    fn show(&self) {
-        let phase = match &self.state {
-            State::SetUp => Phase::SetUp,
-            State::ChoosingPin(_) => Phase::Renewing,
-            State::Off => Phase::PoweringOff,
-            State::Confirming(prepared) => confirming(prepared.recovery()),
-            State::Renewing(_, code) => confirming(code),
-            State::Locked => {
-                let Tries { wait, failures, left } = self.tries();
-                Phase::Locked {
-                    wait,
-                    failures,
-                    tries_left: left,
-                }
-            }
-            State::Open(serving) => Phase::Open(self.open_status(serving)),
-            State::Fault => return,
-        };
-        self.show_phase(phase);
-    }
-
-    fn tries(&self) -> Tries {
-        let failures = self.keys.failures();
-        Tries {
-            wait: self.keys.wait_remaining(),
-            failures,
-            left: FREE_TRIES.saturating_sub(failures).max(1),
-        }
-    }
-
-    fn open_status(&self, serving: &Serving) -> OpenStatus {
-        let status = serving.sources.look();
-        let moved = status
-            .address
-            .is_some_and(|address| self.facts.address.is_some_and(|known| known != *address.ip()));
-        OpenStatus {
-            previous_address: self.facts.address.filter(|_| moved),
-            paired: serving.paired.clone(),
-            pin_change: self.pin_change_status(serving),
-            ..status
-        }
-    }
-
-    fn show_phase(&self, phase: Phase) {
-        let identity = match &self.state {
-            State::Open(serving) => Some(serving.identity.clone()),
-            _ => None,
-        };
-        self.display.set(Status {
-            phase,
-            about: About {
-                version: VERSION.into(),
-                identity,
-            },
-            language: self.facts.language().unwrap_or(self.config.language),
-        });
-    }
-}
-
-/// The recovery code as the panel shows it, and two groups by chance to be typed back.
-fn confirming(code: &RecoveryCode) -> Phase {
-    let groups = code.groups();
-    let numbers = std::array::from_fn(|index| RecoveryCode::parse_group(groups[index].expose()).unwrap_or(0));
-    let code = panel::RecoveryCode::new(numbers);
-    Phase::Confirming {
-        ask: two_groups(),
-        code,
-    }
-}
-
-/// Two different groups, by chance. Without a random source they are always the same two, which asks no less.
-fn two_groups() -> [usize; 2] {
-    let chance = usize::try_from(getrandom::u32().unwrap_or(0)).unwrap_or(0);
-    let first = chance % panel::RecoveryCode::GROUPS;
-    let step = 1 + (chance / panel::RecoveryCode::GROUPS) % (panel::RecoveryCode::GROUPS - 1);
-    [first, (first + step) % panel::RecoveryCode::GROUPS]
-}
-
-/// Closes the store: at once when the last request has left, or else when their time is over, which interrupts them.
-/// Gives back what the gate held, if nobody holds it any more.
-async fn close(serving: Serving, draining: Option<Draining>) -> Option<OpenHub> {
-    let draining = draining?;
-    let mut left = pin!(draining.drained(LOCK));
-    let hub = tokio::time::timeout(DRAIN, &mut left).await;
-    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources)).await;
-    let hub = match hub {
-        Ok(hub) => hub,
-        Err(_) => left.await,
-    };
-    hub.ok().filter(|_| closed.unwrap_or(false))
-}
-
-/// Whether the store was closed in time.
-fn close_store(sources: Sources) -> bool {
-    let Sources { store, devices, .. } = sources;
-    if let Err(error) = devices.save_last_seen() {
-        tracing::error!(%error, "the devices' last calls could not be written down");
-    }
-    let entry = Entry {
-        action: "lock",
-        outcome: "ok",
-        ..Entry::default()
-    };
-    if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
-        tracing::error!(%error, "locking could not be written down");
-    }
-    store.close(DRAIN)
-}
-
-fn panel_number(device: DeviceNumber) -> u32 {
-    u32::try_from(device.0).unwrap_or(0)
 }
 
 async fn blocking<T: Send + 'static>(
