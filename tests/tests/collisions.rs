@@ -167,7 +167,8 @@ async fn come_to_rest(staff: &mut [Staff], journal: &mut Journal) {
 /// How much of each batch was handed out since `before`, by (clinic, drug, batch), and what is left of it.
 fn stock(clinic: &Clinic, now: &Database) {
     let of = |database: &Database, table: &str, id: &str| {
-        ["clinic_id", "drug_id", "batch_id"].map(|column| database.cell(table, id, column).cloned().map(|cell| cell.to_string()))
+        ["clinic_id", "drug_id", "batch_id"]
+            .map(|column| database.cell(table, id, column).cloned().map(|cell| cell.to_string()))
     };
     let before = hub_tests::compare::first_pull_of(clinic, clinic.user("admin@clinic.example").expect("there is one"));
     let mut taken: BTreeMap<_, i64> = BTreeMap::new();
@@ -178,14 +179,24 @@ fn stock(clinic: &Clinic, now: &Database) {
     }
     assert!(!taken.is_empty(), "nobody handed anything out");
     for (id, _) in now.rows("clinic_inventory").expect("a table of phones") {
-        let left = |database: &Database| database.cell("clinic_inventory", id, "quantity_available")?.as_integer();
+        let left = |database: &Database| {
+            database
+                .cell("clinic_inventory", id, "quantity_available")?
+                .as_integer()
+        };
         let taken = taken.get(&of(now, "clinic_inventory", id)).copied().unwrap_or(0);
-        assert_eq!(left(now), left(&before).map(|left| left - taken), "each record takes its part once");
+        assert_eq!(
+            left(now),
+            left(&before).map(|left| left - taken),
+            "each record takes its part once"
+        );
     }
 }
 
 fn seconds() -> u64 {
-    let given = std::env::var("HUB_TEST_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let given = std::env::var("HUB_TEST_SECONDS")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok());
     given.unwrap_or(60)
 }
 
@@ -198,7 +209,9 @@ async fn twenty_phones_whose_edits_collide_end_alike_and_lose_nothing() {
         events: 120,
     };
     let clinic = Clinic::generate(11, size);
-    let mut hub = TestHub::with_clinic(&clinic, Log::Warnings).await.expect("a hub with a clinic");
+    let mut hub = TestHub::with_clinic(&clinic, Log::Warnings)
+        .await
+        .expect("a hub with a clinic");
     let user_of = |number: usize| clinic.user(USERS[number % USERS.len()]).expect("a user of the demo");
 
     let mut staff = Vec::new();
@@ -252,14 +265,29 @@ async fn twenty_phones_whose_edits_collide_end_alike_and_lose_nothing() {
 
     hub.hub.terminate().await.expect("the hub ends");
     let store = opened::open(&hub.data());
-    let held = store.snapshot().and_then(|snapshot| snapshot.held_rows()).expect("held rows");
+    let held = store
+        .snapshot()
+        .and_then(|snapshot| snapshot.held_rows())
+        .expect("held rows");
     assert!(held.is_empty(), "held: {held:?}");
     let snapshot = store.snapshot().expect("a snapshot");
     let missing = total.journal.missing_in(&snapshot).expect("the history can be read");
     let Tally { journal, syncs, lost } = &total;
-    assert!(missing.is_empty(), "{} values missing, the first: {}", missing.len(), missing[0]);
-    assert!(*lost > 0 && journal.writes.len() > PHONES, "{syncs} syncs, {lost} lost answers, {} rows", journal.writes.len());
-    report(&format!("{syncs} syncs, {lost} lost answers, {} rows acknowledged", journal.writes.len()));
+    assert!(
+        missing.is_empty(),
+        "{} values missing, the first: {}",
+        missing.len(),
+        missing[0]
+    );
+    assert!(
+        *lost > 0 && journal.writes.len() > PHONES,
+        "{syncs} syncs, {lost} lost answers, {} rows",
+        journal.writes.len()
+    );
+    report(&format!(
+        "{syncs} syncs, {lost} lost answers, {} rows acknowledged",
+        journal.writes.len()
+    ));
 }
 
 #[allow(clippy::print_stdout, reason = "how much the test has really done")]

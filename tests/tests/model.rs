@@ -57,9 +57,20 @@ enum Step {
     /// A record is made; `parent` picks the patient or visit that it hangs on.
     Create { phone: usize, table: usize, parent: usize },
     /// A column of a record gets one of few values.
-    Edit { phone: usize, table: usize, row: usize, column: usize, value: u8 },
+    Edit {
+        phone: usize,
+        table: usize,
+        row: usize,
+        column: usize,
+        value: u8,
+    },
     /// A record is deleted by its flag, or the flag is taken back.
-    Flag { phone: usize, table: usize, row: usize, deleted: bool },
+    Flag {
+        phone: usize,
+        table: usize,
+        row: usize,
+        deleted: bool,
+    },
     /// A record is marked as deleted, of which the hub never hears.
     Mark { phone: usize, table: usize, row: usize },
     /// A medicine is handed out: a record of it, and the phone's own sum of the stock.
@@ -67,7 +78,11 @@ enum Step {
     /// The first half of a sync; its answer may be lost.
     Pull { phone: usize, lost: bool },
     /// The second half; its answer may be lost, and staff may go on editing while it is under way.
-    Push { phone: usize, lost: bool, meanwhile: Option<(usize, u8)> },
+    Push {
+        phone: usize,
+        lost: bool,
+        meanwhile: Option<(usize, u8)>,
+    },
     /// A forced upload of what changed in the last so many of the phone's steps.
     ForceUpload { phone: usize, back: i64, lost: bool },
     /// A forced download.
@@ -183,8 +198,19 @@ impl World {
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Create { phone, table, parent } => self.create(phone, EDITED[table].0, parent),
-            Step::Edit { phone, table, row, column, value } => self.phones[phone].edit(table, row, column, value),
-            Step::Flag { phone, table, row, deleted } => self.phones[phone].flag(EDITED[table].0, row, deleted),
+            Step::Edit {
+                phone,
+                table,
+                row,
+                column,
+                value,
+            } => self.phones[phone].edit(table, row, column, value),
+            Step::Flag {
+                phone,
+                table,
+                row,
+                deleted,
+            } => self.phones[phone].flag(EDITED[table].0, row, deleted),
             // Until its next pull, the phone may be sent anew what it has: its cursor is its own clock.
             Step::Mark { phone, .. } if self.phones[phone].forced => {}
             Step::Mark { phone, table, row } => {
@@ -412,7 +438,9 @@ impl Phone {
     }
 
     fn stock(&self) -> Option<i64> {
-        self.database.cell("clinic_inventory", STOCK, "quantity_available")?.as_integer()
+        self.database
+            .cell("clinic_inventory", STOCK, "quantity_available")?
+            .as_integer()
     }
 
     fn edit(&mut self, table: usize, row: usize, column: usize, value: u8) {
@@ -427,7 +455,9 @@ impl Phone {
     fn flag(&mut self, table: &str, row: usize, deleted: bool) {
         let Some(id) = self.pick(table, row) else { return };
         let now = self.clock.now();
-        self.database.update(table, &id, &[("is_deleted", deleted.into())], now).unwrap();
+        self.database
+            .update(table, &id, &[("is_deleted", deleted.into())], now)
+            .unwrap();
     }
 }
 

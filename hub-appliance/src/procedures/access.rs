@@ -202,7 +202,10 @@ mod tests {
         };
         assert!(asks(&["item_status"], 4));
         assert!(!asks(&["item_status", "dosage_instructions"], 4));
-        assert!(!asks(&["item_status"], 5), "the row is as the phone has seen it, so all that differs counts");
+        assert!(
+            !asks(&["item_status"], 5),
+            "the row is as the phone has seen it, so all that differs counts"
+        );
     }
 
     #[test]

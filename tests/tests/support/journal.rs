@@ -99,12 +99,18 @@ impl Write {
         }
         let history = snapshot.history(table, &self.id)?;
         for (column, value) in &self.cells {
-            let index = table.table().column(&column.name).expect("hub and phone have the same columns");
+            let index = table
+                .table()
+                .column(&column.name)
+                .expect("hub and phone have the same columns");
             let kept = history.iter().flat_map(|entry| &entry.cells);
             let mut kept = kept.filter(|(at, _)| *at == index).map(|(_, cell)| cell);
             let found = |cell: &hub_appliance::store::value::Cell| same(column, &cell.to_json(), value);
             if !found(&row.cells[index]) && !kept.any(found) {
-                return missing(format!("{} = {value} is neither in the row nor in its history", column.name));
+                return missing(format!(
+                    "{} = {value} is neither in the row nor in its history",
+                    column.name
+                ));
             }
         }
         Ok(None)

@@ -26,7 +26,11 @@ const PRESCRIBE: &str = "can_prescribe_medications";
 
 /// Columns that staff keep correcting, with the right that it takes.
 const CORRECTED: [(&str, &[&str], &str); 5] = [
-    ("patients", &["given_name", "surname", "camp", "hometown", "phone"], EDIT),
+    (
+        "patients",
+        &["given_name", "surname", "camp", "hometown", "phone"],
+        EDIT,
+    ),
     ("visits", &["provider_name"], EDIT),
     ("patient_problems", &["problem_label", "clinical_status"], EDIT),
     ("patient_vitals", &["pain_level", "heart_rate"], EDIT),
@@ -130,7 +134,11 @@ impl Staff {
 
     fn correct(&mut self, chance: &mut Chance) -> Result<(), EditError> {
         // Most hands are on the patients themselves.
-        let table = if chance.below(2) == 0 { chance.below(CORRECTED.len()) } else { 0 };
+        let table = if chance.below(2) == 0 {
+            chance.below(CORRECTED.len())
+        } else {
+            0
+        };
         let (table, columns, right) = CORRECTED[table];
         let (Some(id), Some(column)) = (self.hot(table, right, chance), pick(columns, chance)) else {
             return Ok(());
@@ -143,7 +151,11 @@ impl Staff {
     }
 
     fn delete(&mut self, chance: &mut Chance) -> Result<(), EditError> {
-        let kinds = [("patient_vitals", DELETE), ("patient_problems", DELETE), ("visits", DELETE_VISITS)];
+        let kinds = [
+            ("patient_vitals", DELETE),
+            ("patient_problems", DELETE),
+            ("visits", DELETE_VISITS),
+        ];
         let Some((table, right)) = pick(&kinds, chance).copied() else {
             return Ok(());
         };
@@ -164,20 +176,28 @@ impl Staff {
         let id = self.phone.clock.new_id();
         let now = self.phone.clock.now();
         let of_stock = |column| self.phone.database.cell("clinic_inventory", &stock, column).cloned();
-        let left = of_stock("quantity_available").and_then(|left| left.as_integer()).unwrap_or(0);
+        let left = of_stock("quantity_available")
+            .and_then(|left| left.as_integer())
+            .unwrap_or(0);
         let values = [
             ("clinic_id", of_stock("clinic_id").unwrap_or(Cell::Null)),
             ("drug_id", of_stock("drug_id").unwrap_or(Cell::Null)),
             ("batch_id", of_stock("batch_id").unwrap_or(Cell::Null)),
             ("patient_id", patient.into()),
             ("quantity_dispensed", 1.into()),
-            ("dispensed_by", self.phone.user.as_ref().map(|user| user.user_id.clone()).into()),
+            (
+                "dispensed_by",
+                self.phone.user.as_ref().map(|user| user.user_id.clone()).into(),
+            ),
             ("dispensed_at", now.into()),
             ("metadata", "{}".into()),
         ];
         self.phone.database.create("dispensing_records", &id, &values, now)?;
-        self.phone
-            .edit("clinic_inventory", &stock, &[("quantity_available", Cell::Integer(left - 1))])?;
+        self.phone.edit(
+            "clinic_inventory",
+            &stock,
+            &[("quantity_available", Cell::Integer(left - 1))],
+        )?;
         match self.hot("prescription_items", DISPENSE, chance) {
             Some(item) => {
                 let dispensed = self.new_number();

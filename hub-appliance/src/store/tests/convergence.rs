@@ -93,7 +93,11 @@ fn a_row_that_phones_may_not_push_comes_back_to_the_phone_that_changed_it() {
     let (changes, base) = hub.pull(A, base);
     assert_eq!(changes["clinic_inventory"]["updated"], json!([]), "it is the hub's own");
     stock["quantity_available"] = 3.into();
-    let summary = hub.push(A, base, updated("clinic_inventory", json!([stock, {"id": "unknown"}, 5])));
+    let summary = hub.push(
+        A,
+        base,
+        updated("clinic_inventory", json!([stock, {"id": "unknown"}, 5])),
+    );
     assert_eq!((summary.skipped, summary.written), (3, 0));
     let (changes, _) = hub.pull(A, base);
     assert_eq!(changes["clinic_inventory"]["updated"][0]["quantity_available"], 10);
