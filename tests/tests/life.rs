@@ -13,6 +13,9 @@ use hub_tests::phone::cell::Cell;
 use hub_tests::phone::{ClientError, HubClient, Phone};
 use tempfile::TempDir;
 
+/// A way to damage the folder of the store, and its name.
+type Damage = (&'static str, fn(&Path));
+
 const WRONG_PIN: &str = "27182818";
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -172,6 +175,11 @@ async fn waits_survive_the_plug_and_the_recovery_code_opens() {
     let (hub, mut panel) = the_box.start().await;
     panel.wait_for("wait").await.unwrap();
 
+    // The right code during the wait: told to wait, at once and without being called wrong.
+    let waiting = panel.recover(&code).await;
+    let told = |lines: &[String]| !lines.contains(&"0:00".to_owned());
+    assert!(matches!(waiting, Err(PanelError::Refused { screen, lines }) if screen == "wait" && told(&lines)));
+
     panel.wait_for("locked").await.unwrap();
     let new = panel.recover(&code).await.unwrap();
     assert_ne!(new, code);
@@ -258,7 +266,7 @@ async fn missing_parts_are_never_made_anew() {
     let store = the_box.data().join("store");
     let whole = files(&store);
 
-    let damages: [(&str, fn(&Path)); 6] = [
+    let damages: [Damage; 6] = [
         ("vault removed", |store| fs::remove_file(store.join("vault")).unwrap()),
         ("database removed", |store| {
             fs::remove_file(store.join("hub.db")).unwrap()
@@ -323,4 +331,31 @@ fn put_back(whole: &BTreeMap<PathBuf, Vec<u8>>) {
     for (path, bytes) in whole {
         fs::write(path, bytes).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_never_read_over() {
+    let clinic = clinic(19);
+    let mut hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
+    let admin = clinic.user("admin@clinic.example").unwrap();
+    let mut phone = hub.phone(admin).await.unwrap();
+    phone.sync().await.unwrap();
+    hub.hub.terminate().await.unwrap();
+    let database = hub.data().join("store/hub.db");
+    let whole = fs::read(&database).unwrap();
+    for part in [2, 3] {
+        flip(&database, part);
+        hub.start_again().await.unwrap();
+        let before = phone.database.clone();
+        // A page that no answer needs may go unseen; one that is needed is told, never passed over.
+        match phone.force_download().await {
+            Ok(_) => phone.database.set_cursor(before.cursor().clone()),
+            Err(error) => assert_eq!(error.status(), Some(503)),
+        }
+        assert!(phone.database == before);
+        hub.hub.terminate().await.unwrap();
+        fs::write(&database, &whole).unwrap();
+    }
+    hub.start_again().await.unwrap();
+    phone.force_download().await.unwrap();
 }

@@ -190,7 +190,8 @@ async fn a_fast_clock_does_not_win_for_ever() {
         .unwrap();
     assert!(latest <= pair.first.clock.now(), "a year ahead counts as now");
 
-    // Both from the same state; the fast one's second edit is a moment older in truth.
+    // Both from the same state; the right one's edit is two seconds later in truth.
+    pair.first.clock = PhoneClock::wrong_by(2_000);
     pair.second.sync().await.unwrap();
     pair.second
         .edit("patients", &id, &[("camp", "fast again".into())])

@@ -27,6 +27,7 @@ impl std::fmt::Debug for RecoveryCode {
 /// What the set-up asks for, as far as it can be told from the screen.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
+    Splash,
     Welcome,
     Pin {
         repeated: bool,
@@ -78,7 +79,7 @@ impl PanelClient {
         loop {
             let step = step(self.screen());
             match &step {
-                Step::Welcome => self.press(Button::Ok).await?,
+                Step::Splash | Step::Welcome => self.press(Button::Ok).await?,
                 Step::Pin { .. } => {
                     self.type_digits(pin).await?;
                     self.press(Button::Ok).await?;
@@ -115,6 +116,7 @@ fn says_wrong(screen: &Screen) -> bool {
 fn step(screen: &Screen) -> Step {
     let says = |text: &str| screen.lines.iter().any(|line| line.contains(text));
     match screen.name.as_str() {
+        "splash" => Step::Splash,
         "setup-pin" if says("Welcome") => Step::Welcome,
         "setup-pin" => Step::Pin {
             repeated: says("PIN again 2/4"),

@@ -189,10 +189,6 @@ impl Session {
         }
     }
 
-    pub(super) fn derive(shared: &[u8], info: &[&[u8]]) -> Self {
-        Self::from_key(&session_key(shared, info))
-    }
-
     /// Seals a message under a new random nonce: base64url( nonce ‖ ciphertext ‖ tag ).
     ///
     /// # Errors
@@ -245,8 +241,8 @@ impl fmt::Debug for Session {
     }
 }
 
-/// HKDF of a shared secret (`wire.md`, Key agreement).
-fn session_key(shared: &[u8], info: &[&[u8]]) -> [u8; 32] {
+/// The session key of a shared secret: HKDF (`wire.md`, Key agreement).
+pub(super) fn session_key(shared: &[u8], info: &[&[u8]]) -> [u8; 32] {
     let mut key = [0u8; 32];
     Hkdf::<Sha256>::new(Some(SALT), shared)
         .expand_multi_info(info, &mut key)
@@ -270,7 +266,7 @@ mod tests {
     use super::*;
 
     fn vectors() -> Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/vectors.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/vectors.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 

@@ -1,5 +1,8 @@
 //! The state machine of the box: one task that takes events in turn.
 
+mod pin_change;
+mod unlocking;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,15 +12,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
+use self::pin_change::Change;
 use super::facts::Facts;
 use super::open::{Opened, open_hub};
 use super::panel_loop::Display;
 use super::status::Sources;
-use super::{ApplianceError, Config, VERSION, firmware_clock};
+use super::{ApplianceError, Config, Ending, VERSION, firmware_clock};
 use crate::clock::HubClock;
-use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, UnlockError};
-use crate::panel::{self, About, Action, Fault, Identity, OpenStatus, PairedPhone, Phase, Status};
-use crate::secret::SecretText;
+use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
+use crate::panel::{self, About, Action, Fault, Identity, Language, OpenStatus, PairedPhone, Phase, Status};
 use crate::server::{Draining, Gate, Hooks, OpenHub, PairedPhone as Paired};
 use crate::store::audit::Entry;
 use crate::store::devices::{DeviceNumber, PairError};
@@ -109,10 +112,20 @@ enum State {
     /// The keys are made, and are written once the person has the recovery code.
     Confirming(Box<Prepared>),
     Locked,
-    /// Unlocked by the recovery code, which is to be replaced before the hub opens.
+    /// Unlocked by the recovery code; the lost PIN is to be replaced.
+    ChoosingPin(Box<MasterKey>),
+    /// The PIN was replaced, and the recovery code is to be before the hub opens.
     Renewing(Box<MasterKey>, RecoveryCode),
     Open(Box<Serving>),
+    Off,
     Fault,
+}
+
+/// What the keys room says of wrong PINs.
+struct Tries {
+    wait: Duration,
+    failures: u32,
+    left: u32,
 }
 
 /// What the appliance keeps of an open hub, beside what the gate holds.
@@ -121,6 +134,7 @@ struct Serving {
     identity: Identity,
     paired: Option<PairedPhone>,
     pairing_since: Instant,
+    pin_change: Option<Change>,
 }
 
 /// The life of one box.
@@ -175,14 +189,19 @@ impl Life {
     }
 
     /// Lives until the hub is to end, and locks it then.
-    pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<(), ApplianceError> {
+    pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<Ending, ApplianceError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.show();
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(Event::Decided(action)) => self.decide(action).await?,
+                    Some(Event::Decided(action)) => {
+                        self.decide(action).await?;
+                        if matches!(self.state, State::Off) {
+                            return Ok(Ending::PowerOff);
+                        }
+                    }
                     Some(Event::Paired(phone)) => self.paired(&phone),
                     Some(Event::Panicked) => self.panicked().await?,
                     Some(Event::Quit) | None => break,
@@ -190,109 +209,34 @@ impl Life {
                 _ = ticks.tick() => self.tick().await,
             }
         }
-        self.lock().await
+        self.lock().await?;
+        Ok(Ending::Told)
     }
 
     async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
         match action {
+            Action::SetLanguage(language) => self.set_language(language),
             Action::SetUp { pin } => self.set_up(pin).await,
+            Action::RenewPin { pin } => self.renew_pin(pin).await,
             Action::RecoveryConfirmed => self.recovery_confirmed().await,
             Action::Unlock { pin } => self.unlock(pin).await,
             Action::UnlockWithRecovery { code } => self.unlock_with_recovery(&code).await,
+            Action::BeginPinChange => self.begin_pin_change(),
+            Action::CheckPin { pin } => self.check_pin(pin).await,
+            Action::ChangePin { pin } => self.change_pin(pin).await,
+            Action::EndPinChange => self.end_pin_change(),
             Action::Lock => self.lock().await?,
+            Action::PowerOff => {
+                self.lock().await?;
+                self.state = State::Off;
+            }
             Action::OpenPairing | Action::ClosePairing | Action::KeepPairingOpen(_) => self.change_pairing(&action),
             Action::KeepPhone(number) => self.settle_phone(number),
             Action::UndoPhone(number) => self.undo_phone(number).await,
+            Action::RevokePhone(number) => self.revoke_phone(number).await,
         }
         self.show();
         Ok(())
-    }
-
-    async fn set_up(&mut self, pin: SecretText) {
-        if !matches!(self.state, State::SetUp) {
-            return;
-        }
-        self.show_phase(Phase::SettingUp);
-        let (target, clock) = (self.config.unlock_time, Arc::clone(&self.clock));
-        let prepared = blocking(move || {
-            let pin = Pin::parse(pin.expose()).map_err(|_| ApplianceError::Panicked)?;
-            let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
-            Ok(Prepared::new(&pin, cost, clock.now())?)
-        });
-        match prepared.await {
-            Ok(prepared) => self.state = State::Confirming(Box::new(prepared)),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    async fn recovery_confirmed(&mut self) {
-        match std::mem::replace(&mut self.state, State::Fault) {
-            State::Confirming(prepared) => {
-                self.show_phase(Phase::SettingUp);
-                let keys = Arc::clone(&self.keys);
-                match blocking(move || Ok(prepared.commit(&keys)?)).await {
-                    Ok(master) => self.open(master, "set-up").await,
-                    Err(error) => self.fail(&error),
-                }
-            }
-            State::Renewing(master, code) => {
-                self.show_phase(Phase::Unlocking);
-                let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
-                let renewed = blocking(move || {
-                    let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
-                    keys.change_recovery(&master, &code, cost, clock.now())?;
-                    Ok(master)
-                });
-                match renewed.await {
-                    Ok(master) => self.open(*master, "unlock.recovery").await,
-                    Err(error) => self.fail(&error),
-                }
-            }
-            other => self.state = other,
-        }
-    }
-
-    async fn unlock(&mut self, pin: SecretText) {
-        if !matches!(self.state, State::Locked) {
-            return;
-        }
-        self.show_phase(Phase::Unlocking);
-        let keys = Arc::clone(&self.keys);
-        // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
-        let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
-            Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
-            Err(_) => Ok(None),
-        });
-        match unlocked.await {
-            Ok(Some(master)) => self.open(master, "unlock").await,
-            Ok(None) | Err(Refused::Again) => {}
-            Err(Refused::Failed(error)) => self.fail(&error),
-        }
-    }
-
-    async fn unlock_with_recovery(&mut self, code: &panel::RecoveryCode) {
-        if !matches!(self.state, State::Locked) {
-            return;
-        }
-        self.show_phase(Phase::Unlocking);
-        let groups: Vec<_> = (0..panel::RecoveryCode::GROUPS)
-            .map(|index| SecretText::new(code.group(index)))
-            .collect();
-        let keys = Arc::clone(&self.keys);
-        let unlocked = blocking_unlock(
-            move || match RecoveryCode::parse(groups.iter().map(SecretText::expose)) {
-                Ok(code) => keys.unlock_with_recovery(&code).map(Some),
-                Err(_) => Ok(None),
-            },
-        );
-        match unlocked.await {
-            Ok(Some(master)) => match RecoveryCode::generate() {
-                Ok(code) => self.state = State::Renewing(Box::new(master), code),
-                Err(error) => self.fail(&error.into()),
-            },
-            Ok(None) | Err(Refused::Again) => {}
-            Err(Refused::Failed(error)) => self.fail(&error),
-        }
     }
 
     /// Opens vault and store and lets the phones in.
@@ -332,6 +276,7 @@ impl Life {
             identity,
             paired: None,
             pairing_since: Instant::now(),
+            pin_change: None,
         }));
     }
 
@@ -339,7 +284,7 @@ impl Life {
     async fn lock(&mut self) -> Result<(), ApplianceError> {
         if !matches!(self.state, State::Open(_)) {
             self.state = match std::mem::replace(&mut self.state, State::Locked) {
-                State::Renewing(..) => State::Locked,
+                State::ChoosingPin(_) | State::Renewing(..) => State::Locked,
                 other => other,
             };
             return Ok(());
@@ -421,19 +366,31 @@ impl Life {
         self.settle_phone(number);
     }
 
+    async fn revoke_phone(&mut self, number: u32) {
+        let State::Open(serving) = &self.state else { return };
+        let devices = Arc::clone(&serving.sources.devices);
+        let revoked = blocking(move || Ok(devices.revoke(DeviceNumber(i64::from(number)))?)).await;
+        if let Err(error) = revoked {
+            tracing::error!(%error, "a phone could not be revoked");
+        }
+    }
+
+    fn set_language(&mut self, language: Language) {
+        self.facts.language = Some(language.code().into());
+        self.save_facts();
+    }
+
     async fn tick(&mut self) {
         self.ticks = self.ticks.wrapping_add(1);
         let elapsed = self.waited_at.elapsed();
         self.waited_at = Instant::now();
-        match &self.state {
-            State::Locked => {
-                let before = self.keys.wait_remaining();
-                if !before.is_zero() {
-                    self.serve_wait(elapsed);
-                }
-            }
-            State::Open(_) => self.tick_open().await,
-            _ => {}
+        let counts_down = matches!(self.state, State::Locked | State::Open(_));
+        if counts_down && !self.keys.wait_remaining().is_zero() {
+            self.serve_wait(elapsed);
+        }
+        if matches!(self.state, State::Open(_)) {
+            self.expire_pin_change();
+            self.tick_open().await;
         }
         if self.ticks.is_multiple_of(SAVE) {
             self.facts.clock = self.clock.peek().millis();
@@ -490,20 +447,31 @@ impl Life {
     fn show(&self) {
         let phase = match &self.state {
             State::SetUp => Phase::SetUp,
+            State::ChoosingPin(_) => Phase::Renewing,
+            State::Off => Phase::PoweringOff,
             State::Confirming(prepared) => confirming(prepared.recovery()),
             State::Renewing(_, code) => confirming(code),
             State::Locked => {
-                let failures = self.keys.failures();
+                let Tries { wait, failures, left } = self.tries();
                 Phase::Locked {
-                    wait: self.keys.wait_remaining(),
+                    wait,
                     failures,
-                    tries_left: FREE_TRIES.saturating_sub(failures).max(1),
+                    tries_left: left,
                 }
             }
             State::Open(serving) => Phase::Open(self.open_status(serving)),
             State::Fault => return,
         };
         self.show_phase(phase);
+    }
+
+    fn tries(&self) -> Tries {
+        let failures = self.keys.failures();
+        Tries {
+            wait: self.keys.wait_remaining(),
+            failures,
+            left: FREE_TRIES.saturating_sub(failures).max(1),
+        }
     }
 
     fn open_status(&self, serving: &Serving) -> OpenStatus {
@@ -514,6 +482,7 @@ impl Life {
         OpenStatus {
             previous_address: self.facts.address.filter(|_| moved),
             paired: serving.paired.clone(),
+            pin_change: self.pin_change_status(serving),
             ..status
         }
     }
@@ -529,6 +498,7 @@ impl Life {
                 version: VERSION.into(),
                 identity,
             },
+            language: self.facts.language().unwrap_or(self.config.language),
         });
     }
 }
@@ -585,25 +555,6 @@ fn close_store(sources: Sources) -> bool {
 
 fn panel_number(device: DeviceNumber) -> u32 {
     u32::try_from(device.0).unwrap_or(0)
-}
-
-/// Why an unlocking came to nothing.
-enum Refused {
-    /// It was wrong, or has to wait: the panel shows what the keys say.
-    Again,
-    /// It could not be tried.
-    Failed(ApplianceError),
-}
-
-async fn blocking_unlock<T: Send + 'static>(
-    unlock: impl FnOnce() -> Result<T, UnlockError> + Send + 'static,
-) -> Result<T, Refused> {
-    match tokio::task::spawn_blocking(unlock).await {
-        Ok(Ok(unlocked)) => Ok(unlocked),
-        Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
-        Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
-        Err(_) => Err(Refused::Failed(ApplianceError::Panicked)),
-    }
 }
 
 async fn blocking<T: Send + 'static>(
