@@ -55,7 +55,11 @@ struct Pusher {
 impl Pusher {
     async fn new(mut phone: Phone) -> Self {
         phone.sync().await.expect("a first sync");
-        let marked = (0..MARKED).map(|_| phone.register_patient(&NewPatient::default()).expect("somebody is logged in"));
+        let marked = (0..MARKED).map(|_| {
+            phone
+                .register_patient(&NewPatient::default())
+                .expect("somebody is logged in")
+        });
         let marked = marked.collect();
         Self {
             phone,
@@ -68,16 +72,24 @@ impl Pusher {
     fn prepare(&mut self, patients: usize) {
         let mut rows = Vec::new();
         for _ in 0..patients {
-            let patient = self.phone.register_patient(&NewPatient::default()).expect("somebody is logged in");
+            let patient = self
+                .phone
+                .register_patient(&NewPatient::default())
+                .expect("somebody is logged in");
             let visit = self.phone.open_visit(&patient).expect("somebody is logged in");
             let weight = [("weight_kg", 70.into())];
-            let vitals = self.phone.record_vitals(&patient, &visit, &weight).expect("a column of vitals");
+            let vitals = self
+                .phone
+                .record_vitals(&patient, &visit, &weight)
+                .expect("a column of vitals");
             rows.extend([("patients", patient), ("visits", visit), ("patient_vitals", vitals)]);
         }
         let number = self.pushes.len().to_string();
         for id in &self.marked {
             let values = [("camp", number.as_str().into())];
-            self.phone.edit("patients", id, &values).expect("the phone has its own rows");
+            self.phone
+                .edit("patients", id, &values)
+                .expect("the phone has its own rows");
         }
         self.pushes.push(Pushed {
             rows,
@@ -111,10 +123,21 @@ impl Pusher {
     fn check(&self, hub: &Database) -> usize {
         let mut unanswered = 0;
         for (number, push) in self.pushes.iter().enumerate() {
-            let there = push.rows.iter().filter(|(table, id)| hub.row(table, id).is_some()).count();
+            let there = push
+                .rows
+                .iter()
+                .filter(|(table, id)| hub.row(table, id).is_some())
+                .count();
             let whole = there == push.rows.len();
-            assert!(whole || there == 0, "push {number}: {there} of {} rows", push.rows.len());
-            assert!(whole || !push.acknowledged, "push {number} was acknowledged and is not there");
+            assert!(
+                whole || there == 0,
+                "push {number}: {there} of {} rows",
+                push.rows.len()
+            );
+            assert!(
+                whole || !push.acknowledged,
+                "push {number} was acknowledged and is not there"
+            );
             unanswered += usize::from(whole && !push.acknowledged && there > 0);
         }
         let marks: BTreeSet<Option<String>> = self
@@ -146,12 +169,17 @@ async fn pair(hub: &TestHub, clinic: &Clinic, number: u8) -> Phone {
         client
     });
     let mut phone = Phone::with_client(client.await.expect("a phone pairs"));
-    phone.log_in(&user.email, &user.password).await.expect("the demo's user logs in");
+    phone
+        .log_in(&user.email, &user.password)
+        .await
+        .expect("the demo's user logs in");
     phone
 }
 
 fn kills() -> usize {
-    let given = std::env::var("HUB_TEST_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let given = std::env::var("HUB_TEST_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok());
     given.unwrap_or(50)
 }
 
@@ -183,7 +211,9 @@ async fn work_and_cut(hub: &mut TestHub, pushers: Vec<Pusher>, chance: &mut Chan
 async fn a_push_is_there_whole_or_not_at_all_and_always_once_acknowledged() {
     let mut chance = Chance::from_environment();
     let clinic = small_clinic();
-    let mut hub = TestHub::with_clinic(&clinic, Log::Warnings).await.expect("a hub with a clinic");
+    let mut hub = TestHub::with_clinic(&clinic, Log::Warnings)
+        .await
+        .expect("a hub with a clinic");
     let mut pushers = Vec::new();
     for number in 1..=PHONES {
         pushers.push(Pusher::new(pair(&hub, &clinic, number).await).await);
@@ -193,9 +223,14 @@ async fn a_push_is_there_whole_or_not_at_all_and_always_once_acknowledged() {
     let mut unanswered = 0;
     for kill in 0..kills() {
         pushers = work_and_cut(&mut hub, pushers, &mut chance, kill % 5 == 4).await;
-        hub.start_again().await.expect("the store opens with the PIN, and its audit chain verifies");
+        hub.start_again()
+            .await
+            .expect("the store opens with the PIN, and its audit chain verifies");
         witness.sync().await.expect("a phone goes on syncing");
-        unanswered += pushers.iter().map(|pusher| pusher.check(&witness.database)).sum::<usize>();
+        unanswered += pushers
+            .iter()
+            .map(|pusher| pusher.check(&witness.database))
+            .sum::<usize>();
     }
     for pusher in &mut pushers {
         pusher.phone.sync().await.expect("a phone goes on syncing");
@@ -266,7 +301,10 @@ async fn a_set_up_that_was_cut_begins_anew_or_is_done() {
     for cut in screens.into_iter().chain(making) {
         let blank = Blank::new();
         let mut hub = blank.start().await;
-        let (eye, mut hand) = (hub.panel().await.expect("the panel"), hub.panel().await.expect("the panel"));
+        let (eye, mut hand) = (
+            hub.panel().await.expect("the panel"),
+            hub.panel().await.expect("the panel"),
+        );
         tokio::select! {
             () = moment(eye, cut) => {}
             // Whoever presses is done a little before whoever looks has seen it.
@@ -283,7 +321,10 @@ async fn a_set_up_that_was_cut_begins_anew_or_is_done() {
         }
         *outcomes.entry(screen).or_default() += 1;
     }
-    assert!(outcomes.len() == 2, "every cut came too early or too late: {outcomes:?}");
+    assert!(
+        outcomes.len() == 2,
+        "every cut came too early or too late: {outcomes:?}"
+    );
     report(&format!("{outcomes:?}"));
 }
 
@@ -300,7 +341,10 @@ async fn import_and_cut(data: &Path, bundle: &Path, cut: Duration) -> bool {
         .spawn()
         .expect("the import starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(format!("{PIN}\n").as_bytes()).await.expect("the PIN is read");
+    stdin
+        .write_all(format!("{PIN}\n").as_bytes())
+        .await
+        .expect("the PIN is read");
     drop(stdin);
     match tokio::time::timeout(cut, child.wait()).await {
         Ok(status) => status.expect("it ended").success(),
@@ -325,11 +369,15 @@ async fn an_import_that_was_cut_left_nothing_or_everything() {
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = folder.path().join("clinic.json");
     let file = std::fs::File::create(&bundle).expect("a file");
-    clinic.write_bundle(std::io::BufWriter::new(file)).expect("the bundle is written");
+    clinic
+        .write_bundle(std::io::BufWriter::new(file))
+        .expect("the bundle is written");
 
     // How long a whole one takes, on another hub.
     let begun = Instant::now();
-    let other = TestHub::with_clinic(&clinic, Log::Warnings).await.expect("a whole import");
+    let other = TestHub::with_clinic(&clinic, Log::Warnings)
+        .await
+        .expect("a whole import");
     let longest = begun.elapsed();
     drop(other);
 

@@ -95,7 +95,9 @@ async fn read(mut phone: Phone, running: Arc<AtomicUsize>) -> (Seen, usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_miss_nothing_and_get_nothing_twice_while_writers_commit() {
     let clinic = Clinic::generate(5, ClinicSize::EMPTY);
-    let hub = TestHub::with_clinic(&clinic, Log::Warnings).await.expect("a hub with a clinic");
+    let hub = TestHub::with_clinic(&clinic, Log::Warnings)
+        .await
+        .expect("a hub with a clinic");
     let user = clinic.user("doctor@clinic.example").expect("a user of the demo");
     let mut phones = Vec::new();
     for number in 1..=WRITERS + READERS {
@@ -105,7 +107,10 @@ async fn readers_miss_nothing_and_get_nothing_twice_while_writers_commit() {
             client
         });
         let mut phone = Phone::with_client(client.await.expect("a phone pairs"));
-        phone.log_in(&user.email, &user.password).await.expect("the demo's user logs in");
+        phone
+            .log_in(&user.email, &user.password)
+            .await
+            .expect("the demo's user logs in");
         phone.pull().await.expect("a first pull");
         phones.push(phone);
     }

@@ -72,7 +72,9 @@ fn scope_of(session: &Session) -> Scope {
 /// an answer again at most.
 fn note_heard(procedures: &Procedures, caller: &Caller, cursors: &Cursors, start: &Cursor) {
     if start.at == cursors.given.at && cursors.before != cursors.given {
-        procedures.devices.set_cursors(caller.device, cursors.clone().heard(start));
+        procedures
+            .devices
+            .set_cursors(caller.device, cursors.clone().heard(start));
     }
 }
 
