@@ -176,7 +176,7 @@ async fn waits_survive_the_plug_and_the_recovery_code_opens() {
     panel.wait_for("wait").await.unwrap();
 
     // The right code during the wait: told to wait, at once and without being called wrong.
-    let waiting = panel.recover(&code).await;
+    let waiting = panel.recover(&code, PIN).await;
     let told = |lines: &[String]| !lines.contains(&"0:00".to_owned());
     assert!(matches!(waiting, Err(PanelError::Refused { screen, lines }) if screen == "wait" && told(&lines)));
 
