@@ -313,7 +313,12 @@ async fn a_set_up_that_was_cut_begins_anew_or_is_done() {
         hub.kill9().await.expect("the hub is killed");
         let hub = blank.start().await;
         let mut panel = hub.panel().await.expect("the panel");
-        let screen = panel.screen().name.clone();
+        let screen = panel
+            .wait_until(|screen| screen.name != "splash")
+            .await
+            .expect("a screen to work on")
+            .name
+            .clone();
         match screen.as_str() {
             "setup-pin" => drop(panel.set_up(PIN).await.expect("set up anew")),
             "locked" => panel.unlock(PIN).await.expect("the PIN that was set opens it"),
