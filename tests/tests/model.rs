@@ -14,7 +14,8 @@ use std::sync::{Arc, LazyLock};
 use hub_appliance::clock::{HubClock, HubTime, TimeSource};
 use hub_appliance::store::audit::AuditKey;
 use hub_appliance::store::cloud::{Bundle, BundleError};
-use hub_appliance::store::devices::{Cursor, Cursors, DeviceNumber, Scope};
+use hub_appliance::store::cursors::{Cursor, Cursors};
+use hub_appliance::store::devices::{DeviceNumber, Scope};
 use hub_appliance::store::history::Author;
 use hub_appliance::store::pull::PullRequest;
 use hub_appliance::store::push::{Access, Gatekeeper, Push};
@@ -282,7 +283,9 @@ impl World {
     /// As `sync_pull` does it; gives how many rows and deletes came.
     fn pull(&mut self, phone: usize, lost: bool) -> usize {
         let phone = &mut self.phones[phone];
-        let start = phone.cursors.start(phone.database.cursor().as_f64().unwrap());
+        let asked = phone.database.cursor().as_f64().unwrap();
+        phone.cursors = phone.cursors.clone().at_pull(asked);
+        let start = phone.cursors.start(asked);
         let mut answer = Vec::new();
         let request = PullRequest {
             device: phone.device,
@@ -294,11 +297,9 @@ impl World {
             at: summary.timestamp,
             scope: scope(),
         };
-        phone.cursors = if phone.cursors.given != given || !summary.rows.is_empty() {
-            Cursors::after(start, given)
-        } else {
-            phone.cursors.clone().heard(&start)
-        };
+        if phone.cursors.given != given || !summary.rows.is_empty() {
+            phone.cursors = Cursors::after(asked, start, given);
+        }
         if lost {
             return 0;
         }
@@ -347,8 +348,8 @@ impl World {
         let phone = &mut self.phones[phone];
         let parameters = json!({"changes": changes, "lastPulledAt": last_pulled_at}).to_string();
         let push = Push::parse(&parameters).unwrap();
+        phone.cursors = phone.cursors.clone().at_push(push.last_pulled_at());
         let seen = phone.cursors.seen(push.last_pulled_at());
-        phone.cursors = phone.cursors.clone().heard(&phone.cursors.start(push.last_pulled_at()));
         let author = Author {
             device: phone.device,
             user: Some("user-1".into()),

@@ -6,7 +6,8 @@ use serde_json::{Map, json};
 
 use super::access::UserGate;
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
-use crate::store::devices::{Cursor, Cursors, Scope};
+use crate::store::cursors::{Cursor, Cursors};
+use crate::store::devices::Scope;
 use crate::store::history::Author;
 use crate::store::people::Right;
 use crate::store::pull::{PullRequest, PullSummary};
@@ -32,7 +33,7 @@ pub(super) fn pull(
     let parameters: PullParameters<'_> = parameters.read()?;
     let asked = last_pulled_at(parameters.last_pulled_at.or(parameters.last_pulled_at_snake));
 
-    let cursors = procedures.devices.cursors(caller.device);
+    let cursors = procedures.devices.cursors(caller.device).at_pull(asked);
     let start = cursors.start(asked);
     let scope = scope_of(session);
     let pull = PullRequest {
@@ -45,8 +46,8 @@ pub(super) fn pull(
     drop(snapshot);
 
     procedures.devices.note_start(caller.device, start.at);
-    note_heard(procedures, caller, &cursors, &start);
     let after = Cursors::after(
+        asked,
         start,
         Cursor {
             at: summary.timestamp,
@@ -68,16 +69,6 @@ fn scope_of(session: &Session) -> Scope {
     }
 }
 
-/// Remembers that the last answer has arrived. That is not written down for its own sake: a hub that forgets it sends
-/// an answer again at most.
-fn note_heard(procedures: &Procedures, caller: &Caller, cursors: &Cursors, start: &Cursor) {
-    if start.at == cursors.given.at && cursors.before != cursors.given {
-        procedures
-            .devices
-            .set_cursors(caller.device, cursors.clone().heard(start));
-    }
-}
-
 /// Writes down what was given, before it is given. A pull that gave nothing and moved no cursor costs no write.
 fn note_pull(
     procedures: &Procedures,
@@ -89,6 +80,7 @@ fn note_pull(
 ) -> Result<(), ProcedureError> {
     let moved = before.given != after.given;
     if !moved && summary.rows.is_empty() {
+        procedures.devices.set_cursors(caller.device, before);
         return Ok(());
     }
     let counts: Map<_, _> = summary
@@ -122,9 +114,9 @@ pub(super) fn push(
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
     let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
-    let cursors = procedures.devices.cursors(caller.device);
+    let cursors = procedures.devices.cursors(caller.device).at_push(push.last_pulled_at());
     let seen = cursors.seen(push.last_pulled_at());
-    note_heard(procedures, caller, &cursors, &cursors.start(push.last_pulled_at()));
+    procedures.devices.set_cursors(caller.device, cursors);
     let author = Author {
         device: caller.device,
         user: Some(session.user.id.clone()),

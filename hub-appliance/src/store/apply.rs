@@ -3,7 +3,8 @@
 //! Whoever writes goes through here, so that each write is stamped by the change clock, merged by the same rules and
 //! leaves what it replaced in the history.
 
-use super::devices::{DeviceNumber, Seen};
+use super::cursors::Seen;
+use super::devices::DeviceNumber;
 use super::error::StoreError;
 use super::history::{self, Author, Why};
 use super::merge::{Merged, SentCells, Since, merge, not_ahead};

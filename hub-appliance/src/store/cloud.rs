@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::apply::{Applied, Applier};
-use super::devices::{DeviceNumber, Seen};
+use super::cursors::Seen;
+use super::devices::DeviceNumber;
 use super::error::StoreError;
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;

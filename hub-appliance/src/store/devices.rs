@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
+use super::cursors::{Cursor, Cursors};
 use super::error::StoreError;
 use super::{Snapshot, Store};
 use crate::clock::HubTime;
@@ -62,98 +63,9 @@ pub struct Scope {
     pub clinics: BTreeSet<String>,
 }
 
-/// A point up to which a phone has seen the hub's rows, and whose rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// The `timestamp` of the pull's answer.
-    pub at: HubTime,
-    /// What that answer could hold.
-    pub scope: Scope,
-}
-
-/// The cursors of one device: the last one given, and the one before, which counts while that answer may be lost.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cursors {
-    /// Given with the last answer.
-    pub given: Cursor,
-    /// Known to have arrived: what the last answer was asked from, or that answer itself once the phone named it.
-    pub before: Cursor,
-}
-
-/// What an author had seen of the hub's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// What it edited: the rows as of this change time.
-    pub base: HubTime,
-    /// Its next pull asks from here at the latest: what changed after it comes to it anyway, the rest only if it is
-    /// touched. Later than `base` at a forced upload, or where an answer was lost.
-    pub given: HubTime,
-}
-
-impl Seen {
-    /// Of an author that edited what it was given last.
-    #[must_use]
-    pub const fn up_to(at: HubTime) -> Self {
-        Self { base: at, given: at }
-    }
-}
-
-impl Cursors {
-    /// Where a pull starts, from what the phone sent: a value that it was not given (its own clock, after a forced
-    /// upload) counts as the last one known to have arrived, where it is above that, for the last answer may be lost;
-    /// negative, 0 and what is no number count as 0; fractions are cut.
-    #[must_use]
-    pub fn start(&self, last_pulled_at: f64) -> Cursor {
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "saturates, and is bounded by the last one given"
-        )]
-        let asked = HubTime::from_millis(last_pulled_at as i64);
-        if asked == self.given.at && asked > HubTime::ZERO {
-            return self.given.clone();
-        }
-        let at = asked.clamp(HubTime::ZERO, self.before.at.max(HubTime::ZERO));
-        let scope = if at == HubTime::ZERO {
-            Scope::default()
-        } else if at == self.before.at {
-            self.before.scope.clone()
-        } else {
-            self.given.scope.common(&self.before.scope)
-        };
-        Cursor { at, scope }
-    }
-
-    /// The cursors after the phone was heard to ask from `start`: what it names has arrived.
-    #[must_use]
-    pub fn heard(mut self, start: &Cursor) -> Self {
-        if start.at == self.given.at {
-            self.before = self.given.clone();
-        }
-        self
-    }
-
-    /// What the author of a push had seen, from the `lastPulledAt` that came with it.
-    #[must_use]
-    pub fn seen(&self, last_pulled_at: f64) -> Seen {
-        Seen {
-            base: self.start(last_pulled_at).at,
-            given: self.given.at,
-        }
-    }
-
-    /// The cursors after an answer that was asked from `start` and gave `next`.
-    #[must_use]
-    pub const fn after(start: Cursor, next: Cursor) -> Self {
-        Self {
-            given: next,
-            before: start,
-        }
-    }
-}
-
 impl Scope {
     /// What both scopes hold.
-    fn common(&self, other: &Self) -> Self {
+    pub(super) fn common(&self, other: &Self) -> Self {
         if self.user == other.user {
             Self {
                 user: self.user.clone(),
@@ -470,10 +382,7 @@ impl Snapshot<'_> {
                 last_seen_at: HubTime::from_millis(row.get(4)?),
                 revoked: row.get(5)?,
                 repeats: 0,
-                cursors: Cursors {
-                    given: cursor(6, 7)?,
-                    before: cursor(8, 9)?,
-                },
+                cursors: Cursors::stored(cursor(6, 7)?, cursor(8, 9)?),
             });
         }
         Ok(devices)

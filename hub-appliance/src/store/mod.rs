@@ -7,6 +7,7 @@ pub mod apply;
 pub mod audit;
 pub mod cloud;
 mod connection;
+pub mod cursors;
 pub mod devices;
 mod error;
 pub mod held;

@@ -12,7 +12,8 @@ use std::sync::LazyLock;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::devices::{Cursor, DeviceNumber, Scope};
+use super::cursors::Cursor;
+use super::devices::{DeviceNumber, Scope};
 use super::error::StoreError;
 use super::people::clinic_of_patient;
 use super::schema::{TABLES, Table};

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::audit::{self, AuditKey, Entry};
 use super::cloud::Bundle;
-use super::devices::{Cursor, Cursors, DeviceNumber, Devices, Scope, Seen, Standing};
+use super::cursors::{Cursor, Seen};
+use super::devices::{DeviceNumber, Devices, Scope, Standing};
 use super::history::Author;
 use super::pull::PullRequest;
 use super::push::{Access, Gatekeeper, Push, PushSummary};
@@ -601,38 +602,6 @@ fn phones_get_only_the_clinics_in_sight_and_what_comes_into_sight_once() {
     let (changes, _) = hub.pull_scoped(B, here, &[CLINIC]);
     assert_eq!(ids(&changes["patients"]["created"]), ["p2"]);
     assert_eq!(ids(&changes["events"]["created"]), ["e2"]);
-}
-
-#[test]
-fn a_phone_asks_from_where_the_hub_knows_it_to_be() {
-    let at = |millis| HubTime::from_millis(millis);
-    let cursors = Cursors {
-        given: Cursor {
-            at: at(500),
-            scope: scope(&["a", "b"]),
-        },
-        before: Cursor {
-            at: at(300),
-            scope: scope(&["a"]),
-        },
-    };
-    for (asked, start, clinics) in [
-        (500.0, 500, &["a", "b"][..]),
-        (9e15, 300, &["a"]),
-        (f64::INFINITY, 300, &["a"]),
-        (300.7, 300, &["a"]),
-        (400.0, 300, &["a"]),
-        (200.0, 200, &["a"]),
-        (f64::NAN, 0, &[]),
-        (-5.0, 0, &[]),
-    ] {
-        let cursor = cursors.start(asked);
-        assert_eq!(cursor.at, at(start), "{asked}");
-        assert_eq!(cursor.scope.clinics, scope(clinics).clinics, "{asked}");
-    }
-    let heard = cursors.clone().heard(&cursors.start(500.0));
-    assert_eq!(heard.start(9e15).at, at(500));
-    assert_eq!(cursors.clone().heard(&cursors.start(300.0)), cursors);
 }
 
 #[test]
