@@ -1,17 +1,20 @@
-//! `hub-appliance`: serves a clinic's phones, or imports a bundle of records.
+//! `hub-appliance`: serves a clinic's phones, imports a bundle of records, or works on the data disk.
 
 use std::io::{IsTerminal, stderr, stdin};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use hub_appliance::appliance::{self, ApplianceError, Config};
 use hub_appliance::board::{self, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::secret::SecretText;
+use hub_appliance::system::data_disk::Helper;
 use tracing_subscriber::EnvFilter;
 
+mod data_disk;
 mod prompt;
 
 /// The clinic hub: lets the phones of a clinic share patients' records on a local network.
@@ -29,6 +32,9 @@ enum Command {
         /// Folder of the hub's data
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
+        /// Socket of `data-disk serve`, where the data lies on a disk of its own
+        #[arg(long, value_name = "SOCKET")]
+        data_disk: Option<PathBuf>,
         /// Address and port for the phones
         #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:4001")]
         listen: SocketAddr,
@@ -41,6 +47,17 @@ enum Command {
         /// Bundle of records to import when the store is opened and has no users yet
         #[arg(long, value_name = "FILE")]
         first_import: Option<PathBuf>,
+    },
+    /// Work on the disk that holds the hub's data, as root.
+    DataDisk {
+        /// Folder of the hub's data
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// User of the hub
+        #[arg(long, value_name = "NAME", default_value = "hub")]
+        user: String,
+        #[command(subcommand)]
+        action: data_disk::Action,
     },
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import {
@@ -62,20 +79,25 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve {
             data,
+            data_disk,
             listen,
             board,
             panel,
             first_import,
         } => {
             let desk = board != Some(BoardKind::RaspberryPi);
-            let config = Config {
+            let mut config = Config {
                 listen,
                 first_import,
                 desk,
                 ..Config::new(data)
             };
+            if let Some(socket) = data_disk {
+                config.disk = Arc::new(Helper::at(socket));
+            }
             serve(config, board, panel.as_deref())
         }
+        Command::DataDisk { data, user, action } => data_disk::run(&action, &data, &user),
         Command::Import { data, file } => import(&data, &file),
     };
     match outcome {

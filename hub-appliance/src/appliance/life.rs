@@ -21,6 +21,7 @@ use crate::secret::SecretText;
 use crate::server::{Draining, Gate, Hooks, OpenHub, PairedPhone as Paired};
 use crate::store::audit::Entry;
 use crate::store::devices::{DeviceNumber, PairError};
+use crate::system::data_disk::{DataDisk, DataDiskError};
 use crate::wire::session::{SessionLimits, SessionTable};
 
 /// Wrong PINs without a wait; the next one brings the first.
@@ -178,6 +179,7 @@ impl Life {
     pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<(), ApplianceError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.look_for_disk().await;
         self.show();
         loop {
             tokio::select! {
@@ -191,6 +193,16 @@ impl Life {
             }
         }
         self.lock().await
+    }
+
+    /// Without a disk to set up or to unlock there is nothing to ask a person for.
+    async fn look_for_disk(&mut self) {
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.state()?)).await {
+            Ok(state) if state.is_usable() => {}
+            Ok(state) => self.fail(&DataDiskError::State(state).into()),
+            Err(error) => self.fail(&error),
+        }
     }
 
     async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
@@ -229,8 +241,12 @@ impl Life {
         match std::mem::replace(&mut self.state, State::Fault) {
             State::Confirming(prepared) => {
                 self.show_phase(Phase::SettingUp);
-                let keys = Arc::clone(&self.keys);
-                match blocking(move || Ok(prepared.commit(&keys)?)).await {
+                let (keys, disk) = (Arc::clone(&self.keys), Arc::clone(&self.config.disk));
+                let committed = blocking(move || {
+                    disk.format(&prepared.luks_passphrase())?;
+                    Ok(prepared.commit(&keys)?)
+                });
+                match committed.await {
                     Ok(master) => self.open(master, "set-up").await,
                     Err(error) => self.fail(&error),
                 }
@@ -322,7 +338,7 @@ impl Life {
             pairing,
             listen: self.listen,
             desk: self.config.desk,
-            data: self.config.data.clone(),
+            data: self.config.store_folder(),
         };
         self.facts.firmware = Some(VERSION.into());
         self.save_facts();
@@ -351,7 +367,7 @@ impl Life {
         };
         self.facts.clock = self.clock.peek().millis();
         self.save_facts();
-        let locked = tokio::time::timeout(LOCK, close(*serving, draining)).await;
+        let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk))).await;
         match locked {
             Ok(Some(hub)) => {
                 hub.sessions.clear();
@@ -554,11 +570,11 @@ fn two_groups() -> [usize; 2] {
 
 /// Closes the store: at once when the last request has left, or else when their time is over, which interrupts them.
 /// Gives back what the gate held, if nobody holds it any more.
-async fn close(serving: Serving, draining: Option<Draining>) -> Option<OpenHub> {
+async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataDisk>) -> Option<OpenHub> {
     let draining = draining?;
     let mut left = pin!(draining.drained(LOCK));
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
-    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources)).await;
+    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources, &*disk)).await;
     let hub = match hub {
         Ok(hub) => hub,
         Err(_) => left.await,
@@ -566,8 +582,8 @@ async fn close(serving: Serving, draining: Option<Draining>) -> Option<OpenHub> 
     hub.ok().filter(|_| closed.unwrap_or(false))
 }
 
-/// Whether the store was closed in time.
-fn close_store(sources: Sources) -> bool {
+/// Whether the store was closed in time, and the disk after it.
+fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
     let Sources { store, devices, .. } = sources;
     if let Err(error) = devices.save_last_seen() {
         tracing::error!(%error, "the devices' last calls could not be written down");
@@ -580,7 +596,14 @@ fn close_store(sources: Sources) -> bool {
     if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
         tracing::error!(%error, "locking could not be written down");
     }
-    store.close(DRAIN)
+    if !store.close(DRAIN) {
+        return false;
+    }
+    let closed = disk.close();
+    if let Err(error) = &closed {
+        tracing::error!(%error, "the data disk could not be closed");
+    }
+    closed.is_ok()
 }
 
 fn panel_number(device: DeviceNumber) -> u32 {

@@ -1,0 +1,36 @@
+# Shared by the scripts: the project's folder, messages, and root rights.
+# shellcheck shell=bash
+
+# shellcheck disable=SC2034 # used by the scripts that read this file
+PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# step TEXT: what the script does now.
+step() {
+    printf '\n==> %s\n' "$*"
+}
+
+# note TEXT: something to know about the present step.
+note() {
+    printf '    %s\n' "$*"
+}
+
+# die TEXT: ends the script with an error.
+die() {
+    printf '\nerror: %s\n' "$*" >&2
+    exit 1
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# as_root COMMAND…: runs it as root, by sudo where that is needed.
+as_root() {
+    if [[ $(id -u) == 0 ]]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        die "this needs root and there is no sudo; run as root: $*"
+    fi
+}

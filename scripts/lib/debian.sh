@@ -1,0 +1,49 @@
+# Installs what a build needs on Debian 12. Reads common.sh first.
+# shellcheck shell=bash
+
+APT_UPDATED=
+
+# The package lists, fetched once a run. A list that fails to load is apt's warning, not the end: what is wanted may be
+# in the others.
+apt_update() {
+    [[ -z $APT_UPDATED ]] || return 0
+    has apt-get || die "not a Debian system; please install by hand: $*"
+    note "fetching the package lists"
+    as_root apt-get -q -o DPkg::Lock::Timeout=300 update >/dev/null
+    APT_UPDATED=yes
+}
+
+# apt_install PACKAGE…: never removes a package to make room for another.
+apt_install() {
+    apt_update "$@"
+    note "installing by apt: $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+        install --no-install-recommends --no-remove "$@" >/dev/null
+}
+
+# apt_candidate PACKAGE: the upstream version that apt would install, or nothing.
+apt_candidate() {
+    apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p'
+}
+
+# Whether a C program that uses libcrypto compiles and links: all that the encrypted database (SQLCipher) needs.
+libcrypto_links() {
+    local folder status=0
+    has cc || return
+    folder=$(mktemp -d)
+    printf '#include <openssl/evp.h>\nint main(void) { return EVP_sha256() == 0; }\n' >"$folder/try.c"
+    cc "$folder/try.c" -lcrypto -o "$folder/try" >/dev/null 2>&1 || status=$?
+    rm -r "$folder"
+    return "$status"
+}
+
+# What building needs besides Rust.
+ensure_build_packages() {
+    if ! libcrypto_links; then
+        note "SQLCipher needs a C compiler and OpenSSL's libcrypto"
+        apt_install gcc libc6-dev libssl-dev
+        libcrypto_links || die "a C program with libcrypto still does not compile"
+    fi
+    # Cargo checks the certificate of the crate registry.
+    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || apt_install ca-certificates
+}
