@@ -10,7 +10,7 @@ VERITY_BLOCK=4096
 # pack_root FOLDER FILE: the same bytes from the same files.
 pack_root() {
     rm -f "$2"
-    mksquashfs "$1" "$2" -quiet -no-progress -noappend -comp zstd -Xcompression-level 19 -b 256K -all-root -no-xattrs \
+    env -u SOURCE_DATE_EPOCH mksquashfs "$1" "$2" -quiet -no-progress -noappend -comp zstd -Xcompression-level 19 -b 256K -all-root -no-xattrs \
         -no-exports -all-time "$SOURCE_DATE_EPOCH" -mkfs-time "$SOURCE_DATE_EPOCH" >/dev/null
 }
 

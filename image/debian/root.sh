@@ -26,15 +26,18 @@ unpack_debian() {
     [[ -n $kernel ]] || die "apt has no kernel 6.12 for arm64 (Debian's security suite)"
     KERNEL=${kernel#linux-image-}
     fetch_arm64 "$DEBS" "${packages[@]}" "$kernel"
+    # The very same files are unpacked already.
+    if [[ $(cat "$folder/files" 2>/dev/null) == "${DEBS_FETCHED[*]}" ]]; then
+        return
+    fi
     rm -rf "$folder"
     mkdir -p "$folder"
-    for package in "${packages[@]}" "$kernel"; do
-        dpkg-deb -x "$(newest_deb "$DEBS" "$package")" "$folder"
+    for package in "${DEBS_FETCHED[@]}"; do
+        dpkg-deb -x "$package" "$folder"
     done
-    # What the image was made of, for its bill of materials.
-    for package in "${packages[@]}" "$kernel"; do
-        dpkg-deb -W --showformat='${Package} ${Version} ${Architecture}\n' "$(newest_deb "$DEBS" "$package")"
-    done | sort >"$folder/packages"
+    # What the image is made of, for its bill of materials.
+    printf '%s\n' "${DEBS_FETCHED[@]##*/}" | sort >"$folder/packages"
+    printf '%s' "${DEBS_FETCHED[*]}" >"$folder/files"
 }
 
 # take DEBIAN ROOT PATH: a program with the libraries that it needs, and those that they need.
@@ -126,7 +129,7 @@ add_shell() {
     printf '%s\n' '::respawn:-/bin/sh' >>"$to/etc/inittab"
     sed -i 's|/bin/false$|/bin/sh|;t;' "$to/etc/passwd"
     for applet in ls ps dmesg free top netstat mount dd od hexdump vi kill killall df du find wc head tail cut date id ping nc lsmod; do
-        [[ -e $to/bin/$applet ]] || ln -s /bin/busybox "$to/bin/$applet"
+        [[ -L $to/bin/$applet ]] || ln -s /bin/busybox "$to/bin/$applet"
     done
     touch "$to/etc/hub-dev"
 }

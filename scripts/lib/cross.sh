@@ -21,6 +21,7 @@ ensure_arm64_packages() {
     if ! dpkg --print-foreign-architectures | grep -qx arm64; then
         note "telling apt about Debian's packages for arm64"
         as_root dpkg --add-architecture arm64
+        # shellcheck disable=SC2034 # apt_update reads it
         APT_UPDATED=
     fi
     if ! apt-cache show libssl3:arm64 >/dev/null 2>&1; then
@@ -29,24 +30,26 @@ ensure_arm64_packages() {
     fi
 }
 
-# fetch_arm64 FOLDER PACKAGE…: puts the packages' files into FOLDER, where those of an earlier run are used again.
+# fetch_arm64 FOLDER PACKAGE…: puts the packages' files into FOLDER, where those of an earlier run are used again. Sets
+# DEBS_FETCHED, the files in the packages' order.
 fetch_arm64() {
-    local folder=$1 package version file
+    local folder=$1 package version
+    local -A versions
+    local -a wanted=()
     shift
     mkdir -p "$folder"
+    while read -r package version; do
+        versions[$package]=$version
+    done < <(apt-cache policy "${@/%/:arm64}" | awk '/^[^ ]/ { sub(/:(arm64)?:?$/, "", $1); name = $1 }
+                                                    /^ *Candidate:/ { print name, $2 }')
+    DEBS_FETCHED=()
     for package in "$@"; do
-        version=$(apt-cache policy "$package:arm64" | sed -n 's/^ *Candidate: //p')
-        [[ -n $version && $version != '(none)' ]] || die "apt has no package $package for arm64"
-        file=$folder/${package}_${version//:/%3a}_arm64.deb
-        [[ -e $file ]] || file=$folder/${package}_${version//:/%3a}_all.deb
-        [[ -e $file ]] || (cd "$folder" && apt-get -q download "$package:arm64=$version" >/dev/null)
+        version=${versions[$package]-(none)}
+        [[ $version != '(none)' ]] || die "apt has no package $package for arm64"
+        DEBS_FETCHED+=("$folder/${package}_${version//:/%3a}_arm64.deb")
+        [[ -e ${DEBS_FETCHED[-1]} ]] || wanted+=("$package:arm64=$version")
     done
-}
-
-# The newest of a package's files in a folder.
-newest_deb() {
-    local folder=$1 package=$2
-    find "$folder" -name "${package}_*.deb" -print0 | sort -zV | tail -zn 1 | tr -d '\0'
+    [[ ${#wanted[@]} == 0 ]] || (cd "$folder" && apt-get -q -o APT::Sandbox::User=root download "${wanted[@]}" >/dev/null)
 }
 
 # OpenSSL's libcrypto of the target, which SQLCipher is linked with, unpacked beside everything else.
@@ -56,9 +59,9 @@ ensure_cross_libcrypto() {
     ensure_arm64_packages
     fetch_arm64 "$PROJECT/out/debs" libssl-dev libssl3
     rm -rf "$CROSS_SYSROOT"
-    for package in libssl-dev libssl3; do
-        mkdir -p "$CROSS_SYSROOT"
-        dpkg-deb -x "$(newest_deb "$PROJECT/out/debs" "$package")" "$CROSS_SYSROOT"
+    mkdir -p "$CROSS_SYSROOT"
+    for package in "${DEBS_FETCHED[@]}"; do
+        dpkg-deb -x "$package" "$CROSS_SYSROOT"
     done
     touch "$CROSS_SYSROOT/ready"
 }
