@@ -5,7 +5,8 @@
 
 DEBIAN=$PROJECT/image/debian
 DEBS=$PROJECT/out/debs
-LIBRARIES=(lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu lib usr/lib)
+# The loader has to lie in lib itself.
+LIBRARIES=(lib lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu usr/lib)
 
 list() {
     grep -v '^#' "$1"
