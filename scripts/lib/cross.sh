@@ -25,6 +25,7 @@ ensure_arm64_packages() {
         APT_UPDATED=
     fi
     if ! apt-cache show libssl3:arm64 >/dev/null 2>&1; then
+        # shellcheck disable=SC2034 # apt_update reads it
         APT_UPDATED=
         apt_update "Debian's packages for arm64"
     fi
