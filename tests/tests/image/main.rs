@@ -2,7 +2,9 @@
 //!
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`.
 
+mod power;
 mod vm;
+mod write_log;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
@@ -36,6 +38,7 @@ fn new_box(folder: &TempDir, network: &'static str) -> Parts {
         card: folder.path().join("card.img"),
         data: folder.path().join("data.img"),
         network,
+        log: None,
     };
     fs::copy(image(), &parts.card).unwrap();
     File::create(&parts.data).unwrap().set_len(DATA_DISK).unwrap();

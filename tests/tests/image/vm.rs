@@ -42,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) data: PathBuf,
     /// The network it is in.
     pub(crate) network: &'static str,
+    /// Where the data disk's writes and flushes are logged, if they are.
+    pub(crate) log: Option<PathBuf>,
 }
 
 /// The box, switched on. Dropping it pulls its plug.
@@ -60,7 +62,11 @@ impl Vm {
         // The port is free now; nobody else takes one from this range in between but by chance.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/boot-image");
-        let mut child = Command::new(script)
+        let mut command = Command::new(script);
+        if let Some(log) = &parts.log {
+            command.arg("--log").arg(log);
+        }
+        let mut child = command
             .arg("--card")
             .arg(&parts.card)
             .arg("--data")
