@@ -78,7 +78,7 @@ impl Vm {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let stdout = child.stdout.take().ok_or(io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(Self {
             child,
             console: BufReader::new(stdout).lines(),
