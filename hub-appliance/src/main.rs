@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use hub_appliance::appliance::{self, ApplianceError, Config};
-use hub_appliance::board::{self, BoardKind};
+use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
+use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::secret::SecretText;
 use hub_appliance::system::data_disk::Helper;
+use hub_appliance::system::power;
+use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
 mod data_disk;
@@ -44,6 +46,9 @@ enum Command {
         /// Socket or character device of board serial
         #[arg(long, value_name = "PATH")]
         panel: Option<PathBuf>,
+        /// Wiring of board raspberry-pi: adafruit-bonnet, waveshare-1.3 or four-buttons; detected if not given
+        #[arg(long, value_name = "NAME")]
+        panel_profile: Option<String>,
         /// Bundle of records to import when the store is opened and has no users yet
         #[arg(long, value_name = "FILE")]
         first_import: Option<PathBuf>,
@@ -72,6 +77,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_to_stderr(&arguments.command);
+    // Nothing that the hub makes is for anybody else.
+    umask(Mode::from_bits_truncate(0o077));
     match harden_process() {
         Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
@@ -83,19 +90,24 @@ fn main() -> ExitCode {
             listen,
             board,
             panel,
+            panel_profile,
             first_import,
         } => {
-            let desk = board != Some(BoardKind::RaspberryPi);
+            let board = board.unwrap_or_else(board::detect);
             let mut config = Config {
                 listen,
                 first_import,
-                desk,
+                desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
                 ..Config::new(data)
             };
             if let Some(socket) = data_disk {
                 config.disk = Arc::new(Helper::at(socket));
             }
-            serve(config, board, panel.as_deref())
+            let desk = config.desk;
+            board::open(board, panel.as_deref(), panel_profile.as_deref())
+                .map_err(|error| error.to_string())
+                .and_then(|board| serve(config, board))
+                .and_then(|ending| switch_off(ending, desk))
         }
         Command::DataDisk { data, user, action } => data_disk::run(&action, &data, &user),
         Command::Import { data, file } => import(&data, &file),
@@ -109,17 +121,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, board: Option<BoardKind>, panel: Option<&std::path::Path>) -> Result<(), String> {
+fn serve(config: Config, board: Box<dyn Board>) -> Result<Ending, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the operating system gave no threads: {error}"))?;
-    let outcome = board::open(board, panel)
-        .map_err(ApplianceError::from)
-        .and_then(|board| runtime.block_on(appliance::run(config, board)));
+    let outcome = runtime.block_on(appliance::run(config, board));
     // What has not ended by now must not keep the process, and with it the keys, alive.
     runtime.shutdown_background();
     outcome.map_err(|error| error.to_string())
+}
+
+/// Does what the hub ended for. On a desk, power off is the end of the program.
+fn switch_off(ending: Ending, desk: bool) -> Result<(), String> {
+    match ending {
+        Ending::PowerOff if !desk => power::off().map_err(|error| format!("the power stays on: {error}")),
+        Ending::PowerOff | Ending::Told => Ok(()),
+    }
 }
 
 fn import(data: &std::path::Path, file: &std::path::Path) -> Result<(), String> {
@@ -141,13 +159,10 @@ fn ask_pin() -> Result<Pin, ApplianceError> {
 
 /// Logs go to standard error, unless the board draws on that very terminal.
 fn log_to_stderr(command: &Command) {
-    let drawn_upon = matches!(
-        command,
-        Command::Serve {
-            board: None | Some(BoardKind::Terminal),
-            ..
-        }
-    );
+    let drawn_upon = match command {
+        Command::Serve { board, .. } => board.unwrap_or_else(board::detect) == BoardKind::Terminal,
+        Command::DataDisk { .. } | Command::Import { .. } => false,
+    };
     if drawn_upon && stderr().is_terminal() && stdin().is_terminal() {
         return;
     }

@@ -76,6 +76,21 @@ impl fmt::Debug for SecretText {
     }
 }
 
+/// Words that [`wipe_stack`] overwrites: 16 KiB, well more than a cipher's frames take.
+const WIPED_WORDS: usize = 2048;
+
+/// Overwrites the part of the stack that finished calls have just used.
+///
+/// A cipher may spill its round keys to the stack (AES with wide vector instructions keeps copies of them there), and
+/// nobody owns what is left when it returns: without this, it stays in the memory of a worker thread after the lock.
+/// Best effort, for the stack's layout is the compiler's; to be called by the function that called the cipher.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut used = [0_u64; WIPED_WORDS];
+    used.zeroize();
+    std::hint::black_box(&used);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

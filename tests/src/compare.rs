@@ -1,8 +1,8 @@
 //! Comparing whole databases: phones with each other, with the hub, and with the clinic that was imported.
 //!
 //! Promise: every row and every column is compared, never counts alone. Null equals a type's empty value, as in the
-//! contract; a row with the flag `is_deleted` equals one that is gone; `updated_at` is compared as it was pushed, for
-//! the app moves its own on when it marks a row as synced. What differs is named to the first column, and counted.
+//! contract; a row with the flag `is_deleted` equals one that is gone; `updated_at` is compared as it stands and as it
+//! was pushed, for the app moves its own on when it marks a row as synced. What differs is named to the first column, and counted.
 
 use std::fmt;
 
@@ -163,11 +163,12 @@ impl Comparison {
             .phone_columns()
             .zip(left.cells().iter().zip(right.cells()))
             .find_map(|(column, (one, other))| {
-                let (one, other) = (as_pushed(column, left, one), as_pushed(column, right, other));
-                if self.same(column, &one, &other) {
+                let (pushed_one, pushed_other) = (as_pushed(column, left, one), as_pushed(column, right, other));
+                let same = |one: &Cell| self.same(column, one, other) || self.same(column, one, &pushed_other);
+                if same(one) || same(&pushed_one) {
                     return None;
                 }
-                let (left, right) = (shortened(&one), shortened(&other));
+                let (left, right) = (shortened(&pushed_one), shortened(&pushed_other));
                 Some(DifferenceKind::Column {
                     column: &column.name,
                     left,

@@ -4,8 +4,10 @@
 //! printed can be looked through afterwards.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -183,12 +185,20 @@ impl Hub {
         PanelClient::connect(&self.panel_socket).await
     }
 
+    /// Its process id.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn pid(&self) -> io::Result<u32> {
+        self.child.id().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// Its resident memory in KiB: now, and at its highest.
     ///
     /// # Errors
     /// When it has ended.
     pub fn resident_kib(&self) -> io::Result<(u64, u64)> {
-        let pid = self.child.id().ok_or(io::ErrorKind::NotFound)?;
+        let pid = self.pid()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -196,6 +206,32 @@ impl Hub {
                 .ok_or(io::ErrorKind::InvalidData)
         };
         Ok((field("VmRSS:")?, field("VmHWM:")?))
+    }
+
+    /// The processor time that its thread of this name has used, to 10 ms.
+    ///
+    /// # Errors
+    /// When it has ended, or has no such thread.
+    pub fn thread_time(&self, name: &str) -> io::Result<Duration> {
+        /// `USER_HZ` of Linux on all that it runs on here (`man 5 proc`).
+        const TICKS: u64 = 100;
+        let pid = self.child.id().ok_or(io::ErrorKind::NotFound)?;
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let thread = thread?.path();
+            if std::fs::read_to_string(thread.join("comm"))?.trim_end() != name {
+                continue;
+            }
+            // After the name in brackets: state is field 3, times in user and system mode are 14 and 15.
+            let stat = std::fs::read_to_string(thread.join("stat"))?;
+            let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            let ticks: u64 = fields
+                .skip(11)
+                .take(2)
+                .filter_map(|field| field.parse::<u64>().ok())
+                .sum();
+            return Ok(Duration::from_millis(ticks * 1000 / TICKS));
+        }
+        Err(io::ErrorKind::NotFound.into())
     }
 
     /// Kills it as a power cut would, with nothing flushed or closed, and waits until it is gone.
@@ -214,6 +250,14 @@ impl Hub {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
             kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(io::Error::from)?;
         }
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// [`HubError::NotEnding`] after a minute.
+    pub async fn ended(&mut self) -> Result<ExitStatus, HubError> {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ok(ended.map_err(|_| HubError::NotEnding)??)
     }
@@ -273,6 +317,7 @@ pub struct TestHub {
     pub recovery: RecoveryCode,
     folder: TempDir,
     log: Log,
+    phones: AtomicU8,
 }
 
 impl TestHub {
@@ -289,6 +334,7 @@ impl TestHub {
             recovery,
             folder,
             log,
+            phones: AtomicU8::new(1),
         })
     }
 
@@ -298,11 +344,22 @@ impl TestHub {
     /// [`HubError`].
     pub async fn with_clinic(clinic: &Clinic, log: Log) -> Result<Self, HubError> {
         let mut hub = Self::empty(log).await?;
-        hub.hub.terminate().await?;
-        let bundle = hub.folder.path().join("clinic.json");
-        let file = std::fs::File::create(&bundle)?;
-        clinic.write_bundle(io::BufWriter::new(file))?;
-        let imported = import(&hub.data(), &bundle, PIN).await?;
+        hub.take_in(|file| clinic.write_bundle(file)).await?;
+        Ok(hub)
+    }
+
+    /// Brings a bundle in: ends the hub, imports what `write` writes, starts it again and unlocks it.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn take_in(
+        &mut self,
+        write: impl FnOnce(io::BufWriter<std::fs::File>) -> io::Result<()>,
+    ) -> Result<(), HubError> {
+        self.hub.terminate().await?;
+        let bundle = self.folder.path().join("bundle.json");
+        write(io::BufWriter::new(std::fs::File::create(&bundle)?))?;
+        let imported = import(&self.data(), &bundle, PIN).await?;
         if !imported.status.success() {
             let stderr = String::from_utf8_lossy(&imported.stderr).into_owned();
             return Err(HubError::Import {
@@ -312,8 +369,7 @@ impl TestHub {
         }
         // Tests look for names in the clear in everything beside the bundle.
         std::fs::remove_file(&bundle)?;
-        hub.start_again().await?;
-        Ok(hub)
+        self.start_again().await
     }
 
     /// Its data folder.
@@ -327,9 +383,18 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn start_again(&mut self) -> Result<(), HubError> {
+        self.start_locked().await?;
+        Ok(self.hub.panel().await?.unlock(PIN).await?)
+    }
+
+    /// Starts it again as [`TestHub::start_again`] does, and leaves it locked.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn start_locked(&mut self) -> Result<(), HubError> {
         let address = self.hub.url.trim_start_matches("http://").to_owned();
         self.hub = Hub::start(&self.data(), &socket_in(&self.folder), &address, self.log).await?;
-        Ok(self.hub.panel().await?.unlock(PIN).await?)
+        Ok(())
     }
 
     /// A new phone: pairs by the QR code in the panel's picture, is kept, and logs a user in.
@@ -342,7 +407,8 @@ impl TestHub {
         Ok(phone)
     }
 
-    /// Pairs a new phone as [`TestHub::phone`] does; `set` can choose its curve or name first.
+    /// Pairs a new phone as [`TestHub::phone`] does; `set` can choose its curve or name first. Each phone calls from an
+    /// address of its own, as they do in a clinic.
     ///
     /// # Errors
     /// [`HubError`].
@@ -351,6 +417,8 @@ impl TestHub {
         let code = panel.open_pairing().await?;
         let phone = Phone::new(&code.url)?;
         let mut client = set(phone.client.paired_with(code.key));
+        let number = self.phones.fetch_add(1, Ordering::Relaxed);
+        client.http().call_from(Ipv4Addr::new(127, 0, 1, number).into());
         client.handshake().await?;
         panel.keep().await?;
         Ok(client)

@@ -1,6 +1,6 @@
 //! The tables and columns that travel between phone, hub and cloud, in the order of the contract's `tables.json`.
 //!
-//! Promise: `data/tables.json` is the contract's file, byte for byte (a test compares them), so that this crate builds
+//! Promise: `protocol/` holds the contract's own files, byte for byte (a test compares them), so that this crate builds
 //! and its programs run without the contract beside them. Order matters: the app pushes tables and columns in it.
 
 use std::fmt;
@@ -10,10 +10,10 @@ use std::sync::LazyLock;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 /// The contract's file.
-const TABLES_JSON: &str = include_str!("../data/tables.json");
+const TABLES_JSON: &str = include_str!("../protocol/tables.json");
 
 static SCHEMA: LazyLock<Schema> =
-    LazyLock::new(|| serde_json::from_str(TABLES_JSON).expect("data/tables.json is part of this crate"));
+    LazyLock::new(|| serde_json::from_str(TABLES_JSON).expect("protocol/tables.json is part of this crate"));
 
 /// All tables, in the contract's order.
 #[must_use]
@@ -236,12 +236,36 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
+    /// Beside a checkout without the contract there is nothing to compare with, and the copies are all there is.
     #[test]
-    fn the_copy_is_the_contract() {
-        let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/tables.json");
-        assert_eq!(TABLES_JSON, std::fs::read_to_string(contract).unwrap());
+    fn the_copies_are_the_contract() {
+        let copies = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol");
+        let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol");
+        let mut folders = vec![std::path::PathBuf::new()];
+        let mut compared = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(Path::new(copies).join(&folder)).unwrap() {
+                let entry = entry.unwrap();
+                let name = folder.join(entry.file_name());
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(name);
+                    continue;
+                }
+                let copy = std::fs::read(entry.path()).unwrap();
+                let theirs = Path::new(contract).join(&name);
+                assert!(
+                    !Path::new(contract).exists() || std::fs::read(theirs).unwrap() == copy,
+                    "{}",
+                    name.display()
+                );
+                compared += 1;
+            }
+        }
+        assert!(compared >= 12, "tables, vectors and the samples of the sync");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ApplianceError;
 use crate::atomic_file;
 use crate::clock::HubTime;
+use crate::panel::Language;
 
 /// A file that is longer is not ours.
 const MAX_BYTES: usize = 4096;
@@ -21,6 +22,8 @@ pub(super) struct Facts {
     pub(super) clock: i64,
     /// The address that the phones know.
     pub(super) address: Option<Ipv4Addr>,
+    /// The code of the language that the panel speaks, if a person chose one.
+    pub(super) language: Option<String>,
 }
 
 impl Facts {
@@ -34,6 +37,11 @@ impl Facts {
     pub(super) fn save(&self, keys_folder: &Path) -> Result<(), ApplianceError> {
         let json = serde_json::to_vec(self).map_err(|error| ApplianceError::System(error.into()))?;
         atomic_file::write(&path(keys_folder), &json).map_err(ApplianceError::System)
+    }
+
+    /// The language that a person chose, if this firmware speaks it.
+    pub(super) fn language(&self) -> Option<Language> {
+        self.language.as_deref().and_then(Language::of_code)
     }
 
     pub(super) const fn clock(&self) -> HubTime {

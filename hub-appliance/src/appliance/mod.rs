@@ -54,7 +54,7 @@ pub struct Config {
     pub unlock_time: Duration,
     /// What the server allows.
     pub limits: Limits,
-    /// The panel's language.
+    /// The panel's language until a person chooses one.
     pub language: Language,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
     pub desk: bool,
@@ -99,13 +99,22 @@ fn firmware_clock() -> HubClock {
     HubClock::new(Box::new(SystemClock), HubTime::from_millis(built_at * 1000))
 }
 
-/// Runs a hub until it is told to end (SIGTERM, SIGINT, or the board's own way), and locks it then.
+/// Why a hub ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was told to: SIGTERM, SIGINT, or the board's own way.
+    Told,
+    /// A person at the panel wants the power off.
+    PowerOff,
+}
+
+/// Runs a hub until it is told to end or to switch off, and locks it then.
 ///
 /// The line `listening on http://ADDRESS:PORT` goes to standard output once the port is bound.
 ///
 /// # Errors
 /// [`ApplianceError`] if the hub cannot start, or could not be locked in time.
-pub async fn run(config: Config, board: Box<dyn Board>) -> Result<(), ApplianceError> {
+pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, ApplianceError> {
     let _lock = StoreLock::take(&config.keys_folder())?;
     let listener = TcpListener::bind(config.listen).await.map_err(ApplianceError::Port)?;
     let listen = listener.local_addr().map_err(ApplianceError::Port)?;

@@ -1,5 +1,6 @@
 //! Opening what the master key opens: the vault and the store.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +38,9 @@ impl OpenStore {
         atomic_file::private_folder(folder).map_err(ApplianceError::System)?;
         let vault_path = folder.join("vault");
         let vault_key = master.vault_key();
-        let (has_vault, has_store) = (vault_path.exists(), folder.join("hub.db").exists());
+        // An empty file is no database: SQLite would make a new one of it.
+        let database = fs::metadata(folder.join("hub.db"));
+        let (has_vault, has_store) = (vault_path.exists(), database.is_ok_and(|file| file.len() > 0));
         if has_vault && !has_store {
             return Err(ApplianceError::PartMissing);
         }

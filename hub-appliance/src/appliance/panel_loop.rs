@@ -10,24 +10,23 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::ApplianceError;
 use super::life::Event;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{Frame, Language, Panel, Status};
+use crate::panel::{About, Frame, Language, Panel, Phase, Status};
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Display {
-    /// `None` before there is anything to show.
-    status: Arc<Mutex<Option<Status>>>,
+    status: Arc<Mutex<Status>>,
     waker: Waker,
 }
 
 impl Display {
     /// Shows `status` from now on.
     pub(super) fn set(&self, status: Status) {
-        *self.lock() = Some(status);
+        *self.lock() = status;
         self.waker.wake();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Status>> {
+    fn lock(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,14 +45,22 @@ pub(super) fn start(
     events: UnboundedSender<Event>,
 ) -> Result<PanelLoop, ApplianceError> {
     let seed = getrandom::u64()?;
+    let status = Status {
+        phase: Phase::Starting,
+        about: About {
+            version: super::VERSION.into(),
+            identity: None,
+        },
+        language,
+    };
     let display = Display {
-        status: Arc::default(),
+        status: Arc::new(Mutex::new(status)),
         waker: board.waker(),
     };
     let ending = Arc::new(AtomicBool::new(false));
     let mut running = Running {
         board,
-        panel: Panel::new(language, seed),
+        panel: Panel::new(seed),
         frame: Frame::new(),
         display: display.clone(),
         ending: Arc::clone(&ending),
@@ -103,12 +110,10 @@ struct Running {
 
 impl Running {
     fn run(&mut self) -> Result<(), BoardError> {
-        while !self.ending.load(Ordering::Acquire) {
-            let Some(status) = self.display.lock().clone() else {
-                // Nothing can be done at a board that shows nothing yet.
-                self.board.next_event(None)?;
-                continue;
-            };
+        loop {
+            // Before the status is looked at, so that the last one is shown.
+            let is_last = self.ending.load(Ordering::Acquire);
+            let status = self.display.lock().clone();
             let now = self.started.elapsed();
             let decided = self.panel.update(&status, now);
             self.send(decided.map(Event::Decided));
@@ -119,10 +124,13 @@ impl Running {
                 text: &text,
                 brightness,
             })?;
+            if is_last {
+                return Ok(());
+            }
             match self.board.next_event(self.panel.next_wake(now))? {
                 Some(BoardEvent::Input(input)) => {
                     // What is on the panel by now is what the input is about.
-                    let status = self.display.lock().clone().unwrap_or(status);
+                    let status = self.display.lock().clone();
                     let decided = self.panel.input(input, &status, self.started.elapsed());
                     self.send(decided.map(Event::Decided));
                 }
@@ -130,7 +138,6 @@ impl Running {
                 None => {}
             }
         }
-        Ok(())
     }
 
     fn send(&self, event: Option<Event>) {

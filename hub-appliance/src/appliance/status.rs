@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::clock::HubTime;
-use crate::panel::{OpenStatus, PairingStatus};
+use crate::panel::{OpenStatus, PairingStatus, Phone, PhoneStanding};
 use crate::server::Pairing;
 use crate::store::Store;
-use crate::store::devices::Devices;
+use crate::store::devices::{Device, Devices};
 use crate::system::{disk, network};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const MINUTE_MS: i64 = 60 * 1000;
 
 /// Where the figures come from.
 pub(super) struct Sources {
@@ -37,6 +38,12 @@ impl Sources {
             clock_trusted: clock.follows_its_source(),
             disk_used_percent: disk::used_percent(&self.data).unwrap_or(0),
             pairing: self.pairing(),
+            phones: self
+                .devices
+                .list()
+                .iter()
+                .map(|device| phone(device, clock.peek()))
+                .collect(),
             ..OpenStatus::default()
         }
     }
@@ -47,5 +54,21 @@ impl Sources {
             seconds_left: u32::try_from(pairing.left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
             keep_open: pairing.keep_open,
         })
+    }
+}
+
+fn phone(device: &Device, now: HubTime) -> Phone {
+    let minutes = (now.millis() - device.last_seen_at.millis()).max(0) / MINUTE_MS;
+    Phone {
+        number: u32::try_from(device.number.0).unwrap_or(0),
+        name: device.name.clone(),
+        seen_minutes_ago: u32::try_from(minutes).unwrap_or(u32::MAX),
+        standing: if device.revoked {
+            PhoneStanding::Revoked
+        } else if device.is_stuck() {
+            PhoneStanding::Stuck
+        } else {
+            PhoneStanding::Good
+        },
     }
 }

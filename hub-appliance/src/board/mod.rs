@@ -6,9 +6,11 @@
 //! | board | for |
 //! |---|---|
 //! | [`terminal`] | a desk: the picture in half blocks, the keyboard as buttons |
+//! | [`raspberry_pi`] | the box: a display on the I²C bus, buttons on pins |
 //! | [`serial`] | tests and virtual machines: lines of JSON over a socket or a device |
 
 mod queue;
+pub mod raspberry_pi;
 pub mod serial;
 pub mod terminal;
 
@@ -79,7 +81,7 @@ pub enum BoardKind {
     Terminal,
     /// [`serial`].
     Serial,
-    /// Display and buttons on the Raspberry Pi's pins.
+    /// [`raspberry_pi`].
     RaspberryPi,
 }
 
@@ -135,9 +137,9 @@ pub enum BoardError {
     /// Another program listens on the path of the serial board.
     #[error("another program listens on {}", .0.display())]
     InUse(PathBuf),
-    /// The firmware was built without a driver for this board.
-    #[error("this build has no driver for board {0}")]
-    NoDriver(BoardKind),
+    /// No panel of the Raspberry Pi has this profile's name.
+    #[error("no such panel profile; there are {}", raspberry_pi::profile_names().collect::<Vec<_>>().join(", "))]
+    NoProfile,
     /// The display or the buttons do not work.
     #[error("the panel's {what} does not work: {source}")]
     Io {
@@ -155,15 +157,26 @@ impl BoardError {
     }
 }
 
-/// Opens the board `kind`, or the one that is there: a terminal. `path` is the serial board's socket or device.
+/// Opens the board `kind`. `path` is the serial
+/// board's socket or device, `profile` the wiring of a Raspberry Pi's panel where it is not to be guessed.
 ///
 /// # Errors
 /// Any [`BoardError`].
-pub fn open(kind: Option<BoardKind>, path: Option<&Path>) -> Result<Box<dyn Board>, BoardError> {
-    match kind.unwrap_or(BoardKind::Terminal) {
+pub fn open(kind: BoardKind, path: Option<&Path>, profile: Option<&str>) -> Result<Box<dyn Board>, BoardError> {
+    match kind {
         BoardKind::Terminal => Ok(Box::new(terminal::Terminal::open()?)),
         BoardKind::Serial => Ok(Box::new(serial::Serial::open(path.ok_or(BoardError::NoPath)?)?)),
-        kind @ BoardKind::RaspberryPi => Err(BoardError::NoDriver(kind)),
+        BoardKind::RaspberryPi => Ok(Box::new(raspberry_pi::RaspberryPi::open(profile)?)),
+    }
+}
+
+/// The board that is there if none is named: a Raspberry Pi's panel, else the terminal.
+#[must_use]
+pub fn detect() -> BoardKind {
+    if raspberry_pi::is_here() {
+        BoardKind::RaspberryPi
+    } else {
+        BoardKind::Terminal
     }
 }
 
@@ -181,8 +194,11 @@ mod tests {
 
     #[test]
     fn a_board_that_cannot_be_opened_says_why() {
-        let why = |kind, path: Option<&Path>| open(Some(kind), path).err().unwrap().to_string();
-        assert!(why(BoardKind::RaspberryPi, None).contains("no driver for board raspberry-pi"));
+        let why = |kind, profile| open(kind, None, profile).err().unwrap().to_string();
+        assert!(
+            why(BoardKind::RaspberryPi, Some("other"))
+                .contains("there are adafruit-bonnet, waveshare-1.3, four-buttons")
+        );
         assert!(why(BoardKind::Serial, None).contains("needs the path"));
     }
 }

@@ -1,7 +1,7 @@
 //! The queue between those who notice that something happened and the panel loop.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Event;
 
@@ -13,6 +13,13 @@ const LENGTH: usize = 64;
 pub(super) enum Signal {
     /// Something happened at the board.
     Event(Event),
+    /// A contact closed or opened.
+    Contact {
+        /// Which one, by its place in the panel's profile.
+        index: usize,
+        closed: bool,
+        at: Instant,
+    },
     /// The place to draw on has changed.
     Redraw,
     /// A [`Waker`] was used.

@@ -106,6 +106,15 @@ impl Icon {
         "       ", //
         "#######", //
     ]);
+    pub(super) const POWER: Self = Self([
+        "   #   ", //
+        " # # # ", //
+        "#  #  #", //
+        "#  #  #", //
+        "#     #", //
+        " #   # ", //
+        "  ###  ", //
+    ]);
     pub(super) const INFO: Self = Self([
         "  ###  ", //
         "  ###  ", //
@@ -135,6 +144,7 @@ mod tests {
             Icon::CHECK,
             Icon::DELETE,
             Icon::MENU,
+            Icon::POWER,
             Icon::INFO,
         ];
         for row in icons.iter().flat_map(|icon| icon.0) {

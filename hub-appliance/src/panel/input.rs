@@ -2,6 +2,7 @@
 
 use zeroize::Zeroize;
 
+use crate::panel::strings::Language;
 use crate::panel::view::RecoveryCode;
 use crate::secret::SecretText;
 
@@ -69,6 +70,8 @@ pub enum Input {
 /// [`Status`](crate::panel::Status).
 #[derive(Clone, Debug)]
 pub enum Action {
+    /// Speak this language from now on. Expects it in the status.
+    SetLanguage(Language),
     /// Set the hub up with this PIN (8 to 12 digits). Expects `SettingUp`, then `Confirming`.
     SetUp {
         /// The PIN, typed the same twice.
@@ -86,6 +89,30 @@ pub enum Action {
         /// The code as typed; each group alone is well-formed.
         code: RecoveryCode,
     },
+    /// After the recovery code: this is the new PIN (8 to 12 digits). Expects `Confirming` with a new code.
+    RenewPin {
+        /// The PIN, typed the same twice.
+        pin: SecretText,
+    },
+    /// Start to change the PIN of the open hub. Expects `pin_change` in the status.
+    BeginPinChange,
+    /// Try this as the present PIN (6 to 12 digits). Expects `Checking`, then `Ask` or `Choose`.
+    CheckPin {
+        /// The PIN as typed.
+        pin: SecretText,
+    },
+    /// Put this PIN (8 to 12 digits) in the place of the one that was tried. Expects `Changing`, then `Changed` or
+    /// `Failed`.
+    ChangePin {
+        /// The PIN, typed the same twice.
+        pin: SecretText,
+    },
+    /// The change of the PIN is done with, or given up. Expects no `pin_change` in the status.
+    EndPinChange,
+    /// Refuse the phone of this number from now on. Expects it as revoked in the status.
+    RevokePhone(u32),
+    /// Lock the hub and switch it off. Expects `Locking`, then `PoweringOff`.
+    PowerOff,
     /// Lock the hub. Expects `Locking`, then `Locked`.
     Lock,
     /// Let new phones pair. Expects `pairing` in the status.

@@ -5,15 +5,19 @@
 //!
 //! | screen | when | ok · back |
 //! |---|---|---|
-//! | `setup-pin` | never set up: welcome, then the PIN twice | on · a step back |
+//! | `splash` | at the start: the version | on |
+//! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
 //! | `setup-recovery` | the recovery code, then two of its groups typed back | on · the code again |
 //! | `locked` | PIN pad | press the key · delete; held with nothing typed: recovery code |
 //! | `recovery` | recovery code instead of the PIN | press the key · delete, group before |
 //! | `wait` | too many wrong PINs | – · recovery code |
-//! | `unlocking`, `locking` | the hub is at work | |
+//! | `unlocking`, `checking`, `saving`, `locking` | the hub is at work | |
 //! | `home` | open | menu |
-//! | `menu`, `status`, `about`, `lock` | from the menu; left alone for a minute they go home | choose · home |
+//! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
+//! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
+//! | `change-pin` | the present PIN, then the new one twice | press the key · delete, give up |
+//! | `off` | locked, and about to lose power | |
 //! | `no-network` | pairing was asked for without a network | home · home |
 //! | `pair` | new phones may pair | keep open or not · close |
 //! | `paired` | a phone has paired; left alone for a minute it is kept | choose · keep |
@@ -44,7 +48,10 @@ use embedded_graphics::prelude::Point;
 pub use self::frame::{Frame, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
-pub use self::view::{About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, RecoveryCode, Status};
+pub use self::view::{
+    About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
+    RecoveryCode, Status,
+};
 
 use self::canvas::Canvas;
 use self::pin_pad::PadMaker;
@@ -82,7 +89,6 @@ const ANIMATE_EVERY: Duration = Duration::from_millis(250);
 /// The panel. All its times are durations since some start that the owner chose, and never go back.
 #[derive(Debug)]
 pub struct Panel {
-    language: Language,
     pads: PadMaker,
     state: State,
     /// When this screen came up.
@@ -93,13 +99,12 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// A panel that speaks `language`. `seed` is random: it decides which digit a PIN pad starts on.
+    /// A panel that shows its splash. `seed` is random: it decides which digit a PIN pad starts on.
     #[must_use]
-    pub const fn new(language: Language, seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self {
-            language,
             pads: PadMaker::new(seed),
-            state: State::Welcome,
+            state: State::Splash,
             shown_at: Duration::ZERO,
             active_at: Duration::ZERO,
             countdown: Countdown {
@@ -159,7 +164,7 @@ impl Panel {
         let limit = self.state.time_limit().map(|limit| self.touched_at() + limit);
         let moving = match self.state {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
-            State::Wait => self.countdown.next_second(now),
+            State::Wait | State::PinWait => self.countdown.next_second(now),
             // Stepping with the screen's own time keeps the hints on their turn.
             State::Pairing => {
                 let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
@@ -181,20 +186,18 @@ impl Panel {
             shown_for: now.saturating_sub(self.shown_at),
             left: self.countdown.left(now),
         };
-        let name = screens::draw(&mut canvas, &self.state, status, moment, self.language.strings());
+        let name = screens::draw(&mut canvas, &self.state, status, moment);
         let (lines, fits) = canvas.finish();
         (ScreenText { name, lines }, fits)
     }
 
     fn follow(&mut self, status: &Status, now: Duration) {
         self.countdown.observe(&status.phase, now);
-        self.change(now, |state, pads| {
-            (transitions::follow(state, &status.phase, pads), None)
-        });
+        self.change(now, |state, pads| (transitions::follow(state, status, pads), None));
     }
 
     fn step(&mut self, event: Event, status: &Status, now: Duration) -> Option<Action> {
-        self.change(now, |state, pads| transitions::step(state, event, &status.phase, pads))
+        self.change(now, |state, pads| transitions::step(state, event, status, pads))
     }
 
     fn change(
@@ -228,7 +231,11 @@ struct Countdown {
 impl Countdown {
     fn observe(&mut self, phase: &Phase, now: Duration) {
         let left = match phase {
-            Phase::Locked { wait, .. } => *wait,
+            Phase::Locked { wait, .. }
+            | Phase::Open(OpenStatus {
+                pin_change: Some(PinChange::Ask { wait, .. }),
+                ..
+            }) => *wait,
             Phase::Open(OpenStatus {
                 pairing: Some(pairing), ..
             }) => Duration::from_secs(pairing.seconds_left.into()),

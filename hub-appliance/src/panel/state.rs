@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::input::{Button, Digits, Input};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
+use super::strings::Language;
 
 /// Which screen there is, with what a person has done on it so far.
 #[derive(Clone, Debug)]
 pub(super) enum State {
-    Welcome,
+    Splash,
+    Welcome(Language),
     ChoosePin(Pad),
     RepeatPin {
         first: Pad,
@@ -27,9 +29,26 @@ pub(super) enum State {
     Working(Work),
     Home,
     Menu(usize),
+    /// The phones, of which the one at this place is chosen.
+    Phones(usize),
+    Phone {
+        number: u32,
+        choice: Choice,
+    },
+    ConfirmRevoke {
+        number: u32,
+        choice: Choice,
+    },
     Facts,
-    About,
+    PresentPin(Pad),
+    /// Too many wrong PINs while the PIN was to be changed.
+    PinWait,
+    PinChanged,
+    PinKept,
+    ChooseLanguage(Language),
     ConfirmLock(Choice),
+    ConfirmPowerOff(Choice),
+    About,
     NoNetwork,
     Pairing,
     Paired {
@@ -37,6 +56,7 @@ pub(super) enum State {
         choice: Choice,
         answered: bool,
     },
+    Off,
     Fault,
 }
 
@@ -70,7 +90,10 @@ pub(super) struct Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
     SetUp,
+    RenewPin,
     FinishSetUp,
+    CheckPin,
+    ChangePin,
     Unlock,
     UnlockWithCode,
     Lock,
@@ -103,25 +126,42 @@ impl Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MenuEntry {
     Pair,
+    Phones,
     Status,
+    ChangePin,
+    Language,
     Lock,
+    PowerOff,
     About,
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 4] = [MenuEntry::Pair, MenuEntry::Status, MenuEntry::Lock, MenuEntry::About];
+pub(super) const MENU: [MenuEntry; 8] = [
+    MenuEntry::Pair,
+    MenuEntry::Phones,
+    MenuEntry::Status,
+    MenuEntry::ChangePin,
+    MenuEntry::Language,
+    MenuEntry::Lock,
+    MenuEntry::PowerOff,
+    MenuEntry::About,
+];
 
+/// How long the version stands at the start.
+const SPLASH: Duration = Duration::from_millis(1500);
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl State {
     /// How long the screen may stand untouched before [`Event::TimedOut`].
     pub(super) fn time_limit(&self) -> Option<Duration> {
         match self {
-            Self::Menu(_) | Self::Facts | Self::About | Self::ConfirmLock(_) | Self::NoNetwork => Some(MINUTE),
-            Self::Paired { answered: false, .. } => Some(MINUTE),
-            Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
-            Self::EnterCode(_) => Some(5 * MINUTE),
+            Self::Splash => Some(SPLASH),
             Self::Working(Work { begun: false, .. }) => Some(MINUTE / 2),
+            Self::Paired { answered: false, .. } | Self::PinChanged | Self::PinKept => Some(MINUTE),
+            Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
+            Self::PresentPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),
+            Self::EnterCode(_) => Some(5 * MINUTE),
+            left if left.is_left_alone() => Some(MINUTE),
             _ => None,
         }
     }
@@ -135,13 +175,27 @@ impl State {
     }
 
     pub(super) const fn is_set_up(&self) -> bool {
-        matches!(self, Self::Welcome | Self::ChoosePin(_) | Self::RepeatPin { .. })
+        matches!(self, Self::Welcome(_) | Self::ChoosePin(_) | Self::RepeatPin { .. })
     }
 
     pub(super) const fn is_open(&self) -> bool {
+        matches!(self, Self::Home) || self.is_left_alone()
+    }
+
+    /// Whether a screen of the open hub goes home when nobody touches it.
+    pub(super) const fn is_left_alone(&self) -> bool {
         matches!(
             self,
-            Self::Home | Self::Menu(_) | Self::Facts | Self::About | Self::ConfirmLock(_) | Self::NoNetwork
+            Self::Menu(_)
+                | Self::Phones(_)
+                | Self::Phone { .. }
+                | Self::ConfirmRevoke { .. }
+                | Self::Facts
+                | Self::ChooseLanguage(_)
+                | Self::ConfirmLock(_)
+                | Self::ConfirmPowerOff(_)
+                | Self::About
+                | Self::NoNetwork
         )
     }
 }
@@ -171,6 +225,7 @@ impl Event {
             State::ChoosePin(pad)
             | State::RepeatPin { again: pad, .. }
             | State::CheckCode { pad, .. }
+            | State::PresentPin(pad)
             | State::EnterPin(pad) => return Self::Pad(pad.press(&input)),
             State::EnterCode(code) => return Self::Pad(code.press(&input, pads)),
             _ => {}

@@ -20,6 +20,31 @@ pub(super) fn minutes(time: Duration) -> String {
     format!("{}:{:02}", (seconds / 60).min(999), seconds % 60)
 }
 
+/// How long ago something was, as roughly as people say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ago {
+    /// Less than two minutes.
+    Now,
+    /// 2 to 59 minutes.
+    Minutes(u32),
+    /// 1 to 23 hours.
+    Hours(u32),
+    /// 1 to 999 days.
+    Days(u32),
+}
+
+impl Ago {
+    pub(super) const fn of_minutes(minutes: u32) -> Self {
+        match minutes {
+            0..2 => Self::Now,
+            2..60 => Self::Minutes(minutes),
+            60..1440 => Self::Hours(minutes / 60),
+            1440..1_440_000 => Self::Days(minutes / 1440),
+            _ => Self::Days(999),
+        }
+    }
+}
+
 /// A count in at most 3 characters.
 pub(super) fn short_count(count: u32) -> String {
     match count {

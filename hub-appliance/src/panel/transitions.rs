@@ -6,28 +6,59 @@ use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
-use super::view::{OpenStatus, Phase, RecoveryCode};
+use super::view::{OpenStatus, Phase, Phone, PhoneStanding, PinChange, RecoveryCode, Status};
 
 /// Where `event` leads from `state`, and what the hub is to do.
 #[allow(clippy::too_many_lines, reason = "every transition stands in one table")]
-pub(super) fn step(state: State, event: Event, phase: &Phase, pads: &mut PadMaker) -> (State, Option<Action>) {
+pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMaker) -> (State, Option<Action>) {
     use Choice::{First, Second};
     use PadEvent::{Held, Left, Taken};
 
+    let phase = &status.phase;
     let next = match (state, event) {
-        // Set-up: the PIN, twice.
-        (State::Welcome, Event::Ok) => State::ChoosePin(pads.new_pin()),
-        (State::Welcome, Event::Typed(digits)) => State::ChoosePin(typed(pads.new_pin(), &digits)),
+        // The version, until somebody touches the panel or it has been seen.
+        (State::Splash, Event::Typed(digits)) => match start(status, pads) {
+            State::EnterPin(pad) => State::EnterPin(typed(pad, &digits)),
+            other => other,
+        },
+        (State::Splash, _) => start(status, pads),
+
+        // Set-up: the language.
+        (State::Welcome(language), Event::Previous) => State::Welcome(language.previous()),
+        (State::Welcome(language), Event::Next) => State::Welcome(language.next()),
+        (State::Welcome(language), Event::Ok) => {
+            return (State::ChoosePin(pads.new_pin()), Some(Action::SetLanguage(language)));
+        }
+        (State::Welcome(language), Event::Typed(digits)) => {
+            let pad = typed(pads.new_pin(), &digits);
+            return (State::ChoosePin(pad), Some(Action::SetLanguage(language)));
+        }
+
+        // A new PIN, twice: at set-up, after the recovery code, or because somebody changes it.
         (State::ChoosePin(first), Event::Pad(Taken)) => State::RepeatPin {
             first,
             again: pads.new_pin(),
         },
-        (State::ChoosePin(_), Event::Pad(Left | Held)) => State::Welcome,
+        (State::ChoosePin(pad), Event::Pad(Left | Held)) => match phase {
+            Phase::SetUp => State::Welcome(status.language),
+            Phase::Open(_) => return (State::ChoosePin(pad), Some(Action::EndPinChange)),
+            _ => State::ChoosePin(pad),
+        },
+        (State::ChoosePin(mut pad), Event::TimedOut) if !pad.is_empty() => {
+            pad.clear(Note::Cleared);
+            State::ChoosePin(pad)
+        }
+        (State::ChoosePin(pad), Event::TimedOut) if matches!(phase, Phase::Open(_)) => {
+            return (State::ChoosePin(pad), Some(Action::EndPinChange));
+        }
+        (State::RepeatPin { .. }, Event::TimedOut) => State::ChoosePin(pads.new_pin().saying(Note::Cleared)),
         (State::RepeatPin { first, again }, Event::Pad(Taken)) if again.equals(&first) => {
-            return (
-                Work::asked(Job::SetUp, 0),
-                Some(Action::SetUp { pin: first.to_secret() }),
-            );
+            let pin = first.to_secret();
+            return match phase {
+                Phase::Open(_) => (Work::asked(Job::ChangePin, 0), Some(Action::ChangePin { pin })),
+                Phase::Renewing => (Work::asked(Job::RenewPin, 0), Some(Action::RenewPin { pin })),
+                _ => (Work::asked(Job::SetUp, 0), Some(Action::SetUp { pin })),
+            };
         }
         (State::RepeatPin { .. }, Event::Pad(Taken)) => State::ChoosePin(pads.new_pin().saying(Note::Mismatch)),
         (State::RepeatPin { .. }, Event::Pad(Left | Held)) => State::ChoosePin(pads.new_pin()),
@@ -70,8 +101,8 @@ pub(super) fn step(state: State, event: Event, phase: &Phase, pads: &mut PadMake
         (State::EnterCode(code), Event::TimedOut) if !code.is_empty() => {
             State::EnterCode(CodeEntry::new(pads.group().saying(Note::Cleared)))
         }
-        (State::EnterCode(_), Event::Pad(Left | Held) | Event::TimedOut) => start(phase, pads),
-        (State::Working(_), Event::TimedOut) => start(phase, pads),
+        (State::EnterCode(_), Event::Pad(Left | Held) | Event::TimedOut) => start(status, pads),
+        (State::Working(_), Event::TimedOut) => start(status, pads),
 
         // Open: the menu and what it leads to.
         (State::Home, Event::Ok) => State::Menu(0),
@@ -80,17 +111,69 @@ pub(super) fn step(state: State, event: Event, phase: &Phase, pads: &mut PadMake
         (State::Menu(at), Event::Ok) => match MENU[at % MENU.len()] {
             MenuEntry::Pair if has_network(phase) => return (State::Menu(at), Some(Action::OpenPairing)),
             MenuEntry::Pair => State::NoNetwork,
+            MenuEntry::Phones => State::Phones(0),
             MenuEntry::Status => State::Facts,
+            MenuEntry::ChangePin => return (State::Menu(at), Some(Action::BeginPinChange)),
+            MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
+            MenuEntry::PowerOff => State::ConfirmPowerOff(Second),
             MenuEntry::About => State::About,
         },
         (State::Facts | State::About | State::NoNetwork, Event::Ok | Event::Back) => State::Home,
         (State::ConfirmLock(choice), Event::Previous | Event::Next) => State::ConfirmLock(choice.other()),
         (State::ConfirmLock(First), Event::Ok) => return (Work::asked(Job::Lock, 0), Some(Action::Lock)),
-        (State::ConfirmLock(Second), Event::Ok) | (State::ConfirmLock(_) | State::Menu(_), Event::Back) => State::Home,
-        (State::Menu(_) | State::Facts | State::About | State::ConfirmLock(_) | State::NoNetwork, Event::TimedOut) => {
-            State::Home
+        (State::ConfirmPowerOff(choice), Event::Previous | Event::Next) => State::ConfirmPowerOff(choice.other()),
+        (State::ConfirmPowerOff(First), Event::Ok) => return (Work::asked(Job::Lock, 0), Some(Action::PowerOff)),
+        (State::ConfirmLock(Second) | State::ConfirmPowerOff(Second), Event::Ok)
+        | (State::ConfirmLock(_) | State::ConfirmPowerOff(_) | State::Menu(_), Event::Back) => State::Home,
+        (State::ChooseLanguage(language), Event::Previous) => State::ChooseLanguage(language.previous()),
+        (State::ChooseLanguage(language), Event::Next) => State::ChooseLanguage(language.next()),
+        (State::ChooseLanguage(language), Event::Ok) => return (State::Home, Some(Action::SetLanguage(language))),
+        (State::ChooseLanguage(_), Event::Back) => State::Home,
+
+        // The phones: a list, one of them, and whether to refuse it.
+        (State::Phones(at), Event::Previous) => State::Phones(around(at, phones(phase).len(), false)),
+        (State::Phones(at), Event::Next) => State::Phones(around(at, phones(phase).len(), true)),
+        (State::Phones(at), Event::Ok) => match phones(phase).get(at) {
+            Some(phone) => State::Phone {
+                number: phone.number,
+                choice: First,
+            },
+            None => State::Home,
+        },
+        (State::Phones(_), Event::Back) => State::Home,
+        (State::Phone { number, choice }, Event::Previous | Event::Next) => State::Phone {
+            number,
+            choice: choice.other(),
+        },
+        (State::Phone { number, choice: Second }, Event::Ok) if can_revoke(phase, number) => {
+            State::ConfirmRevoke { number, choice: Second }
         }
+        (State::Phone { number, .. }, Event::Ok | Event::Back) => State::Phones(place(phase, number)),
+        (State::ConfirmRevoke { number, choice }, Event::Previous | Event::Next) => State::ConfirmRevoke {
+            number,
+            choice: choice.other(),
+        },
+        (State::ConfirmRevoke { number, choice: First }, Event::Ok) => {
+            let list = State::Phones(place(phase, number));
+            return (list, Some(Action::RevokePhone(number)));
+        }
+        (State::ConfirmRevoke { number, .. }, Event::Ok | Event::Back) => State::Phone { number, choice: First },
+        (left, Event::TimedOut) if left.is_left_alone() => State::Home,
+
+        // The PIN is changed with the hub, step by step: it ends when the hub says so, not by being left.
+        (State::PresentPin(pad), Event::Pad(Taken)) => {
+            let action = Action::CheckPin { pin: pad.to_secret() };
+            return (Work::asked(Job::CheckPin, failures(phase)), Some(action));
+        }
+        (State::PresentPin(mut pad), Event::TimedOut) if !pad.is_empty() => {
+            pad.clear(Note::Cleared);
+            State::PresentPin(pad)
+        }
+        (
+            ended @ (State::PresentPin(_) | State::PinWait | State::PinChanged | State::PinKept),
+            Event::Pad(Left | Held) | Event::Back | Event::Ok | Event::TimedOut,
+        ) => return (ended, Some(Action::EndPinChange)),
 
         // Pairing closes when the hub says so, not by being left.
         (State::Pairing, Event::Ok) => {
@@ -148,21 +231,35 @@ pub(super) fn step(state: State, event: Event, phase: &Phase, pads: &mut PadMake
     (next, None)
 }
 
-/// Where the hub's `phase` leads from `state`.
-pub(super) fn follow(state: State, phase: &Phase, pads: &mut PadMaker) -> State {
+/// Where the hub's `status` leads from `state`.
+pub(super) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
+    let phase = &status.phase;
     match (phase, state) {
+        (Phase::Starting, _) => State::Splash,
+        (Phase::Fault(_), _) => State::Fault,
+        (_, State::Splash) => State::Splash,
+
         (Phase::SetUp, same) if same.is_set_up() => same,
         (Phase::SetUp, State::Working(work)) if work.is_asked(Job::SetUp, 0) => State::Working(work),
         (Phase::SetUp, State::Working(Work { job: Job::SetUp, .. })) => {
             State::ChoosePin(pads.new_pin().saying(Note::SetUpFailed))
         }
-        (Phase::SetUp, _) => State::Welcome,
+        (Phase::SetUp, _) => State::Welcome(status.language),
         (Phase::SettingUp, _) => Work::begun(Job::SetUp, 0),
 
+        (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
+        (Phase::Renewing, State::Working(work)) if work.is_asked(Job::RenewPin, 0) => State::Working(work),
+        (Phase::Renewing, _) => State::ChoosePin(pads.new_pin()),
         (Phase::Confirming { .. }, same @ (State::WriteCode { .. } | State::CheckCode { .. })) => same,
         (Phase::Confirming { .. }, State::Working(work)) if work.is_asked(Job::FinishSetUp, 0) => State::Working(work),
         (Phase::Confirming { .. }, _) => State::WriteCode { differs: None },
 
+        // Asked for during a wait: the hub refuses without a try, so nothing was wrong with the code.
+        (Phase::Locked { wait, failures, .. }, State::Working(work))
+            if !wait.is_zero() && work.failures == *failures =>
+        {
+            State::Wait
+        }
         (Phase::Locked { failures, .. }, State::Working(work))
             if work.is_asked(Job::Unlock, *failures) || work.is_asked(Job::UnlockWithCode, *failures) =>
         {
@@ -196,13 +293,16 @@ pub(super) fn follow(state: State, phase: &Phase, pads: &mut PadMaker) -> State 
         ) => Work::begun(Job::UnlockWithCode, failures),
         (Phase::Unlocking, _) => Work::begun(Job::Unlock, 0),
 
-        (Phase::Open(open), state) => follow_open(state, open),
+        (Phase::Open(open), state) => follow_open(state, open, pads),
         (Phase::Locking, _) => Work::begun(Job::Lock, 0),
-        (Phase::Fault(_), _) => State::Fault,
+        (Phase::PoweringOff, _) => State::Off,
     }
 }
 
-fn follow_open(state: State, open: &OpenStatus) -> State {
+fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
+    if let (Some(change), None) = (&open.pin_change, &open.paired) {
+        return follow_pin_change(state, *change, pads);
+    }
     match (&open.paired, &open.pairing, state) {
         (_, _, State::Working(work)) if work.is_asked(Job::Lock, 0) => State::Working(work),
         (
@@ -224,14 +324,65 @@ fn follow_open(state: State, open: &OpenStatus) -> State {
             answered: false,
         },
         (None, Some(_), _) => State::Pairing,
+        (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
+            if !open.phones.iter().any(|phone| phone.number == number) =>
+        {
+            State::Phones(0)
+        }
+        (None, None, State::Phones(at)) if at >= open.phones.len() => State::Phones(0),
         (None, None, same) if same.is_open() => same,
         (None, None, _) => State::Home,
     }
 }
 
-/// The first screen of `phase`.
-fn start(phase: &Phase, pads: &mut PadMaker) -> State {
-    follow(State::Home, phase, pads)
+fn follow_pin_change(state: State, change: PinChange, pads: &mut PadMaker) -> State {
+    match (change, state) {
+        (PinChange::Ask { failures, .. }, State::Working(work)) if work.is_asked(Job::CheckPin, failures) => {
+            State::Working(work)
+        }
+        (PinChange::Ask { wait, .. }, _) if !wait.is_zero() => State::PinWait,
+        (PinChange::Ask { .. }, same @ State::PresentPin(_)) => same,
+        (PinChange::Ask { tries_left, .. }, State::Working(Work { job: Job::CheckPin, .. })) => {
+            State::PresentPin(pads.pin().saying(Note::WrongPin(tries_left)))
+        }
+        (PinChange::Ask { .. }, _) => State::PresentPin(pads.pin()),
+        (PinChange::Checking, _) => Work::begun(Job::CheckPin, 0),
+        (PinChange::Choose, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
+        (PinChange::Choose, State::Working(work)) if work.is_asked(Job::ChangePin, 0) => State::Working(work),
+        (PinChange::Choose, _) => State::ChoosePin(pads.new_pin()),
+        (PinChange::Changing, _) => Work::begun(Job::ChangePin, 0),
+        (PinChange::Changed, _) => State::PinChanged,
+        (PinChange::Failed, _) => State::PinKept,
+    }
+}
+
+/// The first screen of `status`.
+fn start(status: &Status, pads: &mut PadMaker) -> State {
+    follow(State::Home, status, pads)
+}
+
+fn phones(phase: &Phase) -> &[Phone] {
+    match phase {
+        Phase::Open(open) => &open.phones,
+        _ => &[],
+    }
+}
+
+/// Where in the list the phone of this number stands.
+fn place(phase: &Phase, number: u32) -> usize {
+    let at = phones(phase).iter().position(|phone| phone.number == number);
+    at.unwrap_or(0)
+}
+
+fn can_revoke(phase: &Phase, number: u32) -> bool {
+    let mut found = phones(phase).iter().filter(|phone| phone.number == number);
+    found.any(|phone| phone.standing != PhoneStanding::Revoked)
+}
+
+/// The place after or before `at` in a list of `len`, from the end on to the beginning.
+fn around(at: usize, len: usize, forward: bool) -> usize {
+    let step = if forward { 1 } else { len.saturating_sub(1) };
+    (at + step) % len.max(1)
 }
 
 fn typed(mut pad: Pad, digits: &Digits) -> Pad {
@@ -256,7 +407,11 @@ pub(super) const fn asked_group(ask: [usize; 2], step: usize) -> usize {
 
 const fn failures(phase: &Phase) -> u32 {
     match phase {
-        Phase::Locked { failures, .. } => *failures,
+        Phase::Locked { failures, .. }
+        | Phase::Open(OpenStatus {
+            pin_change: Some(PinChange::Ask { failures, .. }),
+            ..
+        }) => *failures,
         _ => 0,
     }
 }

@@ -1,9 +1,12 @@
 //! The view model: all that the panel may know of the hub. It holds no patient's data, so no screen can show any.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::strings::Language;
 
 /// What the panel shows, handed in at each change.
 #[derive(Clone, Debug)]
@@ -12,11 +15,15 @@ pub struct Status {
     pub phase: Phase,
     /// Which hub this is.
     pub about: About,
+    /// What the panel speaks.
+    pub language: Language,
 }
 
 /// Where the hub is in its life.
 #[derive(Clone, Debug)]
 pub enum Phase {
+    /// Looking for what there is.
+    Starting,
     /// Never set up: asks for a PIN.
     SetUp,
     /// Keys are being made and the store is being created.
@@ -37,12 +44,16 @@ pub enum Phase {
         /// Wrong PINs that can still be typed before there is a wait.
         tries_left: u32,
     },
+    /// Unlocked by the recovery code: asks for a new PIN, then goes on to `Confirming` a new code.
+    Renewing,
     /// A PIN or a recovery code is being tried.
     Unlocking,
     /// Serving.
     Open(OpenStatus),
     /// Closing the store and wiping the keys.
     Locking,
+    /// Locked, and about to lose power.
+    PoweringOff,
     /// Stopped by something that a person has to see.
     Fault(Fault),
 }
@@ -66,6 +77,58 @@ pub struct OpenStatus {
     pub pairing: Option<PairingStatus>,
     /// The phone that paired last, until a person (or the time-out) kept or undid it.
     pub paired: Option<PairedPhone>,
+    /// Every phone that the hub knows, in the order of pairing.
+    pub phones: Arc<[Phone]>,
+    /// Set while a person changes the PIN.
+    pub pin_change: Option<PinChange>,
+}
+
+/// A phone that the hub knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// The hub's number for it.
+    pub number: u32,
+    /// What the phone calls itself; drawn as that of a [`PairedPhone`].
+    pub name: Option<String>,
+    /// Whole minutes since the hub last heard of it.
+    pub seen_minutes_ago: u32,
+    /// Whether it works.
+    pub standing: PhoneStanding,
+}
+
+/// Whether a phone works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhoneStanding {
+    /// It may call, and gets on.
+    Good,
+    /// It asks for the same records again and again, and does not get on.
+    Stuck,
+    /// A person revoked it: it is refused.
+    Revoked,
+}
+
+/// How far a change of the PIN has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinChange {
+    /// Asks for the present PIN: whoever walks up to an open hub must not be able to change it.
+    Ask {
+        /// Time until the next PIN may be tried; zero if it may be now.
+        wait: Duration,
+        /// Wrong PINs in a row.
+        failures: u32,
+        /// Wrong PINs that can still be typed before there is a wait.
+        tries_left: u32,
+    },
+    /// The present PIN is being tried.
+    Checking,
+    /// It was right: asks for the new one.
+    Choose,
+    /// The new one is being written.
+    Changing,
+    /// Done; only the new PIN is good.
+    Changed,
+    /// Not done; the old PIN is still good.
+    Failed,
 }
 
 /// Pairing while it is open.

@@ -2,7 +2,6 @@
 
 use crate::store::people::{Right, Rights};
 use crate::store::push::{Access, Gatekeeper, Operation};
-use crate::store::value::Cell;
 use crate::store::{StoreError, WriteTx};
 
 /// The columns that whoever hands out medicines changes in prescriptions and their items.
@@ -96,20 +95,19 @@ fn is_anothers(access: &Access<'_>, user: &str) -> bool {
 
 /// Whether nothing but what dispensing changes would change.
 fn only_dispenses(access: &Access<'_>) -> bool {
-    let Some(stored) = access.stored else { return false };
-    access.table.table().columns.iter().enumerate().all(|(index, column)| {
-        let unchanged = access.sent.cells[index]
-            .as_ref()
-            .is_none_or(|sent: &Cell| sent.means(&stored.cells[index]));
-        unchanged || DISPENSING_COLUMNS.contains(&column.name)
-    })
+    let mut columns = access.table.table().columns.iter().enumerate();
+    columns.all(|(index, column)| DISPENSING_COLUMNS.contains(&column.name) || !access.changes(index))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::HubTime;
+    use crate::store::devices::DeviceNumber;
+    use crate::store::rows::StoredRow;
     use crate::store::schema::TableId;
     use crate::store::sent::SentRow;
+    use crate::store::value::Cell;
 
     fn rights(granted: &[Right]) -> Rights {
         granted
@@ -130,6 +128,7 @@ mod tests {
             stored: None,
             sent: &sent,
             clinics: Vec::new(),
+            base: HubTime::ZERO,
         };
         permitted(rights(granted), "me", &access)
     }
@@ -168,6 +167,45 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn who_dispenses_changes_nothing_else_and_may_not_have_heard_of_what_others_changed() {
+        let table = TableId::named("prescription_items").unwrap();
+        let column = |name| table.table().column(name).unwrap();
+        let stored = StoredRow {
+            cells: vec![Cell::text("by the doctor"); table.table().columns.len()],
+            created_at: HubTime::from_millis(1),
+            changed_at: HubTime::from_millis(5),
+            deleted: false,
+            created_by: DeviceNumber::HUB,
+            origin: DeviceNumber::HUB,
+        };
+        let asks = |changed: &[&str], base| {
+            let mut cells = vec![None; table.table().columns.len()];
+            cells[column("item_status")] = Some(Cell::text("completed"));
+            cells[column("dosage_instructions")] = Some(Cell::text("as it was before"));
+            let sent = SentRow {
+                id: "1".into(),
+                cells,
+                changed: Some(table.table().column_set(changed.iter().copied())),
+            };
+            let access = Access {
+                table,
+                operation: Operation::Edit,
+                stored: Some(&stored),
+                sent: &sent,
+                clinics: Vec::new(),
+                base: HubTime::from_millis(base),
+            };
+            permitted(rights(&[Right::DispenseMedications]), "me", &access)
+        };
+        assert!(asks(&["item_status"], 4));
+        assert!(!asks(&["item_status", "dosage_instructions"], 4));
+        assert!(
+            !asks(&["item_status"], 5),
+            "the row is as the phone has seen it, so all that differs counts"
+        );
     }
 
     #[test]

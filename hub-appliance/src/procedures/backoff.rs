@@ -65,10 +65,9 @@ impl LoginBackoff {
         failures.retain(|_, failed| now.saturating_duration_since(failed.last) < FORGOTTEN);
         for key in keys(address, email) {
             if failures.len() >= REMEMBERED && !failures.contains_key(&key) {
-                let oldest = failures
-                    .iter()
-                    .min_by_key(|(_, failed)| failed.last)
-                    .map(|(key, _)| *key);
+                // Accounts first: whoever floods the table with names is known by the address.
+                let by_age = |(key, failed): &(&Key, &Failures)| (matches!(key, Key::Address(_)), failed.last);
+                let oldest = failures.iter().min_by_key(by_age).map(|(key, _)| *key);
                 oldest.map(|oldest| failures.remove(&oldest));
             }
             let failed = failures.entry(key).or_insert(Failures { count: 0, last: now });

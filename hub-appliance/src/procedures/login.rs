@@ -90,6 +90,7 @@ fn welcome(procedures: &Procedures, caller: &Caller, user: &User, answer: &mut O
         role: Some(user.role.clone()),
         device: caller.device,
         address: Some(caller.address),
+        correlation: Some(caller.correlation),
         action: "login",
         outcome: "ok",
         ..Entry::default()
@@ -120,6 +121,7 @@ fn note_refusal(procedures: &Procedures, caller: &Caller, user: Option<String>) 
         user,
         device: caller.device,
         address: Some(caller.address),
+        correlation: Some(caller.correlation),
         action: "login",
         outcome: "refused",
         ..Entry::default()

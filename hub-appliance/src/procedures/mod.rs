@@ -4,6 +4,7 @@
 
 mod access;
 mod backoff;
+mod hs256;
 mod login;
 mod ping;
 mod sync;
@@ -26,6 +27,7 @@ use crate::store::tokens::Tokens;
 use crate::store::{Store, StoreError};
 use crate::wire::envelope::{Opened, Outgoing};
 use crate::wire::message::{Call, Kind};
+use crate::wire::session::MessageId;
 use backoff::LoginBackoff;
 
 /// Who calls.
@@ -37,6 +39,10 @@ pub struct Caller {
     pub device: DeviceNumber,
     /// Where the request came from.
     pub address: IpAddr,
+    /// Which message the request is.
+    pub message: MessageId,
+    /// The request's number in the log.
+    pub correlation: u64,
 }
 
 /// How much work a request is, so that the server can queue it rightly.
@@ -83,6 +89,9 @@ pub enum ProcedureError {
         /// Wait this long.
         retry_after: Duration,
     },
+    /// The message was taken before, perhaps before a restart.
+    #[error("the message was seen before")]
+    Replayed,
     /// The store does not take or give data.
     #[error("storage unavailable")]
     Unavailable,
@@ -252,6 +261,7 @@ impl Session {
             role: Some(self.user.role.clone()),
             device: caller.device,
             address: Some(caller.address),
+            correlation: Some(caller.correlation),
             action: deed.action,
             detail: deed.detail,
             outcome: deed.outcome,
@@ -320,6 +330,3 @@ impl Procedures {
 fn reply(answer: &mut Outgoing, result: &impl serde::Serialize) -> Result<(), ProcedureError> {
     serde_json::to_writer(answer, result).map_err(|_| ProcedureError::Unavailable)
 }
-
-#[cfg(test)]
-mod tests;

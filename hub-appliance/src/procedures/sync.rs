@@ -45,6 +45,7 @@ pub(super) fn pull(
     drop(snapshot);
 
     procedures.devices.note_start(caller.device, start.at);
+    note_heard(procedures, caller, &cursors, &start);
     let after = Cursors::after(
         start,
         Cursor {
@@ -64,6 +65,16 @@ fn scope_of(session: &Session) -> Scope {
     Scope {
         user: session.user.id.clone(),
         clinics: seen.map(|(clinic, _)| clinic.clone()).collect(),
+    }
+}
+
+/// Remembers that the last answer has arrived. That is not written down for its own sake: a hub that forgets it sends
+/// an answer again at most.
+fn note_heard(procedures: &Procedures, caller: &Caller, cursors: &Cursors, start: &Cursor) {
+    if start.at == cursors.given.at && cursors.before != cursors.given {
+        procedures
+            .devices
+            .set_cursors(caller.device, cursors.clone().heard(start));
     }
 }
 
@@ -111,16 +122,15 @@ pub(super) fn push(
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
     let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
-    let since = procedures
-        .devices
-        .cursors(caller.device)
-        .start(push.last_pulled_at())
-        .at;
+    let cursors = procedures.devices.cursors(caller.device);
+    let seen = cursors.seen(push.last_pulled_at());
+    note_heard(procedures, caller, &cursors, &cursors.start(push.last_pulled_at()));
     let author = Author {
         device: caller.device,
         user: Some(session.user.id.clone()),
     };
     let clinic = session.user.clinic.clone();
+    let message = caller.message;
     let mut entry = session.entry(
         caller,
         Deed {
@@ -131,11 +141,14 @@ pub(super) fn push(
     );
     procedures.store.write(move |tx| {
         let user = author.user.clone().unwrap_or_default();
+        if !tx.admit_message(message.as_bytes())? {
+            return Err(ProcedureError::Replayed);
+        }
         let mut gate = UserGate::new(tx, &user, clinic)?;
         if !gate.may_write() {
             return Err(ProcedureError::NotPermitted);
         }
-        let summary = push.apply(tx, parameters.json(), &author, since, &mut gate)?;
+        let summary = push.apply(tx, parameters.json(), &author, seen, &mut gate)?;
         entry.detail = json!({
             "written": summary.written,
             "unchanged": summary.unchanged,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Caller, ProcedureError, Procedures, Session};
+use super::{Caller, ProcedureError, Procedures, Session, hs256};
 use crate::clock::HubTime;
 use crate::secret::{Secret, SecretText};
 use crate::store::new_id;
@@ -58,6 +58,7 @@ impl TokenKeys {
     /// Keys of the hub with this id.
     #[must_use]
     pub fn new(hub_id: &str, current: &Secret<32>, previous: Option<&Secret<32>>) -> Self {
+        hs256::install();
         Self {
             issuer: format!("hub:{hub_id}"),
             signing: EncodingKey::from_secret(current.expose()),

@@ -1,6 +1,5 @@
 //! `POST /rpc/command` and `POST /rpc/query`: envelope in, procedure, envelope out.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -81,12 +80,12 @@ async fn open(
     let now = tokio::time::Instant::now().into_std();
     if body.bytes.len() <= front.limits.small_body {
         return inline(&*front.hooks, origin.correlation, || {
-            open_here(kind, hub, origin.address, body, now)
+            open_here(kind, hub, origin, body, now)
         });
     }
     let hub = hub.clone();
     blocking(Arc::clone(&front.hooks), origin.correlation, move || {
-        open_here(kind, &hub, origin.address, body, now)
+        open_here(kind, &hub, origin, body, now)
     })
     .await
 }
@@ -94,7 +93,7 @@ async fn open(
 fn open_here(
     kind: Kind,
     hub: &Lease,
-    address: IpAddr,
+    origin: Origin,
     body: Received,
     now: Instant,
 ) -> Result<(Job, Exchange), Failure> {
@@ -115,7 +114,9 @@ fn open_here(
     let caller = Caller {
         client,
         device,
-        address,
+        address: origin.address,
+        message: replier.message(),
+        correlation: origin.correlation,
     };
     let exchange = Exchange {
         caller,

@@ -163,6 +163,7 @@ impl From<ProcedureError> for Failure {
             ProcedureError::NotPermitted => Self::NotPermitted,
             ProcedureError::NotFound => Self::NotFound,
             ProcedureError::Conflict => Self::Conflict,
+            ProcedureError::Replayed => Self::NoSession,
             ProcedureError::Backoff { retry_after } => Self::TooMany { retry_after },
             ProcedureError::Unavailable => Self::Unavailable,
         }

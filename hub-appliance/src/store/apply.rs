@@ -3,7 +3,7 @@
 //! Whoever writes goes through here, so that each write is stamped by the change clock, merged by the same rules and
 //! leaves what it replaced in the history.
 
-use super::devices::DeviceNumber;
+use super::devices::{DeviceNumber, Seen};
 use super::error::StoreError;
 use super::history::{self, Author, Why};
 use super::merge::{Merged, SentCells, Since, merge, not_ahead};
@@ -16,6 +16,9 @@ use crate::clock::HubTime;
 
 /// Tables whose rows go with a deleted row of another: (parent, column of the child).
 const CASCADES: [(&str, &str); 2] = [("patients", "patient_id"), ("visits", "visit_id")];
+
+/// Columns that a delete itself changes.
+const DELETION: [&str; 3] = ["is_deleted", "deleted_at", "updated_at"];
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +41,24 @@ pub enum Applied {
 pub struct Applier<'t, 'c> {
     tx: &'t mut WriteTx<'c>,
     author: Author,
-    since: HubTime,
+    seen: Seen,
 }
 
 impl<'t, 'c> Applier<'t, 'c> {
-    /// `since` is the change time up to which the author had seen the hub's rows.
-    pub fn new(tx: &'t mut WriteTx<'c>, author: Author, since: HubTime) -> Self {
-        Self { tx, author, since }
+    /// For an author that had seen so much of the hub's rows.
+    pub fn new(tx: &'t mut WriteTx<'c>, author: Author, seen: Seen) -> Self {
+        Self { tx, author, seen }
     }
 
     /// The transaction.
     pub fn tx(&mut self) -> &mut WriteTx<'c> {
         self.tx
+    }
+
+    /// What the author had seen.
+    #[must_use]
+    pub const fn seen(&self) -> Seen {
+        self.seen
     }
 
     /// The change time of the rows that are written.
@@ -88,9 +97,13 @@ impl<'t, 'c> Applier<'t, 'c> {
         match stored {
             None if row.cells.iter().flatten().count() <= 1 => Ok(Applied::NothingToDelete),
             None => self.insert(table, row, true).map(|()| Applied::Deleted),
-            Some(stored) if stored.deleted => Ok(Applied::NothingToDelete),
+            Some(stored) if stored.deleted => {
+                self.keep_last_edits(table, row, stored)?;
+                Ok(Applied::NothingToDelete)
+            }
             Some(stored) => {
                 let by = self.author.device;
+                self.keep_last_edits(table, row, stored)?;
                 self.mark_deleted(table, &row.id, stored, by)?;
                 self.cascade(table, &row.id)?;
                 Ok(Applied::Deleted)
@@ -163,8 +176,7 @@ impl<'t, 'c> Applier<'t, 'c> {
             since,
             self.tx.now(),
         );
-        // The sender's next pull brings it the stored row, unless that has not changed for it or was its own doing.
-        let resend = !merged.as_sent && (stored.changed_at <= self.since || stored.origin == self.author.device);
+        let resend = !merged.as_sent && !self.gets_anyway(stored);
         if merged.take.is_empty() && merged.lost.is_empty() && !resend {
             return Ok(Applied::Unchanged);
         }
@@ -174,13 +186,12 @@ impl<'t, 'c> Applier<'t, 'c> {
             (_, Since::ChangedByOthers(_)) => Why::Merge,
         };
         let now = self.tx.change_time();
-        self.keep(
-            table,
-            &row.id,
-            now,
-            why,
-            merged.take.iter().map(|(index, _)| (*index, &stored.cells[*index])),
-        )?;
+        // Null for empty, or the other way round, replaces nothing, and must not count as a change in later merges.
+        let replaced = merged.take.iter().filter_map(|(index, cell)| {
+            let old = &stored.cells[*index];
+            (!cell.means(old)).then_some((*index, old))
+        });
+        self.keep(table, &row.id, now, why, replaced)?;
         self.keep_lost(table, row, &merged, now)?;
         if merged.take.is_empty() && !resend {
             return Ok(Applied::Unchanged);
@@ -196,37 +207,37 @@ impl<'t, 'c> Applier<'t, 'c> {
     }
 
     fn what_happened_since(&self, table: TableId, id: &str, stored: &StoredRow) -> Result<Since, StoreError> {
-        if stored.changed_at <= self.since {
+        if stored.changed_at <= self.seen.base {
             return Ok(Since::Unchanged);
         }
         let device = self.author.device;
-        if stored.created_at > self.since && stored.created_by != device {
+        if stored.created_at > self.seen.base && stored.created_by != device {
             return Ok(Since::ChangedByOthers(ColumnSet::ALL));
         }
-        history::changed_by_others(self.tx.connection(), table, id, self.since, device).map(Since::ChangedByOthers)
+        history::changed_by_others(self.tx.connection(), table, id, self.seen.base, device).map(Since::ChangedByOthers)
     }
 
     fn lose_to_delete(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<Applied, StoreError> {
         let now = self.tx.change_time();
-        let differing = row.cells.iter().enumerate().filter_map(|(index, sent)| {
-            sent.as_ref()
-                .filter(|sent| !sent.means(&stored.cells[index]))
-                .map(|sent| (index, sent))
-        });
-        history::keep(
-            self.tx.connection(),
-            table,
-            &row.id,
-            now,
-            Why::Lost,
-            &self.author,
-            differing,
-        )?;
-        if stored.changed_at <= self.since {
-            // The sender has been told of the deletion before and has the row all the same: tell it again.
+        self.keep_once(table, row, now, differing(row, stored))?;
+        if !self.gets_anyway(stored) {
+            // The sender knows of the deletion, or made it, and has the row all the same: tell it again.
             rows::touch(self.tx.connection(), table, &row.id, now)?;
         }
         Ok(Applied::LostToDelete)
+    }
+
+    /// A row may have been edited before it was deleted: nobody gets to see those values, but they are not lost.
+    fn keep_last_edits(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<(), StoreError> {
+        let edits: Vec<_> = differing(row, stored)
+            .filter(|(index, _)| row.changed.is_none_or(|changed| changed.contains(*index)))
+            .filter(|(index, _)| !DELETION.contains(&table.table().columns[*index].name))
+            .collect();
+        if edits.is_empty() {
+            return Ok(());
+        }
+        let now = self.tx.change_time();
+        self.keep_once(table, row, now, edits)
     }
 
     fn mark_deleted(
@@ -315,8 +326,32 @@ impl<'t, 'c> Applier<'t, 'c> {
             .lost
             .iter()
             .filter_map(|index| sent[*index].as_ref().map(|cell| (*index, cell)));
-        history::keep(self.tx.connection(), table, &row.id, now, Why::Lost, &self.author, lost)
+        self.keep_once(table, row, now, lost)
     }
+
+    fn keep_once<'a>(
+        &self,
+        table: TableId,
+        row: &SentRow,
+        now: HubTime,
+        lost: impl IntoIterator<Item = (usize, &'a Cell)>,
+    ) -> Result<(), StoreError> {
+        history::keep_once(self.tx.connection(), table, &row.id, now, &self.author, lost)
+    }
+
+    /// Whether the author's next pull brings it the stored row without anybody's doing.
+    fn gets_anyway(&self, stored: &StoredRow) -> bool {
+        stored.changed_at > self.seen.given && stored.origin != self.author.device
+    }
+}
+
+/// The sent values that mean something else than the stored ones.
+fn differing<'a>(row: &'a SentRow, stored: &'a StoredRow) -> impl Iterator<Item = (usize, &'a Cell)> {
+    let pairs = row.cells.iter().zip(&stored.cells).enumerate();
+    pairs.filter_map(|(index, (sent, stored))| {
+        let sent = sent.as_ref().filter(|sent| !sent.means(stored))?;
+        Some((index, sent))
+    })
 }
 
 /// Whether rows of `child` go with the row that their `column` names. Visits take only their events with them.

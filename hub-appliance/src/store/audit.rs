@@ -33,6 +33,8 @@ pub struct Entry {
     pub device: DeviceNumber,
     /// Where the request came from.
     pub address: Option<IpAddr>,
+    /// The request's number in the log.
+    pub correlation: Option<u64>,
     /// The procedure or event.
     pub action: &'static str,
     /// Tables, record ids and counts, as JSON.
@@ -75,12 +77,14 @@ impl AuditChain {
     /// Adds an entry.
     pub(super) fn append(&mut self, connection: &Connection, at: HubTime, entry: &Entry) -> Result<(), StoreError> {
         let address = entry.address.map(|address| address.to_string());
+        let correlation = entry.correlation.map(|correlation| correlation.to_string());
         let fields = [
             Field::Integer(at.millis()),
             Field::Text(entry.user.as_deref()),
             Field::Text(entry.role.as_deref()),
             Field::Integer(entry.device.0),
             Field::Text(address.as_deref()),
+            Field::Text(correlation.as_deref()),
             Field::Text(Some(entry.action)),
             Field::Text(Some(&entry.detail)),
             Field::Text(Some(entry.outcome)),
@@ -88,8 +92,8 @@ impl AuditChain {
         let hash = link(&self.key, &self.head, &fields);
         connection
             .prepare_cached(
-                "INSERT INTO audit (at, user_id, role, device, address, action, detail, outcome, hash) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO audit (at, user_id, role, device, address, correlation, action, detail, outcome, hash) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(rusqlite::params![
                 at.millis(),
@@ -97,6 +101,7 @@ impl AuditChain {
                 entry.role,
                 entry.device.0,
                 address,
+                correlation,
                 entry.action,
                 entry.detail,
                 entry.outcome,
@@ -145,7 +150,7 @@ pub fn verify(connection: &Connection, key: &AuditKey, since: HubTime) -> Result
         |row| row.get(0),
     )?;
     let mut statement = connection.prepare(
-        "SELECT seq, at, user_id, role, device, address, action, detail, outcome, hash FROM audit \
+        "SELECT seq, at, user_id, role, device, address, correlation, action, detail, outcome, hash FROM audit \
          WHERE seq >= ?1 ORDER BY seq",
     )?;
     let mut rows = statement.query([first])?;
@@ -164,8 +169,9 @@ pub fn verify(connection: &Connection, key: &AuditKey, since: HubTime) -> Result
             Field::Text(text(6)?),
             Field::Text(text(7)?),
             Field::Text(text(8)?),
+            Field::Text(text(9)?),
         ];
-        let hash: Hash = row.get(9)?;
+        let hash: Hash = row.get(10)?;
         // The entry before the range only lends its hash.
         if let Some(previous) = previous {
             if seq != expected || link(key, &previous, &fields) != hash {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::apply::{Applied, Applier};
-use super::devices::DeviceNumber;
+use super::devices::{DeviceNumber, Seen};
 use super::error::StoreError;
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
@@ -88,7 +88,7 @@ impl<'a> Bundle<'a> {
             user: None,
         };
         let mut import = Import {
-            applier: Applier::new(tx, author, HubTime::from_millis(since)),
+            applier: Applier::new(tx, author, Seen::up_to(HubTime::from_millis(since))),
             summary: BundleSummary::default(),
         };
         for table in TableId::all().filter(|table| table.table().cloud.pulls()) {

@@ -76,12 +76,31 @@ pub struct Cursor {
 pub struct Cursors {
     /// Given with the last answer.
     pub given: Cursor,
-    /// Known to have arrived: what the last answer was asked from.
+    /// Known to have arrived: what the last answer was asked from, or that answer itself once the phone named it.
     pub before: Cursor,
 }
 
+/// What an author had seen of the hub's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it edited: the rows as of this change time.
+    pub base: HubTime,
+    /// Its next pull asks from here at the latest: what changed after it comes to it anyway, the rest only if it is
+    /// touched. Later than `base` at a forced upload, or where an answer was lost.
+    pub given: HubTime,
+}
+
+impl Seen {
+    /// Of an author that edited what it was given last.
+    #[must_use]
+    pub const fn up_to(at: HubTime) -> Self {
+        Self { base: at, given: at }
+    }
+}
+
 impl Cursors {
-    /// Where a pull starts, from what the phone sent: a value above the last one given to it counts as that one;
+    /// Where a pull starts, from what the phone sent: a value that it was not given (its own clock, after a forced
+    /// upload) counts as the last one known to have arrived, where it is above that, for the last answer may be lost;
     /// negative, 0 and what is no number count as 0; fractions are cut.
     #[must_use]
     pub fn start(&self, last_pulled_at: f64) -> Cursor {
@@ -90,17 +109,36 @@ impl Cursors {
             reason = "saturates, and is bounded by the last one given"
         )]
         let asked = HubTime::from_millis(last_pulled_at as i64);
-        let at = asked.clamp(HubTime::ZERO, self.given.at.max(HubTime::ZERO));
+        if asked == self.given.at && asked > HubTime::ZERO {
+            return self.given.clone();
+        }
+        let at = asked.clamp(HubTime::ZERO, self.before.at.max(HubTime::ZERO));
         let scope = if at == HubTime::ZERO {
             Scope::default()
-        } else if at == self.given.at {
-            self.given.scope.clone()
         } else if at == self.before.at {
             self.before.scope.clone()
         } else {
             self.given.scope.common(&self.before.scope)
         };
         Cursor { at, scope }
+    }
+
+    /// The cursors after the phone was heard to ask from `start`: what it names has arrived.
+    #[must_use]
+    pub fn heard(mut self, start: &Cursor) -> Self {
+        if start.at == self.given.at {
+            self.before = self.given.clone();
+        }
+        self
+    }
+
+    /// What the author of a push had seen, from the `lastPulledAt` that came with it.
+    #[must_use]
+    pub fn seen(&self, last_pulled_at: f64) -> Seen {
+        Seen {
+            base: self.start(last_pulled_at).at,
+            given: self.given.at,
+        }
     }
 
     /// The cursors after an answer that was asked from `start` and gave `next`.

@@ -4,7 +4,9 @@ use rusqlite::Connection;
 
 use super::devices::DeviceNumber;
 use super::error::StoreError;
+use super::rows::{self, StoredRow};
 use super::schema::{ColumnSet, TableId};
+use super::snapshot::Snapshot;
 use super::value::Cell;
 use crate::clock::HubTime;
 
@@ -24,6 +26,12 @@ pub enum Why {
 }
 
 impl Why {
+    const ALL: [Self; 5] = [Self::Edit, Self::Merge, Self::Cloud, Self::Delete, Self::Lost];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.name() == name)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Edit => "edit",
@@ -44,6 +52,66 @@ pub struct Author {
     pub user: Option<String>,
 }
 
+/// What one write left in a row's history.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// The change time of the write.
+    pub at: HubTime,
+    /// Why the values are here: [`Why::Lost`] are values that were sent and never stored, all others were the row's own
+    /// until this write.
+    pub why: Why,
+    /// Who wrote.
+    pub author: Author,
+    /// `(column index, value)`, in no order.
+    pub cells: Vec<(usize, Cell)>,
+}
+
+impl Snapshot<'_> {
+    /// What happened to a row, oldest first; empty for a row that was never changed, or never here.
+    ///
+    /// # Errors
+    /// What SQLite reports; [`StoreError::Defect`] for an entry that this firmware cannot have written.
+    pub fn history(&self, table: TableId, row: &str) -> Result<Vec<HistoryEntry>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT changed_at, why, device, user_id, cells FROM history WHERE table_name = ?1 AND row_id = ?2 \
+             ORDER BY changed_at, seq",
+        )?;
+        let mut rows = statement.query((table.table().name, row))?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(HistoryEntry {
+                at: HubTime::from_millis(row.get(0)?),
+                why: Why::named(row.get_ref(1)?.as_str().unwrap_or_default()).ok_or(StoreError::Defect)?,
+                author: Author {
+                    device: DeviceNumber(row.get(2)?),
+                    user: row.get(3)?,
+                },
+                cells: read_cells(table, row.get_ref(4)?.as_str().unwrap_or_default())?,
+            });
+        }
+        Ok(entries)
+    }
+
+    /// A row as it stands, deleted or not: the newest version, which the history leads up to.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn row(&self, table: TableId, row: &str) -> Result<Option<StoredRow>, StoreError> {
+        rows::find(self.connection()?, table, row)
+    }
+}
+
+/// Reads what [`keep`] wrote. Columns that the table no longer has are left out.
+fn read_cells(table: TableId, json: &str) -> Result<Vec<(usize, Cell)>, StoreError> {
+    let cells: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(json).map_err(|_| StoreError::Defect)?;
+    cells
+        .iter()
+        .filter_map(|(name, value)| Some((table.table().column(name)?, value)))
+        .map(|(index, value)| Ok((index, Cell::from_json(value).ok_or(StoreError::Defect)?)))
+        .collect()
+}
+
 /// Keeps values of a row: `(column index, value)`.
 pub(super) fn keep<'a>(
     connection: &Connection,
@@ -54,14 +122,9 @@ pub(super) fn keep<'a>(
     author: &Author,
     cells: impl IntoIterator<Item = (usize, &'a Cell)>,
 ) -> Result<(), StoreError> {
-    let columns = id.table().columns;
-    let cells: serde_json::Map<_, _> = cells
-        .into_iter()
-        .map(|(index, cell)| (columns[index].name.to_owned(), cell.to_json()))
-        .collect();
-    if cells.is_empty() {
+    let Some(cells) = write_cells(id, cells) else {
         return Ok(());
-    }
+    };
     connection
         .prepare_cached(
             "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, cells) \
@@ -74,9 +137,49 @@ pub(super) fn keep<'a>(
             why.name(),
             author.device.0,
             author.user,
-            serde_json::Value::Object(cells).to_string()
+            cells
         ])?;
     Ok(())
+}
+
+/// Keeps values that lost, unless this author has lost the very same before: a push is repeated until it is answered.
+pub(super) fn keep_once<'a>(
+    connection: &Connection,
+    id: TableId,
+    row: &str,
+    at: HubTime,
+    author: &Author,
+    lost: impl IntoIterator<Item = (usize, &'a Cell)>,
+) -> Result<(), StoreError> {
+    let Some(cells) = write_cells(id, lost) else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, cells) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM history \
+             WHERE table_name = ?1 AND row_id = ?2 AND why = ?4 AND device = ?5 AND user_id IS ?6 AND cells = ?7)",
+        )?
+        .execute(rusqlite::params![
+            id.table().name,
+            row,
+            at.millis(),
+            Why::Lost.name(),
+            author.device.0,
+            author.user,
+            cells
+        ])?;
+    Ok(())
+}
+
+/// Values as a JSON object by column, in the order of the names; none where there are no values.
+fn write_cells<'a>(id: TableId, cells: impl IntoIterator<Item = (usize, &'a Cell)>) -> Option<String> {
+    let columns = id.table().columns;
+    let cells: serde_json::Map<_, _> = cells
+        .into_iter()
+        .map(|(index, cell)| (columns[index].name.to_owned(), cell.to_json()))
+        .collect();
+    (!cells.is_empty()).then(|| serde_json::Value::Object(cells).to_string())
 }
 
 /// The columns of a row that others than `device` changed after `since`.

@@ -120,6 +120,11 @@ CREATE TABLE clinic_moves (
     moved_at INTEGER NOT NULL,
     PRIMARY KEY (moved_at, table_name, row_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE messages (
+    id BLOB PRIMARY KEY NOT NULL,
+    taken_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX messages_taken ON messages (taken_at);
 CREATE TABLE held_rows (
     id TEXT PRIMARY KEY NOT NULL,
     direction TEXT NOT NULL CHECK (direction IN ('phone', 'cloud')),
@@ -140,6 +145,7 @@ CREATE TABLE audit (
     role TEXT,
     device INTEGER NOT NULL,
     address TEXT,
+    correlation TEXT,
     action TEXT NOT NULL,
     detail TEXT NOT NULL,
     outcome TEXT NOT NULL,

@@ -87,7 +87,8 @@ impl Feed {
         };
         let columns: String = columns.iter().map(|column| format!(", \"{column}\"")).collect();
         let all = format!(
-            "SELECT hub_created_at, hub_changed_at, hub_deleted_at IS NOT NULL, hub_origin{columns} FROM {}",
+            "SELECT hub_created_at, hub_changed_at, hub_deleted_at IS NOT NULL, hub_origin, hub_created_by{columns} \
+             FROM {}",
             table.name
         );
         Self {
@@ -100,7 +101,7 @@ impl Feed {
 }
 
 /// The hub's own columns, in front of the table's in the feed's query.
-const HUB_COLUMNS: usize = 4;
+const HUB_COLUMNS: usize = 5;
 
 impl Tie {
     /// The same with `by` columns in front.
@@ -246,7 +247,9 @@ impl<'a> Pull<'a> {
         if start > HubTime::ZERO && (changed_at <= start || origin == self.request.device) {
             return Ok(Fate::Left);
         }
-        Ok(match (deleted, created_at > start) {
+        // A phone has the rows that it made, if only to have marked them as deleted: `created` would break it then.
+        let made_here = DeviceNumber(row.get(4)?) == self.request.device && start > HubTime::ZERO;
+        Ok(match (deleted, created_at > start && !made_here) {
             (true, _) => Fate::Deleted,
             (false, true) => Fate::Created,
             (false, false) => Fate::Updated,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::apply::{Applied, Applier};
+use super::devices::Seen;
 use super::error::StoreError;
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
@@ -80,6 +81,8 @@ pub struct Push {
     rows: Vec<PushedRow>,
     /// Rows of tables that phones do not push.
     skipped: usize,
+    /// Of these, the ones that phones have: what was changed in them has to be put right there.
+    own: Vec<(TableId, SentRow)>,
     last_pulled_at: f64,
 }
 
@@ -125,11 +128,14 @@ impl Push {
         let mut push = Self {
             rows: Vec::new(),
             skipped: 0,
+            own: Vec::new(),
             last_pulled_at: last_pulled_at(body.last_pulled_at.or(body.last_pulled_at_snake)),
         };
         for (name, lists) in body.changes {
             let lists = Lists::parse(lists)?;
-            let table = TableId::named(&name).filter(|table| table.table().phone.pushes());
+            let known = TableId::named(&name);
+            let table = known.filter(|table| table.table().phone.pushes());
+            let own = known.filter(|table| table.table().phone.pulls());
             for (list, rows) in [
                 (List::Created, lists.created),
                 (List::Updated, lists.updated),
@@ -138,6 +144,7 @@ impl Push {
                 let rows = rows.unwrap_or_default();
                 let Some(table) = table else {
                     push.skipped += rows.len();
+                    push.own.extend(own.into_iter().flat_map(|own| read_own(own, &rows)));
                     continue;
                 };
                 push.rows.extend(rows.into_iter().map(|raw| {
@@ -177,6 +184,12 @@ impl Push {
         self.rows.retain(|_| !superseded.next().unwrap_or(false));
         self.rows.sort_by_key(|pushed| pushed.table);
     }
+}
+
+/// The rows of a table that phones have and do not push. Those that are no rows do not matter to anybody.
+fn read_own(table: TableId, rows: &[&RawValue]) -> impl Iterator<Item = (TableId, SentRow)> {
+    let read = move |raw: &&RawValue| read_deleted(table.table(), raw.get(), Source::Phone).ok();
+    rows.iter().filter_map(read).map(move |row| (table, row))
 }
 
 impl PushedRow {
@@ -228,6 +241,22 @@ pub struct Access<'a> {
     pub sent: &'a SentRow,
     /// The clinics it belongs to and is to belong to; none: it is tied to no clinic.
     pub clinics: Vec<String>,
+    /// The change time up to which the author had seen the stored row.
+    pub base: HubTime,
+}
+
+impl Access<'_> {
+    /// Whether the author asks for another value in this column. What a phone merely has not heard of yet is no such
+    /// wish: of a row that has changed since, only the columns that it says it changed count.
+    #[must_use]
+    pub fn changes(&self, column: usize) -> bool {
+        let Some(sent) = &self.sent.cells[column] else {
+            return false;
+        };
+        let Some(stored) = self.stored else { return true };
+        let stated = || self.sent.changed.is_none_or(|changed| changed.contains(column));
+        !sent.means(&stored.cells[column]) && (stored.changed_at <= self.base || stated())
+    }
 }
 
 /// Decides whether the author may write a row.
@@ -262,14 +291,14 @@ impl Push {
         tx: &mut WriteTx<'_>,
         parameters: &str,
         author: &Author,
-        since: HubTime,
+        seen: Seen,
         gate: &mut dyn Gatekeeper,
     ) -> Result<PushSummary, StoreError> {
         let mut summary = PushSummary {
             skipped: self.skipped,
             ..PushSummary::default()
         };
-        let mut applier = Applier::new(tx, author.clone(), since);
+        let mut applier = Applier::new(tx, author.clone(), seen);
         for pushed in self.rows {
             let applied = match &pushed.row {
                 Ok(row) => apply_row(&mut applier, &pushed, row, gate)?,
@@ -286,13 +315,30 @@ impl Push {
                         &parameters[pushed.text.clone()],
                         reason,
                         author,
-                        since,
+                        seen.base,
                     )?;
                 }
             }
         }
+        for (table, row) in &self.own {
+            put_right(&mut applier, *table, row)?;
+        }
         Ok(summary)
     }
+}
+
+/// Makes the phone get the hub's version of a row that it changed and may not push.
+fn put_right(applier: &mut Applier<'_, '_>, table: TableId, row: &SentRow) -> Result<(), StoreError> {
+    let Some(stored) = applier.stored(table, &row.id)? else {
+        return Ok(());
+    };
+    let mut cells = row.cells.iter().zip(&stored.cells);
+    let as_stored = cells.all(|(sent, stored)| sent.as_ref().is_none_or(|sent| sent.means(stored)));
+    if stored.deleted || !as_stored {
+        let now = applier.change_time();
+        rows::touch(applier.tx().connection(), table, &row.id, now)?;
+    }
+    Ok(())
 }
 
 fn apply_row(
@@ -315,6 +361,7 @@ fn apply_row(
         stored: stored.as_ref(),
         sent: row,
         clinics,
+        base: applier.seen().base,
     };
     if !gate.permits(applier.tx(), &access)? {
         return Ok(Err(HoldReason::NotPermitted));
@@ -378,7 +425,7 @@ fn hold(
     text: &str,
     reason: HoldReason,
     author: &Author,
-    since: HubTime,
+    base: HubTime,
 ) -> Result<(), StoreError> {
     let id = pushed.id.clone();
     let held_at = applier.tx().now();
@@ -389,7 +436,7 @@ fn hold(
         list: pushed.list,
         row: text,
         reason,
-        base: since,
+        base,
         author,
         held_at,
     };

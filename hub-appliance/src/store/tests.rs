@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 
 use super::audit::{self, AuditKey, Entry};
 use super::cloud::Bundle;
-use super::devices::{Cursor, Cursors, DeviceNumber, Devices, Scope, Standing};
+use super::devices::{Cursor, Cursors, DeviceNumber, Devices, Scope, Seen, Standing};
 use super::history::Author;
 use super::pull::PullRequest;
 use super::push::{Access, Gatekeeper, Push, PushSummary};
 use super::*;
 use crate::clock::{SystemClock, TimeSource};
 use crate::ids::ClientId;
+
+mod convergence;
 
 const A: DeviceNumber = DeviceNumber(101);
 const B: DeviceNumber = DeviceNumber(102);
@@ -65,16 +67,26 @@ impl Hub {
         device: DeviceNumber,
         since: HubTime,
         changes: Value,
+        gate: impl Gatekeeper + Send + 'static,
+    ) -> PushSummary {
+        self.push_seen(device, Seen::up_to(since), changes, gate)
+    }
+
+    fn push_seen(
+        &self,
+        device: DeviceNumber,
+        seen: Seen,
+        changes: Value,
         mut gate: impl Gatekeeper + Send + 'static,
     ) -> PushSummary {
-        let parameters = json!({"changes": changes, "lastPulledAt": since.millis()}).to_string();
+        let parameters = json!({"changes": changes, "lastPulledAt": seen.base.millis()}).to_string();
         let push = Push::parse(&parameters).unwrap();
         let author = Author {
             device,
             user: Some("user-1".into()),
         };
         self.store
-            .write(move |tx| push.apply(tx, &parameters, &author, since, &mut gate))
+            .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut gate))
             .unwrap()
     }
 
@@ -606,10 +618,11 @@ fn a_phone_asks_from_where_the_hub_knows_it_to_be() {
     };
     for (asked, start, clinics) in [
         (500.0, 500, &["a", "b"][..]),
-        (9e15, 500, &["a", "b"]),
-        (f64::INFINITY, 500, &["a", "b"]),
+        (9e15, 300, &["a"]),
+        (f64::INFINITY, 300, &["a"]),
         (300.7, 300, &["a"]),
-        (400.0, 400, &["a"]),
+        (400.0, 300, &["a"]),
+        (200.0, 200, &["a"]),
         (f64::NAN, 0, &[]),
         (-5.0, 0, &[]),
     ] {
@@ -617,6 +630,9 @@ fn a_phone_asks_from_where_the_hub_knows_it_to_be() {
         assert_eq!(cursor.at, at(start), "{asked}");
         assert_eq!(cursor.scope.clinics, scope(clinics).clinics, "{asked}");
     }
+    let heard = cursors.clone().heard(&cursors.start(500.0));
+    assert_eq!(heard.start(9e15).at, at(500));
+    assert_eq!(cursors.clone().heard(&cursors.start(300.0)), cursors);
 }
 
 #[test]
@@ -780,6 +796,29 @@ fn work_that_fails_or_panics_leaves_nothing_and_others_go_on() {
     let snapshot = hub.store.snapshot().unwrap();
     let checked = audit::verify(snapshot.connection().unwrap(), &AuditKey::new([9; 32]), HubTime::ZERO);
     assert_eq!(checked.unwrap(), 1);
+}
+
+#[test]
+fn a_message_is_taken_once_even_over_a_restart_and_forgotten_in_the_end() {
+    struct Later(i64);
+    impl TimeSource for Later {
+        fn millis(&self) -> i64 {
+            self.0
+        }
+    }
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let admit = |day: i64, id: &'static [u8]| {
+        let store = open_with(folder.path(), 1, Box::new(Later(T + day * DAY))).unwrap();
+        let admitted = store.write(move |tx| tx.admit_message(id)).unwrap();
+        assert!(store.close(Duration::from_secs(5)));
+        admitted
+    };
+    assert!(admit(0, b"one"));
+    assert!(!admit(0, b"one"));
+    assert!(!admit(30, b"one"));
+    assert!(admit(30, b"two"));
+    assert!(admit(40, b"one"));
 }
 
 #[test]

@@ -127,6 +127,20 @@ impl Cell {
         }
     }
 
+    /// The value that [`Cell::to_json`] wrote; none for what it never writes.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value) -> Option<Self> {
+        match json {
+            serde_json::Value::Null => Some(Self::Null),
+            serde_json::Value::String(text) => Some(Self::text(text)),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(integer) => Some(Self::Integer(integer)),
+                None => number.as_f64().map(Self::Real),
+            },
+            _ => None,
+        }
+    }
+
     /// The value as JSON, for the history.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

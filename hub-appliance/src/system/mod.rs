@@ -3,3 +3,4 @@
 pub mod data_disk;
 pub mod disk;
 pub mod network;
+pub mod power;

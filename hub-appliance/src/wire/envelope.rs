@@ -14,7 +14,7 @@ use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
-use crate::secret::Secret;
+use crate::secret::{Secret, wipe_stack};
 
 /// Bytes of the nonce, in front of the ciphertext.
 pub const NONCE_LEN: usize = 12;
@@ -70,7 +70,9 @@ impl EnvelopeKey {
     /// Expands `key`.
     #[must_use]
     pub fn new(key: &Secret<32>) -> Self {
-        Self(Aes256Gcm::new(key.expose().into()))
+        let expanded = Self(Aes256Gcm::new(key.expose().into()));
+        wipe_stack();
+        expanded
     }
 
     /// Opens `payload` in place.
@@ -79,7 +81,9 @@ impl EnvelopeKey {
     /// [`NotOpened`] with the payload untouched, to be tried with another key: the tag is verified before the first
     /// byte is decrypted.
     pub fn open(&self, direction: Direction, mut payload: Vec<u8>) -> Result<Opened, NotOpened> {
-        if self.decrypt(direction, &mut payload).is_none() {
+        let decrypted = self.decrypt(direction, &mut payload);
+        wipe_stack();
+        if decrypted.is_none() {
             return Err(NotOpened(payload));
         }
         payload.truncate(payload.len() - TAG_LEN);
@@ -89,6 +93,7 @@ impl EnvelopeKey {
         })
     }
 
+    #[inline(never)]
     fn decrypt(&self, direction: Direction, payload: &mut [u8]) -> Option<()> {
         let (nonce, rest) = payload.split_first_chunk_mut::<NONCE_LEN>()?;
         let (text, tag) = rest.split_last_chunk_mut::<TAG_LEN>()?;
@@ -113,8 +118,9 @@ impl EnvelopeKey {
         *front = nonce;
         let tag = self
             .0
-            .encrypt_inout_detached((&nonce).into(), direction.aad(), text.into())
-            .map_err(|_| SealError::Length)?;
+            .encrypt_inout_detached((&nonce).into(), direction.aad(), text.into());
+        wipe_stack();
+        let tag = tag.map_err(|_| SealError::Length)?;
         let mut sealed = std::mem::take(&mut answer.0);
         // Exactly, because an amortised growth could double the memory of a long answer.
         sealed.reserve_exact(TAG_LEN);

@@ -6,6 +6,7 @@
 //! sessions that they came in have to end (see [`ReplayWindow::oldest`]).
 
 use std::collections::{HashSet, VecDeque};
+use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
@@ -29,11 +30,34 @@ impl KeyId {
 /// How many messages were taken before this one, since the start.
 pub(super) type Position = u64;
 
-type Entry = [u8; KEY_ID_LEN + NONCE_LEN];
+/// Names one message for good: under which key it came, and its nonce.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageId([u8; KEY_ID_LEN + NONCE_LEN]);
+
+impl MessageId {
+    pub(super) fn new(key: KeyId, nonce: &Nonce) -> Self {
+        let mut id = [0; KEY_ID_LEN + NONCE_LEN];
+        id[..KEY_ID_LEN].copy_from_slice(&key.0);
+        id[KEY_ID_LEN..].copy_from_slice(nonce);
+        Self(id)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MessageId(..)")
+    }
+}
 
 pub(super) struct ReplayWindow {
-    seen: HashSet<Entry>,
-    in_order: VecDeque<Entry>,
+    seen: HashSet<MessageId>,
+    in_order: VecDeque<MessageId>,
     forgotten: Position,
     limit: usize,
 }
@@ -51,9 +75,7 @@ impl ReplayWindow {
 
     /// Remembers a message, and says at which position; `None` if it was seen before.
     pub(super) fn admit(&mut self, key: KeyId, nonce: &Nonce) -> Option<Position> {
-        let mut entry = [0; KEY_ID_LEN + NONCE_LEN];
-        entry[..KEY_ID_LEN].copy_from_slice(&key.0);
-        entry[KEY_ID_LEN..].copy_from_slice(nonce);
+        let entry = MessageId::new(key, nonce);
         if !self.seen.insert(entry) {
             return None;
         }

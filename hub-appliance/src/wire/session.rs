@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::envelope::{Direction, EnvelopeKey, NONCE_LEN, Nonce, NotOpened, Opened, Outgoing, SealError, Sealed};
+pub use super::replay::MessageId;
 use super::replay::{KeyId, Position, ReplayWindow};
 use crate::ids::ClientId;
 use crate::secret::Secret;
@@ -165,6 +166,7 @@ impl SessionTable {
                     let replier = Replier {
                         key,
                         direction: direction.response(),
+                        message: MessageId::new(id, &nonce),
                     };
                     return Ok(Exchange { plaintext, replier });
                 }
@@ -318,9 +320,16 @@ impl Exchange {
 pub struct Replier {
     key: Arc<EnvelopeKey>,
     direction: Direction,
+    message: MessageId,
 }
 
 impl Replier {
+    /// The message that is answered.
+    #[must_use]
+    pub const fn message(&self) -> MessageId {
+        self.message
+    }
+
     /// Seals `answer` in place.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::message::EnvelopeRequest;
 use crate::secret::Secret;
 
 fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/vectors.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/protocol/vectors.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

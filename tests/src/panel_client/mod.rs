@@ -24,13 +24,17 @@ pub use set_up::RecoveryCode;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 7] = [
+const CLOSED: [&str; 11] = [
+    "splash",
     "setup-pin",
     "setup-recovery",
     "setting-up",
     "locked",
     "wait",
+    "recovery",
     "unlocking",
+    "locking",
+    "off",
     "error",
 ];
 
@@ -230,6 +234,9 @@ impl PanelClient {
     /// [`PanelError::Refused`] when the hub does not open: a wrong PIN, a wait.
     pub async fn unlock(&mut self, pin: &str) -> Result<(), PanelError> {
         self.look()?;
+        if self.screen.name == "splash" {
+            self.press(Button::Ok).await?;
+        }
         self.wait_until(|screen| matches!(screen.name.as_str(), "locked" | "wait"))
             .await?;
         if self.screen.name == "wait" {

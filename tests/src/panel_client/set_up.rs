@@ -27,6 +27,7 @@ impl std::fmt::Debug for RecoveryCode {
 /// What the set-up asks for, as far as it can be told from the screen.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
+    Splash,
     Welcome,
     Pin {
         repeated: bool,
@@ -50,11 +51,35 @@ impl PanelClient {
     /// not go on (the PIN is too short).
     pub async fn set_up(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
         self.look()?;
+        self.go_through(pin).await
+    }
+
+    /// Opens a locked hub with its recovery code, from the screen `locked` or `wait`, gives it this PIN, and returns
+    /// the new code that takes the old one's place.
+    ///
+    /// # Errors
+    /// [`PanelError::Refused`] when the hub does not take the code: a wrong one, a wait.
+    pub async fn recover(&mut self, code: &RecoveryCode, pin: &str) -> Result<RecoveryCode, PanelError> {
+        self.look()?;
+        self.hold(Button::Ok).await?;
+        for (place, group) in code.groups().iter().enumerate() {
+            let asks = format!("Type group {} of {GROUPS}", place + 1);
+            self.wait_until(|screen| screen.lines.contains(&asks)).await?;
+            self.type_digits(group).await?;
+            self.press(Button::Ok).await?;
+        }
+        self.wait_until(|screen| !matches!(screen.name.as_str(), "recovery" | "unlocking") || says_wrong(screen))
+            .await?;
+        self.go_through(pin).await
+    }
+
+    /// Does what each screen of the set-up asks for, until the hub is open.
+    async fn go_through(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
         let mut notes: [Option<String>; GROUPS] = Default::default();
         loop {
             let step = step(self.screen());
             match &step {
-                Step::Welcome => self.press(Button::Ok).await?,
+                Step::Splash | Step::Welcome => self.press(Button::Ok).await?,
                 Step::Pin { .. } => {
                     self.type_digits(pin).await?;
                     self.press(Button::Ok).await?;
@@ -83,9 +108,15 @@ impl PanelClient {
     }
 }
 
+/// Whether the screen says that the recovery code opens nothing.
+fn says_wrong(screen: &Screen) -> bool {
+    screen.lines.iter().any(|line| line == "That code is wrong.")
+}
+
 fn step(screen: &Screen) -> Step {
     let says = |text: &str| screen.lines.iter().any(|line| line.contains(text));
     match screen.name.as_str() {
+        "splash" => Step::Splash,
         "setup-pin" if says("Welcome") => Step::Welcome,
         "setup-pin" => Step::Pin {
             repeated: says("PIN again 2/4"),
@@ -95,7 +126,7 @@ fn step(screen: &Screen) -> Step {
             None => Step::Write,
         },
         "home" => Step::Home,
-        "setting-up" | "unlocking" => Step::Between,
+        "setting-up" | "saving" | "unlocking" => Step::Between,
         _ => Step::Elsewhere,
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
@@ -119,12 +119,26 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::get`].
     pub async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<Reply, HttpError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.authority)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))?;
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        self.send_with(method, path, headers, body).await
+    }
+
+    /// Sends any request with these headers; `Host` and `Content-Length` are set to what they have to be.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub async fn send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, HttpError> {
+        let mut request = Request::builder().method(method).uri(path).body(Full::new(body))?;
+        *request.headers_mut() = headers;
+        let host = HeaderValue::from_str(&self.authority).map_err(hyper::http::Error::from)?;
+        request.headers_mut().insert(HOST, host);
+        request.headers_mut().remove(CONTENT_LENGTH);
         let reply = tokio::time::timeout(DEADLINE, self.exchange(request)).await;
         let reply = reply.unwrap_or(Err(HttpError::Deadline));
         match &reply {

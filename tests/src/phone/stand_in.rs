@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::wire::{Message, Session};
+use super::wire::{Message, Session, session_key};
 
 /// What the stand-in does with the next sealed request.
 pub(super) enum Answer {
@@ -105,7 +105,10 @@ fn shake_hands(request: &Value, session: &mut Option<Session>) -> String {
     let secret = x25519_dalek::StaticSecret::from(HUB_PRIVATE);
     let hub = x25519_dalek::PublicKey::from(&secret);
     let shared = secret.diffie_hellman(&client.into());
-    *session = Some(Session::derive(shared.as_bytes(), &[hub.as_bytes(), &client]));
+    *session = Some(Session::from_key(&session_key(
+        shared.as_bytes(),
+        &[hub.as_bytes(), &client],
+    )));
     ok(&json!({"hub_public_key": public_key(), "hub_id": "hub-1", "hub_name": "Stand-in", "success": true}))
 }
 

@@ -110,6 +110,14 @@ impl KeyPair {
     /// # Errors
     /// [`WireError::Encoding`] or [`WireError::PublicKey`] for a hub key that can't be used.
     pub fn agree(&self, hub_public_key: &str) -> Result<Session, WireError> {
+        Ok(Session::from_key(&self.agree_key(hub_public_key)?))
+    }
+
+    /// The key of that session, for tests that look for it where it must not be.
+    ///
+    /// # Errors
+    /// As [`KeyPair::agree`].
+    pub fn agree_key(&self, hub_public_key: &str) -> Result<[u8; 32], WireError> {
         let hub = decode(hub_public_key)?;
         match self {
             Self::X25519(secret) => {
@@ -119,13 +127,13 @@ impl KeyPair {
                     return Err(WireError::PublicKey);
                 }
                 let client = x25519_dalek::PublicKey::from(secret);
-                Ok(Session::derive(shared.as_bytes(), &[&hub, client.as_bytes()]))
+                Ok(session_key(shared.as_bytes(), &[&hub, client.as_bytes()]))
             }
             Self::P256 { secret, .. } => {
                 let hub = p256::PublicKey::from_sec1_bytes(&hub).map_err(|_| WireError::PublicKey)?;
                 let shared = secret.diffie_hellman(&hub);
                 let (hub, client) = (hub.to_sec1_point(false), secret.public_key().to_sec1_point(false));
-                Ok(Session::derive(
+                Ok(session_key(
                     shared.raw_secret_bytes(),
                     &[hub.as_bytes(), client.as_bytes()],
                 ))
@@ -181,14 +189,6 @@ impl Session {
         }
     }
 
-    pub(super) fn derive(shared: &[u8], info: &[&[u8]]) -> Self {
-        let mut key = [0u8; 32];
-        Hkdf::<Sha256>::new(Some(SALT), shared)
-            .expand_multi_info(info, &mut key)
-            .expect("32 bytes are within what HKDF-SHA256 can give");
-        Self::from_key(&key)
-    }
-
     /// Seals a message under a new random nonce: base64url( nonce ‖ ciphertext ‖ tag ).
     ///
     /// # Errors
@@ -239,6 +239,15 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Session([secret])")
     }
+}
+
+/// The session key of a shared secret: HKDF (`wire.md`, Key agreement).
+pub(super) fn session_key(shared: &[u8], info: &[&[u8]]) -> [u8; 32] {
+    let mut key = [0u8; 32];
+    Hkdf::<Sha256>::new(Some(SALT), shared)
+        .expand_multi_info(info, &mut key)
+        .expect("32 bytes are within what HKDF-SHA256 can give");
+    key
 }
 
 fn encode(bytes: &[u8]) -> String {

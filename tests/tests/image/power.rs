@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
@@ -103,10 +104,11 @@ async fn what_was_acknowledged_outlives_every_power_cut() {
             .into_iter()
             .map(|phone| tokio::spawn(work(phone, Arc::clone(&acknowledged))))
             .collect();
-        // The moment is chance: a number of pushes, and whatever the others are doing by then.
+        // The moment is chance: after a number of pushes, and then at any point of the next ones.
         for _ in 0..=(getrandom::u32().unwrap() % 200) {
             acknowledged.grew.notified().await;
         }
+        tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 500))).await;
         vm.pull_plug().await.unwrap();
         for task in tasks {
             drop(task.await.unwrap());

@@ -9,8 +9,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
     canvas.header(strings.menu, Icon::MENU);
     let entries = MENU.map(|entry| match entry {
         MenuEntry::Pair => strings.menu_pair,
+        MenuEntry::Phones => strings.phones,
         MenuEntry::Status => strings.status,
+        MenuEntry::ChangePin => strings.menu_change_pin,
+        MenuEntry::Language => strings.language,
         MenuEntry::Lock => strings.menu_lock,
+        MenuEntry::PowerOff => strings.menu_power_off,
         MenuEntry::About => strings.about,
     });
     canvas.list(&entries, chosen);

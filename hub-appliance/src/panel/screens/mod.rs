@@ -1,8 +1,10 @@
 //! One file a screen; here is which one is drawn when.
 
 mod about;
+mod change_pin;
 mod fault;
 mod home;
+mod language;
 mod lock;
 mod locked;
 mod menu;
@@ -10,9 +12,12 @@ mod no_network;
 mod pad;
 mod pair;
 mod paired;
+mod phones;
+mod power_off;
 mod recovery;
 mod set_up_pin;
 mod set_up_recovery;
+mod splash;
 mod status;
 mod wait;
 mod working;
@@ -23,7 +28,6 @@ pub(super) use self::pair::HINT_FOR;
 
 use super::canvas::Canvas;
 use super::state::State;
-use super::strings::Strings;
 use super::transitions::asked_group;
 use super::view::{Phase, Status};
 
@@ -38,15 +42,13 @@ pub(super) struct Moment {
 
 /// Draws `state` and gives the screen's name. A state that `status` no longer goes with draws as far as it can: the
 /// next update moves on from it.
-pub(super) fn draw(
-    canvas: &mut Canvas<'_>,
-    state: &State,
-    status: &Status,
-    moment: Moment,
-    strings: &Strings,
-) -> &'static str {
+pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, moment: Moment) -> &'static str {
+    let strings = status.language.strings();
     match (state, &status.phase) {
-        (State::Welcome, _) => set_up_pin::welcome(canvas, strings),
+        (State::Splash, _) => splash::draw(canvas, &status.about, strings),
+        (State::Welcome(chosen), _) => set_up_pin::welcome(canvas, *chosen),
+        (State::ChoosePin(pad), Phase::Open(_)) => change_pin::choose(canvas, pad, strings),
+        (State::RepeatPin { again, .. }, Phase::Open(_)) => change_pin::repeat(canvas, again, strings),
         (State::ChoosePin(pad), _) => set_up_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, _) => set_up_pin::repeat(canvas, again, strings),
         (State::WriteCode { differs }, Phase::Confirming { code, .. }) => {
@@ -56,10 +58,22 @@ pub(super) fn draw(
             set_up_recovery::check(canvas, asked_group(*ask, *step) + 1, pad, strings)
         }
         (State::EnterPin(pad), Phase::Locked { failures, .. }) => locked::draw(canvas, pad, *failures, strings),
-        (State::Wait, Phase::Locked { failures, .. }) => wait::draw(canvas, moment.left, *failures, strings),
+        (State::Wait, Phase::Locked { failures, .. }) => wait::locked(canvas, moment.left, *failures, strings),
         (State::EnterCode(code), _) => recovery::draw(canvas, code, strings),
         (State::Home, Phase::Open(open)) => home::draw(canvas, open, strings),
         (State::Menu(chosen), _) => menu::draw(canvas, *chosen, strings),
+        (State::Phones(chosen), Phase::Open(open)) => phones::list(canvas, open, *chosen, strings),
+        (State::Phone { number, choice }, Phase::Open(open)) => phones::one(canvas, open, *number, *choice, strings),
+        (State::ConfirmRevoke { number, choice }, Phase::Open(open)) => {
+            phones::revoke(canvas, open, *number, *choice, strings)
+        }
+        (State::PresentPin(pad), _) => change_pin::present(canvas, pad, strings),
+        (State::PinWait, _) => wait::open(canvas, moment.left, strings),
+        (State::PinChanged, _) => change_pin::changed(canvas, strings),
+        (State::PinKept, _) => change_pin::kept(canvas, strings),
+        (State::ChooseLanguage(chosen), _) => language::draw(canvas, *chosen),
+        (State::ConfirmPowerOff(choice), _) => power_off::ask(canvas, *choice, strings),
+        (State::Off, _) => power_off::off(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, strings),
         (State::About, _) => about::draw(canvas, &status.about, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),

@@ -4,15 +4,18 @@ use super::pad::{self, Show};
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::pin_pad::Pad;
-use crate::panel::strings::Strings;
+use crate::panel::strings::{Language, Strings};
 
 const NAME: &str = "setup-pin";
 /// PIN, PIN again, code shown, code checked.
 pub(super) const STEPS: u32 = 4;
 
-pub(super) fn welcome(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
+/// The language comes first, so that the rest can be read.
+pub(super) fn welcome(canvas: &mut Canvas<'_>, chosen: Language) -> &'static str {
+    let strings = chosen.strings();
     canvas.header(strings.welcome, Icon::KEY);
-    canvas.paragraph(0, &strings.welcome_text);
+    super::language::list(canvas, chosen);
+    canvas.line(3, strings.have_paper);
     canvas.hint(strings.begin);
     NAME
 }

@@ -1,4 +1,4 @@
-//! `setting-up`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
+//! `setting-up`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -9,6 +9,8 @@ use crate::panel::strings::Strings;
 pub(super) fn draw(canvas: &mut Canvas<'_>, job: Job, moment: Moment, strings: &Strings) -> &'static str {
     let (name, title, icon, text) = match job {
         Job::SetUp => ("setting-up", strings.setting_up, Icon::KEY, strings.setting_up_text),
+        Job::CheckPin => ("checking", strings.checking, Icon::KEY, strings.moment),
+        Job::RenewPin | Job::ChangePin => ("saving", strings.changing, Icon::KEY, strings.moment),
         Job::FinishSetUp | Job::Unlock | Job::UnlockWithCode => {
             ("unlocking", strings.unlocking, Icon::KEY, strings.moment)
         }

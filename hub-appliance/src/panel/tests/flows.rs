@@ -16,7 +16,10 @@ fn pin_of(action: Option<Action>) -> String {
 fn sets_up() {
     let mut desk = Desk::new(Phase::SetUp);
     assert_eq!(desk.screen(), "setup-pin");
-    assert!(desk.press(&[Ok]).is_none());
+    assert!(matches!(
+        desk.press(&[Ok]),
+        Some(Action::SetLanguage(Language::English))
+    ));
     assert!(desk.enter(PIN).is_none());
     assert!(desk.says("PIN again"));
     assert_eq!(pin_of(desk.enter(PIN)), PIN);
@@ -139,9 +142,11 @@ fn the_strip_starts_anywhere_and_then_stays() {
             let status = Status {
                 phase: locked(0, 0, 3),
                 about: About::default(),
+                language: Language::English,
             };
-            let mut panel = Panel::new(Language::English, seed);
+            let mut panel = Panel::new(seed);
             panel.update(&status, Duration::ZERO);
+            panel.input(Input::Press(Ok), &status, Duration::ZERO);
             let before = panel
                 .render(&status, Duration::ZERO, &mut Frame::new())
                 .lines
@@ -326,11 +331,11 @@ fn advises_shade_after_half_a_minute() {
 #[test]
 fn locks_only_when_confirmed() {
     let mut desk = Desk::new(Phase::Open(open()));
-    assert!(desk.press(&[Ok, Down, Down, Ok]).is_none());
+    assert!(desk.press(&[Ok, Up, Up, Up, Ok]).is_none());
     assert_eq!(desk.screen(), "lock");
     assert!(desk.press(&[Down, Ok]).is_none());
     assert_eq!(desk.screen(), "home");
-    assert!(matches!(desk.press(&[Ok, Up, Up, Ok, Ok]), Some(Action::Lock)));
+    assert!(matches!(desk.press(&[Ok, Up, Up, Up, Ok, Ok]), Some(Action::Lock)));
     assert_eq!(desk.screen(), "locking");
     desk.becomes(Phase::Locking);
     desk.becomes(locked(0, 0, 3));
@@ -339,8 +344,18 @@ fn locks_only_when_confirmed() {
 
 #[test]
 fn menus_go_home_when_left_alone() {
-    for presses in [&[Ok][..], &[Ok, Down, Ok], &[Ok, Down, Down, Ok], &[Ok, Up, Ok]] {
-        let mut desk = Desk::new(Phase::Open(open()));
+    for presses in [
+        &[Ok][..],
+        &[Ok, Down, Ok],
+        &[Ok, Down, Ok, Ok],
+        &[Ok, Down, Ok, Ok, Down, Ok],
+        &[Ok, Down, Down, Ok],
+        &[Ok, Down, Down, Down, Down, Ok],
+        &[Ok, Up, Up, Up, Ok],
+        &[Ok, Up, Up, Ok],
+        &[Ok, Up, Ok],
+    ] {
+        let mut desk = Desk::new(Phase::Open(with_phones()));
         desk.press(presses);
         assert_ne!(desk.screen(), "home");
         desk.wait(60);
@@ -395,4 +410,178 @@ fn news_light_the_panel() {
         (desk.screen(), desk.panel.brightness(desk.now)),
         ("error", Brightness::Full)
     );
+}
+
+#[test]
+fn the_splash_passes_and_loses_nothing() {
+    let splash = || {
+        let mut desk = Desk::new(locked(0, 0, 3));
+        desk.becomes(Phase::Starting);
+        desk.becomes(locked(0, 0, 3));
+        assert!(desk.screen() == "splash" && desk.says("0.1.0"));
+        desk
+    };
+    let mut desk = splash();
+    desk.now += Duration::from_millis(1500);
+    desk.panel.update(&desk.status, desk.now);
+    assert_eq!(desk.screen(), "locked");
+    let mut desk = splash();
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+    let mut desk = splash();
+    desk.becomes(Phase::Fault(Fault::Keys));
+    assert_eq!(desk.screen(), "error");
+}
+
+#[test]
+fn speaks_the_language_that_is_chosen() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.press(&[Down]);
+    assert!(desk.says("Bienvenue") && desk.says(">Français"));
+    desk.press(&[Down]);
+    assert!(desk.says("Bienvenido") && desk.says(">Español"));
+    assert!(matches!(
+        desk.press(&[Ok]),
+        Some(Action::SetLanguage(Language::Spanish))
+    ));
+    desk.status.language = Language::Spanish;
+    assert!(desk.says("PIN nuevo"));
+
+    let mut desk = Desk::speaking(Language::French, Phase::Open(open()));
+    desk.press(&[Ok, Down, Down, Down, Down, Ok]);
+    assert!(desk.says("Langue") && desk.says(">Français"));
+    assert!(matches!(
+        desk.press(&[Up, Ok]),
+        Some(Action::SetLanguage(Language::English))
+    ));
+}
+
+#[test]
+fn the_recovery_code_leads_to_a_new_pin_and_a_new_code() {
+    let mut desk = Desk::new(locked(0, 3, 1));
+    desk.hold_ok();
+    let all: String = (0..8).map(|group| code().group(group)).collect();
+    desk.enter(&all);
+    desk.becomes(Phase::Unlocking);
+    desk.becomes(Phase::Renewing);
+    assert!(desk.says("New PIN"));
+    desk.press(&[Back]);
+    assert!(desk.says("New PIN"), "there is no way around it");
+    desk.enter(PIN);
+    assert!(matches!(desk.enter(PIN), Some(Action::RenewPin { pin }) if pin.expose() == PIN));
+    assert_eq!(desk.screen(), "saving");
+    desk.becomes(Phase::Unlocking);
+    desk.becomes(confirming());
+    assert_eq!(desk.screen(), "setup-recovery");
+}
+
+#[test]
+fn changes_the_pin_for_who_knows_the_present_one() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    let action = desk.press(&[Ok, Down, Down, Down, Ok]);
+    assert!(matches!(action, Some(Action::BeginPinChange)));
+    desk.becomes(ask_present(0, 0, 4));
+    assert!(desk.screen() == "change-pin" && desk.says("Present PIN"));
+    assert!(matches!(desk.enter("11111111"), Some(Action::CheckPin { .. })));
+    desk.wait(1);
+    assert_eq!(desk.screen(), "checking", "the hub has not noticed yet");
+    desk.becomes(changing_pin(PinChange::Checking));
+    desk.becomes(ask_present(0, 1, 3));
+    assert!(desk.says("Wrong PIN"));
+    desk.enter("11111111");
+    desk.becomes(ask_present(30, 4, 1));
+    assert!(desk.screen() == "wait" && desk.says("0:30"));
+    desk.wait(10);
+    assert!(desk.says("0:20"));
+    desk.becomes(ask_present(0, 4, 1));
+    assert!(matches!(desk.enter(PIN), Some(Action::CheckPin { pin }) if pin.expose() == PIN));
+    desk.becomes(changing_pin(PinChange::Choose));
+    assert!(desk.says("New PIN 2/3"));
+    desk.enter("55556666");
+    assert!(desk.says("PIN again 3/3"));
+    assert!(matches!(desk.enter("55556666"), Some(Action::ChangePin { pin }) if pin.expose() == "55556666"));
+    desk.becomes(changing_pin(PinChange::Changing));
+    assert_eq!(desk.screen(), "saving");
+    desk.becomes(changing_pin(PinChange::Changed));
+    assert!(desk.says("PIN changed"));
+    assert!(matches!(desk.press(&[Ok]), Some(Action::EndPinChange)));
+    desk.becomes(Phase::Open(open()));
+    assert_eq!(desk.screen(), "home");
+}
+
+#[test]
+fn a_change_of_the_pin_can_be_left_at_each_step() {
+    for phase in [
+        ask_present(0, 0, 4),
+        ask_present(30, 4, 1),
+        changing_pin(PinChange::Choose),
+        changing_pin(PinChange::Changed),
+        changing_pin(PinChange::Failed),
+    ] {
+        let mut desk = Desk::new(phase.clone());
+        assert!(matches!(desk.press(&[Back]), Some(Action::EndPinChange)), "{phase:?}");
+        desk.becomes(Phase::Open(open()));
+        assert_eq!(desk.screen(), "home");
+    }
+}
+
+#[test]
+fn a_change_of_the_pin_that_is_left_alone_says_what_it_forgets() {
+    for phase in [ask_present(0, 0, 4), changing_pin(PinChange::Choose)] {
+        let mut desk = Desk::new(phase);
+        desk.type_digits("1234");
+        assert!(desk.wait(120).is_none());
+        assert!(desk.says("Digits cleared") && !desk.says("*"));
+        desk.wait(60);
+        desk.press(&[Down]);
+        assert!(desk.wait(119).is_none());
+        assert!(matches!(desk.wait(1), Some(Action::EndPinChange)));
+    }
+}
+
+#[test]
+fn revokes_the_phone_that_was_chosen() {
+    let mut desk = Desk::new(Phase::Open(with_phones()));
+    desk.press(&[Ok, Down, Ok]);
+    assert!(desk.screen() == "phones" && desk.says(">  Galaxy A15") && desk.says(" ! Reception"));
+    desk.press(&[Down, Ok]);
+    assert!(desk.screen() == "phone" && desk.says("Reception") && desk.says("3 h ago") && desk.says("Stuck"));
+    assert!(desk.press(&[Down, Ok]).is_none());
+    assert!(desk.screen() == "revoke" && desk.says("[Cancel]"));
+    assert!(desk.press(&[Ok]).is_none());
+    assert_eq!(desk.screen(), "phone");
+    desk.press(&[Down, Ok]);
+    assert!(matches!(desk.press(&[Up, Ok]), Some(Action::RevokePhone(2))));
+    assert!(desk.screen() == "phones" && desk.says(">! Reception"));
+}
+
+#[test]
+fn a_revoked_phone_says_so_and_is_not_revoked_again() {
+    let mut desk = Desk::new(Phase::Open(with_phones()));
+    desk.press(&[Ok, Down, Ok, Up, Ok]);
+    assert!(desk.says("Redmi Note 12") && desk.says("12 days ago") && desk.says("refuses this phone"));
+    assert!(desk.press(&[Down, Ok]).is_none());
+    assert_eq!(desk.screen(), "phones");
+}
+
+#[test]
+fn a_phone_that_is_gone_leads_back_to_the_list() {
+    let mut desk = Desk::new(Phase::Open(with_phones()));
+    desk.press(&[Ok, Down, Ok, Down, Ok]);
+    desk.becomes(Phase::Open(open()));
+    assert!(desk.screen() == "phones" && desk.says("No phone is paired"));
+    desk.press(&[Ok]);
+    assert_eq!(desk.screen(), "home");
+}
+
+#[test]
+fn switches_off_only_when_confirmed() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    assert!(desk.press(&[Ok, Up, Up, Ok]).is_none());
+    assert!(desk.screen() == "power-off" && desk.says("[Cancel]"));
+    assert!(desk.press(&[Ok]).is_none());
+    assert_eq!(desk.screen(), "home");
+    assert!(matches!(desk.press(&[Ok, Up, Up, Ok, Up, Ok]), Some(Action::PowerOff)));
+    desk.becomes(Phase::Locking);
+    desk.becomes(Phase::PoweringOff);
+    assert!(desk.screen() == "off" && desk.says("green light"));
 }

@@ -1,6 +1,8 @@
 //! The panel as a person meets it: buttons and digits in, pictures and decisions out.
 
+mod camera;
 mod flows;
+mod golden;
 mod looks;
 mod properties;
 mod scenes;
@@ -31,11 +33,13 @@ impl Desk {
             identity: Some(identity),
         };
         let mut desk = Self {
-            panel: Panel::new(language, 7),
-            status: Status { phase, about },
+            panel: Panel::new(7),
+            status: Status { phase, about, language },
             now: Duration::ZERO,
         };
         assert!(desk.panel.update(&desk.status, desk.now).is_none());
+        // The splash takes a press for itself.
+        assert!(desk.press(&[Button::Ok]).is_none());
         desk
     }
 
@@ -61,7 +65,8 @@ impl Desk {
 
     /// Types digits and takes them.
     fn enter(&mut self, digits: &str) -> Option<Action> {
-        assert!(self.type_digits(digits).is_none());
+        let typed = self.type_digits(digits);
+        assert!(matches!(typed, None | Some(Action::SetLanguage(_))), "{typed:?}");
         self.press(&[Button::Ok])
     }
 
@@ -118,6 +123,42 @@ fn open() -> OpenStatus {
         disk_used_percent: 34,
         ..OpenStatus::default()
     }
+}
+
+fn phone(number: u32, name: &str, seen_minutes_ago: u32, standing: PhoneStanding) -> Phone {
+    Phone {
+        number,
+        name: Some(name.to_owned()),
+        seen_minutes_ago,
+        standing,
+    }
+}
+
+fn with_phones() -> OpenStatus {
+    let phones = [
+        phone(1, "Galaxy A15", 4, PhoneStanding::Good),
+        phone(2, "Reception", 3 * 60, PhoneStanding::Stuck),
+        phone(3, "Redmi Note 12", 12 * 1440, PhoneStanding::Revoked),
+    ];
+    OpenStatus {
+        phones: phones.into(),
+        ..open()
+    }
+}
+
+fn changing_pin(change: PinChange) -> Phase {
+    Phase::Open(OpenStatus {
+        pin_change: Some(change),
+        ..open()
+    })
+}
+
+fn ask_present(wait: u64, failures: u32, tries_left: u32) -> Phase {
+    changing_pin(PinChange::Ask {
+        wait: Duration::from_secs(wait),
+        failures,
+        tries_left,
+    })
 }
 
 fn pairing(seconds_left: u32, keep_open: bool) -> Phase {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 18] = [
+const SCREENS: [&str; 27] = [
     "setup-pin",
     "setting-up",
     "setup-recovery",
@@ -22,7 +22,16 @@ const SCREENS: [&str; 18] = [
     "pair",
     "paired",
     "error",
-    "",
+    "splash",
+    "checking",
+    "saving",
+    "phones",
+    "phone",
+    "revoke",
+    "change-pin",
+    "language",
+    "power-off",
+    "off",
 ];
 
 #[derive(Clone, Debug)]
@@ -52,6 +61,37 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
+fn known_phone() -> impl Strategy<Value = Phone> {
+    let standing = prop::sample::select(vec![PhoneStanding::Good, PhoneStanding::Stuck, PhoneStanding::Revoked]);
+    (any::<u32>(), prop::option::of(any::<String>()), any::<u32>(), standing).prop_map(
+        |(number, name, seen_minutes_ago, standing)| Phone {
+            number,
+            name,
+            seen_minutes_ago,
+            standing,
+        },
+    )
+}
+
+fn pin_change() -> impl Strategy<Value = PinChange> {
+    prop_oneof![
+        (prop_oneof![Just(0), 0_u64..100_000], any::<(u32, u32)>()).prop_map(|(wait, (failures, tries_left))| {
+            PinChange::Ask {
+                wait: Duration::from_secs(wait),
+                failures,
+                tries_left,
+            }
+        }),
+        prop::sample::select(vec![
+            PinChange::Checking,
+            PinChange::Choose,
+            PinChange::Changing,
+            PinChange::Changed,
+            PinChange::Failed,
+        ]),
+    ]
+}
+
 prop_compose! {
     fn open_status()(
         address in prop::option::of(any::<(u32, u16)>()),
@@ -59,6 +99,8 @@ prop_compose! {
         counts in any::<(u32, u32, bool, u8)>(),
         pairing in prop::option::of(any::<(u32, bool)>()),
         paired in prop::option::of((any::<u32>(), prop::option::of(any::<String>()))),
+        phones in prop::collection::vec(known_phone(), 0..8),
+        pin_change in prop::option::of(pin_change()),
     ) -> OpenStatus {
         OpenStatus {
             address: address.map(|(ip, port)| std::net::SocketAddrV4::new(ip.into(), port)),
@@ -69,14 +111,19 @@ prop_compose! {
             disk_used_percent: counts.3,
             pairing: pairing.map(|(seconds_left, keep_open)| PairingStatus { seconds_left, keep_open }),
             paired: paired.map(|(number, name)| PairedPhone { number, name }),
+            phones: phones.into(),
+            pin_change,
         }
     }
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
     prop_oneof![
+        Just(Phase::Starting),
         Just(Phase::SetUp),
         Just(Phase::SettingUp),
+        Just(Phase::Renewing),
+        Just(Phase::PoweringOff),
         any::<([u16; 8], usize, usize)>().prop_map(|(numbers, a, b)| Phase::Confirming {
             code: RecoveryCode::new(numbers),
             ask: [a, b]
@@ -84,7 +131,8 @@ fn phase() -> impl Strategy<Value = Phase> {
         (prop_oneof![Just(0), 0_u64..100_000], any::<(u32, u32)>())
             .prop_map(|(wait, (failures, tries_left))| locked(wait, failures, tries_left)),
         Just(Phase::Unlocking),
-        Just(Phase::Open(open())),
+        Just(Phase::Open(with_phones())),
+        pin_change().prop_map(changing_pin),
         open_status().prop_map(Phase::Open),
         Just(Phase::Locking),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
@@ -101,8 +149,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 proptest! {
     #[test]
-    fn every_screen_is_known_and_fits(first in phase(), happenings in prop::collection::vec(happening(), 1..80)) {
-        let mut desk = Desk::new(first);
+    fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
+        let mut desk = Desk::speaking(language, first);
         let mut frame = Frame::new();
         for happening in happenings {
             match happening {
@@ -122,7 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pin_is_never_on_the_screen(pin in "[0-9]{8,12}", phase in prop::sample::select(vec![Phase::SetUp, locked(0, 0, 3)])) {
+    fn a_pin_is_never_on_the_screen(pin in "[0-9]{8,12}", phase in prop::sample::select(vec![Phase::SetUp, locked(0, 0, 3), ask_present(0, 0, 4), changing_pin(PinChange::Choose)])) {
         let mut desk = Desk::new(phase);
         for _ in 0..2 {
             for digit in pin.chars() {

@@ -4,6 +4,7 @@ use super::*;
 
 const OK: Button = Button::Ok;
 const DOWN: Button = Button::Down;
+const UP: Button = Button::Up;
 
 /// A scene's name and how to get there.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
@@ -13,6 +14,11 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         desk
     };
     vec![
+        ("splash", {
+            let mut desk = Desk::speaking(language, Phase::Locking);
+            desk.becomes(Phase::Starting);
+            desk
+        }),
         ("welcome", start(Phase::SetUp, |_| {})),
         (
             "choose-pin",
@@ -192,13 +198,13 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "status",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, DOWN, OK]);
+                desk.press(&[OK, DOWN, DOWN, OK]);
             }),
         ),
         (
             "status-full-figures",
             start(Phase::Open(OpenStatus::default()), |desk| {
-                desk.press(&[OK, DOWN, OK]);
+                desk.press(&[OK, DOWN, DOWN, OK]);
                 let full = OpenStatus {
                     phones_today: u32::MAX,
                     held_rows: u32::MAX,
@@ -211,15 +217,112 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "about",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, Button::Up, OK]);
+                desk.press(&[OK, UP, OK]);
             }),
         ),
         (
             "lock",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, DOWN, DOWN, OK]);
+                desk.press(&[OK, UP, UP, UP, OK]);
             }),
         ),
+        (
+            "menu-end",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, UP]);
+            }),
+        ),
+        (
+            "phones",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "phones-many",
+            start(Phase::Open(open()), |desk| {
+                let phones = (u32::MAX - 255..=u32::MAX).map(|number| Phone {
+                    number,
+                    name: (number % 2 == 0).then(|| "Samsung Galaxy Tab A9+".into()),
+                    seen_minutes_ago: number,
+                    standing: PhoneStanding::Good,
+                });
+                desk.becomes(Phase::Open(OpenStatus {
+                    phones: phones.collect(),
+                    ..open()
+                }));
+                desk.press(&[OK, DOWN, OK, UP]);
+            }),
+        ),
+        (
+            "phones-none",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "phone",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-stuck",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, DOWN, OK, DOWN]);
+            }),
+        ),
+        (
+            "phone-revoked",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, UP, OK]);
+            }),
+        ),
+        (
+            "revoke",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, OK, DOWN, OK]);
+            }),
+        ),
+        ("present-pin", start(ask_present(0, 0, 4), |_| {})),
+        (
+            "present-pin-wrong",
+            start(ask_present(0, 0, 4), |desk| {
+                desk.enter("12345678");
+                desk.becomes(ask_present(0, 1, 3));
+            }),
+        ),
+        ("present-pin-wait", start(ask_present(3600, 9, 0), |_| {})),
+        ("checking-pin", start(changing_pin(PinChange::Checking), |_| {})),
+        (
+            "change-pin",
+            start(changing_pin(PinChange::Choose), |desk| {
+                desk.type_digits("1234567");
+            }),
+        ),
+        (
+            "change-pin-again",
+            start(changing_pin(PinChange::Choose), |desk| {
+                desk.enter("12345678");
+            }),
+        ),
+        ("saving-pin", start(changing_pin(PinChange::Changing), |_| {})),
+        ("pin-changed", start(changing_pin(PinChange::Changed), |_| {})),
+        ("pin-kept", start(changing_pin(PinChange::Failed), |_| {})),
+        ("renew-pin", start(Phase::Renewing, |_| {})),
+        (
+            "language",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK]);
+            }),
+        ),
+        (
+            "power-off",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, UP, UP, OK]);
+            }),
+        ),
+        ("off", start(Phase::PoweringOff, |_| {})),
         ("locking", start(Phase::Locking, |_| {})),
         ("pair", start(pairing(118, false), |_| {})),
         ("pair-kept-open", start(pairing(118, true), |_| {})),

@@ -108,7 +108,7 @@ async fn a_revoked_phone_is_refused_although_pairing_is_open() {
 async fn a_malformed_handshake_leaves_nothing_behind() {
     let hub = Hub::open(Limits::default()).await;
     open_pairing(&hub);
-    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/vectors.json");
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/protocol/vectors.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(vectors).unwrap()).unwrap();
     let mut client = hub.connect().await;
     let rejected = vectors["rejects"]["client_public_key"].as_object().unwrap();

@@ -26,7 +26,7 @@ struct ProtocolTravel {
 }
 
 fn protocol() -> Protocol {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/tables.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/protocol/tables.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -344,6 +344,6 @@ fn prints_only_counts() {
     let exchange = table.open(client(1), Direction::Command, payload(1), now).unwrap();
     assert_eq!(
         format!("{exchange:?}"),
-        "Exchange { plaintext: [secret], replier: Replier { key: [secret], direction: CommandResponse } }"
+        "Exchange { plaintext: [secret], replier: Replier { key: [secret], direction: CommandResponse, message: MessageId(..) } }"
     );
 }

@@ -50,6 +50,8 @@ enum Action {
     Edit,
     /// Shows how many rows the phone has and how many the hub does not have yet.
     Show,
+    /// Does at the panel what a person would: sets a new hub up with the PIN, or unlocks a locked one.
+    Unlock(Pin),
     /// Writes the demo clinic as a bundle for `hub-appliance import`, and prints who can log in.
     Clinic(ClinicArguments),
 }
@@ -62,6 +64,13 @@ struct Credentials {
     /// Password to log in with.
     #[arg(long, requires = "email")]
     password: Option<String>,
+}
+
+#[derive(Args)]
+struct Pin {
+    /// The PIN: 8 to 12 digits.
+    #[arg(long)]
+    pin: String,
 }
 
 #[derive(Args)]
@@ -83,6 +92,9 @@ enum Failure {
     /// A new phone does not know where its hub is.
     #[error("not paired yet: give --panel or --url")]
     NotPaired,
+    /// A panel is worked through its socket.
+    #[error("give the panel's socket: --panel SOCKET")]
+    NoPanel,
     /// There is no phone to show or to edit on.
     #[error("no phone at {0}: sync first")]
     NoPhone(PathBuf),
@@ -122,8 +134,22 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Action::Sync(credentials) => sync(&arguments, &file, credentials).await,
         Action::Edit => edit(&file),
         Action::Show => show(&file),
+        Action::Unlock(pin) => unlock(&arguments, &pin.pin).await,
         Action::Clinic(clinic) => write_clinic(clinic),
     }
+}
+
+async fn unlock(arguments: &Arguments, pin: &str) -> Result<(), Failure> {
+    let socket = arguments.panel.as_deref().ok_or(Failure::NoPanel)?;
+    let mut panel = PanelClient::connect(socket).await?;
+    if panel.look()?.name == "setup-pin" {
+        let code = panel.set_up(pin).await?;
+        println!("set up; the recovery code: {}", code.groups().join(" "));
+    } else {
+        panel.unlock(pin).await?;
+        println!("unlocked");
+    }
+    Ok(())
 }
 
 fn state_file(arguments: &Arguments) -> PathBuf {

@@ -10,7 +10,7 @@ use super::*;
 const CLIENT_ID: &str = "074d3e90-0123-42a6-8b91-4226c805a24a";
 
 fn sample(name: &str) -> Value {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/samples/sync/");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/samples/sync/");
     serde_json::from_slice(&std::fs::read(format!("{folder}{name}")).unwrap()).unwrap()
 }
 

@@ -16,7 +16,7 @@ fn logged_in_phone() -> Phone {
 }
 
 fn sample(name: &str) -> Value {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/samples/sync/");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/samples/sync/");
     serde_json::from_slice(&std::fs::read(format!("{folder}{name}")).unwrap()).unwrap()
 }
 

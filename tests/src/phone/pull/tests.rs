@@ -9,7 +9,7 @@ use crate::phone::cell::Cell;
 fn recorded_answer() -> Value {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../shared/protocol/samples/sync/03b-sync_pull-response-used.json"
+        "/protocol/samples/sync/03b-sync_pull-response-used.json"
     );
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

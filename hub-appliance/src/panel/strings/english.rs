@@ -1,131 +1,13 @@
-//! All texts of the panel: one table a language, so a text that is missing in one does not compile.
-//!
-//! Lines have at most 21 characters (10 beside the pairing code); a test draws every screen in every language with the
-//! longest figures and checks that all of it fits.
+//! The panel's texts in English.
 
-use super::text::printable;
-use super::view::Fault;
+use super::super::text::printable;
+use super::super::view::Fault;
+use super::{Ago, Note, Strings};
 
-/// A language of the panel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-}
-
-impl Language {
-    /// All languages.
-    pub const ALL: [Self; 1] = [Self::English];
-
-    pub(super) const fn strings(self) -> &'static Strings {
-        match self {
-            Self::English => &ENGLISH,
-        }
-    }
-}
-
-/// Something to say above a field or a code until the person goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Note {
-    /// Fewer digits than the field needs (which is given).
-    TooShort(usize),
-    /// More digits than the field takes (which is given).
-    TooLong(usize),
-    /// The second PIN was not the first.
-    Mismatch,
-    /// Set-up came back without a hub.
-    SetUpFailed,
-    /// A wrong PIN, and how many more there are before a wait.
-    WrongPin(u32),
-    /// The group just typed can't be one of a recovery code.
-    MistypedGroup,
-    /// The recovery code opens nothing.
-    WrongCode,
-    /// Typed digits were forgotten because nobody went on typing.
-    Cleared,
-}
-
-/// The texts of one language.
-pub(super) struct Strings {
-    pub(super) welcome: &'static str,
-    pub(super) welcome_text: [&'static str; 3],
-    pub(super) begin: &'static str,
-    pub(super) choose_pin: &'static str,
-    pub(super) choose_pin_text: [&'static str; 2],
-    pub(super) repeat_pin: &'static str,
-    pub(super) repeat_pin_text: [&'static str; 2],
-    pub(super) setting_up: &'static str,
-    pub(super) setting_up_text: &'static str,
-    pub(super) write_code: &'static str,
-    pub(super) wrong_group: fn(usize) -> String,
-    pub(super) write_code_hint: &'static str,
-    pub(super) check_code: &'static str,
-    pub(super) check_code_text: fn(usize) -> [String; 2],
-    pub(super) locked: &'static str,
-    pub(super) locked_text: [&'static str; 2],
-    pub(super) locked_use_code: [&'static str; 2],
-    pub(super) wait: &'static str,
-    pub(super) wait_text: &'static str,
-    pub(super) wait_hold: &'static str,
-    pub(super) wait_use_code: &'static str,
-    pub(super) wait_hold_for_code: &'static str,
-    pub(super) enter_code: &'static str,
-    pub(super) enter_code_text: fn(u32) -> [String; 2],
-    pub(super) unlocking: &'static str,
-    pub(super) moment: &'static str,
-    pub(super) locking: &'static str,
-    pub(super) open: &'static str,
-    pub(super) menu: &'static str,
-    pub(super) no_network: &'static str,
-    pub(super) no_network_text: [&'static str; 2],
-    pub(super) no_network_to_pair: [&'static str; 4],
-    pub(super) back: &'static str,
-    pub(super) address_changed: &'static str,
-    pub(super) address_before: fn(&str) -> String,
-    pub(super) address_what_to_do: &'static str,
-    pub(super) phones_today_short: fn(&str) -> String,
-    pub(super) held_short: fn(&str) -> String,
-    pub(super) clock_good_short: &'static str,
-    pub(super) clock_bad_short: &'static str,
-    pub(super) disk_short: fn(u8) -> String,
-    pub(super) status: &'static str,
-    pub(super) phones_today: &'static str,
-    pub(super) held: &'static str,
-    pub(super) clock: &'static str,
-    pub(super) clock_good: &'static str,
-    pub(super) clock_bad: &'static str,
-    pub(super) disk: &'static str,
-    pub(super) disk_used: fn(u8) -> String,
-    pub(super) about: &'static str,
-    pub(super) version: &'static str,
-    pub(super) fingerprint: &'static str,
-    pub(super) menu_pair: &'static str,
-    pub(super) menu_lock: &'static str,
-    pub(super) pair: &'static str,
-    pub(super) pair_keep: [&'static str; 2],
-    pub(super) pair_kept: [&'static str; 2],
-    pub(super) pair_close: [&'static str; 2],
-    pub(super) pair_stays: &'static str,
-    pub(super) pair_shade: [&'static str; 2],
-    pub(super) paired: &'static str,
-    pub(super) paired_text: &'static str,
-    pub(super) unnamed_phone: fn(u32) -> String,
-    pub(super) keep: &'static str,
-    pub(super) undo: &'static str,
-    pub(super) lock: &'static str,
-    pub(super) lock_text: [&'static str; 3],
-    pub(super) lock_now: &'static str,
-    pub(super) cancel: &'static str,
-    pub(super) fault: &'static str,
-    pub(super) delete_key: &'static str,
-    pub(super) note: fn(Note) -> [String; 2],
-    pub(super) fault_text: fn(&Fault) -> [String; 5],
-}
-
-static ENGLISH: Strings = Strings {
+pub(super) static STRINGS: Strings = Strings {
     welcome: "Welcome",
-    welcome_text: ["This hub is new.", "Choose a PIN for it,", "then keep paper ready"],
+    language_name: "English",
+    have_paper: "Have paper and a pen",
     begin: "begin",
     choose_pin: "New PIN",
     choose_pin_text: ["Choose 8 to 12 digits", "that only staff know"],
@@ -146,10 +28,13 @@ static ENGLISH: Strings = Strings {
     wait_hold: "PIN lost? Hold OK",
     wait_use_code: "Use the recovery code",
     wait_hold_for_code: "Hold OK to type it",
+    wait_leave: "Hold OK to leave",
     enter_code: "Recovery code",
     enter_code_text: |group| [format!("Type group {group} of 8"), "Back: group before".into()],
     unlocking: "Opening",
     moment: "A moment, please",
+    checking: "Checking PIN",
+    changing: "Saving PIN",
     locking: "Locking",
     open: "Hub is open",
     menu: "Menu",
@@ -188,7 +73,39 @@ static ENGLISH: Strings = Strings {
     version: "Version",
     fingerprint: "Hub key",
     menu_pair: "Pair a phone",
+    menu_change_pin: "Change PIN",
     menu_lock: "Lock now",
+    menu_power_off: "Switch off",
+    language: "Language",
+    choose: "choose",
+    phones: "Phones",
+    no_phones: ["No phone is paired.", "Pair one in the menu"],
+    phone: "Phone",
+    seen: |ago| match ago {
+        Ago::Now => "Seen just now".into(),
+        Ago::Minutes(minutes) => format!("Seen {minutes} min ago"),
+        Ago::Hours(hours) => format!("Seen {hours} h ago"),
+        Ago::Days(1) => "Seen 1 day ago".into(),
+        Ago::Days(days) => format!("Seen {days} days ago"),
+    },
+    phone_good: "May use this hub",
+    phone_stuck: "Stuck: restart app",
+    phone_revoked: ["Revoked: the hub", "refuses this phone"],
+    leave: "Back",
+    revoke: "Revoke",
+    revoke_title: "Revoke phone?",
+    revoke_text: ["The hub refuses it", "from now on, for good"],
+    present_pin: "Present PIN",
+    present_pin_text: ["First type the PIN", "that opens the hub"],
+    pin_changed: "PIN changed",
+    pin_changed_text: ["Only the new PIN", "opens the hub now.", "Tell the others."],
+    pin_kept: "PIN not changed",
+    pin_kept_text: ["The old PIN is still", "the one that opens", "the hub. Try again."],
+    power_off: "Switch off?",
+    power_off_text: ["The hub locks. Phones", "can't work with it", "until it is on again."],
+    power_off_now: "Off",
+    off: "Switching off",
+    off_text: ["Unplug the hub when", "its green light", "stays dark."],
     pair: "Scan me",
     pair_keep: ["OK: stay", "open"],
     pair_kept: ["OK: back", "to timer"],
@@ -206,11 +123,11 @@ static ENGLISH: Strings = Strings {
     cancel: "Cancel",
     fault: "Problem",
     delete_key: "Delete",
-    note: english_note,
-    fault_text: english_fault,
+    note: note_text,
+    fault_text,
 };
 
-fn english_note(note: Note) -> [String; 2] {
+fn note_text(note: Note) -> [String; 2] {
     match note {
         Note::TooShort(min) => [format!("{min} digits or more,"), "please type on".into()],
         Note::TooLong(max) => ["Too many: it has".into(), format!("at most {max} digits")],
@@ -224,7 +141,7 @@ fn english_note(note: Note) -> [String; 2] {
     }
 }
 
-fn english_fault(fault: &Fault) -> [String; 5] {
+fn fault_text(fault: &Fault) -> [String; 5] {
     match fault {
         Fault::Keys => [
             "The keys on the data",

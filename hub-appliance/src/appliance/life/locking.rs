@@ -1,0 +1,86 @@
+//! From open to locked, in time.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Serving;
+use super::{Life, State};
+use crate::appliance::ApplianceError;
+use crate::appliance::status::Sources;
+use crate::panel::Phase;
+use crate::server::{Draining, OpenHub};
+use crate::store::audit::Entry;
+use crate::system::data_disk::DataDisk;
+
+/// How long requests may go on after the gate is closed, before the store interrupts them.
+const DRAIN: Duration = Duration::from_millis(700);
+/// How long all of locking may take.
+const LOCK: Duration = Duration::from_secs(2);
+
+impl Life {
+    /// Closes the gate and the store and wipes the keys, in that order.
+    pub(super) async fn lock(&mut self) -> Result<(), ApplianceError> {
+        if !matches!(self.state, State::Open(_)) {
+            self.state = match std::mem::replace(&mut self.state, State::Locked) {
+                State::ChoosingPin(_) | State::Renewing(..) => State::Locked,
+                other => other,
+            };
+            return Ok(());
+        }
+        self.show_phase(Phase::Locking);
+        let draining = self.gate.lock();
+        let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {
+            return Ok(());
+        };
+        self.facts.clock = self.clock.peek().millis();
+        self.save_facts();
+        let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk))).await;
+        match locked {
+            Ok(Some(hub)) => {
+                hub.sessions.clear();
+                Ok(())
+            }
+            // Somebody still holds keys: only the end of the process is sure to wipe them.
+            Ok(None) | Err(_) => Err(ApplianceError::LockTimeout),
+        }
+    }
+}
+
+/// Closes the store: at once when the last request has left, or else when their time is over, which interrupts them.
+/// Gives back what the gate held, if nobody holds it any more.
+async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataDisk>) -> Option<OpenHub> {
+    let draining = draining?;
+    let mut left = pin!(draining.drained(LOCK));
+    let hub = tokio::time::timeout(DRAIN, &mut left).await;
+    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources, &*disk)).await;
+    let hub = match hub {
+        Ok(hub) => hub,
+        Err(_) => left.await,
+    };
+    hub.ok().filter(|_| closed.unwrap_or(false))
+}
+
+/// Whether the store was closed in time, and the disk after it.
+fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
+    let Sources { store, devices, .. } = sources;
+    if let Err(error) = devices.save_last_seen() {
+        tracing::error!(%error, "the devices' last calls could not be written down");
+    }
+    let entry = Entry {
+        action: "lock",
+        outcome: "ok",
+        ..Entry::default()
+    };
+    if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
+        tracing::error!(%error, "locking could not be written down");
+    }
+    if !store.close(DRAIN) {
+        return false;
+    }
+    let closed = disk.close();
+    if let Err(error) = &closed {
+        tracing::error!(%error, "the data disk could not be closed");
+    }
+    closed.is_ok()
+}

@@ -1,0 +1,381 @@
+//! The state machine of the box: one task that takes events in turn.
+
+mod locking;
+mod phones;
+mod pin_change;
+mod showing;
+mod unlocking;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::time::MissedTickBehavior;
+
+use self::pin_change::Change;
+use super::facts::Facts;
+use super::open::{Opened, open_hub};
+use super::panel_loop::Display;
+use super::status::Sources;
+use super::{ApplianceError, Config, Ending, VERSION, firmware_clock};
+use crate::clock::HubClock;
+use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
+use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
+use crate::server::{Gate, Hooks, PairedPhone as Paired};
+use crate::store::devices::PairError;
+use crate::system::data_disk::DataDiskError;
+use crate::wire::session::{SessionLimits, SessionTable};
+
+/// Wrong PINs without a wait; the next one brings the first.
+const FREE_TRIES: u32 = 4;
+/// How often the wait after wrong PINs is counted down, and pairing is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the figures on the home screen are looked up, in ticks.
+const REFRESH: u32 = 10;
+/// How often the clock and the devices' last calls are written down, in ticks.
+const SAVE: u32 = 600;
+/// How long pairing that a person keeps open goes on at most.
+const PAIRING_KEPT: Duration = Duration::from_secs(15 * 60);
+/// So many panics within [`PANIC_WINDOW`] keep the hub locked until it is switched off and on.
+const PANICS: usize = 3;
+const PANIC_WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// Something that happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A person decided something at the panel.
+    Decided(Action),
+    /// A phone has paired.
+    Paired(Paired),
+    /// There was a panic somewhere.
+    Panicked,
+    /// The hub is to end.
+    Quit,
+}
+
+/// What the server reports, as events.
+pub(super) struct ServerHooks(UnboundedSender<Event>);
+
+impl ServerHooks {
+    pub(super) const fn new(events: UnboundedSender<Event>) -> Self {
+        Self(events)
+    }
+}
+
+impl Hooks for ServerHooks {
+    fn paired(&self, phone: &Paired) {
+        // Here and below: the receiver is gone only when the hub ends anyway.
+        let _ = self.0.send(Event::Paired(phone.clone()));
+    }
+
+    fn not_paired(&self, reason: &PairError) {
+        tracing::warn!(%reason, "a phone could not be paired");
+    }
+
+    fn panicked(&self, correlation: u64) {
+        tracing::error!(correlation, "a request ended with a panic");
+    }
+}
+
+/// Turns every panic of the process into an event. What a panic says may hold anything, so only its place is logged.
+pub(super) fn report_panics(events: UnboundedSender<Event>) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic
+            .location()
+            .map_or((String::new(), 0), |place| (place.file().to_owned(), place.line()));
+        tracing::error!(file = place.0, line = place.1, "panic");
+        let _ = events.send(Event::Panicked);
+    }));
+}
+
+/// Turns SIGTERM and SIGINT into events.
+pub(super) fn report_signals(events: &UnboundedSender<Event>) -> Result<(), ApplianceError> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(ApplianceError::System)?;
+        let events = events.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                let _ = events.send(Event::Quit);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Where the hub is in its life, with what belongs to it there.
+enum State {
+    SetUp,
+    /// The keys are made, and are written once the person has the recovery code.
+    Confirming(Box<Prepared>),
+    Locked,
+    /// Unlocked by the recovery code; the lost PIN is to be replaced.
+    ChoosingPin(Box<MasterKey>),
+    /// The PIN was replaced, and the recovery code is to be before the hub opens.
+    Renewing(Box<MasterKey>, RecoveryCode),
+    Open(Box<Serving>),
+    Off,
+    Fault,
+}
+
+/// What the keys room says of wrong PINs.
+struct Tries {
+    wait: Duration,
+    failures: u32,
+    left: u32,
+}
+
+/// What the appliance keeps of an open hub, beside what the gate holds.
+struct Serving {
+    sources: Sources,
+    identity: Identity,
+    paired: Option<PairedPhone>,
+    pairing_since: Instant,
+    pin_change: Option<Change>,
+}
+
+/// The life of one box.
+pub(super) struct Life {
+    config: Arc<Config>,
+    listen: SocketAddr,
+    gate: Arc<Gate>,
+    display: Display,
+    keys: Arc<KeyStore>,
+    clock: Arc<HubClock>,
+    facts: Facts,
+    /// One for the whole life: it remembers messages across a lock, so that none can be replayed.
+    sessions: Arc<SessionTable>,
+    state: State,
+    panics: Vec<Instant>,
+    ticks: u32,
+    waited_at: Instant,
+}
+
+impl Life {
+    /// A hub before its first event: not set up, or locked.
+    pub(super) fn new(
+        config: Config,
+        listen: SocketAddr,
+        gate: Arc<Gate>,
+        display: Display,
+    ) -> Result<Self, ApplianceError> {
+        let keys = KeyStore::at(config.keys_folder());
+        let facts = Facts::load(&config.keys_folder());
+        let clock = firmware_clock();
+        clock.observe(facts.clock());
+        let state = if keys.is_set_up()? {
+            gate.lock();
+            State::Locked
+        } else {
+            State::SetUp
+        };
+        Ok(Self {
+            config: Arc::new(config),
+            listen,
+            gate,
+            display,
+            keys: Arc::new(keys),
+            clock: Arc::new(clock),
+            facts,
+            sessions: Arc::new(SessionTable::new(SessionLimits::default())),
+            state,
+            panics: Vec::new(),
+            ticks: 0,
+            waited_at: Instant::now(),
+        })
+    }
+
+    /// Lives until the hub is to end, and locks it then.
+    pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<Ending, ApplianceError> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.look_for_disk().await;
+        self.show();
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(Event::Decided(action)) => {
+                        self.decide(action).await?;
+                        if matches!(self.state, State::Off) {
+                            return Ok(Ending::PowerOff);
+                        }
+                    }
+                    Some(Event::Paired(phone)) => self.paired(&phone),
+                    Some(Event::Panicked) => self.panicked().await?,
+                    Some(Event::Quit) | None => break,
+                },
+                _ = ticks.tick() => self.tick().await,
+            }
+        }
+        self.lock().await?;
+        Ok(Ending::Told)
+    }
+
+    /// Without a disk to set up or to unlock there is nothing to ask a person for.
+    async fn look_for_disk(&mut self) {
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.state()?)).await {
+            Ok(state) if state.is_usable() => {}
+            Ok(state) => self.fail(&DataDiskError::State(state).into()),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
+        match action {
+            Action::SetLanguage(language) => self.set_language(language),
+            Action::SetUp { pin } => self.set_up(pin).await,
+            Action::RenewPin { pin } => self.renew_pin(pin).await,
+            Action::RecoveryConfirmed => self.recovery_confirmed().await,
+            Action::Unlock { pin } => self.unlock(pin).await,
+            Action::UnlockWithRecovery { code } => self.unlock_with_recovery(&code).await,
+            Action::BeginPinChange => self.begin_pin_change(),
+            Action::CheckPin { pin } => self.check_pin(pin).await,
+            Action::ChangePin { pin } => self.change_pin(pin).await,
+            Action::EndPinChange => self.end_pin_change(),
+            Action::Lock => self.lock().await?,
+            Action::PowerOff => {
+                self.lock().await?;
+                self.state = State::Off;
+            }
+            Action::OpenPairing | Action::ClosePairing | Action::KeepPairingOpen(_) => self.change_pairing(&action),
+            Action::KeepPhone(number) => self.settle_phone(number),
+            Action::UndoPhone(number) => self.undo_phone(number).await,
+            Action::RevokePhone(number) => self.revoke_phone(number).await,
+        }
+        self.show();
+        Ok(())
+    }
+
+    /// Opens vault and store and lets the phones in.
+    async fn open(&mut self, master: MasterKey, reason: &'static str) {
+        let (config, clock) = (Arc::clone(&self.config), Arc::clone(&self.clock));
+        let sessions = Arc::clone(&self.sessions);
+        match blocking(move || open_hub(&config, &master, clock, sessions, reason)).await {
+            Ok(opened) => self.serve(opened),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn serve(&mut self, opened: Opened) {
+        let Opened {
+            hub,
+            store,
+            devices,
+            pairing,
+        } = opened;
+        let identity = Identity {
+            hub_id: hub.hub_id.clone(),
+            fingerprint: hub.identity.fingerprint(),
+        };
+        let sources = Sources {
+            store,
+            devices,
+            pairing,
+            listen: self.listen,
+            desk: self.config.desk,
+            data: self.config.store_folder(),
+        };
+        self.facts.firmware = Some(VERSION.into());
+        self.save_facts();
+        self.gate.open(hub);
+        self.state = State::Open(Box::new(Serving {
+            sources,
+            identity,
+            paired: None,
+            pairing_since: Instant::now(),
+            pin_change: None,
+        }));
+    }
+
+    async fn panicked(&mut self) -> Result<(), ApplianceError> {
+        let now = Instant::now();
+        self.panics.retain(|panic| now.duration_since(*panic) < PANIC_WINDOW);
+        self.panics.push(now);
+        self.lock().await?;
+        if self.panics.len() >= PANICS {
+            self.state = State::Fault;
+            self.show_phase(Phase::Fault(Fault::Restarts));
+        } else {
+            self.show();
+        }
+        Ok(())
+    }
+
+    fn set_language(&mut self, language: Language) {
+        self.facts.language = Some(language.code().into());
+        self.save_facts();
+    }
+
+    async fn tick(&mut self) {
+        self.ticks = self.ticks.wrapping_add(1);
+        let elapsed = self.waited_at.elapsed();
+        self.waited_at = Instant::now();
+        let counts_down = matches!(self.state, State::Locked | State::Open(_));
+        if counts_down && !self.keys.wait_remaining().is_zero() {
+            self.serve_wait(elapsed);
+        }
+        if matches!(self.state, State::Open(_)) {
+            self.expire_pin_change();
+            self.tick_open().await;
+        }
+        if self.ticks.is_multiple_of(SAVE) {
+            self.facts.clock = self.clock.peek().millis();
+            self.save_facts();
+        }
+    }
+
+    fn serve_wait(&mut self, elapsed: Duration) {
+        match self.keys.serve_wait(elapsed) {
+            Ok(left) if left.is_zero() => self.show(),
+            Ok(_) => {}
+            Err(error) => self.fail(&error.into()),
+        }
+    }
+
+    async fn tick_open(&mut self) {
+        let State::Open(serving) = &self.state else { return };
+        let pairing = serving.sources.pairing();
+        if let Some(status) = pairing
+            && status.keep_open
+            && status.seconds_left <= 2
+            && serving.pairing_since.elapsed() < PAIRING_KEPT
+        {
+            serving.sources.pairing.open(Instant::now());
+            serving.sources.pairing.set_keep_open(true);
+        }
+        if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) {
+            self.show();
+        }
+        if self.ticks.is_multiple_of(SAVE) {
+            let State::Open(serving) = &self.state else { return };
+            let devices = Arc::clone(&serving.sources.devices);
+            if let Err(error) = blocking(move || Ok(devices.save_last_seen()?)).await {
+                tracing::error!(%error, "the devices' last calls could not be written down");
+            }
+        }
+    }
+
+    fn save_facts(&self) {
+        if let Err(error) = self.facts.save(&self.config.keys_folder()) {
+            tracing::error!(%error, "the public facts could not be written");
+        }
+    }
+
+    fn fail(&mut self, error: &ApplianceError) {
+        tracing::error!(%error, "the hub cannot go on");
+        let fault = error.fault(self.facts.firmware.as_deref());
+        self.gate.lock();
+        self.state = State::Fault;
+        self.show_phase(Phase::Fault(fault));
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApplianceError> + Send + 'static,
+) -> Result<T, ApplianceError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(ApplianceError::Panicked))
+}

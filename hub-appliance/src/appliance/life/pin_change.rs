@@ -1,0 +1,134 @@
+//! The change of the PIN on an open hub. Who stands at the box has to know the present PIN: it is tried by the keys room
+//! like one that unlocks, and counts as an attempt. The master key is held only from there to the end of the change.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::unlocking::{Refused, blocking_unlock, replace_pin};
+use super::{Life, Serving, State, Tries, blocking};
+use crate::keys::{MasterKey, Pin};
+use crate::panel::PinChange;
+use crate::secret::SecretText;
+use crate::store::audit::Entry;
+
+/// How long the new PIN may be thought about once the present one was right.
+const PERMIT: Duration = Duration::from_secs(10 * 60);
+
+/// How far the change has come.
+pub(super) enum Change {
+    Asking,
+    Checking,
+    Permitted { master: Box<MasterKey>, since: Instant },
+    Changing,
+    Changed,
+    Failed,
+}
+
+impl Life {
+    pub(super) fn begin_pin_change(&mut self) {
+        self.set_change(Some(Change::Asking));
+    }
+
+    pub(super) fn end_pin_change(&mut self) {
+        self.set_change(None);
+    }
+
+    /// Ends a permission that nobody used.
+    pub(super) fn expire_pin_change(&mut self) {
+        if let State::Open(serving) = &mut self.state
+            && let Some(Change::Permitted { since, .. }) = &serving.pin_change
+            && since.elapsed() >= PERMIT
+        {
+            serving.pin_change = Some(Change::Failed);
+            self.show();
+        }
+    }
+
+    pub(super) async fn check_pin(&mut self, pin: SecretText) {
+        let is_asking = |serving: &Serving| matches!(serving.pin_change, Some(Change::Asking));
+        if !matches!(&self.state, State::Open(serving) if is_asking(serving)) {
+            return;
+        }
+        self.set_change(Some(Change::Checking));
+        self.show();
+        let keys = Arc::clone(&self.keys);
+        // As at the lock: what can be no PIN is refused and needs no try.
+        let checked = blocking_unlock(move || match Pin::parse(pin.expose()) {
+            Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
+            Err(_) => Ok(None),
+        });
+        let next = match checked.await {
+            Ok(Some(master)) => Change::Permitted {
+                master: Box::new(master),
+                since: Instant::now(),
+            },
+            Ok(None) | Err(Refused::Again) => {
+                self.audit("pin.check", "refused").await;
+                Change::Asking
+            }
+            Err(Refused::Failed(error)) => {
+                tracing::error!(%error, "the present PIN could not be checked");
+                Change::Failed
+            }
+        };
+        self.set_change(Some(next));
+    }
+
+    pub(super) async fn change_pin(&mut self, pin: SecretText) {
+        let State::Open(serving) = &mut self.state else { return };
+        let Some(Change::Permitted { master, .. }) = serving.pin_change.take() else {
+            return;
+        };
+        self.set_change(Some(Change::Changing));
+        self.show();
+        let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
+        let next = match blocking(move || replace_pin(&keys, &master, &pin, target, &clock)).await {
+            Ok(()) => {
+                self.audit("pin.change", "ok").await;
+                Change::Changed
+            }
+            Err(error) => {
+                tracing::error!(%error, "the PIN could not be changed");
+                Change::Failed
+            }
+        };
+        self.set_change(Some(next));
+    }
+
+    pub(super) fn pin_change_status(&self, serving: &Serving) -> Option<PinChange> {
+        serving.pin_change.as_ref().map(|change| match change {
+            Change::Asking => {
+                let Tries { wait, failures, left } = self.tries();
+                PinChange::Ask {
+                    wait,
+                    failures,
+                    tries_left: left,
+                }
+            }
+            Change::Checking => PinChange::Checking,
+            Change::Permitted { .. } => PinChange::Choose,
+            Change::Changing => PinChange::Changing,
+            Change::Changed => PinChange::Changed,
+            Change::Failed => PinChange::Failed,
+        })
+    }
+
+    fn set_change(&mut self, change: Option<Change>) {
+        if let State::Open(serving) = &mut self.state {
+            serving.pin_change = change;
+        }
+    }
+
+    async fn audit(&self, action: &'static str, outcome: &'static str) {
+        let State::Open(serving) = &self.state else { return };
+        let store = Arc::clone(&serving.sources.store);
+        let entry = Entry {
+            action,
+            outcome,
+            ..Entry::default()
+        };
+        if let Err(error) = blocking(move || Ok(store.write(move |tx| tx.audit(&entry))?)).await {
+            tracing::error!(%error, "a change of the PIN could not be written down");
+        }
+    }
+}

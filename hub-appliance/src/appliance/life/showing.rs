@@ -1,0 +1,86 @@
+//! Tells the panel where the hub is.
+
+use super::{FREE_TRIES, Life, Serving, State, Tries};
+use crate::appliance::VERSION;
+use crate::keys::RecoveryCode;
+use crate::panel::{self, About, OpenStatus, Phase, Status};
+
+impl Life {
+    /// Shows where the hub is. A fault stays on the panel as it was shown when it happened.
+    pub(super) fn show(&self) {
+        let phase = match &self.state {
+            State::SetUp => Phase::SetUp,
+            State::ChoosingPin(_) => Phase::Renewing,
+            State::Off => Phase::PoweringOff,
+            State::Confirming(prepared) => confirming(prepared.recovery()),
+            State::Renewing(_, code) => confirming(code),
+            State::Locked => {
+                let Tries { wait, failures, left } = self.tries();
+                Phase::Locked {
+                    wait,
+                    failures,
+                    tries_left: left,
+                }
+            }
+            State::Open(serving) => Phase::Open(self.open_status(serving)),
+            State::Fault => return,
+        };
+        self.show_phase(phase);
+    }
+
+    pub(super) fn tries(&self) -> Tries {
+        let failures = self.keys.failures();
+        Tries {
+            wait: self.keys.wait_remaining(),
+            failures,
+            left: FREE_TRIES.saturating_sub(failures).max(1),
+        }
+    }
+
+    pub(super) fn open_status(&self, serving: &Serving) -> OpenStatus {
+        let status = serving.sources.look();
+        let moved = status
+            .address
+            .is_some_and(|address| self.facts.address.is_some_and(|known| known != *address.ip()));
+        OpenStatus {
+            previous_address: self.facts.address.filter(|_| moved),
+            paired: serving.paired.clone(),
+            pin_change: self.pin_change_status(serving),
+            ..status
+        }
+    }
+
+    pub(super) fn show_phase(&self, phase: Phase) {
+        let identity = match &self.state {
+            State::Open(serving) => Some(serving.identity.clone()),
+            _ => None,
+        };
+        self.display.set(Status {
+            phase,
+            about: About {
+                version: VERSION.into(),
+                identity,
+            },
+            language: self.facts.language().unwrap_or(self.config.language),
+        });
+    }
+}
+
+/// The recovery code as the panel shows it, and two groups by chance to be typed back.
+fn confirming(code: &RecoveryCode) -> Phase {
+    let groups = code.groups();
+    let numbers = std::array::from_fn(|index| RecoveryCode::parse_group(groups[index].expose()).unwrap_or(0));
+    let code = panel::RecoveryCode::new(numbers);
+    Phase::Confirming {
+        ask: two_groups(),
+        code,
+    }
+}
+
+/// Two different groups, by chance. Without a random source they are always the same two, which asks no less.
+fn two_groups() -> [usize; 2] {
+    let chance = usize::try_from(getrandom::u32().unwrap_or(0)).unwrap_or(0);
+    let first = chance % panel::RecoveryCode::GROUPS;
+    let step = 1 + (chance / panel::RecoveryCode::GROUPS) % (panel::RecoveryCode::GROUPS - 1);
+    [first, (first + step) % panel::RecoveryCode::GROUPS]
+}

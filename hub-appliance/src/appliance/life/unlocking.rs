@@ -1,0 +1,152 @@
+//! Set-up, and the ways from locked to open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Life, State, blocking};
+use crate::appliance::ApplianceError;
+use crate::clock::HubClock;
+use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, UnlockError};
+use crate::panel::{self, Phase};
+use crate::secret::SecretText;
+
+impl Life {
+    pub(super) async fn set_up(&mut self, pin: SecretText) {
+        if !matches!(self.state, State::SetUp) {
+            return;
+        }
+        self.show_phase(Phase::SettingUp);
+        let (target, clock) = (self.config.unlock_time, Arc::clone(&self.clock));
+        let prepared = blocking(move || {
+            let pin = Pin::parse(pin.expose()).map_err(|_| ApplianceError::Panicked)?;
+            let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
+            Ok(Prepared::new(&pin, cost, clock.now())?)
+        });
+        match prepared.await {
+            Ok(prepared) => self.state = State::Confirming(Box::new(prepared)),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    pub(super) async fn recovery_confirmed(&mut self) {
+        match std::mem::replace(&mut self.state, State::Fault) {
+            State::Confirming(prepared) => {
+                self.show_phase(Phase::SettingUp);
+                let (keys, disk) = (Arc::clone(&self.keys), Arc::clone(&self.config.disk));
+                let committed = blocking(move || {
+                    disk.format(&prepared.luks_passphrase())?;
+                    Ok(prepared.commit(&keys)?)
+                });
+                match committed.await {
+                    Ok(master) => self.open(master, "set-up").await,
+                    Err(error) => self.fail(&error),
+                }
+            }
+            State::Renewing(master, code) => {
+                self.show_phase(Phase::Unlocking);
+                let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
+                let renewed = blocking(move || {
+                    let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
+                    keys.change_recovery(&master, &code, cost, clock.now())?;
+                    Ok(master)
+                });
+                match renewed.await {
+                    Ok(master) => self.open(*master, "unlock.recovery").await,
+                    Err(error) => self.fail(&error),
+                }
+            }
+            other => self.state = other,
+        }
+    }
+
+    pub(super) async fn unlock(&mut self, pin: SecretText) {
+        if !matches!(self.state, State::Locked) {
+            return;
+        }
+        self.show_phase(Phase::Unlocking);
+        let keys = Arc::clone(&self.keys);
+        // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
+        let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
+            Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
+            Err(_) => Ok(None),
+        });
+        match unlocked.await {
+            Ok(Some(master)) => self.open(master, "unlock").await,
+            Ok(None) | Err(Refused::Again) => {}
+            Err(Refused::Failed(error)) => self.fail(&error),
+        }
+    }
+
+    /// After the recovery code: the new PIN first, so that there is one that somebody knows; then a new code.
+    pub(super) async fn renew_pin(&mut self, pin: SecretText) {
+        match std::mem::replace(&mut self.state, State::Fault) {
+            State::ChoosingPin(master) => {
+                self.show_phase(Phase::Unlocking);
+                let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
+                let renewed = blocking(move || {
+                    replace_pin(&keys, &master, &pin, target, &clock)?;
+                    Ok((master, RecoveryCode::generate().map_err(KeysError::from)?))
+                });
+                match renewed.await {
+                    Ok((master, code)) => self.state = State::Renewing(master, code),
+                    Err(error) => self.fail(&error),
+                }
+            }
+            other => self.state = other,
+        }
+    }
+
+    pub(super) async fn unlock_with_recovery(&mut self, code: &panel::RecoveryCode) {
+        if !matches!(self.state, State::Locked) {
+            return;
+        }
+        self.show_phase(Phase::Unlocking);
+        let groups: Vec<_> = (0..panel::RecoveryCode::GROUPS)
+            .map(|index| SecretText::new(code.group(index)))
+            .collect();
+        let keys = Arc::clone(&self.keys);
+        let unlocked = blocking_unlock(
+            move || match RecoveryCode::parse(groups.iter().map(SecretText::expose)) {
+                Ok(code) => keys.unlock_with_recovery(&code).map(Some),
+                Err(_) => Ok(None),
+            },
+        );
+        match unlocked.await {
+            Ok(Some(master)) => self.state = State::ChoosingPin(Box::new(master)),
+            Ok(None) | Err(Refused::Again) => {}
+            Err(Refused::Failed(error)) => self.fail(&error),
+        }
+    }
+}
+
+/// Puts `pin` in the place of the present PIN, at a cost measured anew. Blocking.
+pub(super) fn replace_pin(
+    keys: &KeyStore,
+    master: &MasterKey,
+    pin: &SecretText,
+    target: Duration,
+    clock: &HubClock,
+) -> Result<(), ApplianceError> {
+    let pin = Pin::parse(pin.expose()).map_err(|_| ApplianceError::Pin)?;
+    let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
+    Ok(keys.change_pin(master, &pin, cost, clock.now())?)
+}
+
+/// Why an unlocking came to nothing.
+pub(super) enum Refused {
+    /// It was wrong, or has to wait: the panel shows what the keys say.
+    Again,
+    /// It could not be tried.
+    Failed(ApplianceError),
+}
+
+pub(super) async fn blocking_unlock<T: Send + 'static>(
+    unlock: impl FnOnce() -> Result<T, UnlockError> + Send + 'static,
+) -> Result<T, Refused> {
+    match tokio::task::spawn_blocking(unlock).await {
+        Ok(Ok(unlocked)) => Ok(unlocked),
+        Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
+        Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
+        Err(_) => Err(Refused::Failed(ApplianceError::Panicked)),
+    }
+}

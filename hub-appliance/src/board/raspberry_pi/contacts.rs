@@ -1,0 +1,221 @@
+//! What a person means by contacts that open and close: a state machine without a clock or a pin.
+//!
+//! A contact counts once it has been quiet for [`QUIET`]. Up, down, left and right count when they close, and repeat
+//! while they stay closed. Ok and back count when they open, because held long enough they mean something else.
+
+use std::time::Duration;
+
+use crate::panel::{Button, HeldButton, Input};
+
+/// How long a contact has to be quiet: contacts bounce for a few milliseconds, and cables pick up shorter pulses.
+pub(super) const QUIET: Duration = Duration::from_millis(12);
+/// How long ok or back is held to mean something else.
+pub(super) const HOLD: Duration = Duration::from_secs(1);
+/// How long a direction is held before it repeats, and how often it then does.
+pub(super) const REPEAT_AFTER: Duration = Duration::from_millis(500);
+pub(super) const REPEAT_EVERY: Duration = Duration::from_millis(150);
+
+/// All contacts of a panel. Times are durations since some start, and never go back.
+#[derive(Debug)]
+pub(super) struct Contacts(Vec<Contact>);
+
+#[derive(Debug)]
+struct Contact {
+    button: Button,
+    /// As the pin says, and since when.
+    raw: bool,
+    raw_since: Duration,
+    /// As it counts.
+    closed: bool,
+    /// When a closed contact means something again: a repetition, or a hold.
+    next: Option<Duration>,
+}
+
+impl Contacts {
+    /// Contacts that are all open.
+    pub(super) fn new(buttons: impl IntoIterator<Item = Button>) -> Self {
+        let contact = |button| Contact {
+            button,
+            raw: false,
+            raw_since: Duration::ZERO,
+            closed: false,
+            next: None,
+        };
+        Self(buttons.into_iter().map(contact).collect())
+    }
+
+    /// A contact closed or opened at `at`. One that does not exist is ignored.
+    pub(super) fn changed(&mut self, index: usize, closed: bool, at: Duration) {
+        if let Some(contact) = self.0.get_mut(index) {
+            contact.raw = closed;
+            contact.raw_since = at;
+        }
+    }
+
+    /// What is meant by `now`; to be called until there is nothing more.
+    pub(super) fn take(&mut self, now: Duration) -> Option<Input> {
+        self.0.iter_mut().find_map(|contact| contact.take(now))
+    }
+
+    /// When [`Self::take`] may have something, if nothing changes before.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.0.iter().filter_map(Contact::due).min()
+    }
+}
+
+impl Contact {
+    fn settles_at(&self) -> Option<Duration> {
+        (self.raw != self.closed).then(|| self.raw_since + QUIET)
+    }
+
+    fn due(&self) -> Option<Duration> {
+        // While it is unsettled nothing repeats: it may be open already.
+        self.settles_at().or(self.next)
+    }
+
+    fn take(&mut self, now: Duration) -> Option<Input> {
+        let due = self.due().filter(|due| *due <= now)?;
+        if self.settles_at().is_some() {
+            self.closed = self.raw;
+            return if self.closed { self.close(due) } else { self.open() };
+        }
+        self.next = None;
+        match held(self.button) {
+            Some(held) => Some(Input::Hold(held)),
+            None => {
+                self.next = Some(now.max(due) + REPEAT_EVERY);
+                Some(Input::Press(self.button))
+            }
+        }
+    }
+
+    fn close(&mut self, at: Duration) -> Option<Input> {
+        if held(self.button).is_some() {
+            self.next = Some(at + HOLD);
+            None
+        } else {
+            self.next = Some(at + REPEAT_AFTER);
+            Some(Input::Press(self.button))
+        }
+    }
+
+    /// Ok or back that has not become a hold is a press.
+    fn open(&mut self) -> Option<Input> {
+        let was_waiting = self.next.take().is_some();
+        (held(self.button).is_some() && was_waiting).then_some(Input::Press(self.button))
+    }
+}
+
+const fn held(button: Button) -> Option<HeldButton> {
+    match button {
+        Button::Ok => Some(HeldButton::Ok),
+        Button::Back => Some(HeldButton::Back),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Plays changes (time in ms, contact, closed) and lets time pass up to `end`, looking whenever something is due.
+    fn play(buttons: &[Button], changes: &[(u64, usize, bool)], end: u64) -> Vec<(u64, String)> {
+        let mut contacts = Contacts::new(buttons.iter().copied());
+        let mut meant = Vec::new();
+        let mut run_to = |contacts: &mut Contacts, until: Duration| {
+            while let Some(due) = contacts.next().filter(|due| *due <= until) {
+                if let Some(input) = contacts.take(due) {
+                    meant.push((u64::try_from(due.as_millis()).unwrap(), format!("{input:?}")));
+                }
+            }
+        };
+        for (at, index, closed) in changes {
+            let at = Duration::from_millis(*at);
+            run_to(&mut contacts, at.saturating_sub(Duration::from_nanos(1)));
+            contacts.changed(*index, *closed, at);
+        }
+        run_to(&mut contacts, Duration::from_millis(end));
+        meant
+    }
+
+    fn meant(changes: &[(u64, usize, bool)], end: u64) -> Vec<(u64, String)> {
+        play(&[Button::Up, Button::Ok], changes, end)
+    }
+
+    fn said(at: u64, input: &str) -> (u64, String) {
+        (at, input.to_owned())
+    }
+
+    #[test]
+    fn a_direction_counts_once_when_it_closes() {
+        assert_eq!(
+            meant(&[(100, 0, true), (200, 0, false)], 5000),
+            [said(112, "Press(Up)")]
+        );
+    }
+
+    #[test]
+    fn a_direction_repeats_while_it_is_held() {
+        let times: Vec<u64> = meant(&[(0, 0, true), (1000, 0, false)], 5000)
+            .iter()
+            .map(|(at, _)| *at)
+            .collect();
+        assert_eq!(times, [12, 512, 662, 812, 962]);
+    }
+
+    #[test]
+    fn ok_counts_when_it_opens_unless_it_was_held() {
+        assert_eq!(meant(&[(0, 1, true), (300, 1, false)], 5000), [said(312, "Press(Ok)")]);
+        assert_eq!(meant(&[(0, 1, true), (3000, 1, false)], 5000), [said(1012, "Hold(Ok)")]);
+    }
+
+    #[test]
+    fn bouncing_counts_once() {
+        let changes = [
+            (0, 1, true),
+            (3, 1, false),
+            (5, 1, true),
+            (100, 1, false),
+            (104, 1, true),
+            (106, 1, false),
+        ];
+        assert_eq!(meant(&changes, 5000), [said(118, "Press(Ok)")]);
+    }
+
+    proptest! {
+        #[test]
+        fn short_pulses_mean_nothing(starts in prop::collection::vec((0_u64..1000, 1_u64..12), 0..20)) {
+            let mut at = 0;
+            let mut changes = Vec::new();
+            for (gap, width) in starts {
+                at += gap + 12;
+                changes.extend([(at, 0, true), (at + width, 0, false)]);
+                at += width;
+            }
+            prop_assert_eq!(meant(&changes, at + 5000), []);
+        }
+
+        /// However a contact behaves: one meaning at most for each time that ok closes, and all of it ends when it is open.
+        #[test]
+        fn never_more_than_one_meaning_for_a_closing(
+            steps in prop::collection::vec((1_u64..3000, any::<bool>()), 0..40),
+        ) {
+            let mut at = 0;
+            let changes: Vec<_> = steps.iter().map(|(gap, closed)| { at += gap; (at, 1, *closed) }).collect();
+            let closings = changes.iter().filter(|(_, _, closed)| *closed).count();
+            prop_assert!(meant(&changes, at + 5000).len() <= closings);
+            let mut contacts = Contacts::new([Button::Up]);
+            for (at, _, closed) in &changes {
+                contacts.changed(0, *closed, *at as u32 * MS);
+            }
+            contacts.changed(0, false, at as u32 * MS);
+            let late = Duration::from_secs(1_000_000);
+            for _ in 0..2 { contacts.take(late); }
+            prop_assert_eq!(contacts.next(), None);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Pins and bus by rppal, or, where rppal does not know the board, by the kernel's character devices.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use embedded_hal::i2c::{Error as _, ErrorKind, ErrorType, I2c, Operation};
+use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Value};
+use gpiocdev::request::{Config, Request};
+use linux_embedded_hal::I2cdev;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rppal::gpio::{Gpio, InputPin, OutputPin, Trigger};
+
+use super::profile::Profile;
+use crate::board::queue::{Notifier, Signal};
+
+/// The bus on the header of every board so far.
+const BUS: &str = "/dev/i2c-1";
+const BUS_NUMBER: u8 = 1;
+/// The chip of the header's pins where its lines have no names.
+const CHIP: &str = "/dev/gpiochip0";
+/// Longer than any of these controllers needs (SSD1306: 3 µs).
+const RESET: Duration = Duration::from_millis(1);
+
+/// Who speaks to the hardware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Rppal,
+    CharacterDevices,
+}
+
+impl Access {
+    /// rppal where it knows the board.
+    pub(super) fn here() -> Self {
+        match rppal::system::DeviceInfo::new() {
+            Ok(_) => Self::Rppal,
+            Err(_) => Self::CharacterDevices,
+        }
+    }
+
+    pub(super) fn open_bus(self) -> io::Result<Bus> {
+        match self {
+            Self::Rppal => rppal::i2c::I2c::with_bus(BUS_NUMBER)
+                .map(Bus::Rppal)
+                .map_err(io::Error::other),
+            Self::CharacterDevices => I2cdev::new(BUS).map(Bus::Device).map_err(io::Error::other),
+        }
+    }
+
+    /// Takes the profile's pins; whatever a contact does is told to `notifier`.
+    pub(super) fn open_pins(self, profile: &Profile, notifier: &Notifier) -> io::Result<Pins> {
+        match self {
+            Self::Rppal => rppal_pins(profile, notifier).map_err(io::Error::other),
+            Self::CharacterDevices => device_pins(profile, notifier),
+        }
+    }
+}
+
+/// The I²C bus.
+pub(super) enum Bus {
+    Rppal(rppal::i2c::I2c),
+    Device(I2cdev),
+}
+
+impl ErrorType for Bus {
+    type Error = ErrorKind;
+}
+
+impl I2c for Bus {
+    fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        match self {
+            Self::Rppal(bus) => bus.transaction(address, operations).map_err(|error| error.kind()),
+            Self::Device(bus) => bus.transaction(address, operations).map_err(|error| error.kind()),
+        }
+    }
+}
+
+/// The pins, given back when dropped.
+pub(super) enum Pins {
+    Rppal {
+        _buttons: Vec<InputPin>,
+        _outputs: Vec<OutputPin>,
+    },
+    Devices {
+        _reader: Reader,
+        _outputs: Vec<Request>,
+    },
+}
+
+fn rppal_pins(profile: &Profile, notifier: &Notifier) -> rppal::gpio::Result<Pins> {
+    let gpio = Gpio::new()?;
+    let mut outputs = Vec::new();
+    if let Some(pin) = profile.low {
+        outputs.push(gpio.get(pin)?.into_output_low());
+    }
+    if let Some(pin) = profile.reset {
+        let mut reset = gpio.get(pin)?.into_output_low();
+        wait_for_reset();
+        reset.set_high();
+        outputs.push(reset);
+    }
+    let mut buttons = Vec::new();
+    for (index, (pin, _)) in profile.buttons.iter().enumerate() {
+        let mut button = gpio.get(*pin)?.into_input_pullup();
+        let notifier = notifier.clone();
+        button.set_async_interrupt(Trigger::Both, None, move |event| {
+            let closed = event.trigger == Trigger::FallingEdge;
+            notifier.notify(contact(index, closed));
+        })?;
+        buttons.push(button);
+    }
+    Ok(Pins::Rppal {
+        _buttons: buttons,
+        _outputs: outputs,
+    })
+}
+
+fn contact(index: usize, closed: bool) -> Signal {
+    Signal::Contact {
+        index,
+        closed,
+        at: Instant::now(),
+    }
+}
+
+/// Waits for edges in a thread of its own until it is dropped.
+pub(super) struct Reader {
+    /// Its end wakes the thread.
+    bell: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.bell = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to tidy up.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn device_pins(profile: &Profile, notifier: &Notifier) -> io::Result<Pins> {
+    let mut outputs = Vec::new();
+    if let Some(pin) = profile.low {
+        outputs.push(output(pin)?);
+    }
+    if let Some(pin) = profile.reset {
+        let reset = output(pin)?;
+        wait_for_reset();
+        reset.set_lone_value(Value::Active).map_err(io::Error::other)?;
+        outputs.push(reset);
+    }
+    let mut readers = Vec::new();
+    for (pin, _) in profile.buttons {
+        let (chip, line) = find(*pin);
+        let mut config = Config::default();
+        config
+            .on_chip(chip)
+            .with_line(line)
+            .as_input()
+            .as_active_low()
+            .with_bias(Bias::PullUp)
+            .with_edge_detection(EdgeDetection::BothEdges);
+        readers.push(request(config)?);
+    }
+    let (bell, ear) = UnixStream::pair()?;
+    let notifier = notifier.clone();
+    let thread = std::thread::Builder::new()
+        .name("panel-buttons".into())
+        .spawn(move || read_edges(&readers, &ear, &notifier))?;
+    Ok(Pins::Devices {
+        _reader: Reader {
+            bell: Some(bell),
+            thread: Some(thread),
+        },
+        _outputs: outputs,
+    })
+}
+
+/// The chip and line of a pin: by the name that a Raspberry Pi's device tree gives it, else by its number.
+fn find(pin: u8) -> (std::path::PathBuf, u32) {
+    match gpiocdev::find_named_line(&format!("GPIO{pin}")) {
+        Some(found) => (found.chip, found.info.offset),
+        None => (CHIP.into(), pin.into()),
+    }
+}
+
+fn output(pin: u8) -> io::Result<Request> {
+    let (chip, line) = find(pin);
+    let mut config = Config::default();
+    config.on_chip(chip).with_line(line).as_output(Value::Inactive);
+    request(config)
+}
+
+fn request(config: Config) -> io::Result<Request> {
+    Request::from_config(config)
+        .with_consumer("hub-appliance")
+        .request()
+        .map_err(io::Error::other)
+}
+
+/// Until the other end of `ear` is gone, or a line can't be read any more.
+fn read_edges(lines: &[Request], ear: &UnixStream, notifier: &Notifier) {
+    loop {
+        let mut waiting: Vec<PollFd<'_>> = lines
+            .iter()
+            .map(|line| PollFd::new(line.as_fd(), PollFlags::POLLIN))
+            .collect();
+        waiting.push(PollFd::new(ear.as_fd(), PollFlags::POLLIN));
+        match poll(&mut waiting, PollTimeout::NONE) {
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(error) => return tracing::error!(%error, "the buttons cannot be read"),
+            Ok(_) => {}
+        }
+        let is_ready = |at: usize| waiting[at].any().unwrap_or(true);
+        if is_ready(lines.len()) {
+            return;
+        }
+        for (index, line) in lines.iter().enumerate().filter(|(index, _)| is_ready(*index)) {
+            match line.read_edge_event() {
+                Ok(event) => {
+                    notifier.notify(contact(index, event.kind == EdgeKind::Rising));
+                }
+                Err(error) => return tracing::error!(%error, "a button cannot be read"),
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the reset pulse has no other end than time")]
+fn wait_for_reset() {
+    std::thread::sleep(RESET);
+}

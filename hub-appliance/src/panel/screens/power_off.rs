@@ -1,0 +1,19 @@
+//! `power-off` and `off`: asks before switching off, and says when the plug may be pulled.
+
+use crate::panel::canvas::Canvas;
+use crate::panel::icons::Icon;
+use crate::panel::state::Choice;
+use crate::panel::strings::Strings;
+
+pub(super) fn ask(canvas: &mut Canvas<'_>, choice: Choice, strings: &Strings) -> &'static str {
+    canvas.header(strings.power_off, Icon::POWER);
+    canvas.paragraph(0, &strings.power_off_text);
+    canvas.buttons([strings.power_off_now, strings.cancel], choice as usize);
+    "power-off"
+}
+
+pub(super) fn off(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
+    canvas.header(strings.off, Icon::POWER);
+    canvas.paragraph(1, &strings.off_text);
+    "off"
+}

@@ -1,0 +1,28 @@
+//! `splash`: whose box this is, and its version.
+
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
+
+use crate::panel::canvas::{Canvas, Face};
+use crate::panel::strings::Strings;
+use crate::panel::text::printable;
+use crate::panel::view::About;
+
+const NAME: &str = "Clinic Hub";
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, about: &About, strings: &Strings) -> &'static str {
+    cross(canvas);
+    canvas.figure(Face::Large, NAME, 28);
+    canvas.say(NAME);
+    canvas.centred(4, &format!("{} {}", strings.version, printable(&about.version, 12)));
+    "splash"
+}
+
+/// A dark cross on a lit field.
+fn cross(canvas: &mut Canvas<'_>) {
+    let part = |x, y, width, height| Rectangle::new(Point::new(x, y), Size::new(width, height));
+    canvas.fill_rounded(part(52, 3, 23, 23), BinaryColor::On);
+    canvas.fill(part(60, 6, 7, 17), BinaryColor::Off);
+    canvas.fill(part(55, 11, 17, 7), BinaryColor::Off);
+}

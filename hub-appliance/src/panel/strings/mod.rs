@@ -1,0 +1,189 @@
+//! All texts of the panel: one table a language, so a text that is missing in one does not compile.
+//!
+//! Lines have at most 21 characters (10 beside the pairing code); a test draws every screen in every language with the
+//! longest figures and checks that all of it fits.
+
+mod english;
+mod french;
+mod spanish;
+
+use super::text::Ago;
+use super::view::Fault;
+
+/// A language of the panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// French.
+    French,
+    /// Spanish.
+    Spanish,
+}
+
+impl Language {
+    /// All languages.
+    pub const ALL: [Self; 3] = [Self::English, Self::French, Self::Spanish];
+
+    /// The language's code (ISO 639-1).
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+            Self::Spanish => "es",
+        }
+    }
+
+    /// The language of this code, if the panel speaks it.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.code() == code)
+    }
+
+    pub(super) const fn strings(self) -> &'static Strings {
+        match self {
+            Self::English => &english::STRINGS,
+            Self::French => &french::STRINGS,
+            Self::Spanish => &spanish::STRINGS,
+        }
+    }
+
+    pub(super) const fn next(self) -> Self {
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
+    }
+
+    pub(super) const fn previous(self) -> Self {
+        Self::ALL[(self as usize + Self::ALL.len() - 1) % Self::ALL.len()]
+    }
+}
+
+/// Something to say above a field or a code until the person goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// Fewer digits than the field needs (which is given).
+    TooShort(usize),
+    /// More digits than the field takes (which is given).
+    TooLong(usize),
+    /// The second PIN was not the first.
+    Mismatch,
+    /// Set-up came back without a hub.
+    SetUpFailed,
+    /// A wrong PIN, and how many more there are before a wait.
+    WrongPin(u32),
+    /// The group just typed can't be one of a recovery code.
+    MistypedGroup,
+    /// The recovery code opens nothing.
+    WrongCode,
+    /// Typed digits were forgotten because nobody went on typing.
+    Cleared,
+}
+
+/// The texts of one language.
+pub(super) struct Strings {
+    pub(super) welcome: &'static str,
+    /// The language's own name.
+    pub(super) language_name: &'static str,
+    pub(super) have_paper: &'static str,
+    pub(super) begin: &'static str,
+    pub(super) choose_pin: &'static str,
+    pub(super) choose_pin_text: [&'static str; 2],
+    pub(super) repeat_pin: &'static str,
+    pub(super) repeat_pin_text: [&'static str; 2],
+    pub(super) setting_up: &'static str,
+    pub(super) setting_up_text: &'static str,
+    pub(super) write_code: &'static str,
+    pub(super) wrong_group: fn(usize) -> String,
+    pub(super) write_code_hint: &'static str,
+    pub(super) check_code: &'static str,
+    pub(super) check_code_text: fn(usize) -> [String; 2],
+    pub(super) locked: &'static str,
+    pub(super) locked_text: [&'static str; 2],
+    pub(super) locked_use_code: [&'static str; 2],
+    pub(super) wait: &'static str,
+    pub(super) wait_text: &'static str,
+    pub(super) wait_hold: &'static str,
+    pub(super) wait_use_code: &'static str,
+    pub(super) wait_hold_for_code: &'static str,
+    pub(super) wait_leave: &'static str,
+    pub(super) enter_code: &'static str,
+    pub(super) enter_code_text: fn(u32) -> [String; 2],
+    pub(super) unlocking: &'static str,
+    pub(super) moment: &'static str,
+    pub(super) checking: &'static str,
+    pub(super) changing: &'static str,
+    pub(super) locking: &'static str,
+    pub(super) open: &'static str,
+    pub(super) menu: &'static str,
+    pub(super) no_network: &'static str,
+    pub(super) no_network_text: [&'static str; 2],
+    pub(super) no_network_to_pair: [&'static str; 4],
+    pub(super) back: &'static str,
+    pub(super) address_changed: &'static str,
+    pub(super) address_before: fn(&str) -> String,
+    pub(super) address_what_to_do: &'static str,
+    pub(super) phones_today_short: fn(&str) -> String,
+    pub(super) held_short: fn(&str) -> String,
+    pub(super) clock_good_short: &'static str,
+    pub(super) clock_bad_short: &'static str,
+    pub(super) disk_short: fn(u8) -> String,
+    pub(super) status: &'static str,
+    pub(super) phones_today: &'static str,
+    pub(super) held: &'static str,
+    pub(super) clock: &'static str,
+    pub(super) clock_good: &'static str,
+    pub(super) clock_bad: &'static str,
+    pub(super) disk: &'static str,
+    pub(super) disk_used: fn(u8) -> String,
+    pub(super) about: &'static str,
+    pub(super) version: &'static str,
+    pub(super) fingerprint: &'static str,
+    pub(super) menu_pair: &'static str,
+    pub(super) menu_change_pin: &'static str,
+    pub(super) menu_lock: &'static str,
+    pub(super) menu_power_off: &'static str,
+    pub(super) language: &'static str,
+    pub(super) choose: &'static str,
+    pub(super) phones: &'static str,
+    pub(super) no_phones: [&'static str; 2],
+    pub(super) phone: &'static str,
+    pub(super) seen: fn(Ago) -> String,
+    pub(super) phone_good: &'static str,
+    pub(super) phone_stuck: &'static str,
+    pub(super) phone_revoked: [&'static str; 2],
+    pub(super) leave: &'static str,
+    pub(super) revoke: &'static str,
+    pub(super) revoke_title: &'static str,
+    pub(super) revoke_text: [&'static str; 2],
+    pub(super) present_pin: &'static str,
+    pub(super) present_pin_text: [&'static str; 2],
+    pub(super) pin_changed: &'static str,
+    pub(super) pin_changed_text: [&'static str; 3],
+    pub(super) pin_kept: &'static str,
+    pub(super) pin_kept_text: [&'static str; 3],
+    pub(super) power_off: &'static str,
+    pub(super) power_off_text: [&'static str; 3],
+    pub(super) power_off_now: &'static str,
+    pub(super) off: &'static str,
+    pub(super) off_text: [&'static str; 3],
+    pub(super) pair: &'static str,
+    pub(super) pair_keep: [&'static str; 2],
+    pub(super) pair_kept: [&'static str; 2],
+    pub(super) pair_close: [&'static str; 2],
+    pub(super) pair_stays: &'static str,
+    pub(super) pair_shade: [&'static str; 2],
+    pub(super) paired: &'static str,
+    pub(super) paired_text: &'static str,
+    pub(super) unnamed_phone: fn(u32) -> String,
+    pub(super) keep: &'static str,
+    pub(super) undo: &'static str,
+    pub(super) lock: &'static str,
+    pub(super) lock_text: [&'static str; 3],
+    pub(super) lock_now: &'static str,
+    pub(super) cancel: &'static str,
+    pub(super) fault: &'static str,
+    pub(super) delete_key: &'static str,
+    pub(super) note: fn(Note) -> [String; 2],
+    pub(super) fault_text: fn(&Fault) -> [String; 5],
+}
