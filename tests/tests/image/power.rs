@@ -114,7 +114,7 @@ async fn what_was_acknowledged_outlives_every_power_cut() {
             drop(task.await.unwrap());
         }
         fs::copy(&before, &parts.data).unwrap();
-        let cut = write_log::cut(&parts.data, &log, || getrandom::u32().unwrap() % 2 == 0).unwrap();
+        let cut = write_log::cut(&parts.data, &log, || getrandom::u32().unwrap().is_multiple_of(2)).unwrap();
         say(number, cut, acknowledged.patients.lock().unwrap().len());
     }
     parts.log = None;
