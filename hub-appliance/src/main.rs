@@ -1,19 +1,22 @@
-//! `hub-appliance`: serves a clinic's phones, or imports a bundle of records.
+//! `hub-appliance`: serves a clinic's phones, imports a bundle of records, or works on the data disk.
 
 use std::io::{IsTerminal, stderr, stdin};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
 use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::secret::SecretText;
+use hub_appliance::system::data_disk::Helper;
 use hub_appliance::system::power;
 use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
+mod data_disk;
 mod prompt;
 
 /// The clinic hub: lets the phones of a clinic share patients' records on a local network.
@@ -31,6 +34,9 @@ enum Command {
         /// Folder of the hub's data
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
+        /// Socket of `data-disk serve`, where the data lies on a disk of its own
+        #[arg(long, value_name = "SOCKET")]
+        data_disk: Option<PathBuf>,
         /// Address and port for the phones
         #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:4001")]
         listen: SocketAddr,
@@ -46,6 +52,17 @@ enum Command {
         /// Bundle of records to import when the store is opened and has no users yet
         #[arg(long, value_name = "FILE")]
         first_import: Option<PathBuf>,
+    },
+    /// Work on the disk that holds the hub's data, as root.
+    DataDisk {
+        /// Folder of the hub's data
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// User of the hub
+        #[arg(long, value_name = "NAME", default_value = "hub")]
+        user: String,
+        #[command(subcommand)]
+        action: data_disk::Action,
     },
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import {
@@ -69,6 +86,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve {
             data,
+            data_disk,
             listen,
             board,
             panel,
@@ -76,18 +94,22 @@ fn main() -> ExitCode {
             first_import,
         } => {
             let board = board.unwrap_or_else(board::detect);
-            let config = Config {
+            let mut config = Config {
                 listen,
                 first_import,
-                desk: board != BoardKind::RaspberryPi,
+                desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
                 ..Config::new(data)
             };
+            if let Some(socket) = data_disk {
+                config.disk = Arc::new(Helper::at(socket));
+            }
             let desk = config.desk;
             board::open(board, panel.as_deref(), panel_profile.as_deref())
                 .map_err(|error| error.to_string())
                 .and_then(|board| serve(config, board))
                 .and_then(|ending| switch_off(ending, desk))
         }
+        Command::DataDisk { data, user, action } => data_disk::run(&action, &data, &user),
         Command::Import { data, file } => import(&data, &file),
     };
     match outcome {
@@ -139,7 +161,7 @@ fn ask_pin() -> Result<Pin, ApplianceError> {
 fn log_to_stderr(command: &Command) {
     let drawn_upon = match command {
         Command::Serve { board, .. } => board.unwrap_or_else(board::detect) == BoardKind::Terminal,
-        Command::Import { .. } => false,
+        Command::DataDisk { .. } | Command::Import { .. } => false,
     };
     if drawn_upon && stderr().is_terminal() && stdin().is_terminal() {
         return;

@@ -7,6 +7,7 @@ use crate::keys::{KeysError, VaultError};
 use crate::panel::Fault;
 use crate::store::StoreError;
 use crate::store::cloud::BundleError;
+use crate::system::data_disk::DataDiskError;
 use crate::wire::handshake::HandshakeError;
 
 /// An error in the life of the box.
@@ -39,6 +40,9 @@ pub enum ApplianceError {
     /// There are records without a vault, or a vault without records: a part of the data is missing.
     #[error("a part of the hub's data is missing")]
     PartMissing,
+    /// The data disk is not there, or does not open.
+    #[error(transparent)]
+    DataDisk(#[from] DataDiskError),
     /// What was typed is no PIN.
     #[error("that is no PIN: a PIN has 8 to 12 digits")]
     Pin,
@@ -66,7 +70,7 @@ impl ApplianceError {
             Self::Store(StoreError::TooNew { .. }) => Fault::NewerStore {
                 needs: firmware.unwrap_or("newer").to_owned(),
             },
-            Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
+            Self::DataDisk(_) | Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
             Self::Keys(KeysError::Io(_)) => Fault::Disk,
             Self::Keys(_) => Fault::Keys,

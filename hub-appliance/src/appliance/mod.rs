@@ -29,6 +29,7 @@ use crate::clock::{HubClock, HubTime, SystemClock};
 use crate::panel::Language;
 use crate::server::{Gate, Limits, Server};
 use crate::store::StoreLock;
+use crate::system::data_disk::{DataDisk, Folder};
 
 /// The firmware's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -43,6 +44,8 @@ const BEGUN_AT: i64 = 1_795_219_200;
 pub struct Config {
     /// The folder of its data: `keys/` (the mounted `HUBKEYS`) and `store/` (the mounted `HUBDATA`).
     pub data: PathBuf,
+    /// The disk that is mounted there.
+    pub disk: Arc<dyn DataDisk>,
     /// Where the phones' port is opened.
     pub listen: SocketAddr,
     /// A bundle to import once, when the store is opened and still empty.
@@ -58,11 +61,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// A hub with its data in `data`, otherwise as the appliance runs.
+    /// A hub with its data in the folder `data`, with no disk of its own, otherwise as the appliance runs.
     #[must_use]
     pub fn new(data: PathBuf) -> Self {
         Self {
             data,
+            disk: Arc::new(Folder),
             listen: SocketAddr::from(([0, 0, 0, 0], 4001)),
             first_import: None,
             unlock_time: Duration::from_secs(1),

@@ -70,8 +70,23 @@ pub(super) struct Opened {
     pub(super) pairing: Arc<Pairing>,
 }
 
-/// Opens the hub: vault, store, devices, procedures. Blocking.
+/// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again.
 pub(super) fn open_hub(
+    config: &Config,
+    master: &MasterKey,
+    clock: Arc<HubClock>,
+    sessions: Arc<SessionTable>,
+    reason: &'static str,
+) -> Result<Opened, ApplianceError> {
+    config.disk.open(&master.luks_passphrase())?;
+    open_mounted(config, master, clock, sessions, reason).inspect_err(|_| {
+        if let Err(error) = config.disk.close() {
+            tracing::error!(%error, "the data disk could not be closed");
+        }
+    })
+}
+
+fn open_mounted(
     config: &Config,
     master: &MasterKey,
     clock: Arc<HubClock>,

@@ -14,6 +14,7 @@ use super::slot::{Factor, Slot};
 use super::slots_file::{Slots, SlotsFile};
 use crate::atomic_file;
 use crate::clock::HubTime;
+use crate::secret::SecretText;
 
 /// The folder of the `HUBKEYS` partition: key slots and attempt counter. One value a folder; it can be shared by threads.
 ///
@@ -58,6 +59,12 @@ impl Prepared {
     #[must_use]
     pub fn recovery(&self) -> &RecoveryCode {
         &self.recovery
+    }
+
+    /// The passphrase of the disk that the slots are to be written to.
+    #[must_use]
+    pub fn luks_passphrase(&self) -> SecretText {
+        self.master.luks_passphrase()
     }
 
     /// Writes the slots: from now on the hub is set up.

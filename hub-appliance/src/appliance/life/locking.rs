@@ -1,6 +1,7 @@
 //! From open to locked, in time.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Serving;
@@ -10,6 +11,7 @@ use crate::appliance::status::Sources;
 use crate::panel::Phase;
 use crate::server::{Draining, OpenHub};
 use crate::store::audit::Entry;
+use crate::system::data_disk::DataDisk;
 
 /// How long requests may go on after the gate is closed, before the store interrupts them.
 const DRAIN: Duration = Duration::from_millis(700);
@@ -33,7 +35,7 @@ impl Life {
         };
         self.facts.clock = self.clock.peek().millis();
         self.save_facts();
-        let locked = tokio::time::timeout(LOCK, close(*serving, draining)).await;
+        let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk))).await;
         match locked {
             Ok(Some(hub)) => {
                 hub.sessions.clear();
@@ -47,11 +49,11 @@ impl Life {
 
 /// Closes the store: at once when the last request has left, or else when their time is over, which interrupts them.
 /// Gives back what the gate held, if nobody holds it any more.
-async fn close(serving: Serving, draining: Option<Draining>) -> Option<OpenHub> {
+async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataDisk>) -> Option<OpenHub> {
     let draining = draining?;
     let mut left = pin!(draining.drained(LOCK));
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
-    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources)).await;
+    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources, &*disk)).await;
     let hub = match hub {
         Ok(hub) => hub,
         Err(_) => left.await,
@@ -59,8 +61,8 @@ async fn close(serving: Serving, draining: Option<Draining>) -> Option<OpenHub> 
     hub.ok().filter(|_| closed.unwrap_or(false))
 }
 
-/// Whether the store was closed in time.
-fn close_store(sources: Sources) -> bool {
+/// Whether the store was closed in time, and the disk after it.
+fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
     let Sources { store, devices, .. } = sources;
     if let Err(error) = devices.save_last_seen() {
         tracing::error!(%error, "the devices' last calls could not be written down");
@@ -73,5 +75,12 @@ fn close_store(sources: Sources) -> bool {
     if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
         tracing::error!(%error, "locking could not be written down");
     }
-    store.close(DRAIN)
+    if !store.close(DRAIN) {
+        return false;
+    }
+    let closed = disk.close();
+    if let Err(error) = &closed {
+        tracing::error!(%error, "the data disk could not be closed");
+    }
+    closed.is_ok()
 }

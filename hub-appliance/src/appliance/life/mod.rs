@@ -25,6 +25,7 @@ use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
 use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
 use crate::store::devices::PairError;
+use crate::system::data_disk::DataDiskError;
 use crate::wire::session::{SessionLimits, SessionTable};
 
 /// Wrong PINs without a wait; the next one brings the first.
@@ -189,6 +190,7 @@ impl Life {
     pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<Ending, ApplianceError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.look_for_disk().await;
         self.show();
         loop {
             tokio::select! {
@@ -208,6 +210,16 @@ impl Life {
         }
         self.lock().await?;
         Ok(Ending::Told)
+    }
+
+    /// Without a disk to set up or to unlock there is nothing to ask a person for.
+    async fn look_for_disk(&mut self) {
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.state()?)).await {
+            Ok(state) if state.is_usable() => {}
+            Ok(state) => self.fail(&DataDiskError::State(state).into()),
+            Err(error) => self.fail(&error),
+        }
     }
 
     async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
@@ -263,7 +275,7 @@ impl Life {
             pairing,
             listen: self.listen,
             desk: self.config.desk,
-            data: self.config.data.clone(),
+            data: self.config.store_folder(),
         };
         self.facts.firmware = Some(VERSION.into());
         self.save_facts();

@@ -32,8 +32,12 @@ impl Life {
         match std::mem::replace(&mut self.state, State::Fault) {
             State::Confirming(prepared) => {
                 self.show_phase(Phase::SettingUp);
-                let keys = Arc::clone(&self.keys);
-                match blocking(move || Ok(prepared.commit(&keys)?)).await {
+                let (keys, disk) = (Arc::clone(&self.keys), Arc::clone(&self.config.disk));
+                let committed = blocking(move || {
+                    disk.format(&prepared.luks_passphrase())?;
+                    Ok(prepared.commit(&keys)?)
+                });
+                match committed.await {
                     Ok(master) => self.open(master, "set-up").await,
                     Err(error) => self.fail(&error),
                 }

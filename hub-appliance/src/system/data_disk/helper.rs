@@ -1,0 +1,79 @@
+//! The hub's end of the data disk's service.
+//!
+//! One connection for the hub's whole life: when it breaks, however the hub ended, the service closes the disk.
+
+use std::io::{self, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::protocol::{Answer, Request, read_line};
+use super::{DataDisk, DataDiskError, DiskState};
+use crate::secret::SecretText;
+
+/// How long an answer may take: a large, slow stick is formatted in less.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The data disk, worked on by the service that listens on a socket.
+#[derive(Debug)]
+pub struct Helper {
+    socket: PathBuf,
+    connection: Mutex<Option<BufReader<UnixStream>>>,
+}
+
+impl Helper {
+    /// The data disk whose service listens at `socket`. Connects when it is first asked for something.
+    #[must_use]
+    pub const fn at(socket: PathBuf) -> Self {
+        Self {
+            socket,
+            connection: Mutex::new(None),
+        }
+    }
+
+    fn ask(&self, request: &Request) -> Result<DiskState, DataDiskError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = match connection.take() {
+            Some(stream) => stream,
+            None => self.connect().map_err(|_| DataDiskError::Service)?,
+        };
+        // One that failed is not put back: what comes out of it next would answer something else.
+        let answer = exchange(&mut stream, request).map_err(|_| DataDiskError::Service)?;
+        *connection = Some(stream);
+        match answer {
+            Answer::Ok(state) => Ok(state),
+            Answer::Failed(error) => Err(error),
+        }
+    }
+
+    fn connect(&self) -> io::Result<BufReader<UnixStream>> {
+        let stream = UnixStream::connect(&self.socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(BufReader::new(stream))
+    }
+}
+
+fn exchange(stream: &mut BufReader<UnixStream>, request: &Request) -> io::Result<Answer> {
+    stream.get_mut().write_all(request.to_line().as_bytes())?;
+    let line = read_line(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok(serde_json::from_str(&line)?)
+}
+
+impl DataDisk for Helper {
+    fn state(&self) -> Result<DiskState, DataDiskError> {
+        self.ask(&Request::State)
+    }
+
+    fn format(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.ask(&Request::Format(passphrase.clone())).map(|_| ())
+    }
+
+    fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.ask(&Request::Open(passphrase.clone())).map(|_| ())
+    }
+
+    fn close(&self) -> Result<(), DataDiskError> {
+        self.ask(&Request::Close).map(|_| ())
+    }
+}

@@ -1,0 +1,160 @@
+//! The disk that holds the keys and the records.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `find` | which disk it is, from what the kernel shows |
+//! | `luks` | formats, opens and closes it; needs root |
+//! | `service` | does so for the hub, which has no such rights |
+//! | `helper` | the hub's end of that service |
+//! | `protocol` | what the two say to each other |
+//!
+//! ```text
+//! hub (user hub) ── Unix socket ──► hub-appliance data-disk serve (root) ──► sfdisk, mke2fs, cryptsetup, mount(2)
+//! ```
+//!
+//! It promises that nothing is formatted but an empty disk or one whose formatting was cut short, that of two data disks
+//! neither is opened, and that the records are closed when the hub ends, however it ends.
+
+mod find;
+mod helper;
+mod luks;
+mod protocol;
+mod service;
+mod tool;
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+
+pub use helper::Helper;
+pub use luks::{Luks, Owner};
+pub use service::serve;
+pub use tool::Tool;
+
+use crate::secret::SecretText;
+
+/// How it is with the data disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskState {
+    /// There is no disk that could hold the data.
+    Missing,
+    /// There are two or more that could: none is touched.
+    Several,
+    /// There is only a disk with something else on it: it is not touched.
+    Foreign,
+    /// There is a data disk that does not mount: it is not touched.
+    Damaged,
+    /// There is an empty disk, or one whose formatting was cut short.
+    Blank,
+    /// The keys can be read, the records are closed.
+    Closed,
+    /// The records can be read.
+    Open,
+}
+
+impl DiskState {
+    /// Whether a hub can start with it: to be set up, or to be unlocked.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Blank | Self::Closed | Self::Open)
+    }
+}
+
+impl std::fmt::Display for DiskState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "missing",
+            Self::Several => "several",
+            Self::Foreign => "foreign",
+            Self::Damaged => "damaged",
+            Self::Blank => "blank",
+            Self::Closed => "closed",
+            Self::Open => "open",
+        })
+    }
+}
+
+/// Why the data disk did not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataDiskError {
+    /// The disk is not in a state in which this can be done; nothing was changed.
+    #[error("the data disk is {0}")]
+    State(DiskState),
+    /// The passphrase does not open the records.
+    #[error("the data disk has another key")]
+    Passphrase,
+    /// A file system has faults that are not mended without a person.
+    #[error("the data disk is damaged")]
+    Damaged,
+    /// A program failed.
+    #[error("{0} failed on the data disk")]
+    Tool(Tool),
+    /// The operating system refused: its `errno`.
+    #[error("the data disk: {}", Errno::from_raw(*.0))]
+    System(i32),
+    /// The service that works on the disk does not answer, or not in our words.
+    #[error("the data disk's service does not answer")]
+    Service,
+}
+
+impl From<Errno> for DataDiskError {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno as i32)
+    }
+}
+
+impl From<std::io::Error> for DataDiskError {
+    fn from(error: std::io::Error) -> Self {
+        Self::System(error.raw_os_error().unwrap_or(Errno::EIO as i32))
+    }
+}
+
+/// The data disk, as the life of the box sees it. All calls block, formatting for a minute on a slow disk.
+pub trait DataDisk: std::fmt::Debug + Send + Sync {
+    /// How it is with the disk now.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if that can't be told.
+    fn state(&self) -> Result<DiskState, DataDiskError>;
+
+    /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
+    ///
+    /// # Errors
+    /// [`DataDiskError::State`], with nothing changed, unless the disk is [`DiskState::Blank`]; else what failed.
+    fn format(&self, passphrase: &SecretText) -> Result<(), DataDiskError>;
+
+    /// Opens and mounts the part for the records. Does nothing if it is open.
+    ///
+    /// # Errors
+    /// [`DataDiskError`]; then it is closed.
+    fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError>;
+
+    /// Unmounts and closes the part for the records, and with that wipes its key. Does nothing if it is closed.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if it is still in use.
+    fn close(&self) -> Result<(), DataDiskError>;
+}
+
+/// No disk of its own: the data lies in a folder of a system that looks after itself, as on a desk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Folder;
+
+impl DataDisk for Folder {
+    fn state(&self) -> Result<DiskState, DataDiskError> {
+        Ok(DiskState::Open)
+    }
+
+    fn format(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+        Ok(())
+    }
+
+    fn open(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), DataDiskError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! What the hub and the data disk's service say to each other: a line each way, in turn.
+//!
+//! ```text
+//! → state | close | format <passphrase> | open <passphrase>
+//! ← {"ok":"closed"} | {"failed":"passphrase"} | {"failed":{"state":"several"}} | …
+//! ```
+
+use std::io::{self, BufRead, Read};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{DataDiskError, DiskState};
+use crate::secret::SecretText;
+
+/// The longest line, either way; a passphrase has 64 characters.
+const MAX_LINE: usize = 128;
+
+/// What the hub asks for.
+#[derive(Debug)]
+pub(super) enum Request {
+    State,
+    Close,
+    Format(SecretText),
+    Open(SecretText),
+}
+
+/// What it gets. After a request that changes something, the state afterwards.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Answer {
+    Ok(DiskState),
+    Failed(DataDiskError),
+}
+
+impl Request {
+    /// The line for it, with its line feed. Wiped when dropped.
+    pub(super) fn to_line(&self) -> Zeroizing<String> {
+        let (verb, passphrase) = match self {
+            Self::State => ("state", None),
+            Self::Close => ("close", None),
+            Self::Format(passphrase) => ("format", Some(passphrase)),
+            Self::Open(passphrase) => ("open", Some(passphrase)),
+        };
+        // Never grows: a buffer that does leaves copies of itself behind.
+        let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
+        line.push_str(verb);
+        if let Some(passphrase) = passphrase {
+            line.push(' ');
+            line.push_str(passphrase.expose());
+        }
+        line.push('\n');
+        line
+    }
+
+    /// Reads a line without its line feed.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        match line.split_once(' ') {
+            None if line == "state" => Some(Self::State),
+            None if line == "close" => Some(Self::Close),
+            Some((verb, passphrase)) if is_passphrase(passphrase) => {
+                let passphrase = SecretText::new(passphrase.to_owned());
+                match verb {
+                    "format" => Some(Self::Format(passphrase)),
+                    "open" => Some(Self::Open(passphrase)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// 64 lower-case hexadecimal digits, as the master key gives them.
+fn is_passphrase(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The next line without its line feed, `None` at the end. One that is too long or not text is an error.
+pub(super) fn read_line(from: &mut impl BufRead) -> io::Result<Option<Zeroizing<String>>> {
+    let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
+    from.take(MAX_LINE as u64).read_line(&mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.pop() != Some('\n') {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(Some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PASSPHRASE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    #[test]
+    fn requests_read_back() {
+        let secret = || SecretText::new(PASSPHRASE.to_owned());
+        for request in [
+            Request::State,
+            Request::Close,
+            Request::Format(secret()),
+            Request::Open(secret()),
+        ] {
+            let line = request.to_line();
+            let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();
+            assert_eq!(again.to_line(), line);
+            assert!(!format!("{again:?}").contains("0011"));
+        }
+    }
+
+    #[test]
+    fn answers_read_back() {
+        for answer in [
+            Answer::Ok(DiskState::Blank),
+            Answer::Failed(DataDiskError::State(DiskState::Several)),
+            Answer::Failed(DataDiskError::Passphrase),
+            Answer::Failed(DataDiskError::Tool(super::super::Tool::E2fsck)),
+            Answer::Failed(DataDiskError::System(5)),
+        ] {
+            let json = serde_json::to_string(&answer).unwrap();
+            assert!(json.len() < MAX_LINE);
+            assert_eq!(serde_json::from_str::<Answer>(&json).unwrap(), answer);
+        }
+    }
+
+    #[test]
+    fn other_lines_are_refused() {
+        for line in [
+            "",
+            "open",
+            "open ",
+            "state now",
+            "open 00",
+            "wipe",
+            &format!("shut {PASSPHRASE}"),
+        ] {
+            assert!(Request::parse(line).is_none(), "{line}");
+        }
+        let upper = format!("open {}", PASSPHRASE.to_uppercase());
+        assert!(Request::parse(&upper).is_none());
+    }
+
+    #[test]
+    fn lines_end_in_time() {
+        let long = [b'x'; 2 * MAX_LINE];
+        assert!(read_line(&mut &long[..]).is_err());
+        assert!(read_line(&mut &b"state"[..]).is_err());
+        assert_eq!(read_line(&mut &b""[..]).unwrap(), None);
+        assert_eq!(
+            read_line(&mut &b"state\nclose\n"[..]).unwrap().unwrap().as_str(),
+            "state"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line: String) {
+            let _ = Request::parse(&line);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Works on the data disk for the hub: the only part of the image that holds root's rights over disks.
+//!
+//! It does the four things of [`DataDisk`] and nothing else, on the disk that it finds itself: the hub can name neither
+//! a device nor a folder.
+
+use std::io::{self, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::unistd::Uid;
+
+use super::protocol::{Answer, Request, read_line};
+use super::{DataDisk, DataDiskError, DiskState};
+
+/// Answers on `listener`, one client at a time, for as long as it works. Only `user` is answered, and root. When a client
+/// goes, the disk is closed.
+///
+/// # Errors
+/// [`io::Error`] if no connection can be taken any more.
+pub fn serve(disk: &dyn DataDisk, listener: &UnixListener, user: Uid) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept()?;
+        let peer = Uid::from_raw(getsockopt(&stream, PeerCredentials)?.uid());
+        if peer != user && !peer.is_root() {
+            tracing::warn!(%peer, "somebody else asked for the data disk");
+            continue;
+        }
+        if let Err(error) = converse(disk, stream) {
+            tracing::warn!(%error, "a client of the data disk went away");
+        }
+        if let Err(error) = disk.close() {
+            tracing::error!(%error, "the data disk could not be closed");
+        }
+    }
+}
+
+/// Answers one client until it goes.
+fn converse(disk: &dyn DataDisk, stream: UnixStream) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(line) = read_line(&mut stream)? {
+        let request = Request::parse(&line).ok_or(io::ErrorKind::InvalidData)?;
+        let answer = match execute(disk, &request) {
+            Ok(state) => Answer::Ok(state),
+            Err(error) => Answer::Failed(error),
+        };
+        let mut json = serde_json::to_vec(&answer)?;
+        json.push(b'\n');
+        stream.get_mut().write_all(&json)?;
+    }
+    Ok(())
+}
+
+fn execute(disk: &dyn DataDisk, request: &Request) -> Result<DiskState, DataDiskError> {
+    match request {
+        Request::State => {}
+        Request::Close => disk.close()?,
+        Request::Format(passphrase) => disk.format(passphrase)?,
+        Request::Open(passphrase) => disk.open(passphrase)?,
+    }
+    disk.state()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::Helper;
+    use super::*;
+    use crate::secret::SecretText;
+
+    const PASSPHRASE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    /// A disk that is nothing but its state.
+    #[derive(Debug, Clone)]
+    struct Imagined(Arc<Mutex<DiskState>>);
+
+    impl Imagined {
+        fn turn(&self, from: DiskState, to: DiskState) -> Result<(), DataDiskError> {
+            let mut state = self.0.lock().unwrap();
+            if *state != from {
+                return Err(DataDiskError::State(*state));
+            }
+            *state = to;
+            Ok(())
+        }
+    }
+
+    impl DataDisk for Imagined {
+        fn state(&self) -> Result<DiskState, DataDiskError> {
+            Ok(*self.0.lock().unwrap())
+        }
+
+        fn format(&self, _: &SecretText) -> Result<(), DataDiskError> {
+            self.turn(DiskState::Blank, DiskState::Closed)
+        }
+
+        fn open(&self, _: &SecretText) -> Result<(), DataDiskError> {
+            self.turn(DiskState::Closed, DiskState::Open)
+        }
+
+        fn close(&self) -> Result<(), DataDiskError> {
+            *self.0.lock().unwrap() = DiskState::Closed;
+            Ok(())
+        }
+    }
+
+    struct Bench {
+        disk: Imagined,
+        folder: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn start(user: Uid) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let listener = UnixListener::bind(folder.path().join("disk")).unwrap();
+            let disk = Imagined(Arc::new(Mutex::new(DiskState::Blank)));
+            let served = disk.clone();
+            std::thread::spawn(move || serve(&served, &listener, user));
+            Self { disk, folder }
+        }
+
+        fn helper(&self) -> Helper {
+            Helper::at(self.folder.path().join("disk"))
+        }
+    }
+
+    fn secret() -> SecretText {
+        SecretText::new(PASSPHRASE.to_owned())
+    }
+
+    #[test]
+    fn does_what_the_hub_asks_for_and_says_what_it_can_not() {
+        let bench = Bench::start(Uid::current());
+        let hub = bench.helper();
+        assert_eq!(hub.state(), Ok(DiskState::Blank));
+        assert_eq!(hub.open(&secret()), Err(DataDiskError::State(DiskState::Blank)));
+        hub.format(&secret()).unwrap();
+        assert_eq!(hub.format(&secret()), Err(DataDiskError::State(DiskState::Closed)));
+        hub.open(&secret()).unwrap();
+        assert_eq!(hub.state(), Ok(DiskState::Open));
+        hub.close().unwrap();
+        assert_eq!(hub.state(), Ok(DiskState::Closed));
+    }
+
+    #[test]
+    fn a_hub_that_ends_leaves_the_disk_closed() {
+        let bench = Bench::start(Uid::current());
+        let hub = bench.helper();
+        hub.format(&secret()).unwrap();
+        hub.open(&secret()).unwrap();
+        drop(hub);
+        // The next client is served only after the last one's disk is closed.
+        assert_eq!(bench.helper().state(), Ok(DiskState::Closed));
+    }
+
+    #[test]
+    fn a_line_that_means_nothing_ends_the_conversation() {
+        let bench = Bench::start(Uid::current());
+        let mut stream = UnixStream::connect(bench.folder.path().join("disk")).unwrap();
+        stream.write_all(b"mount /dev/sda1 /\n").unwrap();
+        let mut answer = String::new();
+        assert_eq!(io::Read::read_to_string(&mut stream, &mut answer).unwrap(), 0);
+        assert_eq!(bench.helper().state(), Ok(DiskState::Closed));
+        assert_eq!(*bench.disk.0.lock().unwrap(), DiskState::Closed);
+    }
+
+    #[test]
+    fn where_nobody_listens_the_disk_can_not_be_told_of() {
+        let nobody = Helper::at("/nonexistent/socket".into());
+        assert_eq!(nobody.state(), Err(DataDiskError::Service));
+    }
+}

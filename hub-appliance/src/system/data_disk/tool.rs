@@ -1,0 +1,81 @@
+//! The programs that work on disks, run one at a time with nothing of our environment.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use super::DataDiskError;
+
+/// A program that works on disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tool {
+    /// Looks for known content.
+    Blkid,
+    /// Encrypts.
+    Cryptsetup,
+    /// Checks and mends a file system.
+    E2fsck,
+    /// Makes a file system.
+    Mke2fs,
+    /// Writes partition tables.
+    Sfdisk,
+}
+
+impl Tool {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Blkid => "/sbin/blkid",
+            Self::Cryptsetup => "/sbin/cryptsetup",
+            Self::E2fsck => "/sbin/e2fsck",
+            Self::Mke2fs => "/sbin/mke2fs",
+            Self::Sfdisk => "/sbin/sfdisk",
+        }
+    }
+
+    /// Runs it with `input` as its standard input and gives its exit status.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Tool`] if it can't be run or is killed.
+    pub(super) fn status(self, arguments: &[&str], input: &[u8]) -> Result<i32, DataDiskError> {
+        let failed = |_| DataDiskError::Tool(self);
+        let mut child = Command::new(self.path())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/sbin:/usr/sbin:/bin:/usr/bin")
+            .env("LC_ALL", "C")
+            // There is no udev on the image to wait for.
+            .env("DM_DISABLE_UDEV", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that ends without reading says why by its status.
+            let _ = stdin.write_all(input);
+        }
+        let status = child.wait().map_err(failed)?;
+        status.code().ok_or(DataDiskError::Tool(self))
+    }
+
+    /// Runs it, and takes any status but 0 for a failure.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Tool`].
+    pub(super) fn run(self, arguments: &[&str], input: &[u8]) -> Result<(), DataDiskError> {
+        match self.status(arguments, input)? {
+            0 => Ok(()),
+            status => {
+                tracing::error!(tool = %self, status, "failed on the data disk");
+                Err(DataDiskError::Tool(self))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Tool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.path().trim_start_matches("/sbin/"))
+    }
+}

@@ -1,0 +1,209 @@
+//! The image, booted: what an owner does with a new box, what a changed card does, what the network gets to see.
+//!
+//! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`.
+
+mod power;
+mod vm;
+mod write_log;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::compare::Comparison;
+use hub_tests::hub::PIN;
+use hub_tests::phone::Phone;
+use tempfile::TempDir;
+use vm::{Parts, Vm};
+
+const PRIVATE_NETWORK: &str = "10.0.2.0/24";
+/// An address block for documentation (RFC 5737): like any address out on the internet.
+const PUBLIC_NETWORK: &str = "203.0.113.0/24";
+const DATA_DISK: u64 = 512 << 20;
+const LISTENING: &str = "listening on http";
+const SECTOR: u64 = 512;
+
+fn image() -> PathBuf {
+    let path = std::env::var_os("HUB_IMAGE").expect("HUB_IMAGE names the card's image");
+    fs::canonicalize(path).expect("the image is there")
+}
+
+/// A box with an empty data disk, and a card of its own that may be changed.
+fn new_box(folder: &TempDir, network: &'static str) -> Parts {
+    let parts = Parts {
+        card: folder.path().join("card.img"),
+        data: folder.path().join("data.img"),
+        network,
+        log: None,
+    };
+    fs::copy(image(), &parts.card).unwrap();
+    File::create(&parts.data).unwrap().set_len(DATA_DISK).unwrap();
+    parts
+}
+
+/// Puts a clinic on the card, as an owner without internet does.
+fn put_on_card(clinic: &Clinic, card: &Path) {
+    let bundle = card.with_file_name("clinic.json");
+    clinic
+        .write_bundle(BufWriter::new(File::create(&bundle).unwrap()))
+        .unwrap();
+    let copied = Command::new("mcopy")
+        .arg("-i")
+        .arg(format!("{}@@1M", card.display()))
+        .args([bundle.to_str().unwrap(), "::clinic.json"])
+        .status();
+    assert!(copied.unwrap().success());
+}
+
+/// Where the second partition begins and ends, from the card's MBR.
+fn root_of(card: &Path) -> (u64, u64) {
+    let mut entry = [0; 16];
+    File::open(card).unwrap().read_exact_at(&mut entry, 446 + 16).unwrap();
+    let number = |at: usize| u64::from(u32::from_le_bytes(entry[at..at + 4].try_into().unwrap()));
+    (number(8) * SECTOR, (number(8) + number(12)) * SECTOR)
+}
+
+fn flip_bit(card: &Path, at: u64) {
+    let file = OpenOptions::new().read(true).write(true).open(card).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    byte[0] ^= 0x10;
+    file.write_all_at(&byte, at).unwrap();
+}
+
+#[allow(clippy::print_stdout, reason = "figures for people")]
+fn figure(what: &str, took: Duration) {
+    println!("{what:<44}{:>8.1} s", took.as_secs_f64());
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(500));
+    put_on_card(&clinic, &parts.card);
+    let user = &clinic.users()[0];
+
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    figure("cold boot to the open port", vm.wait_for(LISTENING).await.unwrap());
+    let mut phone = Phone::new(&vm.url()).unwrap();
+    assert!(phone.client.heartbeat().await.unwrap().locked);
+
+    let began = std::time::Instant::now();
+    let mut panel = vm.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    figure("set-up: keys, data disk, import", began.elapsed());
+
+    panel.open_pairing().await.unwrap();
+    phone.client.handshake().await.unwrap();
+    panel.keep().await.unwrap();
+    phone.log_in(&user.email, &user.password).await.unwrap();
+    let began = std::time::Instant::now();
+    phone.sync().await.unwrap();
+    figure("first sync of a phone", began.elapsed());
+    let edit = hub_tests::phone::edit::NewPatient {
+        given_name: "Kept".to_owned(),
+        ..Default::default()
+    };
+    let patient = phone.register_patient(&edit).unwrap();
+    phone.sync().await.unwrap();
+    drop(panel);
+
+    vm.reset().await.unwrap();
+    figure("restart to the open port", vm.wait_for(LISTENING).await.unwrap());
+    let began = std::time::Instant::now();
+    let mut panel = vm.panel().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    figure("unlock", began.elapsed());
+
+    panel.open_pairing().await.unwrap();
+    let mut other = Phone::new(&vm.url()).unwrap();
+    other.client.handshake().await.unwrap();
+    panel.keep().await.unwrap();
+    other.log_in(&user.email, &user.password).await.unwrap();
+    other.sync().await.unwrap();
+    assert!(other.database.row("patients", &patient).is_some());
+    Comparison::of_one_user()
+        .compare(&phone.database, &other.database)
+        .unwrap();
+
+    // What is on the disk tells nothing.
+    vm.pull_plug().await.unwrap();
+    let disk = fs::read(&parts.data).unwrap();
+    let holds = |text: &[u8]| disk.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"HUBKEYS") && holds(b"LUKS"));
+    assert!(!holds(user.email.as_bytes()) && !holds(b"SQLite format"));
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_changed_bit_in_the_root_never_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let (start, _) = root_of(&parts.card);
+    // The squashfs superblock: read before anything else.
+    flip_bit(&parts.card, start + 8);
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for("Kernel panic").await.unwrap();
+    assert!(!vm.said().contains("hub: system up"));
+    assert!(!vm.said().contains(LISTENING));
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn from_a_public_address_nothing_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PUBLIC_NETWORK);
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut phone = Phone::new(&vm.url()).unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(10), phone.client.heartbeat()).await;
+    assert!(!matches!(answer, Ok(Ok(_))));
+}
+
+#[test]
+#[ignore = "needs an image: scripts/test --image"]
+fn the_root_holds_nothing_that_gives_rights_away() {
+    let card = image();
+    let (start, _) = root_of(&card);
+    let list = Command::new("unsquashfs")
+        .args(["-o", &start.to_string(), "-lln"])
+        .arg(&card)
+        .output()
+        .unwrap();
+    assert!(list.status.success());
+    let list = String::from_utf8(list.stdout).unwrap();
+    let files: Vec<&str> = list.lines().filter(|line| line.contains(" squashfs-root")).collect();
+    assert!(files.len() > 100);
+    for file in files {
+        let mode = file.split_whitespace().next().unwrap().as_bytes();
+        assert!(file.contains(" 0/0 "), "not root's: {file}");
+        assert!(!mode.iter().any(|bit| matches!(bit, b's' | b'S')), "set-id: {file}");
+        assert!(mode[0] == b'l' || mode[8] != b'w', "anybody writes: {file}");
+    }
+    let text = |path: &str| -> io::Result<String> {
+        let output = Command::new("unsquashfs")
+            .args(["-o", &start.to_string(), "-cat"])
+            .arg(&card)
+            .arg(path)
+            .output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let shadow = text("etc/shadow").unwrap();
+    assert!(!shadow.is_empty() && shadow.lines().all(|line| line.split(':').nth(1) == Some("!")));
+    let passwd = text("etc/passwd").unwrap();
+    assert!(!passwd.is_empty() && passwd.lines().all(|line| line.ends_with(":/bin/false")));
+    let inittab = text("etc/inittab").unwrap();
+    let starts: Vec<&str> = inittab.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(starts.iter().any(|line| line.contains("start-hub")));
+    assert!(
+        !starts
+            .iter()
+            .any(|line| line.contains("getty") || line.ends_with("sh") || line.contains("askfirst"))
+    );
+}

@@ -1,0 +1,134 @@
+//! The plug pulled at random moments while phones push, on a disk that loses what was not flushed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::hub::PIN;
+use hub_tests::phone::Phone;
+use hub_tests::phone::edit::NewPatient;
+use tokio::sync::Notify;
+
+use super::vm::{Parts, Vm};
+use super::{LISTENING, PRIVATE_NETWORK, new_box, put_on_card, write_log};
+
+/// How often the plug is pulled, unless `HUB_POWER_CUTS` says otherwise.
+const CUTS: usize = 20;
+/// How many phones push meanwhile, unless `HUB_POWER_PHONES` says otherwise.
+const PHONES: usize = 20;
+
+/// The patients whose push was acknowledged.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    patients: Mutex<BTreeSet<String>>,
+    grew: Notify,
+}
+
+/// Registers and pushes patients until the hub is gone.
+async fn work(mut phone: Phone, acknowledged: Arc<Acknowledged>) -> Phone {
+    loop {
+        let patient = NewPatient {
+            given_name: "Acknowledged".to_owned(),
+            ..NewPatient::default()
+        };
+        let id = phone.register_patient(&patient).unwrap();
+        if phone.push().await.is_err() {
+            return phone;
+        }
+        acknowledged.patients.lock().unwrap().insert(id);
+        acknowledged.grew.notify_one();
+    }
+}
+
+async fn pair(vm: &Vm, clinic: &Clinic, count: usize) -> Vec<Phone> {
+    let mut panel = vm.panel().await.unwrap();
+    let user = &clinic.users()[0];
+    let mut phones = Vec::new();
+    for _ in 0..count {
+        panel.open_pairing().await.unwrap();
+        let mut phone = Phone::new(&vm.url()).unwrap();
+        phone.client.handshake().await.unwrap();
+        panel.keep().await.unwrap();
+        phone.log_in(&user.email, &user.password).await.unwrap();
+        phone.sync().await.unwrap();
+        phones.push(phone);
+    }
+    phones
+}
+
+/// Boots the box on what is left of its disk; it opens with its PIN, and has never an offer to format.
+async fn unlock(parts: &Parts, folder: &Path) -> Vm {
+    let mut vm = Vm::start(parts, folder).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    assert_eq!(panel.screen().name, "locked");
+    panel.unlock(PIN).await.unwrap();
+    vm
+}
+
+#[tokio::test]
+#[ignore = "boots an image many times: scripts/test --image-full"]
+async fn what_was_acknowledged_outlives_every_power_cut() {
+    let number = |name: &str, usual| std::env::var(name).map_or(usual, |count| count.parse().unwrap());
+    let (cuts, count) = (number("HUB_POWER_CUTS", CUTS), number("HUB_POWER_PHONES", PHONES));
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(200));
+    put_on_card(&clinic, &parts.card);
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    vm.panel().await.unwrap().set_up(PIN).await.unwrap();
+    vm.pull_plug().await.unwrap();
+
+    let before = folder.path().join("before.img");
+    let log = folder.path().join("writes.log");
+    parts.log = Some(log.clone());
+    let acknowledged = Arc::new(Acknowledged::default());
+    for number in 1..=cuts {
+        fs::copy(&parts.data, &before).unwrap();
+        let vm = unlock(&parts, folder.path()).await;
+        let phones = pair(&vm, &clinic, count).await;
+        let seen: BTreeSet<String> = phones[0]
+            .database
+            .rows("patients")
+            .unwrap()
+            .map(|(id, _)| id.to_owned())
+            .collect();
+        let missing = acknowledged.patients.lock().unwrap().difference(&seen).count();
+        assert_eq!(missing, 0, "after cut {}", number - 1);
+
+        let tasks: Vec<_> = phones
+            .into_iter()
+            .map(|phone| tokio::spawn(work(phone, Arc::clone(&acknowledged))))
+            .collect();
+        // The moment is chance: after a number of pushes, and then at any point of the next ones.
+        for _ in 0..=(getrandom::u32().unwrap() % 200) {
+            acknowledged.grew.notified().await;
+        }
+        tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 500))).await;
+        vm.pull_plug().await.unwrap();
+        for task in tasks {
+            drop(task.await.unwrap());
+        }
+        fs::copy(&before, &parts.data).unwrap();
+        let cut = write_log::cut(&parts.data, &log, || getrandom::u32().unwrap().is_multiple_of(2)).unwrap();
+        say(number, cut, acknowledged.patients.lock().unwrap().len());
+    }
+    parts.log = None;
+    let vm = unlock(&parts, folder.path()).await;
+    let phones = pair(&vm, &clinic, 1).await;
+    for patient in acknowledged.patients.lock().unwrap().iter() {
+        assert!(phones[0].database.row("patients", patient).is_some());
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "figures for people")]
+fn say(number: usize, cut: write_log::Cut, acknowledged: usize) {
+    println!(
+        "cut {number}: {} writes flushed; of the rest {} sectors lost, {} not; {acknowledged} pushes acknowledged so far",
+        cut.kept, cut.lost, cut.lucky
+    );
+}

@@ -1,0 +1,149 @@
+//! A box in QEMU: switched on, reset, its plug pulled.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use hub_tests::panel_client::{PanelClient, PanelError};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::process::{Child, ChildStdout, Command};
+
+/// How long the box may take for anything, on a machine that emulates it while it does other things.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Why the box is not where a test needs it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VmError {
+    /// A process, a file or a socket.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The console ended, or said nothing that was waited for.
+    #[error("the console does not say {wanted:?}; it said:\n{said}")]
+    Silent {
+        /// What was waited for.
+        wanted: &'static str,
+        /// All that it said.
+        said: String,
+    },
+    /// The panel.
+    #[error(transparent)]
+    Panel(#[from] PanelError),
+}
+
+/// What the box is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    /// The card's image; never written.
+    pub(crate) card: PathBuf,
+    /// The data disk.
+    pub(crate) data: PathBuf,
+    /// The network it is in.
+    pub(crate) network: &'static str,
+    /// Where the data disk's writes and flushes are logged, if they are.
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// The box, switched on. Dropping it pulls its plug.
+#[derive(Debug)]
+pub(crate) struct Vm {
+    child: Child,
+    console: Lines<BufReader<ChildStdout>>,
+    said: String,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Vm {
+    /// Switches a box on whose sockets are in `folder`.
+    pub(crate) fn start(parts: &Parts, folder: &Path) -> Result<Self, VmError> {
+        // The port is free now; nobody else takes one from this range in between but by chance.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/boot-image");
+        let mut command = Command::new(script);
+        if let Some(log) = &parts.log {
+            command.arg("--log").arg(log);
+        }
+        let mut child = command
+            .arg("--card")
+            .arg(&parts.card)
+            .arg("--data")
+            .arg(&parts.data)
+            .arg("--run")
+            .arg(folder)
+            .args(["--network", parts.network, "--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or(io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(Self {
+            child,
+            console: BufReader::new(stdout).lines(),
+            said: String::new(),
+            folder: folder.to_owned(),
+            port,
+        })
+    }
+
+    /// Where its phones' port is on this machine.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until the console says `wanted`, and gives how long that took.
+    pub(crate) async fn wait_for(&mut self, wanted: &'static str) -> Result<Duration, VmError> {
+        let began = Instant::now();
+        let found = tokio::time::timeout(PATIENCE, async {
+            while let Ok(Some(line)) = self.console.next_line().await {
+                self.said.push_str(&line);
+                self.said.push('\n');
+                if line.contains(wanted) {
+                    return true;
+                }
+            }
+            false
+        });
+        if found.await.unwrap_or(false) {
+            Ok(began.elapsed())
+        } else {
+            Err(VmError::Silent {
+                wanted,
+                said: self.said.clone(),
+            })
+        }
+    }
+
+    /// All that its console said until the last wait ended.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// A hand on its panel.
+    pub(crate) async fn panel(&self) -> Result<PanelClient, VmError> {
+        Ok(PanelClient::connect(&self.folder.join("panel.sock")).await?)
+    }
+
+    /// Presses its reset button: whatever is not on the disk by now is lost to it.
+    pub(crate) async fn reset(&self) -> Result<(), VmError> {
+        let stream = UnixStream::connect(self.folder.join("monitor.sock")).await?;
+        let mut lines = BufReader::new(stream).lines();
+        for command in ["qmp_capabilities", "system_reset"] {
+            let message = format!("{{\"execute\":\"{command}\"}}\n");
+            lines.get_mut().write_all(message.as_bytes()).await?;
+            while let Some(line) = lines.next_line().await? {
+                if line.contains("\"return\"") {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Pulls the plug.
+    pub(crate) async fn pull_plug(mut self) -> Result<(), VmError> {
+        Ok(self.child.kill().await?)
+    }
+}
