@@ -30,7 +30,7 @@ skipped() {
 copy_tree() {
     rm -rf "$WORK/project"
     mkdir "$WORK/project"
-    cp -r "$PROJECT/buildroot-config" "$PROJECT/Cargo.toml" "$WORK/project/"
+    cp -r "$PROJECT"/{Cargo.toml,buildroot-config,image,overlay,scripts} "$WORK/project/"
     find "$WORK/project/buildroot-config/configs" -type f ! -name "hub_${BOARD}_defconfig" -delete
     TREE=$WORK/project/buildroot-config
     DEFCONFIG=$TREE/configs/hub_${BOARD}_defconfig

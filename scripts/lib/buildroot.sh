@@ -94,11 +94,21 @@ vendor_crates() {
     mv "$VENDOR/config.new" "$VENDOR/config.toml"
 }
 
+# in_tree OUT ARGUMENT…: Buildroot's make for one board.
+in_tree() {
+    local out=$1
+    shift
+    make --no-print-directory -C "$BUILDROOT" O="$out" BR2_EXTERNAL="$BUILDROOT_TREE" \
+        BR2_DL_DIR="${BR2_DL_DIR:-$BUILDROOT_OUT/dl}" "$@"
+}
+
 # write_sbom OUT FILE: the bill of materials of the system's packages, and that of the hub's crates beside it.
 write_sbom() {
     local out=$1 file=$2 tools=$PROJECT/target/tools
-    make --silent --no-print-directory -C "$BUILDROOT" O="$out" BR2_EXTERNAL="$BUILDROOT_TREE" show-info |
-        "$BUILDROOT/utils/generate-cyclonedx" --project-name hub --project-version "$HUB_VERSION" >"$file.cdx.json"
+    # shellcheck disable=SC2153 # VERSION is set by scripts/build-image
+    in_tree "$out" --silent show-info |
+        BR2_DL_DIR=${BR2_DL_DIR:-$BUILDROOT_OUT/dl} "$BUILDROOT/utils/generate-cyclonedx" \
+            --project-name hub --project-version "$VERSION" >"$file.cdx.json"
     PATH=$PATH:$tools/bin
     if ! cargo cyclonedx --version >/dev/null 2>&1; then
         note "building cargo-cyclonedx into target/tools: some minutes, once"
@@ -109,35 +119,27 @@ write_sbom() {
     mv "$PROJECT/hub-appliance/sbom.json" "$file.crates.cdx.json"
 }
 
-# buildroot_image BOARD [dev]: builds the image and lays it with its checksum, bills of materials and licences in out/.
-# Wants HUB_VERSION and SOURCE_DATE_EPOCH set.
+# buildroot_image BOARD DEV OUT: builds OUT/NAME.img, and beside it the bills of materials and the licences. DEV is empty
+# or not. Wants VERSION, NAME, BUILD_ID and SOURCE_DATE_EPOCH set, and the tools of image/card.sh installed.
 buildroot_image() {
-    local board=$1 kind=${2-} out name image
-    out=$BUILDROOT_OUT/$board${kind:+-$kind}
-    name=hub-$board-$HUB_VERSION${kind:+-$kind}
-    image=$PROJECT/out/$name.img
+    local board=$1 dev=$2 target=$3 out
+    out=$BUILDROOT_OUT/$board${dev:+-dev}
+    export SOURCE_DATE_EPOCH BUILD_ID
     ensure_buildroot_packages
     ensure_buildroot
     vendor_crates
-    step "Buildroot: $board${kind:+, $kind}"
+    step "Buildroot: $board${dev:+, for development}"
     mkdir -p "$out"
-    board_config "$BUILDROOT_TREE" "$board" "$kind" >"$out/hub.defconfig"
-    buildroot_make() {
-        make -C "$BUILDROOT" O="$out" BR2_EXTERNAL="$BUILDROOT_TREE" \
-            BR2_DL_DIR="${BR2_DL_DIR:-$BUILDROOT_OUT/dl}" "$@"
-    }
-    export SOURCE_DATE_EPOCH HUB_VERSION
-    buildroot_make --silent defconfig BR2_DEFCONFIG="$out/hub.defconfig"
+    board_config "$BUILDROOT_TREE" "$board" "$dev" >"$out/hub.defconfig"
+    in_tree "$out" --silent defconfig BR2_DEFCONFIG="$out/hub.defconfig"
     "$BUILDROOT_TREE/board/hub/check-config" --strict "$out/.config" "$out/hub.defconfig" ||
         die "Buildroot dropped what the board's configuration asks for"
-    # The hub's sources have no version of their own that Buildroot could see change.
+    # Buildroot sees no change in a local package by itself.
     rm -rf "$out"/build/hub-appliance-*
-    buildroot_make
-    buildroot_make legal-info
-    zstd --quiet --force -T0 -19 "$out/images/hub.img" -o "$image.zst"
-    (cd "$PROJECT/out" && sha256sum "$name.img.zst" >"$name.img.zst.sha256")
-    write_sbom "$out" "$PROJECT/out/$name"
+    in_tree "$out"
+    in_tree "$out" legal-info
+    cp "$out/images/hub.img" "$target/$NAME.img"
+    write_sbom "$out" "$target/$NAME"
     tar -C "$out" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
-        -cf "$PROJECT/out/$name.legal-info.tar" legal-info
-    note "out/$name.img.zst, its .sha256, .cdx.json, .crates.cdx.json and .legal-info.tar"
+        -cf "$target/$NAME.legal-info.tar" legal-info
 }
