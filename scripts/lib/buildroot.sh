@@ -88,10 +88,10 @@ vendor_crates() {
     note "fetching the crates that Cargo.lock names"
     rm -rf "$VENDOR"
     mkdir -p "$VENDOR"
-    cargo vendor --quiet --locked --versioned-dirs --manifest-path "$PROJECT/Cargo.toml" "$VENDOR/crates" \
-        >"$VENDOR/config.new"
+    cargo vendor --quiet --locked --versioned-dirs --manifest-path "$PROJECT/Cargo.toml" "$VENDOR/crates" >/dev/null
     cp "$PROJECT/Cargo.lock" "$lock"
-    mv "$VENDOR/config.new" "$VENDOR/config.toml"
+    printf '%s\n' '[source.crates-io]' 'replace-with = "vendored"' '[source.vendored]' \
+        "directory = \"$VENDOR/crates\"" >"$VENDOR/config.toml"
 }
 
 # in_tree OUT ARGUMENT…: Buildroot's make for one board.

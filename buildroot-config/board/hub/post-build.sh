@@ -41,21 +41,28 @@ keep_listed_programs() {
     done < <(find "$ROOT/usr/bin" "$ROOT/usr/sbin" ! -type d -print0)
 }
 
+# link_applet PATH: unless a program of its own stands there. The links are the target's, so here they lead nowhere.
+link_applet() {
+    [[ -e $ROOT$1 || -L $ROOT$1 ]] || ln -s /bin/busybox "$ROOT$1"
+}
+
 # link_applets FILE: links to BusyBox by the names that a list has.
 link_applets() {
     local path links
     links=$(build_of busybox)/busybox.links
     while read -r path; do
         grep -qE "/${path##*/}\$" "$links" || die "BusyBox has no ${path##*/}"
-        [[ -e $ROOT$path ]] || ln -s /bin/busybox "$ROOT$path"
+        link_applet "$path"
     done < <(grep -v '^#' "$1")
 }
 
 # Of files besides programs: libraries, the overlay, and what is made below.
 keep_listed_files() {
     local path
-    rm -rf "${ROOT:?}"/{media,mnt,opt,root,usr/libexec,usr/share,var}
-    mkdir "$ROOT/var"
+    while IFS= read -r -d '' path; do
+        [[ " bin boot data dev etc lib lib64 proc run sbin sys tmp usr " == *" ${path##*/} "* ]] || rm -rf "$path"
+    done < <(find "$ROOT" -mindepth 1 -maxdepth 1 -print0)
+    rm -rf "${ROOT:?}"/usr/{include,libexec,share}
     while IFS= read -r -d '' path; do
         [[ -e $PROJECT/overlay/${path#"$ROOT/"} ]] || rm -rf "$path"
     done < <(find "$ROOT/etc" -mindepth 1 -print0)
@@ -66,7 +73,7 @@ keep_listed_files() {
 add_own_files() {
     local board=$HUB/raspberrypi/board
     [[ $BOARD != qemu* ]] || board=$PROJECT/image/board/qemu/board
-    mkdir -p "$ROOT"/{boot,data}
+    mkdir -p "$ROOT"/{boot,data,var}
     install -m 644 "$board" "$ROOT/usr/lib/hub/board"
     # The kernel has everything built in.
     : >"$ROOT/usr/lib/hub/modules"
@@ -77,13 +84,13 @@ add_own_files() {
 
 # A development image says so, and has a shell on its serial console.
 add_shell() {
-    local name
+    local path
     touch "$ROOT/etc/hub-dev"
     sed -i 's|^\(root:.*\):/bin/false$|\1:/bin/sh|' "$ROOT/etc/passwd"
     printf '%s\n' '::respawn:-/bin/sh' >>"$ROOT/etc/inittab"
-    sed 's|.*/||' "$(build_of busybox)/busybox.links" | while read -r name; do
-        [[ -e $ROOT/bin/$name || -e $ROOT/sbin/$name ]] || ln -s /bin/busybox "$ROOT/bin/$name"
-    done
+    while read -r path; do
+        link_applet "$path"
+    done <"$(build_of busybox)/busybox.links"
 }
 
 check_configurations

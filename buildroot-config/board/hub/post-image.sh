@@ -15,13 +15,18 @@ OVERLAYS=(overlay_map.dtb i2c-rtc.dtbo i2c-rtc-pi5.dtbo disable-wifi.dtbo disabl
     disable-bt-pi5.dtbo)
 
 add_firmware() {
-    local name
     find "$IMAGES/rpi-firmware" -maxdepth 1 -type f -exec cp -t "$BOOT" {} +
     find "$IMAGES" -maxdepth 1 -name '*.dtb' -exec cp -t "$BOOT" {} +
+}
+
+# add_overlays CARD: into the finished boot partition, for image/card.sh knows files only and these want a folder.
+add_overlays() {
+    local name file partition=$1@@${BOOT_START_MIB}M
+    mmd -i "$partition" ::overlays
     for name in "${OVERLAYS[@]}"; do
-        # The boot partition is flat: config.txt sets overlay_prefix to match.
-        [[ ! -e $IMAGES/rpi-firmware/overlays/$name ]] ||
-            cp "$IMAGES/rpi-firmware/overlays/$name" "$BOOT/overlay-$name"
+        file=$IMAGES/rpi-firmware/overlays/$name
+        touch -d "@$SOURCE_DATE_EPOCH" "$file"
+        mcopy -m -i "$partition" "$file" "::overlays/$name"
     done
 }
 
@@ -38,3 +43,4 @@ else
 fi
 printf '%s\nroot hash %s\n' "${BUILD_ID:-hub of no known revision, $BOARD}" "$ROOT_HASH" >"$BOOT/hub-release.txt"
 make_card "$BOOT" "$IMAGES/root.verity" "$IMAGES/hub.img"
+[[ $BOARD != raspberrypi* ]] || add_overlays "$IMAGES/hub.img"

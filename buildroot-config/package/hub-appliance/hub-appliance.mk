@@ -25,20 +25,22 @@ HUB_APPLIANCE_VENDOR_CONFIG = $(HUB_APPLIANCE_PROJECT)/out/vendor/config.toml
 
 define HUB_APPLIANCE_USE_VENDORED_CRATES
 	@test -e $(HUB_APPLIANCE_VENDOR_CONFIG) || \
-		{ echo "hub-appliance: no crates in out/vendor; run scripts/build-image --vendor" >&2; exit 1; }
+		{ echo "hub-appliance: no crates in out/vendor; scripts/build-image puts them there" >&2; exit 1; }
 	$(INSTALL) -D -m 0644 $(HUB_APPLIANCE_VENDOR_CONFIG) $(@D)/.cargo/config.toml
 endef
 HUB_APPLIANCE_POST_RSYNC_HOOKS += HUB_APPLIANCE_USE_VENDORED_CRATES
 
 HUB_APPLIANCE_CARGO_BUILD_OPTS = --package hub-appliance --bin hub-appliance
 
-# The profile of Cargo.toml, which Buildroot's own settings would override.
+# The profile of Cargo.toml, which Buildroot's own settings would override; and
+# no folder of the building machine in the program.
 HUB_APPLIANCE_CARGO_ENV = \
 	OPENSSL_INCLUDE_DIR=$(STAGING_DIR)/usr/include \
 	OPENSSL_LIB_DIR=$(STAGING_DIR)/usr/lib \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=3 \
 	CARGO_PROFILE_RELEASE_LTO=thin \
-	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=4
+	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=4 \
+	CARGO_TARGET_$(call UPPERCASE,$(RUSTC_TARGET_NAME))_RUSTFLAGS="--remap-path-prefix=$(@D)=/hub --remap-path-prefix=$(HUB_APPLIANCE_PROJECT)/out/vendor/crates=/crates"
 
 # Installed by hand: the workspace is virtual, which "cargo install --path ./" refuses.
 define HUB_APPLIANCE_INSTALL_TARGET_CMDS
