@@ -115,8 +115,10 @@ write_sbom() {
         cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-cyclonedx@$CARGO_CYCLONEDX"
     fi
     cargo cyclonedx --quiet --manifest-path "$PROJECT/hub-appliance/Cargo.toml" --format json --describe crate \
-        --target aarch64-unknown-linux-gnu --override-filename sbom
-    mv "$PROJECT/hub-appliance/sbom.json" "$file.crates.cdx.json"
+        --target aarch64-unknown-linux-gnu --override-filename hub-sbom
+    mv "$PROJECT/hub-appliance/hub-sbom.json" "$file.crates.cdx.json"
+    # It writes one for each crate of the workspace.
+    rm -f "$PROJECT"/*/hub-sbom.json
 }
 
 # buildroot_image BOARD DEV OUT: builds OUT/NAME.img, and beside it the bills of materials and the licences. DEV is empty
