@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Makes the card: the root with its hash tree, and the boot partition with the kernel and, for a Raspberry Pi, the
+# firmware. The steps are those of image/card.sh. Buildroot calls it with the folder of its images.
+set -euo pipefail
+# shellcheck source=buildroot-config/board/hub/board.sh
+source "$BR2_EXTERNAL_HUB_PATH/board/hub/board.sh"
+# shellcheck source=image/card.sh
+source "$PROJECT/image/card.sh"
+
+IMAGES=$1
+BOOT=$IMAGES/boot
+
+# Those that config.txt names, and the table by which the firmware finds the one for its board.
+OVERLAYS=(overlay_map.dtb i2c-rtc.dtbo i2c-rtc-pi5.dtbo disable-wifi.dtbo disable-wifi-pi5.dtbo disable-bt.dtbo
+    disable-bt-pi5.dtbo)
+
+add_firmware() {
+    find "$IMAGES/rpi-firmware" -maxdepth 1 -type f -exec cp -t "$BOOT" {} +
+    find "$IMAGES" -maxdepth 1 -name '*.dtb' -exec cp -t "$BOOT" {} +
+}
+
+# add_overlays CARD: into the finished boot partition, for image/card.sh knows files only and these want a folder.
+add_overlays() {
+    local name file partition=$1@@${BOOT_START_MIB}M
+    mmd -i "$partition" ::overlays
+    for name in "${OVERLAYS[@]}"; do
+        file=$IMAGES/rpi-firmware/overlays/$name
+        touch -d "@$SOURCE_DATE_EPOCH" "$file"
+        mcopy -m -i "$partition" "$file" "::overlays/$name"
+    done
+}
+
+rm -rf "$BOOT"
+mkdir "$BOOT"
+cp "$IMAGES/Image.gz" "$BOOT/vmlinuz"
+cp "$IMAGES/rootfs.squashfs" "$IMAGES/root.verity"
+add_verity "$IMAGES/root.verity"
+if [[ $BOARD == raspberrypi* ]]; then
+    add_firmware
+    command_line serial0,115200 >"$BOOT/cmdline.txt"
+else
+    command_line ttyAMA0 >"$BOOT/cmdline.txt"
+fi
+printf '%s\nroot hash %s\n' "${BUILD_ID:-hub of no known revision, $BOARD}" "$ROOT_HASH" >"$BOOT/hub-release.txt"
+make_card "$BOOT" "$IMAGES/root.verity" "$IMAGES/hub.img"
+[[ $BOARD != raspberrypi* ]] || add_overlays "$IMAGES/hub.img"

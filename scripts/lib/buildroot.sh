@@ -1,0 +1,147 @@
+# Builds a board's image by Buildroot. Reads common.sh and debian.sh first; building reads rust.sh too.
+# shellcheck shell=bash
+
+BUILDROOT_TREE=$PROJECT/buildroot-config
+BUILDROOT_OUT=$PROJECT/out/buildroot
+VENDOR=$PROJECT/out/vendor
+CARGO_CYCLONEDX=0.5.9
+
+# boards TREE: the boards that the external tree has a configuration for.
+boards() {
+    local file
+    for file in "$1"/configs/hub_*_defconfig; do
+        file=${file##*/hub_}
+        printf '%s\n' "${file%_defconfig}"
+    done
+}
+
+# kernel_fragments DEFCONFIG: the files merged over board/hub/kernel/hub.config, in their order.
+kernel_fragments() {
+    sed -n 's/^BR2_LINUX_KERNEL_CONFIG_FRAGMENT_FILES="\(.*\)"$/\1/p' "$1"
+}
+
+# board_config TREE BOARD [dev]: the board's whole configuration, of a development image if asked for.
+board_config() {
+    local tree=$1 board=$2 kind=${3-}
+    if [[ -z $kind ]]; then
+        cat "$tree/configs/hub_${board}_defconfig"
+    else
+        # What dev.config sets again replaces the board's line: Kconfig warns of a symbol set twice.
+        grep -vE "^(# )?($(sed -nE 's/^(# )?(BR2_[A-Za-z0-9_]+).*/\2/p' "$tree/board/hub/dev.config" | paste -sd '|'))[ =]" \
+            "$tree/configs/hub_${board}_defconfig"
+        grep -E '^(# )?BR2_' "$tree/board/hub/dev.config"
+    fi
+}
+
+# warn_of_other_version DIR: says so where the checkout is not the release that images are built with.
+warn_of_other_version() {
+    local version
+    version=$(make --silent --no-print-directory -C "$1" O="$(mktemp -d)" print-version)
+    # shellcheck source=buildroot-config/buildroot.version
+    source "$BUILDROOT_TREE/buildroot.version"
+    [[ $version == "$BUILDROOT_VERSION" ]] || note "images are built with $BUILDROOT_VERSION; this is $version"
+}
+
+# ensure_buildroot: sets BUILDROOT to the folder of the pinned release, fetched once, or to BUILDROOT_DIR.
+ensure_buildroot() {
+    local work
+    if [[ -n ${BUILDROOT_DIR-} ]]; then
+        BUILDROOT=$BUILDROOT_DIR
+        warn_of_other_version "$BUILDROOT"
+        return
+    fi
+    # shellcheck source=buildroot-config/buildroot.version
+    source "$BUILDROOT_TREE/buildroot.version"
+    BUILDROOT=$BUILDROOT_OUT/buildroot-$BUILDROOT_VERSION
+    [[ ! -d $BUILDROOT ]] || return 0
+    note "fetching Buildroot $BUILDROOT_VERSION"
+    mkdir -p "$BUILDROOT_OUT"
+    work=$(mktemp -d "$BUILDROOT_OUT/fetch.XXXXXX")
+    git init --quiet "$work/git"
+    git -C "$work/git" fetch --quiet --depth 1 "$BUILDROOT_URL" "refs/tags/$BUILDROOT_VERSION"
+    [[ $(git -C "$work/git" rev-parse 'FETCH_HEAD^{commit}') == "$BUILDROOT_COMMIT" ]] ||
+        die "tag $BUILDROOT_VERSION of $BUILDROOT_URL is not commit $BUILDROOT_COMMIT"
+    git -C "$work/git" archive --format=tar --prefix="buildroot-$BUILDROOT_VERSION/" --output="$work/tar" FETCH_HEAD
+    sha256sum --check --status <<<"$BUILDROOT_SHA256  $work/tar" ||
+        die "Buildroot $BUILDROOT_VERSION has another checksum than buildroot-config/buildroot.version names"
+    tar -xf "$work/tar" -C "$work"
+    mv "$work/buildroot-$BUILDROOT_VERSION" "$BUILDROOT"
+    rm -rf "$work"
+}
+
+# What Buildroot expects of the machine it runs on.
+ensure_buildroot_packages() {
+    local command missing=()
+    for command in bc:bc bzip2:bzip2 cpio:cpio file:file flex:flex g++:g++ make:make patch:patch perl:perl \
+        rsync:rsync unzip:unzip wget:wget zstd:zstd; do
+        has "${command%:*}" || missing+=("${command#*:}")
+    done
+    [[ ${#missing[@]} == 0 ]] || apt_install "${missing[@]}"
+}
+
+# vendor_crates: the crates of Cargo.lock into out/vendor, and there the settings that make cargo use them.
+vendor_crates() {
+    local lock=$VENDOR/Cargo.lock
+    if [[ -e $VENDOR/config.toml ]] && cmp --quiet "$PROJECT/Cargo.lock" "$lock"; then
+        return
+    fi
+    note "fetching the crates that Cargo.lock names"
+    rm -rf "$VENDOR"
+    mkdir -p "$VENDOR"
+    cargo vendor --quiet --locked --versioned-dirs --manifest-path "$PROJECT/Cargo.toml" "$VENDOR/crates" >/dev/null
+    cp "$PROJECT/Cargo.lock" "$lock"
+    printf '%s\n' '[source.crates-io]' 'replace-with = "vendored"' '[source.vendored]' \
+        "directory = \"$VENDOR/crates\"" >"$VENDOR/config.toml"
+}
+
+# in_tree OUT ARGUMENT…: Buildroot's make for one board.
+in_tree() {
+    local out=$1
+    shift
+    make --no-print-directory -C "$BUILDROOT" O="$out" BR2_EXTERNAL="$BUILDROOT_TREE" \
+        BR2_DL_DIR="${BR2_DL_DIR:-$BUILDROOT_OUT/dl}" "$@"
+}
+
+# write_sbom OUT FILE: the bill of materials of the system's packages, and that of the hub's crates beside it.
+write_sbom() {
+    local out=$1 file=$2 tools=$PROJECT/target/tools
+    # shellcheck disable=SC2153 # VERSION is set by scripts/build-image
+    in_tree "$out" --silent show-info |
+        BR2_DL_DIR=${BR2_DL_DIR:-$BUILDROOT_OUT/dl} "$BUILDROOT/utils/generate-cyclonedx" \
+            --project-name hub --project-version "$VERSION" >"$file.cdx.json"
+    PATH=$PATH:$tools/bin
+    if ! cargo cyclonedx --version >/dev/null 2>&1; then
+        note "building cargo-cyclonedx into target/tools: some minutes, once"
+        cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-cyclonedx@$CARGO_CYCLONEDX"
+    fi
+    cargo cyclonedx --quiet --manifest-path "$PROJECT/hub-appliance/Cargo.toml" --format json --describe crate \
+        --target aarch64-unknown-linux-gnu --override-filename hub-sbom
+    mv "$PROJECT/hub-appliance/hub-sbom.json" "$file.crates.cdx.json"
+    # It writes one for each crate of the workspace.
+    rm -f "$PROJECT"/*/hub-sbom.json
+}
+
+# buildroot_image BOARD DEV OUT: builds OUT/NAME.img, and beside it the bills of materials and the licences. DEV is empty
+# or not. Wants VERSION, NAME, BUILD_ID and SOURCE_DATE_EPOCH set, and the tools of image/card.sh installed.
+buildroot_image() {
+    local board=$1 dev=$2 target=$3 out
+    out=$BUILDROOT_OUT/$board${dev:+-dev}
+    export SOURCE_DATE_EPOCH BUILD_ID
+    ensure_buildroot_packages
+    ensure_buildroot
+    vendor_crates
+    step "Buildroot: $board${dev:+, for development}"
+    mkdir -p "$out"
+    board_config "$BUILDROOT_TREE" "$board" "$dev" >"$out/hub.defconfig"
+    in_tree "$out" --silent defconfig BR2_DEFCONFIG="$out/hub.defconfig"
+    "$BUILDROOT_TREE/board/hub/check-config" --strict "$out/.config" "$out/hub.defconfig" ||
+        die "Buildroot dropped what the board's configuration asks for"
+    # Buildroot sees no change in a local package by itself.
+    rm -rf "$out"/build/hub-appliance-*
+    in_tree "$out"
+    in_tree "$out" legal-info
+    cp "$out/images/hub.img" "$target/$NAME.img"
+    write_sbom "$out" "$target/$NAME"
+    tar -C "$out" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
+        -cf "$target/$NAME.legal-info.tar" legal-info
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Proves that scripts/check-buildroot and check-config notice what they are there for: each test spoils a copy of the
+# external tree in one way and wants that named. What needs a Buildroot checkout (BUILDROOT_DIR) or a Linux source tree
+# (LINUX_DIR) is skipped without.
+set -uo pipefail
+
+PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+BOARD=qemu_aarch64
+PASSED=0 FAILED=0 SKIPPED=0
+
+passed() {
+    printf 'ok       %s\n' "$1"
+    PASSED=$((PASSED + 1))
+}
+
+failed() {
+    printf 'FAILED   %s\n' "$1"
+    sed 's/^/         /' "$2"
+    FAILED=$((FAILED + 1))
+}
+
+skipped() {
+    printf 'skipped  %s\n' "$1"
+    SKIPPED=$((SKIPPED + 1))
+}
+
+# A copy of the external tree with one board, and of what it reads of the project around it.
+copy_tree() {
+    rm -rf "$WORK/project"
+    mkdir "$WORK/project"
+    cp -r "$PROJECT"/{Cargo.toml,buildroot-config,image,overlay,scripts} "$WORK/project/"
+    find "$WORK/project/buildroot-config/configs" -type f ! -name "hub_${BOARD}_defconfig" -delete
+    TREE=$WORK/project/buildroot-config
+    DEFCONFIG=$TREE/configs/hub_${BOARD}_defconfig
+}
+
+# complains NAME PATTERN: the check of the spoilt copy fails and names what was spoilt.
+complains() {
+    if "$PROJECT/scripts/check-buildroot" "$TREE" >"$WORK/said" 2>&1; then
+        echo "the check passed" >>"$WORK/said"
+        failed "$1" "$WORK/said"
+    elif grep -qE "$2" "$WORK/said"; then
+        passed "$1"
+    else
+        echo "the check failed, but nothing it said matches: $2" >>"$WORK/said"
+        failed "$1" "$WORK/said"
+    fi
+}
+
+# config_check NAME STATUS FINAL ASKED [OPTION]: check-config on two small files ends with STATUS.
+config_check() {
+    local status=0
+    printf '%b' "$3" >"$WORK/final"
+    printf '%b' "$4" >"$WORK/asked"
+    "$PROJECT/buildroot-config/board/hub/check-config" ${5+"$5"} "$WORK/final" "$WORK/asked" >"$WORK/said" 2>&1 || status=$?
+    if [[ $status == "$2" ]]; then
+        passed "check-config: $1"
+    else
+        echo "status $status, wanted $2" >>"$WORK/said"
+        failed "check-config: $1" "$WORK/said"
+    fi
+}
+
+test_check_config() {
+    config_check "what was asked is there" 0 'A_X=y\n# A_Y is not set\nA_Z="s"\n' '# why\nA_Z="s"\nA_X=y\n# A_Y is not set\n'
+    config_check "a lost option" 1 'A_X=y\n' 'A_X=y\nA_W=y\n'
+    config_check "another value" 1 'A_X="b"\n' 'A_X="a"\n'
+    config_check "built in became a module" 1 'A_X=m\n' 'A_X=y\n'
+    config_check "on though asked off" 1 'A_X=y\n' '# A_X is not set\n'
+    config_check "absent though asked off" 0 'A_Y=y\n' '# A_X is not set\n'
+    config_check "absent though asked off, strictly" 1 'A_Y=y\n' '# A_X is not set\n' --strict
+    config_check "the last of two counts" 0 'A_X=2\n' 'A_X=1\nA_X=2\n'
+    config_check "nothing final" 1 '' 'A_X=y\n'
+}
+
+test_against_buildroot() {
+    local LINUX_DIR=
+    export LINUX_DIR
+    copy_tree
+    if "$PROJECT/scripts/check-buildroot" "$TREE" >"$WORK/said" 2>&1; then
+        passed "the tree as it is"
+    else
+        failed "the tree as it is" "$WORK/said"
+    fi
+
+    echo 'BR2_PACKAGE_NFTABELS=y' >>"$DEFCONFIG"
+    complains "a misspelt symbol" 'asked: BR2_PACKAGE_NFTABELS=y, got: nothing'
+
+    copy_tree
+    echo '# BR2_PACKAGE_NFTABELS is not set' >>"$DEFCONFIG"
+    complains "a misspelt symbol that is switched off" 'asked: # BR2_PACKAGE_NFTABELS is not set, got: nothing'
+
+    copy_tree
+    echo 'BR2_PACKAGE_RPI_FIRMWARE_BOOTCODE_BIN=y' >>"$DEFCONFIG"
+    complains "a symbol whose dependency is off" 'asked: BR2_PACKAGE_RPI_FIRMWARE_BOOTCODE_BIN=y, got: nothing'
+
+    copy_tree
+    sed -i '/^BR2_RELRO_FULL=y$/d' "$DEFCONFIG"
+    complains "a board without what all share" 'lacks what all boards share: BR2_RELRO_FULL=y'
+
+    copy_tree
+    echo 'BR2_PACKAGE_DROPBEAR=y' >>"$DEFCONFIG"
+    complains "a package that nobody wants" 'dropbear is in the image and not in packages.list'
+
+    copy_tree
+    echo 'avahi' >>"$TREE/board/hub/packages.list"
+    complains "a package that is missing" 'avahi is in packages.list and not in the image'
+
+    copy_tree
+    echo 'BR2_HUB_DEVELOPMNT=y' >>"$TREE/board/hub/dev.config"
+    complains "a misspelt symbol for development" 'with dev.config: asked: BR2_HUB_DEVELOPMNT=y'
+
+    copy_tree
+    sed -i 's/^\tbool "hub-appliance"/    bool "hub-appliance"/' "$TREE/package/hub-appliance/Config.in"
+    complains "a file against Buildroot's style" 'check-package: .*Config.in'
+}
+
+test_against_linux() {
+    local BUILDROOT_DIR=
+    export BUILDROOT_DIR
+    copy_tree
+    echo 'CONFIG_DM_VERTIY=y' >>"$TREE/board/hub/kernel/qemu.config"
+    complains "a misspelt kernel option" 'no such symbol: DM_VERTIY'
+
+    copy_tree
+    echo '# CONFIG_MODULSE is not set' >>"$TREE/board/hub/kernel/qemu.config"
+    complains "a misspelt kernel option that is switched off" 'no such symbol: MODULSE'
+
+    copy_tree
+    sed -i 's/^CONFIG_MD=y$/# CONFIG_MD is not set/' "$TREE/board/hub/kernel/hub.config"
+    complains "a kernel option whose dependency is off" 'asked: CONFIG_DM_CRYPT=y, got: nothing'
+}
+
+test_check_config
+if [[ -n ${BUILDROOT_DIR-} ]]; then
+    test_against_buildroot
+else
+    skipped "check-buildroot against Buildroot: no BUILDROOT_DIR"
+fi
+if [[ -n ${LINUX_DIR-} ]]; then
+    test_against_linux
+else
+    skipped "check-buildroot against Linux: no LINUX_DIR"
+fi
+printf '\n%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
+[[ $FAILED == 0 ]]
