@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use hub_appliance::clock::{HubClock, HubTime, TimeSource};
 use hub_appliance::store::audit::AuditKey;
-use hub_appliance::store::cloud::{Bundle, BundleError};
+use hub_appliance::store::cloud::Bundle;
 use hub_appliance::store::cursors::{Cursor, Cursors};
 use hub_appliance::store::devices::{DeviceNumber, Scope};
 use hub_appliance::store::history::Author;
@@ -102,8 +102,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(phone, table, row, deleted)| Step::Flag { phone, table, row, deleted }),
         1 => (phone.clone(), table, 0..4_usize).prop_map(|(phone, table, row)| Step::Mark { phone, table, row }),
         1 => (phone.clone(), 1..9_i64).prop_map(|(phone, quantity)| Step::Dispense { phone, quantity }),
-        6 => (phone.clone(), lost.clone()).prop_map(|(phone, lost)| Step::Pull { phone, lost }),
-        6 => (phone.clone(), lost.clone(), prop::option::weighted(0.2, (0..4_usize, any::<u8>())))
+        6 => (phone.clone(), lost).prop_map(|(phone, lost)| Step::Pull { phone, lost }),
+        6 => (phone.clone(), lost, prop::option::weighted(0.2, (0..4_usize, any::<u8>())))
             .prop_map(|(phone, lost, meanwhile)| Step::Push { phone, lost, meanwhile }),
         1 => (phone.clone(), 0..40_i64, lost).prop_map(|(phone, back, lost)| Step::ForceUpload { phone, back, lost }),
         1 => phone.prop_map(|phone| Step::ForceDownload { phone }),
@@ -138,7 +138,10 @@ static TEMPLATE: LazyLock<TempDir> = LazyLock::new(|| {
     }});
     let bundle = bundle.to_string();
     store
-        .write(move |tx| Ok::<_, BundleError>(Bundle::parse(&bundle)?.apply(tx)?))
+        .write(move |tx| {
+            let bundle = Bundle::parse(&bundle)?;
+            bundle.apply(tx)
+        })
         .unwrap();
     store.close(std::time::Duration::from_secs(10));
     folder
