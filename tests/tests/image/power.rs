@@ -64,7 +64,8 @@ async fn unlock(parts: &Parts, folder: &Path) -> Vm {
     let mut vm = Vm::start(parts, folder).unwrap();
     vm.wait_for(LISTENING).await.unwrap();
     let mut panel = vm.panel().await.unwrap();
-    assert_eq!(panel.screen().name, "locked");
+    let first = panel.wait_until(|screen| screen.name != "splash").await.unwrap();
+    assert_eq!(first.name, "locked");
     panel.unlock(PIN).await.unwrap();
     vm
 }
