@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
 use super::people::clinic_of_patient;
-use super::push::List;
+use super::push::{List, Lists};
 use super::schema::{ColumnType, TableId};
 use super::sent::{SentRow, read_deleted, read_row};
 use super::value::{Cell, Source};
@@ -36,16 +36,6 @@ pub struct Bundle<'a> {
     success: Option<bool>,
     #[serde(borrow)]
     changes: HashMap<Cow<'a, str>, &'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-struct Lists<'a> {
-    #[serde(borrow, default)]
-    created: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    updated: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    deleted: Option<Vec<&'a RawValue>>,
 }
 
 /// What became of a bundle's rows.

@@ -96,14 +96,15 @@ struct Body<'a> {
     last_pulled_at_snake: Option<&'a RawValue>,
 }
 
+/// The lists of one table, as phones and the cloud send them.
 #[derive(Default, Deserialize)]
-struct Lists<'a> {
+pub(super) struct Lists<'a> {
     #[serde(borrow, default)]
-    created: Option<Vec<&'a RawValue>>,
+    pub(super) created: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
-    updated: Option<Vec<&'a RawValue>>,
+    pub(super) updated: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
-    deleted: Option<Vec<&'a RawValue>>,
+    pub(super) deleted: Option<Vec<&'a RawValue>>,
 }
 
 impl<'a> Lists<'a> {
