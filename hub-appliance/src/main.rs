@@ -88,7 +88,7 @@ fn main() -> ExitCode {
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
     }
     if let Err(error) = wipe_freed_database_memory() {
-        tracing::warn!(%error, "the database's freed memory is not wiped");
+        tracing::warn!("{error}");
     }
     let outcome = match arguments.command {
         Command::Serve {
