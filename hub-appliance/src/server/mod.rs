@@ -26,6 +26,7 @@ mod call;
 mod gate;
 mod handshake;
 mod listener;
+mod order;
 mod pairing;
 mod rate;
 mod reply;
