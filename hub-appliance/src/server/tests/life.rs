@@ -10,16 +10,9 @@ use tokio::time::Instant;
 
 use super::behind::ReleaseOnDrop;
 use super::phone::Phone;
-use super::{Hub, Limits};
+use super::{Hub, Limits, paired};
 
 const LONG: Duration = Duration::from_secs(60);
-
-async fn paired(hub: &Hub) -> Phone {
-    hub.pairing.open(Instant::now().into_std());
-    let mut phone = Phone::new(hub.connect().await);
-    assert_eq!(phone.handshake().await.status, 200);
-    phone
-}
 
 #[tokio::test]
 async fn stopping_closes_idle_connections_and_the_port() {
