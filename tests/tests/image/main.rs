@@ -2,6 +2,10 @@
 //!
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`.
 
+mod hang;
+mod inside;
+mod lan;
+mod outside;
 mod power;
 mod vm;
 mod write_log;
