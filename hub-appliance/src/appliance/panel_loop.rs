@@ -59,9 +59,9 @@ pub(super) fn start(
     };
     let ending = Arc::new(AtomicBool::new(false));
     let mut running = Running {
+        frame: Frame::new(board.resolution()),
         board,
         panel: Panel::new(seed),
-        frame: Frame::new(),
         display: display.clone(),
         ending: Arc::clone(&ending),
         events,

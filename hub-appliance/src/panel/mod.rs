@@ -1,4 +1,4 @@
-//! The panel: 128 × 64 pixels and a few buttons, the person's whole view of the hub.
+//! The panel: 128 × 64 or 128 × 128 pixels and a few buttons, the person's whole view of the hub.
 //!
 //! Pure: the view model and a person's input go in, a picture and decisions come out. There is no input or output here
 //! and no clock; who owns the panel tells it how much time has passed. It holds no patient's data.
@@ -29,6 +29,7 @@ mod canvas;
 mod frame;
 mod icons;
 mod input;
+mod layout;
 mod pin_pad;
 mod qr;
 mod screens;
@@ -45,7 +46,7 @@ use std::time::Duration;
 
 use embedded_graphics::prelude::Point;
 
-pub use self::frame::{Frame, half_block};
+pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
@@ -63,7 +64,7 @@ use self::state::{Event, State};
 pub struct ScreenText {
     /// The screen's name, as in the table of this module.
     pub name: &'static str,
-    /// What it says, top to bottom: at most 8 lines of at most 21 characters.
+    /// What it says, top to bottom: at most 8 lines (9 on 128 rows) of at most 21 characters.
     pub lines: Vec<String>,
 }
 

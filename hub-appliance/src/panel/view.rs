@@ -163,6 +163,8 @@ pub struct About {
 pub struct Identity {
     /// The hub's id, a UUID in text form.
     pub hub_id: String,
+    /// The hub's X25519 public key in base64url without padding, as pairing codes carry it.
+    pub key: String,
     /// The first 8 bytes of the SHA-256 of the hub's X25519 public key; shown as 4 groups of 4 hex digits.
     pub fingerprint: [u8; 8],
 }

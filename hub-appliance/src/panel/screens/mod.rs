@@ -78,7 +78,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::About, _) => about::draw(canvas, &status.about, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),
         (State::NoNetwork, _) => no_network::draw(canvas, strings),
-        (State::Pairing, Phase::Open(open)) => pair::draw(canvas, open, moment, strings),
+        (State::Pairing, Phase::Open(open)) => {
+            pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
+        }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
         (State::Fault, Phase::Fault(fault)) => fault::draw(canvas, fault, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),

@@ -148,14 +148,14 @@ fn the_strip_starts_anywhere_and_then_stays() {
             panel.update(&status, Duration::ZERO);
             panel.input(Input::Press(Ok), &status, Duration::ZERO);
             let before = panel
-                .render(&status, Duration::ZERO, &mut Frame::new())
+                .render(&status, Duration::ZERO, &mut Frame::default())
                 .lines
                 .pop()
                 .unwrap();
             panel.input(Input::Press(Ok), &status, Duration::ZERO);
             assert_eq!(
                 panel
-                    .render(&status, Duration::ZERO, &mut Frame::new())
+                    .render(&status, Duration::ZERO, &mut Frame::default())
                     .lines
                     .pop()
                     .unwrap(),
