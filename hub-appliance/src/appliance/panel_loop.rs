@@ -52,6 +52,7 @@ pub(super) fn start(
             identity: None,
         },
         language,
+        notice: None,
     };
     let display = Display {
         status: Arc::new(Mutex::new(status)),

@@ -6,6 +6,7 @@
 //! | screen | when | ok · back |
 //! |---|---|---|
 //! | `splash` | at the start: the version | on |
+//! | `notice` | after the splash, if the owner's setup file has a mistake; left alone for a minute it passes | on |
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
 //! | `setup-recovery` | the recovery code, then two of its groups typed back | on · the code again |
@@ -50,7 +51,7 @@ pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
+    About, Fault, Identity, Notice, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
     RecoveryCode, Status,
 };
 

@@ -17,6 +17,18 @@ pub struct Status {
     pub about: About,
     /// What the panel speaks.
     pub language: Language,
+    /// What a person has to be told once, at the start.
+    pub notice: Option<Notice>,
+}
+
+/// What a person has to be told once, at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The owner's setup file has a mistake, so nothing of it is used.
+    SetupFile {
+        /// Its line, from 1; none where the file can't be read at all.
+        line: Option<usize>,
+    },
 }
 
 /// Where the hub is in its life.

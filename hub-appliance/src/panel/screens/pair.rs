@@ -85,7 +85,7 @@ fn under(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: b
 }
 
 /// The hints take turns: there is room for one.
-fn hint<'s>(shown_for: Duration, kept: bool, strings: &'s Strings) -> [&'s str; 2] {
+fn hint(shown_for: Duration, kept: bool, strings: &Strings) -> [&str; 2] {
     let keep = if kept { strings.pair_kept } else { strings.pair_keep };
     let hints = [strings.pair_shade, keep, strings.pair_close];
     let due = if shown_for < HARD_TO_READ { &hints[1..] } else { &hints };

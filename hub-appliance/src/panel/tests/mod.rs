@@ -35,7 +35,12 @@ impl Desk {
         };
         let mut desk = Self {
             panel: Panel::new(7),
-            status: Status { phase, about, language },
+            status: Status {
+                phase,
+                about,
+                language,
+                notice: None,
+            },
             now: Duration::ZERO,
         };
         assert!(desk.panel.update(&desk.status, desk.now).is_none());

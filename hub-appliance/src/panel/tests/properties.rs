@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 27] = [
+const SCREENS: [&str; 28] = [
+    "notice",
     "setup-pin",
     "setting-up",
     "setup-recovery",
@@ -151,6 +152,7 @@ proptest! {
     #[test]
     fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
         let mut desk = Desk::speaking(language, first);
+        desk.status.notice = Some(Notice::SetupFile { line: None });
         let mut frame = Frame::new(resolution);
         for happening in happenings {
             match happening {
