@@ -121,9 +121,14 @@ impl Vm {
         &self.said
     }
 
+    /// The other end of its panel's port.
+    pub(crate) fn panel_socket(&self) -> PathBuf {
+        self.folder.join("panel.sock")
+    }
+
     /// A hand on its panel.
     pub(crate) async fn panel(&self) -> Result<PanelClient, VmError> {
-        Ok(PanelClient::connect(&self.folder.join("panel.sock")).await?)
+        Ok(PanelClient::connect(&self.panel_socket()).await?)
     }
 
     /// Presses its reset button: whatever is not on the disk by now is lost to it.
