@@ -86,7 +86,7 @@ pub(crate) fn lit_key(frame: &Frame) -> Option<usize> {
     let all =
         (0..KEYS).flat_map(|key| [(0, 0), (1, 0), (1, 1), (0, 1)].map(|(right, down)| (lit(key, right, down), key)));
     all.max()
-        .filter(|(lit, _)| *lit > CAP.0 * CAP.1 * 3 / 4)
+        .filter(|(lit, _)| *lit > CAP.0 * CAP.1 * 2 / 3)
         .map(|(_, key)| key)
 }
 
@@ -105,11 +105,10 @@ fn glyph(c: char) -> Glyph {
         type Error = Infallible;
 
         fn draw_iter<I: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: I) -> Result<(), Infallible> {
-            for Pixel(at, color) in pixels.into_iter().filter(|Pixel(_, color)| color.is_on()) {
-                if let (Ok(x), Ok(y), true) = (usize::try_from(at.x), usize::try_from(at.y), color.is_on()) {
-                    if x < WIDTH && y < HEIGHT {
-                        self.0[y] |= 1 << x;
-                    }
+            for Pixel(at, color) in pixels {
+                let place = (usize::try_from(at.x), usize::try_from(at.y));
+                if let (Ok(x @ 0..WIDTH), Ok(y @ 0..HEIGHT), true) = (place.0, place.1, color.is_on()) {
+                    self.0[y] |= 1 << x;
                 }
             }
             Ok(())
@@ -121,4 +120,80 @@ fn glyph(c: char) -> Glyph {
     let mut text = [0; 4];
     let Ok(_) = Text::with_baseline(c.encode_utf8(&mut text), Point::zero(), style, Baseline::Top).draw(&mut cell);
     cell.0
+}
+
+#[cfg(test)]
+mod tests {
+    use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
+
+    use super::*;
+
+    /// A picture that can be drawn in.
+    struct Canvas([u8; 1024]);
+
+    impl OriginDimensions for Canvas {
+        fn size(&self) -> Size {
+            Size::new(128, 64)
+        }
+    }
+
+    impl DrawTarget for Canvas {
+        type Color = BinaryColor;
+        type Error = Infallible;
+
+        fn draw_iter<I: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+            for Pixel(at, color) in pixels {
+                let (byte, bit) = ((at.y * 128 + at.x) as usize / 8, 0x80 >> (at.x % 8));
+                self.0[byte] = self.0[byte] & !bit | if color.is_on() { bit } else { 0 };
+            }
+            Ok(())
+        }
+    }
+
+    impl Canvas {
+        fn frame(&self) -> Frame {
+            Frame::from_bytes(self.0.to_vec()).unwrap()
+        }
+
+        fn write(&mut self, text: &str, at: (i32, i32), ink: BinaryColor) {
+            let style = MonoTextStyle::new(&PROFONT_9_POINT, ink);
+            let Ok(_) = Text::with_baseline(text, at.into(), style, Baseline::Top).draw(self);
+        }
+
+        fn fill(&mut self, at: (i32, i32), size: (u32, u32)) {
+            let area = RoundedRectangle::with_equal_corners(Rectangle::new(at.into(), size.into()), Size::new_equal(2));
+            let Ok(()) = area.into_styled(PrimitiveStyle::with_fill(BinaryColor::On)).draw(self);
+        }
+    }
+
+    #[test]
+    fn reads_what_is_written_wherever_it_has_moved() {
+        let text = "1 048213  2 965705 gjy";
+        for (right, down) in [(0, 0), (1, 0), (1, 1), (0_i32, 1_i32)] {
+            let mut canvas = Canvas([0; 1024]);
+            let bar = Rectangle::new((0, 0).into(), (128, 11 + down.unsigned_abs()).into());
+            let Ok(()) = canvas.fill_solid(&bar, BinaryColor::On);
+            canvas.write("Recovery code", (3 + right, down), BinaryColor::Off);
+            for top in [11, 21, 31] {
+                canvas.write(&text[..20], (1 + right, top + down), BinaryColor::On);
+            }
+            let reading = Reader::new().read(&canvas.frame()).unwrap();
+            assert_eq!(reading.title, "Recovery code");
+            assert_eq!(reading.lines, [&text[..20], &text[..20], &text[..20], "", ""]);
+        }
+        assert_eq!(Reader::new().read(&Canvas([0; 1024]).frame()), None);
+    }
+
+    #[test]
+    fn sees_each_key_that_is_lit_and_none_that_is_half_drawn() {
+        for key in 0..10_u8 {
+            let mut canvas = Canvas([0; 1024]);
+            let left = 3 + 10 * i32::from(key);
+            canvas.fill((left, 47), (11, 14));
+            canvas.write(&key.to_string(), (left + 3, 48), BinaryColor::Off);
+            assert_eq!(lit_key(&canvas.frame()), Some(key.into()));
+            canvas.0[56 * 16..].fill(0);
+            assert_eq!(lit_key(&canvas.frame()), None);
+        }
+    }
 }

@@ -155,7 +155,7 @@ fn every_screen_looks_as_it_did() {
     let mut changed = Vec::new();
     for (frame, path) in all() {
         let now = Image::of_frame(&frame);
-        if !Image::read(&path).is_some_and(|before| before.lit == now.lit) {
+        if Image::read(&path).is_none_or(|before| before.lit != now.lit) {
             changed.push(path);
         }
     }
