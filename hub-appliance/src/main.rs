@@ -1,6 +1,6 @@
-//! `hub-appliance`: serves a clinic's phones, imports a bundle of records, works on the data disk, or reads the owner's
-//! setup file for init.
+//! `hub-appliance`: serves a clinic's phones, imports a bundle of records, and does what the image's init needs.
 
+use std::convert::Infallible;
 use std::io::{IsTerminal, stderr, stdin};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,24 @@ use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
 use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::panel::Notice;
-use hub_appliance::secret::SecretText;
+use hub_appliance::secret::{SecretText, wipe_stack};
 use hub_appliance::setup_file::SetupFile;
+use hub_appliance::system::announce;
 use hub_appliance::system::data_disk::Helper;
-use hub_appliance::system::power;
+use hub_appliance::system::memory::{WipingAllocator, wipe_freed_database_memory};
+use hub_appliance::system::power::Power;
 use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
 mod data_disk;
 mod prompt;
+mod set_clock;
+
+/// Of the public pool (<https://www.ntppool.org>).
+const USUAL_TIME_SERVERS: [&str; 3] = ["0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"];
+
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WipingAllocator::new();
 
 /// The clinic hub: lets the phones of a clinic share patients' records on a local network.
 #[derive(Parser)]
@@ -59,6 +68,27 @@ enum Command {
         /// Bundle of records to import when the store is opened and has no users yet
         #[arg(long, value_name = "FILE")]
         first_import: Option<PathBuf>,
+        /// File that shows a watchdog that the hub moves on
+        #[arg(long, value_name = "FILE")]
+        progress: Option<PathBuf>,
+        /// Named pipe of the service that switches the power off; without one, switching off ends the program
+        #[arg(long, value_name = "PIPE")]
+        power: Option<PathBuf>,
+    },
+    /// Announce a hub on the local network by multicast DNS: hikma-hub.local and _hikma-hub._tcp.
+    Announce {
+        /// The phones' port
+        #[arg(long, default_value_t = 4001)]
+        port: u16,
+    },
+    /// Set the system's clock by NTP, again and again.
+    SetClock {
+        /// File with the addresses of the network's own time servers, a line each; they come before all others
+        #[arg(long, value_name = "FILE")]
+        named: PathBuf,
+        /// Time servers
+        #[arg(long = "server", value_name = "NAME", default_values = USUAL_TIME_SERVERS)]
+        servers: Vec<String>,
     },
     /// Work on the disk that holds the hub's data, as root.
     DataDisk {
@@ -100,9 +130,8 @@ fn main() -> ExitCode {
     log_to_stderr(&arguments.command);
     // Nothing that the hub makes is for anybody else.
     umask(Mode::from_bits_truncate(0o077));
-    match harden_process() {
-        Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
-        Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
+    if arguments.command.holds_secrets() {
+        harden();
     }
     let outcome = match arguments.command {
         Command::Serve {
@@ -114,11 +143,14 @@ fn main() -> ExitCode {
             panel_profile,
             setup_file,
             first_import,
+            progress,
+            power,
         } => {
             let board = board.unwrap_or_else(board::detect);
             let mut config = Config {
                 listen,
                 first_import,
+                progress,
                 desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
                 ..Config::new(data)
             };
@@ -127,11 +159,16 @@ fn main() -> ExitCode {
             if let Some(socket) = data_disk {
                 config.disk = Arc::new(Helper::at(socket));
             }
-            let desk = config.desk;
             board::open(board, panel.as_deref(), profile)
                 .map_err(|error| error.to_string())
-                .and_then(|board| serve(config, board))
-                .and_then(|ending| switch_off(ending, desk))
+                .and_then(|board| serve(config, board, power.as_deref()))
+        }
+        Command::Announce { port } => announce::announce(port)
+            .map(|_: Infallible| ())
+            .map_err(|error| error.to_string()),
+        Command::SetClock { named, servers } => {
+            set_clock::run(&named, &servers);
+            Ok(())
         }
         Command::DataDisk { data, user, action } => data_disk::run(&action, &data, &user),
         Command::SetupFile {
@@ -171,23 +208,51 @@ fn print_network(file: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn serve(config: Config, board: Box<dyn Board>) -> Result<Ending, String> {
+impl Command {
+    /// Whether the process gets to see keys, passwords or records.
+    const fn holds_secrets(&self) -> bool {
+        !matches!(
+            self,
+            Self::Announce { .. } | Self::SetClock { .. } | Self::SetupFile { .. }
+        )
+    }
+}
+
+fn harden() {
+    if let Err(error) = wipe_freed_database_memory() {
+        tracing::warn!("{error}");
+    }
+    match harden_process() {
+        Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
+        Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
+    }
+}
+
+fn serve(config: Config, board: Box<dyn Board>, power: Option<&Path>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(wipe_stack)
         .build()
         .map_err(|error| format!("the operating system gave no threads: {error}"))?;
     let outcome = runtime.block_on(appliance::run(config, board));
     // What has not ended by now must not keep the process, and with it the keys, alive.
     runtime.shutdown_background();
-    outcome.map_err(|error| error.to_string())
+    match (&outcome, power) {
+        (Ok(Ending::PowerOff), Some(pipe)) => switch(Power::Off, pipe)?,
+        // Keys may be anywhere in memory: only starting anew is sure to wipe them.
+        (Err(ApplianceError::LockTimeout), Some(pipe)) => switch(Power::Restart, pipe)?,
+        _ => {}
+    }
+    outcome.map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// Does what the hub ended for. On a desk, power off is the end of the program.
-fn switch_off(ending: Ending, desk: bool) -> Result<(), String> {
-    match ending {
-        Ending::PowerOff if !desk => power::off().map_err(|error| format!("the power stays on: {error}")),
-        Ending::PowerOff | Ending::Told => Ok(()),
-    }
+/// Asks for it and waits for the signal that it brings, for a hub that ended before would be started again.
+fn switch(power: Power, pipe: &Path) -> Result<(), String> {
+    power
+        .ask(pipe)
+        .map_err(|error| format!("the power stays as it is: {error}"))?;
+    nix::unistd::pause();
+    Ok(())
 }
 
 fn import(data: &Path, file: &Path) -> Result<(), String> {
@@ -211,7 +276,7 @@ fn ask_pin() -> Result<Pin, ApplianceError> {
 fn log_to_stderr(command: &Command) {
     let drawn_upon = match command {
         Command::Serve { board, .. } => board.unwrap_or_else(board::detect) == BoardKind::Terminal,
-        Command::DataDisk { .. } | Command::SetupFile { .. } | Command::Import { .. } => false,
+        _ => false,
     };
     if drawn_upon && stderr().is_terminal() && stdin().is_terminal() {
         return;

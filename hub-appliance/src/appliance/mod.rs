@@ -2,6 +2,7 @@
 //!
 //! The only owner of the keys, the open store and the server's gate. Events (a person's decision at the panel, a phone
 //! that paired, a signal, the passing of time) go in; the gate is switched and the panel is told.
+#![forbid(unsafe_code)]
 
 mod error;
 mod facts;
@@ -9,6 +10,7 @@ pub mod import;
 mod life;
 mod open;
 mod panel_loop;
+mod progress;
 mod status;
 
 use std::io::Write as _;
@@ -23,6 +25,7 @@ use tokio::sync::mpsc;
 pub use error::ApplianceError;
 use life::Life;
 pub use open::OpenStore;
+use progress::OpenedStore;
 
 use crate::board::Board;
 use crate::clock::{HubClock, HubTime, SystemClock};
@@ -60,6 +63,8 @@ pub struct Config {
     pub notice: Option<Notice>,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
     pub desk: bool,
+    /// A file that gets a new number for as long as all parts of the hub move on: what a watchdog is fed by.
+    pub progress: Option<PathBuf>,
 }
 
 impl Config {
@@ -76,6 +81,7 @@ impl Config {
             language: Language::English,
             notice: None,
             desk: false,
+            progress: None,
         }
     }
 
@@ -96,10 +102,16 @@ fn store_folder(data: &Path) -> PathBuf {
     data.join("store")
 }
 
+/// The time that it can't be before: that of this firmware.
+#[must_use]
+pub fn built_at() -> HubTime {
+    let seconds: i64 = BUILT_AT.and_then(|seconds| seconds.parse().ok()).unwrap_or(BEGUN_AT);
+    HubTime::from_millis(seconds * 1000)
+}
+
 /// The hub clock of this firmware.
 fn firmware_clock() -> HubClock {
-    let built_at = BUILT_AT.and_then(|seconds| seconds.parse().ok()).unwrap_or(BEGUN_AT);
-    HubClock::new(Box::new(SystemClock), HubTime::from_millis(built_at * 1000))
+    HubClock::new(Box::new(SystemClock), built_at())
 }
 
 /// Why a hub ended.
@@ -131,7 +143,23 @@ pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, Applia
     life::report_panics(events.clone());
     life::report_signals(&events)?;
     let panel = panel_loop::start(board, config.language, events)?;
-    let outcome = Life::new(config, listen, gate, panel.display())?.live(inbox).await;
+    let store = OpenedStore::default();
+    let progress = config.progress.clone().map(|file| {
+        let display = panel.display();
+        let parts = progress::Parts {
+            server: Box::new(server.beats()),
+            panel: panel.turns(),
+            wake_panel: Box::new(move || display.wake()),
+            store: store.clone(),
+        };
+        tokio::spawn(progress::report(file, parts))
+    });
+    let outcome = Life::new(config, listen, gate, panel.display(), store)?
+        .live(inbox)
+        .await;
+    if let Some(progress) = progress {
+        progress.abort();
+    }
     server.stop().await;
     panel.stop();
     outcome

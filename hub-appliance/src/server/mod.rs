@@ -4,6 +4,7 @@
 //! room knows nothing of tables or patients; opened plaintext goes to a [`Service`], and what comes back is sealed
 //! and sent. Nothing that a peer sends can take more memory, connections, threads or time than [`Limits`] says, and
 //! neither logs nor failures hold anything that stood in an envelope.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ mod call;
 mod gate;
 mod handshake;
 mod listener;
+mod order;
 mod pairing;
 mod rate;
 mod reply;
@@ -197,10 +199,11 @@ impl ServerHandle {
         self.local_addr
     }
 
-    /// Grows once a second while connections are accepted and tasks get their turn: what a watchdog looks at.
-    #[must_use]
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
+    /// What gives a number that grows once a second while connections are accepted and tasks get their turn: what a
+    /// watchdog looks at.
+    pub fn beats(&self) -> impl Fn() -> u64 + Send + use<> {
+        let beats = Arc::clone(&self.beats);
+        move || beats.load(Ordering::Relaxed)
     }
 
     /// Stops accepting at once, gives requests under way [`Limits::stop_time`], and returns when every connection is

@@ -125,6 +125,19 @@ impl PanelClient {
         Ok(())
     }
 
+    /// Switches off from anywhere in the open hub, and returns when the panel says that it is off.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn switch_off(&mut self) -> Result<(), PanelError> {
+        self.wake().await?;
+        self.choose("Switch off").await?;
+        self.wait_for("power-off").await?;
+        self.press(Button::Ok).await?;
+        self.wait_for("off").await?;
+        Ok(())
+    }
+
     /// Goes to the menu and takes an entry.
     async fn choose(&mut self, entry: &str) -> Result<(), PanelError> {
         while self.screen.name != "menu" {

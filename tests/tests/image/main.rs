@@ -3,7 +3,11 @@
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`.
 
 mod display;
+mod hang;
 mod hardware;
+mod inside;
+mod lan;
+mod outside;
 mod power;
 mod reader;
 mod vm;

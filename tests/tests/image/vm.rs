@@ -59,6 +59,11 @@ pub(crate) struct Vm {
 impl Vm {
     /// Switches a box on whose sockets are in `folder`.
     pub(crate) fn start(parts: &Parts, folder: &Path) -> Result<Self, VmError> {
+        Self::start_with(parts, folder, &[])
+    }
+
+    /// The same, with more arguments for QEMU.
+    pub(crate) fn start_with(parts: &Parts, folder: &Path, more: &[&str]) -> Result<Self, VmError> {
         // The port is free now; nobody else takes one from this range in between but by chance.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/boot-image");
@@ -74,7 +79,9 @@ impl Vm {
             .arg("--run")
             .arg(folder)
             .args(["--network", parts.network, "--port", &port.to_string()])
-            .stdin(Stdio::null())
+            .arg("--")
+            .args(more)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
@@ -131,14 +138,52 @@ impl Vm {
         Ok(PanelClient::connect(&self.panel_socket()).await?)
     }
 
+    /// Types a line at its console.
+    pub(crate) async fn type_line(&mut self, line: &str) -> Result<(), VmError> {
+        let console = self
+            .child
+            .stdin
+            .as_mut()
+            .ok_or(io::Error::from(io::ErrorKind::BrokenPipe))?;
+        console.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(console.flush().await?)
+    }
+
+    /// Waits until it has switched itself off.
+    pub(crate) async fn wait_until_off(mut self) -> Result<Duration, VmError> {
+        let began = Instant::now();
+        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(began.elapsed()),
+            _ => Err(VmError::Silent {
+                wanted: "the end of the machine",
+                said: self.said,
+            }),
+        }
+    }
+
     /// Presses its reset button: whatever is not on the disk by now is lost to it.
     pub(crate) async fn reset(&self) -> Result<(), VmError> {
+        self.monitor(r#"{"execute":"system_reset"}"#).await
+    }
+
+    /// Lets its data disk take no more than so many bytes a second; 0 for as many as come.
+    pub(crate) async fn slow_writes_to(&self, bytes_a_second: u32) -> Result<(), VmError> {
+        self.monitor(&format!(
+            r#"{{"execute":"block_set_io_throttle","arguments":{{"id":"data-disk","bps":0,"bps_rd":0,"bps_wr":{bytes_a_second},"iops":0,"iops_rd":0,"iops_wr":0}}}}"#
+        ))
+        .await
+    }
+
+    /// Gives a command to the machine's monitor (QMP).
+    async fn monitor(&self, command: &str) -> Result<(), VmError> {
         let stream = UnixStream::connect(self.folder.join("monitor.sock")).await?;
         let mut lines = BufReader::new(stream).lines();
-        for command in ["qmp_capabilities", "system_reset"] {
-            let message = format!("{{\"execute\":\"{command}\"}}\n");
-            lines.get_mut().write_all(message.as_bytes()).await?;
+        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
+            lines.get_mut().write_all(format!("{command}\n").as_bytes()).await?;
             while let Some(line) = lines.next_line().await? {
+                if line.contains("\"error\"") {
+                    return Err(io::Error::other(line).into());
+                }
                 if line.contains("\"return\"") {
                     break;
                 }

@@ -18,11 +18,13 @@ use self::pin_change::Change;
 use super::facts::Facts;
 use super::open::{Opened, open_hub};
 use super::panel_loop::Display;
+use super::progress::OpenedStore;
 use super::status::Sources;
 use super::{ApplianceError, Config, Ending, VERSION, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
 use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
+use crate::secret::wiping_stack;
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
 use crate::store::devices::PairError;
 use crate::system::data_disk::DataDiskError;
@@ -150,6 +152,8 @@ pub(super) struct Life {
     panics: Vec<Instant>,
     ticks: u32,
     waited_at: Instant,
+    /// For the watch over its writer.
+    opened_store: OpenedStore,
 }
 
 impl Life {
@@ -159,6 +163,7 @@ impl Life {
         listen: SocketAddr,
         gate: Arc<Gate>,
         display: Display,
+        opened_store: OpenedStore,
     ) -> Result<Self, ApplianceError> {
         let keys = KeyStore::at(config.keys_folder());
         let facts = Facts::load(&config.keys_folder());
@@ -183,6 +188,7 @@ impl Life {
             panics: Vec::new(),
             ticks: 0,
             waited_at: Instant::now(),
+            opened_store,
         })
     }
 
@@ -278,6 +284,7 @@ impl Life {
             desk: self.config.desk,
             data: self.config.store_folder(),
         };
+        self.opened_store.set(&sources.store);
         self.facts.firmware = Some(VERSION.into());
         self.save_facts();
         self.gate.open(hub);
@@ -376,7 +383,7 @@ impl Life {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApplianceError> + Send + 'static,
 ) -> Result<T, ApplianceError> {
-    tokio::task::spawn_blocking(work)
+    tokio::task::spawn_blocking(|| wiping_stack(work))
         .await
         .unwrap_or(Err(ApplianceError::Panicked))
 }
