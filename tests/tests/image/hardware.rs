@@ -85,15 +85,10 @@ impl Person {
     /// Moves along the strip from one key to another. The strip is drawn last, so what is lit is what counts.
     async fn move_to(&mut self, key: usize, mut at: usize) {
         while at != key {
-            let (way, next) = if (key + KEYS - at) % KEYS <= KEYS / 2 {
-                (RIGHT, (at + 1) % KEYS)
-            } else {
-                (LEFT, (at + KEYS - 1) % KEYS)
-            };
-            self.press(way).await;
-            self.see("next key", |frame, _| (lit_key(frame)? == next).then_some(()))
-                .await;
-            at = next;
+            let is_right = (key + KEYS - at) % KEYS <= KEYS / 2;
+            self.press(if is_right { RIGHT } else { LEFT }).await;
+            let moved = |frame: &Frame, _: Option<&Reading>| lit_key(frame).filter(|next| *next != at);
+            at = self.see("next key", moved).await;
         }
     }
 
