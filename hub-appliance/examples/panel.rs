@@ -13,7 +13,7 @@ use embedded_graphics::geometry::Point;
 use embedded_graphics::pixelcolor::BinaryColor;
 use hub_appliance::board::terminal::Terminal;
 use hub_appliance::board::{Board, BoardError, Event, Picture, Waker};
-use hub_appliance::panel::{Brightness, Frame, Input, ScreenText};
+use hub_appliance::panel::{Brightness, Frame, Input, Resolution, ScreenText};
 use serde::Deserialize;
 
 /// Why there is no panel.
@@ -44,7 +44,7 @@ fn main() -> Result<(), Failure> {
     let socket = std::env::args_os().nth(1).ok_or(Failure::Usage)?;
     let mut hub = UnixStream::connect(socket)?;
     let from_hub = hub.try_clone()?;
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(Resolution::Wide)?;
     let latest: Latest = Arc::new(Mutex::new(Some(Shown::default())));
     let (seen, waker) = (Arc::clone(&latest), terminal.waker());
     std::thread::spawn(move || watch(from_hub, &seen, &waker));

@@ -11,7 +11,9 @@ use clap::{Parser, Subcommand};
 use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
 use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
+use hub_appliance::panel::Notice;
 use hub_appliance::secret::{SecretText, wipe_stack};
+use hub_appliance::setup_file::SetupFile;
 use hub_appliance::system::announce;
 use hub_appliance::system::data_disk::Helper;
 use hub_appliance::system::memory::{WipingAllocator, wipe_freed_database_memory};
@@ -56,9 +58,13 @@ enum Command {
         /// Socket or character device of board serial
         #[arg(long, value_name = "PATH")]
         panel: Option<PathBuf>,
-        /// Wiring of board raspberry-pi: adafruit-bonnet, waveshare-1.3 or four-buttons; detected if not given
+        /// The panel: adafruit-bonnet, waveshare-1.3, four-buttons or four-buttons-128; as the setup file says, else
+        /// detected, if not given
         #[arg(long, value_name = "NAME")]
         panel_profile: Option<String>,
+        /// The owner's `hub-setup.toml`; it need not be there
+        #[arg(long, value_name = "FILE")]
+        setup_file: Option<PathBuf>,
         /// Bundle of records to import when the store is opened and has no users yet
         #[arg(long, value_name = "FILE")]
         first_import: Option<PathBuf>,
@@ -95,12 +101,26 @@ enum Command {
         #[command(subcommand)]
         action: data_disk::Action,
     },
+    /// Read the owner's `hub-setup.toml` for the image's init.
+    SetupFile {
+        #[command(subcommand)]
+        part: SetupFilePart,
+    },
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import {
         /// Folder of the hub's data
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
         /// The bundle
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum SetupFilePart {
+    /// Print the hub's own address, checked, a word and a value a line; nothing if a router is to give one.
+    Network {
+        /// The file; it need not be there
         file: PathBuf,
     },
 }
@@ -121,6 +141,7 @@ fn main() -> ExitCode {
             board,
             panel,
             panel_profile,
+            setup_file,
             first_import,
             progress,
             power,
@@ -133,10 +154,12 @@ fn main() -> ExitCode {
                 desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
                 ..Config::new(data)
             };
+            let settled = setup_file.map_or_else(SetupFile::default, |file| settle(&file, &mut config));
+            let profile = panel_profile.as_deref().or(settled.profile);
             if let Some(socket) = data_disk {
                 config.disk = Arc::new(Helper::at(socket));
             }
-            board::open(board, panel.as_deref(), panel_profile.as_deref())
+            board::open(board, panel.as_deref(), profile)
                 .map_err(|error| error.to_string())
                 .and_then(|board| serve(config, board, power.as_deref()))
         }
@@ -148,6 +171,9 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::DataDisk { data, user, action } => data_disk::run(&action, &data, &user),
+        Command::SetupFile {
+            part: SetupFilePart::Network { file },
+        } => print_network(&file),
         Command::Import { data, file } => import(&data, &file),
     };
     match outcome {
@@ -159,14 +185,43 @@ fn main() -> ExitCode {
     }
 }
 
+/// Takes over what the owner's file settles. A mistake in it stops nothing: the console and the panel tell it.
+fn settle(file: &Path, config: &mut Config) -> SetupFile {
+    match SetupFile::read(file) {
+        Ok(settled) => {
+            config.language = settled.language.unwrap_or(config.language);
+            settled
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            config.notice = Some(Notice::SetupFile { line: error.line() });
+            SetupFile::default()
+        }
+    }
+}
+
+fn print_network(file: &Path) -> Result<(), String> {
+    let settled = SetupFile::read(file).map_err(|error| error.to_string())?;
+    if let Some(network) = settled.network {
+        say(network.to_string().trim_end());
+    }
+    Ok(())
+}
+
 impl Command {
     /// Whether the process gets to see keys, passwords or records.
     const fn holds_secrets(&self) -> bool {
-        !matches!(self, Self::Announce { .. } | Self::SetClock { .. })
+        !matches!(
+            self,
+            Self::Announce { .. } | Self::SetClock { .. } | Self::SetupFile { .. }
+        )
     }
 }
 
 fn harden() {
+    if let Err(error) = wipe_freed_database_memory() {
+        tracing::warn!("{error}");
+    }
     match harden_process() {
         Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),

@@ -29,7 +29,7 @@ use progress::OpenedStore;
 
 use crate::board::Board;
 use crate::clock::{HubClock, HubTime, SystemClock};
-use crate::panel::Language;
+use crate::panel::{Language, Notice};
 use crate::server::{Gate, Limits, Server};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
@@ -59,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// The panel's language until a person chooses one.
     pub language: Language,
+    /// What the panel tells a person once, at the start.
+    pub notice: Option<Notice>,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
     pub desk: bool,
     /// A file that gets a new number for as long as all parts of the hub move on: what a watchdog is fed by.
@@ -77,6 +79,7 @@ impl Config {
             unlock_time: Duration::from_secs(1),
             limits: Limits::default(),
             language: Language::English,
+            notice: None,
             desk: false,
             progress: None,
         }

@@ -59,6 +59,7 @@ pub(super) fn start(
             identity: None,
         },
         language,
+        notice: None,
     };
     let display = Display {
         status: Arc::new(Mutex::new(status)),
@@ -67,10 +68,10 @@ pub(super) fn start(
     let ending = Arc::new(AtomicBool::new(false));
     let turns = Turns::default();
     let mut running = Running {
+        frame: Frame::new(board.resolution()),
         board,
         turns: turns.clone(),
         panel: Panel::new(seed),
-        frame: Frame::new(),
         display: display.clone(),
         ending: Arc::clone(&ending),
         events,

@@ -2,11 +2,14 @@
 //!
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`.
 
+mod display;
 mod hang;
+mod hardware;
 mod inside;
 mod lan;
 mod outside;
 mod power;
+mod reader;
 mod vm;
 mod write_log;
 
@@ -20,6 +23,7 @@ use std::time::Duration;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::Comparison;
 use hub_tests::hub::PIN;
+use hub_tests::panel_client::Button;
 use hub_tests::phone::Phone;
 use tempfile::TempDir;
 use vm::{Parts, Vm};
@@ -38,13 +42,18 @@ fn image() -> PathBuf {
 
 /// A box with an empty data disk, and a card of its own that may be changed.
 fn new_box(folder: &TempDir, network: &'static str) -> Parts {
+    new_box_of(&image(), folder, network)
+}
+
+/// The same with a copy of this card.
+fn new_box_of(card: &Path, folder: &TempDir, network: &'static str) -> Parts {
     let parts = Parts {
         card: folder.path().join("card.img"),
         data: folder.path().join("data.img"),
         network,
         log: None,
     };
-    fs::copy(image(), &parts.card).unwrap();
+    fs::copy(card, &parts.card).unwrap();
     File::create(&parts.data).unwrap().set_len(DATA_DISK).unwrap();
     parts
 }
@@ -55,12 +64,14 @@ fn put_on_card(clinic: &Clinic, card: &Path) {
     clinic
         .write_bundle(BufWriter::new(File::create(&bundle).unwrap()))
         .unwrap();
-    let copied = Command::new("mcopy")
-        .arg("-i")
-        .arg(format!("{}@@1M", card.display()))
-        .args([bundle.to_str().unwrap(), "::clinic.json"])
-        .status();
-    assert!(copied.unwrap().success());
+    copy_to_card(&bundle, card);
+}
+
+/// Copies a file to the card's first partition.
+fn copy_to_card(file: &Path, card: &Path) {
+    let mut copy = Command::new("mcopy");
+    copy.arg("-o").arg("-i").arg(format!("{}@@1M", card.display()));
+    assert!(copy.arg(file).arg("::").status().unwrap().success());
 }
 
 /// Where the second partition begins and ends, from the card's MBR.
@@ -142,6 +153,41 @@ async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power
     let holds = |text: &[u8]| disk.windows(text.len()).any(|window| window == text);
     assert!(holds(b"HUBKEYS") && holds(b"LUKS"));
     assert!(!holds(user.email.as_bytes()) && !holds(b"SQLite format"));
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn the_owners_file_gives_address_and_display_and_a_mistake_in_it_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let settle = |text: &str| {
+        let file = folder.path().join("hub-setup.toml");
+        fs::write(&file, text).unwrap();
+        copy_to_card(&file, &parts.card);
+    };
+    settle("[panel]\nprofile = 'four-buttons-128'\n[network]\naddress = '10.0.2.77/24'\ngateway = '10.0.2.2'\n");
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for("hub: address 10.0.2.77").await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    let code = panel.open_pairing().await.unwrap();
+    assert_eq!(code.url, "http://10.0.2.77:4001");
+    assert!(code.id.is_some() && code.key.is_some());
+    drop(panel);
+    vm.pull_plug().await.unwrap();
+
+    settle("[network]\naddress = '10.0.2.77'\n");
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.wait_for("notice").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("locked").await.unwrap();
+    const BY_DHCP: &str = "hub: address 10.0.2.15";
+    if !vm.said().contains(BY_DHCP) {
+        vm.wait_for(BY_DHCP).await.unwrap();
+    }
+    assert!(vm.said().contains("hub-setup.toml, line 2"));
 }
 
 #[tokio::test]

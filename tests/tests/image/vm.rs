@@ -128,9 +128,14 @@ impl Vm {
         &self.said
     }
 
+    /// The other end of its panel's port.
+    pub(crate) fn panel_socket(&self) -> PathBuf {
+        self.folder.join("panel.sock")
+    }
+
     /// A hand on its panel.
     pub(crate) async fn panel(&self) -> Result<PanelClient, VmError> {
-        Ok(PanelClient::connect(&self.folder.join("panel.sock")).await?)
+        Ok(PanelClient::connect(&self.panel_socket()).await?)
     }
 
     /// Types a line at its console.

@@ -273,6 +273,7 @@ impl Life {
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
+            key: hub.identity.x25519_public(),
             fingerprint: hub.identity.fingerprint(),
         };
         let sources = Sources {

@@ -62,6 +62,7 @@ impl Life {
                 identity,
             },
             language: self.facts.language().unwrap_or(self.config.language),
+            notice: self.config.notice,
         });
     }
 }
