@@ -1,5 +1,5 @@
 //! What the operating system says of the box, its network and its disks; the data disk, the power, the time of day, the
-//! hub's name on the network, and memory that is wiped when freed.
+//! hub's name on the network, and memory that is wiped.
 
 pub mod announce;
 pub mod data_disk;

@@ -133,6 +133,8 @@ impl PanelClient {
         self.wake().await?;
         self.choose("Switch off").await?;
         self.wait_for("power-off").await?;
+        // What is lit at first is to stay on.
+        self.press(Button::Up).await?;
         self.press(Button::Ok).await?;
         self.wait_for("off").await?;
         Ok(())

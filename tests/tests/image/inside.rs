@@ -71,7 +71,16 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         ("hub-appliance set-clock", 104, 1_u64 << 25),
         ("start-power", 0, 0),
     ] {
-        let status = at_shell(&mut vm, &format!("cat /proc/$(pgrep -of '{name}')/status")).await;
+        let processes = at_shell(&mut vm, "ps -o pid,args").await;
+        let process = processes
+            .lines()
+            .find(|line| line.contains(name) && !line.contains("setpriv"));
+        let id = process
+            .unwrap_or_else(|| panic!("{name}: {processes}"))
+            .split_whitespace()
+            .next()
+            .unwrap();
+        let status = at_shell(&mut vm, &format!("cat /proc/{id}/status")).await;
         let field = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name));
             line.unwrap_or_else(|| panic!("{name} of {status}"))

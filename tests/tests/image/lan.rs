@@ -130,10 +130,12 @@ impl Mdns {
     /// Has `name` for itself until the box gives up asking for it: whoever asks is told that it is elsewhere.
     pub(crate) fn defend(&self, name: &str, until: impl Fn(&[u8]) -> bool) {
         let mine = answer(name, Ipv4Addr::new(10, 77, 0, 99));
+        // Its other labels may be a pointer to where they stood before.
+        let first = &labels(name)[..=name.find('.').unwrap()];
         for _ in 0..300 {
             match self.next() {
                 Some(packet) if until(&packet) => return,
-                Some(packet) if !is_answer(&packet) && holds(&packet, &labels(name)) => {
+                Some(packet) if !is_answer(&packet) && holds(&packet, first) => {
                     self.0.send_to(&mine, MDNS).unwrap();
                 }
                 _ => {}
@@ -161,7 +163,7 @@ pub(crate) fn answered_from(source: Ipv4Addr, name: &str, kind: u16) -> bool {
 }
 
 /// A name as it stands in a packet (RFC 1035, section 3.1).
-pub(crate) fn labels(name: &str) -> Vec<u8> {
+fn labels(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for label in name.split('.') {
         bytes.push(u8::try_from(label.len()).unwrap());

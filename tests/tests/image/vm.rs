@@ -169,7 +169,7 @@ impl Vm {
     /// Lets its data disk take no more than so many bytes a second; 0 for as many as come.
     pub(crate) async fn slow_writes_to(&self, bytes_a_second: u32) -> Result<(), VmError> {
         self.monitor(&format!(
-            r#"{{"execute":"block_set_io_throttle","arguments":{{"id":"data-disk","bps":0,"bps_rd":0,"bps_wr":{bytes_a_second},"iops":0,"iops_rd":0,"iops_wr":0}}}}"#
+            r#"{{"execute":"block_set_io_throttle","arguments":{{"id":"/machine/peripheral/data-disk/virtio-backend","bps":0,"bps_rd":0,"bps_wr":{bytes_a_second},"iops":0,"iops_rd":0,"iops_wr":0}}}}"#
         ))
         .await
     }
