@@ -1,10 +1,9 @@
 //! What is wired to which pin, and which display it is, as data: a new display hat is one more entry.
 //!
-//! No one of these was in our hands yet. They were checked against: Adafruit's and Waveshare's own examples for their
-//! bonnet and hat (pins, reset and address); Solomon Systech's data sheet of the SSD1306 and Sino Wealth's of the SH1106
-//! (V2.3) and SH1107 (V2.1) (commands, memory, addresses, status); Adafruit's drivers (columns of the SH1106, settings
-//! of the 128 × 128 module); and for what displays really answer when their status is read, the table in the driver
-//! collection OneBitDisplay.
+//! None of these was in our hands yet. They were checked against public documents and programs: pins and reset of bonnet and
+//! hat against the examples that go round for them; the SH1107's addresses, columns, contrast, start line and status
+//! against its data sheet (Sino Wealth, V2.1), the rest of its start and the SH1106's two columns against Adafruit's
+//! drivers; and what displays answer when their status is read against the table in the driver collection OneBitDisplay.
 
 use crate::panel::{Button, Resolution};
 

@@ -1,6 +1,6 @@
 //! The panel as a state machine: every way from one screen to another.
 //!
-//! [`step`] is what people and time-outs do, [`follow`] what the hub does. Neither draws, waits or reads a clock.
+//! [`step`] is what people and time-outs do, [`follow()`] what the hub does. Neither draws, waits or reads a clock.
 
 mod follow;
 mod look_up;

@@ -107,8 +107,8 @@ impl<B: I2c> Chip<B> {
     }
 }
 
-/// An SH1107 with a glass of 128 × 128 (data sheet V2.1, "Commands"); voltages and the supply are those of the modules
-/// that are sold.
+/// An SH1107 with a glass of 128 × 128 (Sino Wealth, SH1107 V2.1, "Commands"); voltages and the supply are those of the
+/// modules that are sold, as Adafruit's driver sets them.
 const SH1107_START: [&[u8]; 14] = [
     // Off.
     &[0xAE],
