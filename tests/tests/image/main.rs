@@ -8,6 +8,7 @@ mod write_log;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
+use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,6 +39,8 @@ fn new_box(folder: &TempDir, network: &'static str) -> Parts {
         card: folder.path().join("card.img"),
         data: folder.path().join("data.img"),
         network,
+        // The port is free now; nobody else takes one from this range in between but by chance.
+        port: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
         log: None,
     };
     fs::copy(image(), &parts.card).unwrap();

@@ -1,7 +1,6 @@
 //! A box in QEMU: switched on, reset, its plug pulled.
 
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -42,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) data: PathBuf,
     /// The network it is in.
     pub(crate) network: &'static str,
+    /// Where its phones' port is on this machine.
+    pub(crate) port: u16,
     /// Where the data disk's writes and flushes are logged, if they are.
     pub(crate) log: Option<PathBuf>,
 }
@@ -59,8 +60,6 @@ pub(crate) struct Vm {
 impl Vm {
     /// Switches a box on whose sockets are in `folder`.
     pub(crate) fn start(parts: &Parts, folder: &Path) -> Result<Self, VmError> {
-        // The port is free now; nobody else takes one from this range in between but by chance.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/boot-image");
         let mut command = Command::new(script);
         if let Some(log) = &parts.log {
@@ -73,7 +72,7 @@ impl Vm {
             .arg(&parts.data)
             .arg("--run")
             .arg(folder)
-            .args(["--network", parts.network, "--port", &port.to_string()])
+            .args(["--network", parts.network, "--port", &parts.port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -84,7 +83,7 @@ impl Vm {
             console: BufReader::new(stdout).lines(),
             said: String::new(),
             folder: folder.to_owned(),
-            port,
+            port: parts.port,
         })
     }
 
