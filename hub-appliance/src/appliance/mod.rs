@@ -31,8 +31,12 @@ use crate::server::{Gate, Limits, Server};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
 
-/// The firmware's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The firmware's version. That of a test's next firmware says so.
+pub const VERSION: &str = if cfg!(feature = "next-schema") {
+    concat!(env!("CARGO_PKG_VERSION"), "+next")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
 
 /// The time that no hub clock is ever below, epoch seconds: when the firmware was built, as far as its builder says
 /// (`SOURCE_DATE_EPOCH`), else when this version was begun.

@@ -17,6 +17,8 @@
 //! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice | press the key · delete, give up |
+//! | `erase-disk`, `use-card`, `put-back` | a person has to decide; no is chosen | choose · no |
+//! | `formatting` | the data disk is being made | |
 //! | `off` | locked, and about to lose power | |
 //! | `no-network` | pairing was asked for without a network | home · home |
 //! | `pair` | new phones may pair | keep open or not · close |
@@ -49,7 +51,7 @@ pub use self::frame::{Frame, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
+    About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question,
     RecoveryCode, Status,
 };
 

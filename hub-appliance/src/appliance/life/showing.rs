@@ -3,13 +3,17 @@
 use super::{FREE_TRIES, Life, Serving, State, Tries};
 use crate::appliance::VERSION;
 use crate::keys::RecoveryCode;
-use crate::panel::{self, About, OpenStatus, Phase, Status};
+use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
 impl Life {
     /// Shows where the hub is. A fault stays on the panel as it was shown when it happened.
     pub(super) fn show(&self) {
         let phase = match &self.state {
             State::SetUp => Phase::SetUp,
+            State::Choosing(offers) => Self::asking(offers),
+            State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {
+                firmware: before.firmware.clone(),
+            }),
             State::ChoosingPin(_) => Phase::Renewing,
             State::Off => Phase::PoweringOff,
             State::Confirming(prepared) => confirming(prepared.recovery()),
@@ -50,19 +54,39 @@ impl Life {
         }
     }
 
+    /// Shows how far the making of the disk has come, from wherever that is done.
+    pub(super) fn formatting(&self) -> impl Fn(u16) + Send + 'static {
+        let (display, about, language) = (self.display.clone(), self.about(), self.language());
+        move |permille| {
+            display.set(Status {
+                phase: Phase::Formatting { permille },
+                about: about.clone(),
+                language,
+            });
+        }
+    }
+
     pub(super) fn show_phase(&self, phase: Phase) {
+        self.display.set(Status {
+            phase,
+            about: self.about(),
+            language: self.language(),
+        });
+    }
+
+    fn about(&self) -> About {
         let identity = match &self.state {
             State::Open(serving) => Some(serving.identity.clone()),
             _ => None,
         };
-        self.display.set(Status {
-            phase,
-            about: About {
-                version: VERSION.into(),
-                identity,
-            },
-            language: self.facts.language().unwrap_or(self.config.language),
-        });
+        About {
+            version: VERSION.into(),
+            identity,
+        }
+    }
+
+    fn language(&self) -> Language {
+        self.facts.language().unwrap_or(self.config.language)
     }
 }
 

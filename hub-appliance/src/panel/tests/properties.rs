@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 27] = [
+const SCREENS: [&str; 31] = [
     "setup-pin",
     "setting-up",
     "setup-recovery",
@@ -32,6 +32,10 @@ const SCREENS: [&str; 27] = [
     "language",
     "power-off",
     "off",
+    "erase-disk",
+    "use-card",
+    "put-back",
+    "formatting",
 ];
 
 #[derive(Clone, Debug)]
@@ -135,6 +139,11 @@ fn phase() -> impl Strategy<Value = Phase> {
         pin_change().prop_map(changing_pin),
         open_status().prop_map(Phase::Open),
         Just(Phase::Locking),
+        any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
+        any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
+        any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
+        any::<u16>().prop_map(|permille| Phase::Formatting { permille }),
+        any::<String>().prop_map(|needs| Phase::Fault(Fault::WasPutBack { needs })),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
     ]
 }

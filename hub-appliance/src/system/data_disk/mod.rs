@@ -2,8 +2,10 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `find` | which disk it is, from what the kernel shows |
-//! | `luks` | formats, opens and closes it; needs root |
+//! | `list` | which disks there are, from what the kernel shows |
+//! | `find` | which of them it is, by names and types in their partition tables |
+//! | `luks` | opens and closes it; needs root |
+//! | `format` | makes it; needs root |
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
 //! | `protocol` | what the two say to each other |
@@ -12,11 +14,13 @@
 //! hub (user hub) ── Unix socket ──► hub-appliance data-disk serve (root) ──► sfdisk, mke2fs, cryptsetup, mount(2)
 //! ```
 //!
-//! It promises that nothing is formatted but an empty disk or one whose formatting was cut short, that of two data disks
-//! neither is opened, and that the records are closed when the hub ends, however it ends.
+//! It promises that nothing is formatted without a person's word but an empty disk or one whose formatting was cut short,
+//! that of two data disks neither is opened, and that the records are closed when the hub ends, however it ends.
 
 mod find;
+mod format;
 mod helper;
+mod list;
 mod luks;
 mod protocol;
 mod service;
@@ -40,10 +44,12 @@ pub enum DiskState {
     Missing,
     /// There are two or more that could: none is touched.
     Several,
-    /// There is only a disk with something else on it: it is not touched.
+    /// There is only what a person has to allow: a disk with something else on it, or the rest of the system's card.
     Foreign,
     /// There is a data disk that does not mount: it is not touched.
     Damaged,
+    /// The disk whose keys or records are mounted was pulled out.
+    Gone,
     /// There is an empty disk, or one whose formatting was cut short.
     Blank,
     /// The keys can be read, the records are closed.
@@ -67,11 +73,35 @@ impl std::fmt::Display for DiskState {
             Self::Several => "several",
             Self::Foreign => "foreign",
             Self::Damaged => "damaged",
+            Self::Gone => "gone",
             Self::Blank => "blank",
             Self::Closed => "closed",
             Self::Open => "open",
         })
     }
+}
+
+/// Where the data could go if a person allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// A disk with something else on it, all of which is lost then.
+    Disk,
+    /// The rest of the card that the system runs from.
+    Card,
+}
+
+/// What could become the data disk if a person allows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What kind of place it is.
+    pub place: Place,
+    /// What the disk calls itself, or its device's name.
+    pub name: String,
+    /// How much room it has.
+    pub bytes: u64,
+    /// What to allow: no other disk has this number before the next start.
+    pub token: u64,
 }
 
 /// Why the data disk did not do what was asked.
@@ -118,11 +148,35 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     /// [`DataDiskError`] if that can't be told.
     fn state(&self) -> Result<DiskState, DataDiskError>;
 
-    /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
+    /// What a person may allow while there is nothing better ([`DiskState::Foreign`]), the most natural first.
     ///
     /// # Errors
-    /// [`DataDiskError::State`], with nothing changed, unless the disk is [`DiskState::Blank`]; else what failed.
-    fn format(&self, passphrase: &SecretText) -> Result<(), DataDiskError>;
+    /// [`DataDiskError`] if that can't be told.
+    fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
+        Ok(Vec::new())
+    }
+
+    /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
+    /// `allowed` is the token of the offer that a person took, if that was needed; `progress` is told how far it has
+    /// come, of 1,000.
+    ///
+    /// # Errors
+    /// [`DataDiskError::State`], with nothing changed, unless the disk is [`DiskState::Blank`], or [`DiskState::Foreign`]
+    /// and among its offers is the one that was allowed; else what failed.
+    fn format(
+        &self,
+        passphrase: &SecretText,
+        allowed: Option<u64>,
+        progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError>;
+
+    /// Makes ready what a locked hub reads, when a hub starts.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if it can't be told how it is with the disk.
+    fn attach(&self) -> Result<DiskState, DataDiskError> {
+        self.state()
+    }
 
     /// Opens and mounts the part for the records. Does nothing if it is open.
     ///
@@ -146,7 +200,12 @@ impl DataDisk for Folder {
         Ok(DiskState::Open)
     }
 
-    fn format(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+    fn format(
+        &self,
+        _passphrase: &SecretText,
+        _allowed: Option<u64>,
+        _progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError> {
         Ok(())
     }
 
