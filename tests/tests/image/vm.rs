@@ -27,18 +27,40 @@ pub(crate) enum VmError {
         /// All that it said.
         said: String,
     },
+    /// The monitor did not do it.
+    #[error("the monitor says {0}")]
+    Monitor(String),
     /// The panel.
     #[error(transparent)]
     Panel(#[from] PanelError),
 }
 
+/// How the data disk is in the box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DataDisk {
+    /// Inside it.
+    Fixed,
+    /// On USB: it can be pulled out.
+    Usb,
+    /// Inside it, and a copy of it on USB.
+    Both,
+    /// Not at all.
+    None,
+}
+
 /// What the box is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts {
-    /// The card's image; never written.
+    /// The card's image.
     pub(crate) card: PathBuf,
+    /// Whether the card may be written.
+    pub(crate) write_card: bool,
     /// The data disk.
     pub(crate) data: PathBuf,
+    /// How it is in the box.
+    pub(crate) has_data: DataDisk,
+    /// The description of another board, if it is one.
+    pub(crate) dtb: Option<PathBuf>,
     /// The network it is in.
     pub(crate) network: &'static str,
     /// Where its phones' port is on this machine.
@@ -65,11 +87,27 @@ impl Vm {
         if let Some(log) = &parts.log {
             command.arg("--log").arg(log);
         }
+        if parts.write_card {
+            command.arg("--write-card");
+        }
+        if let Some(dtb) = &parts.dtb {
+            command.arg("--dtb").arg(dtb);
+        }
+        let none = Path::new("none");
+        let fixed = match parts.has_data {
+            DataDisk::Fixed | DataDisk::Both => &parts.data,
+            DataDisk::Usb | DataDisk::None => none,
+        };
+        match parts.has_data {
+            DataDisk::Usb => drop(command.arg("--usb").arg(&parts.data)),
+            DataDisk::Both => drop(command.arg("--usb").arg(parts.data.with_extension("copy"))),
+            DataDisk::Fixed | DataDisk::None => {}
+        }
         let mut child = command
             .arg("--card")
             .arg(&parts.card)
             .arg("--data")
-            .arg(&parts.data)
+            .arg(fixed)
             .arg("--run")
             .arg(folder)
             .args(["--network", parts.network, "--port", &parts.port.to_string()])
@@ -127,12 +165,32 @@ impl Vm {
 
     /// Presses its reset button: whatever is not on the disk by now is lost to it.
     pub(crate) async fn reset(&self) -> Result<(), VmError> {
+        self.monitor(r#"{"execute":"system_reset"}"#).await
+    }
+
+    /// Pulls the disk on USB out.
+    pub(crate) async fn pull_stick(&self) -> Result<(), VmError> {
+        self.monitor(r#"{"execute":"device_del","arguments":{"id":"stick"}}"#)
+            .await
+    }
+
+    /// Puts the disk on USB in again.
+    pub(crate) async fn put_stick(&self) -> Result<(), VmError> {
+        let stick = r#"{"driver":"usb-storage","drive":"usb","id":"stick","removable":true}"#;
+        self.monitor(&format!(r#"{{"execute":"device_add","arguments":{stick}}}"#))
+            .await
+    }
+
+    /// Has QEMU's monitor do something (QMP).
+    async fn monitor(&self, command: &str) -> Result<(), VmError> {
         let stream = UnixStream::connect(self.folder.join("monitor.sock")).await?;
         let mut lines = BufReader::new(stream).lines();
-        for command in ["qmp_capabilities", "system_reset"] {
-            let message = format!("{{\"execute\":\"{command}\"}}\n");
-            lines.get_mut().write_all(message.as_bytes()).await?;
+        for message in [r#"{"execute":"qmp_capabilities"}"#, command] {
+            lines.get_mut().write_all(format!("{message}\n").as_bytes()).await?;
             while let Some(line) = lines.next_line().await? {
+                if line.contains("\"error\"") {
+                    return Err(VmError::Monitor(line));
+                }
                 if line.contains("\"return\"") {
                     break;
                 }
