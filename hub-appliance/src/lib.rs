@@ -12,9 +12,9 @@
 //! | [`keys`] | PIN, key slots, derived keys, the vault |
 //! | [`panel`] | screens and menus: pure functions |
 //! | [`board`] | display and buttons |
-//! | [`system`] | network and disks, as the operating system shows them |
+//! | [`system`] | network and disks, as the operating system shows them; memory that is wiped |
 //! | [`clock`], [`ids`], [`secret`] | the hub's time, identifiers, and types that wipe themselves |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod appliance;
 mod atomic_file;

@@ -10,14 +10,18 @@ use clap::{Parser, Subcommand};
 use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
 use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
-use hub_appliance::secret::SecretText;
+use hub_appliance::secret::{SecretText, wipe_stack};
 use hub_appliance::system::data_disk::Helper;
+use hub_appliance::system::memory::{WipingAllocator, wipe_freed_database_memory};
 use hub_appliance::system::power;
 use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
 mod data_disk;
 mod prompt;
+
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WipingAllocator::new();
 
 /// The clinic hub: lets the phones of a clinic share patients' records on a local network.
 #[derive(Parser)]
@@ -83,6 +87,9 @@ fn main() -> ExitCode {
         Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
     }
+    if let Err(error) = wipe_freed_database_memory() {
+        tracing::warn!("{error}");
+    }
     let outcome = match arguments.command {
         Command::Serve {
             data,
@@ -124,6 +131,7 @@ fn main() -> ExitCode {
 fn serve(config: Config, board: Box<dyn Board>) -> Result<Ending, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(wipe_stack)
         .build()
         .map_err(|error| format!("the operating system gave no threads: {error}"))?;
     let outcome = runtime.block_on(appliance::run(config, board));

@@ -2,6 +2,7 @@
 //!
 //! The only owner of the keys, the open store and the server's gate. Events (a person's decision at the panel, a phone
 //! that paired, a signal, the passing of time) go in; the gate is switched and the panel is told.
+#![forbid(unsafe_code)]
 
 mod error;
 mod facts;

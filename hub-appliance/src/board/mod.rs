@@ -8,6 +8,7 @@
 //! | [`terminal`] | a desk: the picture in half blocks, the keyboard as buttons |
 //! | [`raspberry_pi`] | the box: a display on the I²C bus, buttons on pins |
 //! | [`serial`] | tests and virtual machines: lines of JSON over a socket or a device |
+#![forbid(unsafe_code)]
 
 mod queue;
 pub mod raspberry_pi;

@@ -18,6 +18,7 @@
 //!
 //! It promises that a wrong PIN costs an attempt even if the plug is pulled, that a power cut never leaves the hub
 //! without a way to unlock it, and that nothing secret is printed.
+#![forbid(unsafe_code)]
 
 mod attempts;
 mod checked_file;

@@ -26,6 +26,7 @@
 //! | `error` | stopped by a fault | |
 //!
 //! Up, down and ok are enough; holding ok is back.
+#![forbid(unsafe_code)]
 
 mod canvas;
 mod frame;

@@ -1,6 +1,7 @@
 //! What phones can ask for, and who may: a table from name to handler, one file a domain.
 //!
 //! A procedure is blocking and answers with JSON, or fails with an error that names no record; then nothing was changed.
+#![forbid(unsafe_code)]
 
 mod access;
 mod backoff;

@@ -4,6 +4,7 @@
 //! room knows nothing of tables or patients; opened plaintext goes to a [`Service`], and what comes back is sealed
 //! and sent. Nothing that a peer sends can take more memory, connections, threads or time than [`Limits`] says, and
 //! neither logs nor failures hold anything that stood in an envelope.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::net::SocketAddr;

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::Hooks;
 use super::gate::Lease;
 use super::status::Failure;
+use crate::secret::wiping_stack;
 
 /// A queue of bounded length before a bounded number of workers.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     correlation: u64,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(move || inline(&*hooks, correlation, work))
+    tokio::task::spawn_blocking(move || wiping_stack(|| inline(&*hooks, correlation, work)))
         .await
         .unwrap_or(Err(Failure::Unavailable))
 }

@@ -2,6 +2,7 @@
 //!
 //! It promises: an acknowledged write survives a power cut; a write is all there or not at all; commit order is clock
 //! order; a read is one snapshot; no replaced value is lost; nothing is on the disk in the clear.
+#![forbid(unsafe_code)]
 
 pub mod apply;
 pub mod audit;

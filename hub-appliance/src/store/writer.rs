@@ -15,6 +15,7 @@ use rusqlite::{Connection, InterruptHandle};
 use super::audit::{AuditChain, Entry};
 use super::error::StoreError;
 use crate::clock::{HubClock, HubTime};
+use crate::secret::wiping_stack;
 
 /// Pieces of work that may wait; more make their callers wait.
 const QUEUE: usize = 64;
@@ -117,12 +118,12 @@ impl Writer {
         let interrupt = connection.get_interrupt_handle();
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             let running = running;
-            Loop {
+            let writing = Loop {
                 connection,
                 clock,
                 audit,
-            }
-            .run(&receiver);
+            };
+            wiping_stack(|| writing.run(&receiver));
             drop(running);
         })?;
         Ok(Self {

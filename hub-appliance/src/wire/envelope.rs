@@ -14,7 +14,7 @@ use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
-use crate::secret::{Secret, wipe_stack};
+use crate::secret::{Secret, mark_stack};
 
 /// Bytes of the nonce, in front of the ciphertext.
 pub const NONCE_LEN: usize = 12;
@@ -60,7 +60,7 @@ impl Direction {
 }
 
 /// A session key with its key schedule, which is reckoned once. Wipes itself when dropped.
-pub struct EnvelopeKey(Aes256Gcm);
+pub struct EnvelopeKey(Box<Aes256Gcm>);
 
 /// A payload that is too short, was sealed with another key or for another direction, or was altered: the buffer
 /// given to [`EnvelopeKey::open`], byte for byte as it was.
@@ -70,9 +70,8 @@ impl EnvelopeKey {
     /// Expands `key`.
     #[must_use]
     pub fn new(key: &Secret<32>) -> Self {
-        let expanded = Self(Aes256Gcm::new(key.expose().into()));
-        wipe_stack();
-        expanded
+        mark_stack();
+        Self(Box::new(Aes256Gcm::new(key.expose().into())))
     }
 
     /// Opens `payload` in place.
@@ -81,9 +80,8 @@ impl EnvelopeKey {
     /// [`NotOpened`] with the payload untouched, to be tried with another key: the tag is verified before the first
     /// byte is decrypted.
     pub fn open(&self, direction: Direction, mut payload: Vec<u8>) -> Result<Opened, NotOpened> {
-        let decrypted = self.decrypt(direction, &mut payload);
-        wipe_stack();
-        if decrypted.is_none() {
+        mark_stack();
+        if self.decrypt(direction, &mut payload).is_none() {
             return Err(NotOpened(payload));
         }
         payload.truncate(payload.len() - TAG_LEN);
@@ -93,7 +91,6 @@ impl EnvelopeKey {
         })
     }
 
-    #[inline(never)]
     fn decrypt(&self, direction: Direction, payload: &mut [u8]) -> Option<()> {
         let (nonce, rest) = payload.split_first_chunk_mut::<NONCE_LEN>()?;
         let (text, tag) = rest.split_last_chunk_mut::<TAG_LEN>()?;
@@ -116,11 +113,11 @@ impl EnvelopeKey {
     fn seal_with_nonce(&self, direction: Direction, mut answer: Outgoing, nonce: Nonce) -> Result<Sealed, SealError> {
         let (front, text) = answer.0.split_first_chunk_mut::<NONCE_LEN>().ok_or(SealError::Length)?;
         *front = nonce;
+        mark_stack();
         let tag = self
             .0
-            .encrypt_inout_detached((&nonce).into(), direction.aad(), text.into());
-        wipe_stack();
-        let tag = tag.map_err(|_| SealError::Length)?;
+            .encrypt_inout_detached((&nonce).into(), direction.aad(), text.into())
+            .map_err(|_| SealError::Length)?;
         let mut sealed = std::mem::take(&mut answer.0);
         // Exactly, because an amortised growth could double the memory of a long answer.
         sealed.reserve_exact(TAG_LEN);

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use x25519_dalek::StaticSecret;
 
 use super::base64url;
-use crate::secret::Secret;
+use crate::secret::{Secret, mark_stack};
 
 /// Salt of the key derivation (wire contract, "Key agreement").
 const SALT: &[u8] = b"hikma-health-pairing-v1";
@@ -93,10 +93,10 @@ pub struct Agreement {
 
 /// Both static key pairs of the hub. Prints nothing of itself and wipes itself when dropped.
 pub struct IdentityKeys {
-    x25519: StaticSecret,
+    x25519: Box<StaticSecret>,
     x25519_public: x25519_dalek::PublicKey,
     x25519_public_text: String,
-    p256: p256::SecretKey,
+    p256: Box<p256::SecretKey>,
     p256_public: Sec1Point,
     p256_public_text: String,
 }
@@ -108,9 +108,12 @@ impl IdentityKeys {
     /// # Errors
     /// [`HandshakeError::MalformedPrivateKey`] if the P-256 scalar is out of range; of 2³² random ones about one is.
     pub fn new(x25519: &Secret<32>, p256: &Secret<32>) -> Result<Self, HandshakeError> {
-        let x25519 = StaticSecret::from(*x25519.expose());
-        let x25519_public = x25519_dalek::PublicKey::from(&x25519);
-        let p256 = p256::SecretKey::from_slice(p256.expose()).map_err(|_| HandshakeError::MalformedPrivateKey)?;
+        mark_stack();
+        let x25519 = Box::new(StaticSecret::from(*x25519.expose()));
+        let x25519_public = x25519_dalek::PublicKey::from(&*x25519);
+        let p256 = p256::SecretKey::from_slice(p256.expose())
+            .map(Box::new)
+            .map_err(|_| HandshakeError::MalformedPrivateKey)?;
         let p256_public = p256.public_key().to_sec1_point(false);
         Ok(Self {
             x25519_public_text: base64url::encode(x25519_public.as_bytes()),
@@ -140,6 +143,7 @@ impl IdentityKeys {
     /// # Errors
     /// [`HandshakeError::NonContributory`] for an X25519 key of small order.
     pub fn agree(&self, client: &ClientPublicKey) -> Result<Agreement, HandshakeError> {
+        mark_stack();
         match &client.0 {
             Point::X25519(public) => {
                 let shared = self.x25519.diffie_hellman(public);

@@ -12,6 +12,7 @@
 //! | [`envelope`] | opens and seals with one key (AES-256-GCM) |
 //! | [`reply`] | writes the JSON of answers |
 //! | `base64url` | the one spelling of bytes in that JSON |
+#![forbid(unsafe_code)]
 
 mod base64url;
 pub mod envelope;

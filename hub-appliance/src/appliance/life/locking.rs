@@ -9,6 +9,7 @@ use super::{Life, State};
 use crate::appliance::ApplianceError;
 use crate::appliance::status::Sources;
 use crate::panel::Phase;
+use crate::secret::wiping_stack;
 use crate::server::{Draining, OpenHub};
 use crate::store::audit::Entry;
 use crate::system::data_disk::DataDisk;
@@ -53,7 +54,7 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
     let draining = draining?;
     let mut left = pin!(draining.drained(LOCK));
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
-    let closed = tokio::task::spawn_blocking(move || close_store(serving.sources, &*disk)).await;
+    let closed = tokio::task::spawn_blocking(move || wiping_stack(|| close_store(serving.sources, &*disk))).await;
     let hub = match hub {
         Ok(hub) => hub,
         Err(_) => left.await,

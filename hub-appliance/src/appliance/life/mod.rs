@@ -24,6 +24,7 @@ use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
 use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
+use crate::secret::wiping_stack;
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
 use crate::store::devices::PairError;
 use crate::system::data_disk::{DiskState, Offer};
@@ -349,7 +350,7 @@ impl Life {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApplianceError> + Send + 'static,
 ) -> Result<T, ApplianceError> {
-    tokio::task::spawn_blocking(work)
+    tokio::task::spawn_blocking(|| wiping_stack(work))
         .await
         .unwrap_or(Err(ApplianceError::Panicked))
 }

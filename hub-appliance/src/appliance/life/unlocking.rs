@@ -8,7 +8,7 @@ use crate::appliance::ApplianceError;
 use crate::clock::HubClock;
 use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, UnlockError};
 use crate::panel::{self, Phase};
-use crate::secret::SecretText;
+use crate::secret::{SecretText, wiping_stack};
 
 impl Life {
     pub(super) async fn set_up(&mut self, pin: SecretText) {
@@ -144,7 +144,7 @@ pub(super) enum Refused {
 pub(super) async fn blocking_unlock<T: Send + 'static>(
     unlock: impl FnOnce() -> Result<T, UnlockError> + Send + 'static,
 ) -> Result<T, Refused> {
-    match tokio::task::spawn_blocking(unlock).await {
+    match tokio::task::spawn_blocking(|| wiping_stack(unlock)).await {
         Ok(Ok(unlocked)) => Ok(unlocked),
         Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
         Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
