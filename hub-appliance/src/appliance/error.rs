@@ -43,6 +43,9 @@ pub enum ApplianceError {
     /// The data disk is not there, or does not open.
     #[error(transparent)]
     DataDisk(#[from] DataDiskError),
+    /// The copy of the records is not the same as the original.
+    #[error("the copy differs from the original")]
+    CopyDiffers,
     /// What was typed is no PIN.
     #[error("that is no PIN: a PIN has 8 to 12 digits")]
     Pin,

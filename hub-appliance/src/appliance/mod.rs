@@ -120,6 +120,11 @@ pub enum Ending {
 /// # Errors
 /// [`ApplianceError`] if the hub cannot start, or could not be locked in time.
 pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, ApplianceError> {
+    // The keys may be on another disk than for the hub before this one. What is wrong with it is seen when stock is taken.
+    let disk = Arc::clone(&config.disk);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || disk.attach()).await {
+        tracing::warn!(%error, "the data disk does not answer");
+    }
     let _lock = StoreLock::take(&config.keys_folder())?;
     let listener = TcpListener::bind(config.listen).await.map_err(ApplianceError::Port)?;
     let listen = listener.local_addr().map_err(ApplianceError::Port)?;

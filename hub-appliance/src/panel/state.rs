@@ -62,6 +62,7 @@ pub(super) enum State {
         choice: Choice,
     },
     Formatting,
+    Moving,
     Off,
     Fault,
 }

@@ -319,6 +319,7 @@ pub(super) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> Stat
             choice: Choice::Second,
         },
         (Phase::Formatting { .. }, _) => State::Formatting,
+        (Phase::Moving { .. }, _) => State::Moving,
     }
 }
 

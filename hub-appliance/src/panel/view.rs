@@ -54,6 +54,11 @@ pub enum Phase {
     Locking,
     /// Locked, and about to lose power.
     PoweringOff,
+    /// The records are being moved from an old card.
+    Moving {
+        /// How far it has come, of 1,000.
+        permille: u16,
+    },
     /// A person has to decide something before the hub goes on.
     Asking(Question),
     /// The data disk is being made.
@@ -189,6 +194,11 @@ pub enum Question {
         /// What is free there.
         bytes: u64,
     },
+    /// The records are on an old card in a reader: are they to be moved to where this hub keeps its own?
+    MoveData {
+        /// The size of the old card.
+        bytes: u64,
+    },
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.
@@ -215,6 +225,10 @@ pub enum Fault {
     },
     /// The data disk can't be written.
     Disk,
+    /// The records do not fit where they are to be moved to; nothing was moved.
+    NoRoom,
+    /// The records could not be moved; the old card still has them.
+    NotMoved,
     /// There is no data disk, and nothing that could become one.
     NoDisk,
     /// There are two data disks or more: none is touched.

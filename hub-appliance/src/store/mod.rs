@@ -13,6 +13,7 @@ pub mod devices;
 mod error;
 pub mod held;
 pub mod history;
+mod inventory;
 mod merge;
 mod messages;
 mod migrate;
@@ -44,6 +45,7 @@ use audit::{AuditChain, AuditKey};
 use connection::Purpose;
 pub use connection::StoreKey;
 pub use error::StoreError;
+pub use inventory::Inventory;
 pub use migrate::SCHEMA_VERSION;
 use snapshot::Readers;
 pub use snapshot::Snapshot;
@@ -209,6 +211,14 @@ impl Store {
     /// What the disk reports; the copy is then still there.
     pub fn put_migration_copy_back(folder: &Path, version: i64) -> Result<(), StoreError> {
         Ok(migrate::put_copy_back(&database(folder), version)?)
+    }
+
+    /// Removes the database in `folder`, a copy that is no good and that nobody has open.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn discard(folder: &Path) -> Result<(), StoreError> {
+        Ok(fs::remove_file(database(folder))?)
     }
 
     /// Interrupts reads, finishes the writes that wait, checkpoints and closes. Returns whether all of it ended within

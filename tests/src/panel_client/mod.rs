@@ -24,7 +24,7 @@ pub use set_up::RecoveryCode;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 15] = [
+const CLOSED: [&str; 17] = [
     "splash",
     "setup-pin",
     "setup-recovery",
@@ -40,6 +40,8 @@ const CLOSED: [&str; 15] = [
     "use-card",
     "put-back",
     "formatting",
+    "move-data",
+    "moving",
 ];
 
 /// Why the panel did not get where it should.

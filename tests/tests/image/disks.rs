@@ -5,13 +5,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
 use hub_tests::panel_client::{PanelClient, Screen};
 use hub_tests::phone::Phone;
 
 use super::vm::{DataDisk, Vm};
-use super::{LISTENING, PRIVATE_NETWORK, box_in_use, new_box, pair, put_on_card, register, root_of, serves, switch_on};
+use super::{LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, root_of, serves, switch_on};
 
 /// Room for data behind the card's image.
 const REST: u64 = 200 << 20;
@@ -42,17 +41,10 @@ async fn without_a_disk_the_rest_of_the_card_holds_the_data_if_a_person_says_so(
     (parts.has_data, parts.write_card) = (DataDisk::None, true);
     let card = OpenOptions::new().write(true).open(&parts.card).unwrap();
     card.set_len(card.metadata().unwrap().len() + REST).unwrap();
-    let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(100));
-    put_on_card(&clinic, &parts.card);
     let (start, end) = root_of(&parts.card);
     let root = read(&parts.card, start, end);
 
-    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
-    panel.answer("use-card", true).await.unwrap();
-    panel.set_up(PIN).await.unwrap();
-    let mut phone = pair(&vm, &mut panel, &clinic).await;
-    let patient = register(&mut phone, "On the card").await;
-    vm.pull_plug().await.unwrap();
+    let (clinic, _, patient) = box_on_card(&parts, folder.path(), "On the card").await;
 
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     panel.unlock(PIN).await.unwrap();

@@ -4,6 +4,7 @@
 //! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`.
 
 mod disks;
+mod moving;
 mod power;
 mod update;
 mod vm;
@@ -182,11 +183,21 @@ async fn register(phone: &mut Phone, name: &str) -> String {
 
 /// A box that is set up, with a phone and a patient of this name, that had its plug pulled.
 async fn box_in_use(parts: &Parts, folder: &Path, name: &str) -> (Clinic, Phone, String) {
+    use_box(parts, folder, name, false).await
+}
+
+/// The same, with its data on the rest of its card.
+async fn box_on_card(parts: &Parts, folder: &Path, name: &str) -> (Clinic, Phone, String) {
+    use_box(parts, folder, name, true).await
+}
+
+async fn use_box(parts: &Parts, folder: &Path, name: &str, on_card: bool) -> (Clinic, Phone, String) {
     let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(100));
     put_on_card(&clinic, &parts.card);
-    let mut vm = Vm::start(parts, folder).unwrap();
-    vm.wait_for(LISTENING).await.unwrap();
-    let mut panel = vm.panel().await.unwrap();
+    let (vm, mut panel) = switch_on(parts, folder).await;
+    if on_card {
+        panel.answer("use-card", true).await.unwrap();
+    }
     panel.set_up(PIN).await.unwrap();
     let mut phone = pair(&vm, &mut panel, &clinic).await;
     let patient = register(&mut phone, name).await;

@@ -44,6 +44,8 @@ pub(crate) enum DataDisk {
     Usb,
     /// Inside it, and a copy of it on USB.
     Both,
+    /// On the rest of an old card, which is in a reader on USB.
+    OldCard,
     /// Not at all.
     None,
 }
@@ -96,10 +98,11 @@ impl Vm {
         let none = Path::new("none");
         let fixed = match parts.has_data {
             DataDisk::Fixed | DataDisk::Both => &parts.data,
-            DataDisk::Usb | DataDisk::None => none,
+            DataDisk::Usb | DataDisk::OldCard | DataDisk::None => none,
         };
         match parts.has_data {
             DataDisk::Usb => drop(command.arg("--usb").arg(&parts.data)),
+            DataDisk::OldCard => drop(command.arg("--usb").arg(parts.card.with_extension("old"))),
             DataDisk::Both => drop(command.arg("--usb").arg(parts.data.with_extension("copy"))),
             DataDisk::Fixed | DataDisk::None => {}
         }

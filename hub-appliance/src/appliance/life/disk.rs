@@ -16,6 +16,8 @@ impl Life {
                 if let Some(needs) = self.facts.needed() {
                     let needs = needs.to_owned();
                     self.stop(Fault::NewerStore { needs });
+                } else if state == DiskState::Closed {
+                    self.offer_move().await;
                 }
             }
             Ok(DiskState::Foreign) => self.ask_for_a_disk().await,
@@ -53,6 +55,10 @@ impl Life {
     pub(super) async fn answer(&mut self, question: &Question, yes: bool) {
         match &self.state {
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
+            State::OfferingMove(_) if matches!(question, Question::MoveData { .. }) => {
+                self.moves = yes;
+                self.state = State::Locked;
+            }
             State::Choosing(offers) if offers.first().map(asked).as_ref() == Some(question) => self.choose(yes),
             _ => {}
         }
@@ -75,6 +81,9 @@ impl Life {
 
     /// Looks after the disk. Whether the hub is to end, so that it starts anew with the disk that is there by now.
     pub(super) async fn watch_disk(&mut self) -> Result<bool, ApplianceError> {
+        if self.starts_anew {
+            return Ok(true);
+        }
         if !matches!(self.state, State::Locked | State::Open(_)) && self.waits_for_disk.is_none() {
             return Ok(false);
         }

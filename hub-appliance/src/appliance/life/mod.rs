@@ -2,6 +2,7 @@
 
 mod disk;
 mod locking;
+mod moving;
 mod opening;
 mod phones;
 mod pin_change;
@@ -113,6 +114,8 @@ enum State {
     SetUp,
     /// A person has to allow one of these, or its like, to be made the data disk; the first is asked for.
     Choosing(Vec<Offer>),
+    /// A person decides whether the records are moved here from an old card.
+    OfferingMove(Offer),
     /// The keys are made, and are written once the person has the recovery code.
     Confirming(Box<Prepared>),
     Locked,
@@ -157,6 +160,10 @@ pub(super) struct Life {
     state: State,
     /// What a person allowed to be made the data disk, although it is not an empty disk.
     allowed: Option<u64>,
+    /// Whether the records are to be moved as soon as there is a key to them.
+    moves: bool,
+    /// Whether the process is to end, so that the hub starts anew with another disk.
+    starts_anew: bool,
     /// How it is with the disk, where the hub can't go on before that changes.
     waits_for_disk: Option<DiskState>,
     panics: Vec<Instant>,
@@ -193,6 +200,8 @@ impl Life {
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
             state,
             allowed: None,
+            moves: false,
+            starts_anew: false,
             waits_for_disk: None,
             panics: Vec::new(),
             ticks: 0,

@@ -12,6 +12,9 @@ use crate::panel::{Fault, Identity, Phase};
 impl Life {
     /// Opens vault and store and lets the phones in.
     pub(super) async fn open(&mut self, master: MasterKey, reason: &'static str) {
+        if self.moves {
+            return self.move_data(master).await;
+        }
         // Before the store can become one that older firmware does not know.
         self.facts.announce();
         self.save_facts();

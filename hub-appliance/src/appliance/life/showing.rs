@@ -11,6 +11,7 @@ impl Life {
         let phase = match &self.state {
             State::SetUp => Phase::SetUp,
             State::Choosing(offers) => Self::asking(offers),
+            State::OfferingMove(offer) => Phase::Asking(Question::MoveData { bytes: offer.bytes }),
             State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {
                 firmware: before.firmware.clone(),
             }),
@@ -54,12 +55,12 @@ impl Life {
         }
     }
 
-    /// Shows how far the making of the disk has come, from wherever that is done.
-    pub(super) fn formatting(&self) -> impl Fn(u16) + Send + 'static {
+    /// Shows how far something has come, from wherever that is done; `phase` makes the phase of it.
+    pub(super) fn progress(&self, phase: fn(u16) -> Phase) -> impl Fn(u16) + Send + 'static {
         let (display, about, language) = (self.display.clone(), self.about(), self.language());
         move |permille| {
             display.set(Status {
-                phase: Phase::Formatting { permille },
+                phase: phase(permille),
                 about: about.clone(),
                 language,
             });

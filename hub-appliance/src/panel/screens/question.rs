@@ -1,4 +1,4 @@
-//! `erase-disk`, `use-card`, `put-back`: what a person has to decide before the hub goes on.
+//! `erase-disk`, `use-card`, `put-back`, `move-data`: what a person has to decide before the hub goes on.
 
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
@@ -10,6 +10,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, question: &Question, choice: Choice,
     let (name, icon) = match question {
         Question::EraseDisk { .. } => ("erase-disk", Icon::WARNING),
         Question::UseCard { .. } => ("use-card", Icon::DISK),
+        Question::MoveData { .. } => ("move-data", Icon::DISK),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     let asked = (strings.question)(question);

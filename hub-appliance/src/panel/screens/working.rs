@@ -1,4 +1,4 @@
-//! `setting-up`, `formatting`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
+//! `setting-up`, `formatting`, `moving`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -36,6 +36,14 @@ pub(super) fn formatting(canvas: &mut Canvas<'_>, permille: u16, strings: &Strin
     canvas.centred(1, strings.formatting_text);
     canvas.progress(46, 0, permille.into());
     "formatting"
+}
+
+/// The records are being moved, and how far that has come.
+pub(super) fn moving(canvas: &mut Canvas<'_>, permille: u16, strings: &Strings) -> &'static str {
+    canvas.header(strings.moving, Icon::DISK);
+    canvas.centred(1, strings.moving_text);
+    canvas.progress(46, 0, permille.into());
+    "moving"
 }
 
 /// How long it takes can't be known, so a piece of the bar wanders from end to end.

@@ -123,6 +123,8 @@ pub(super) static STRINGS: Strings = Strings {
     cancel: "Cancel",
     formatting: "Making the disk",
     formatting_text: "Don't switch it off",
+    moving: "Moving the records",
+    moving_text: "It may take an hour",
     question,
     no: "No",
     fault: "Problem",
@@ -166,6 +168,15 @@ fn question(question: &Question) -> Asked {
                 format!("Free there: {}", size(*bytes, UNITS)),
             ],
             yes: "Yes",
+        },
+        Question::MoveData { bytes } => Asked {
+            title: "Move the records?",
+            text: [
+                "An old card is in the".into(),
+                "reader. Move what is".into(),
+                format!("on it ({}) here?", size(*bytes, UNITS)),
+            ],
+            yes: "Move",
         },
         Question::PutBack { firmware } => Asked {
             title: "Update failed",
@@ -219,6 +230,20 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Check that it is in,",
             "then switch on again",
+        ],
+        Fault::NoRoom => [
+            "There is too little",
+            "room for the records.",
+            "",
+            "Use a larger card or",
+            "disk",
+        ],
+        Fault::NotMoved => [
+            "The records could not",
+            "be moved.",
+            "",
+            "The old card still",
+            "has them: try again",
         ],
         Fault::NoDisk => [
             "No data disk is",

@@ -192,6 +192,8 @@ pub(super) struct Strings {
     pub(super) cancel: &'static str,
     pub(super) formatting: &'static str,
     pub(super) formatting_text: &'static str,
+    pub(super) moving: &'static str,
+    pub(super) moving_text: &'static str,
     pub(super) question: fn(&Question) -> Asked,
     pub(super) no: &'static str,
     pub(super) fault: &'static str,

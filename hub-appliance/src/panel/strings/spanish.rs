@@ -122,6 +122,8 @@ pub(super) static STRINGS: Strings = Strings {
     cancel: "Cancelar",
     formatting: "Creando el disco",
     formatting_text: "No apague el hub",
+    moving: "Moviendo los datos",
+    moving_text: "Puede durar una hora",
     question,
     no: "No",
     fault: "Problema",
@@ -165,6 +167,15 @@ fn question(question: &Question) -> Asked {
                 format!("Libre: {}", size(*bytes, UNITS)),
             ],
             yes: "Sí",
+        },
+        Question::MoveData { bytes } => Asked {
+            title: "¿Mover los datos?",
+            text: [
+                "Hay una tarjeta vieja".into(),
+                "en el lector. ¿Traer".into(),
+                format!("sus datos ({})?", size(*bytes, UNITS)),
+            ],
+            yes: "Mover",
         },
         Question::PutBack { firmware } => Asked {
             title: "Falló la versión",
@@ -218,6 +229,20 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Mire si está puesto,",
             "y encienda de nuevo",
+        ],
+        Fault::NoRoom => [
+            "No hay espacio para",
+            "los datos.",
+            "",
+            "Use una tarjeta o un",
+            "disco más grande",
+        ],
+        Fault::NotMoved => [
+            "No se pudieron mover",
+            "los datos.",
+            "",
+            "Siguen en la tarjeta",
+            "vieja: reintente",
         ],
         Fault::NoDisk => [
             "No hay disco de",

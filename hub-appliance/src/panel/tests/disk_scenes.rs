@@ -35,6 +35,13 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             chosen(Phase::Asking(Question::UseCard { bytes: 29_000_000_000 })),
         ),
         ("put-back", start(put_back())),
+        (
+            "move-data",
+            chosen(Phase::Asking(Question::MoveData { bytes: 31_914_983_424 })),
+        ),
+        ("moving", start(Phase::Moving { permille: 300 })),
+        ("error-no-room", start(Phase::Fault(Fault::NoRoom))),
+        ("error-not-moved", start(Phase::Fault(Fault::NotMoved))),
         ("formatting", start(Phase::Formatting { permille: 600 })),
         (
             "error-put-back",

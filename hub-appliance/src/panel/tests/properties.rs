@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 31] = [
+const SCREENS: [&str; 33] = [
     "setup-pin",
     "setting-up",
     "setup-recovery",
@@ -36,6 +36,8 @@ const SCREENS: [&str; 31] = [
     "use-card",
     "put-back",
     "formatting",
+    "moving",
+    "move-data",
 ];
 
 #[derive(Clone, Debug)]
@@ -142,7 +144,9 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
         any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
+        any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
         any::<u16>().prop_map(|permille| Phase::Formatting { permille }),
+        any::<u16>().prop_map(|permille| Phase::Moving { permille }),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::WasPutBack { needs })),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
     ]

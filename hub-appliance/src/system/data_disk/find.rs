@@ -32,6 +32,8 @@ pub(super) const MBR_KEYS: &str = "83";
 pub(super) const MBR_RECORDS: &str = "e8";
 /// See [`MBR_KEYS`].
 pub(super) const MBR_UNFINISHED: &str = "da";
+/// What was moved from a card to somewhere else: an experimental type, so that nothing ever takes it for a data disk.
+pub(super) const MBR_MOVED: &str = "7f";
 /// Numbers of the partitions on a card; the two before are the system's.
 pub(super) const CARD_NUMBERS: [u32; 2] = [3, 4];
 /// New partitions begin at a multiple of this, which is the erase block of most cards.
@@ -116,6 +118,10 @@ pub(super) struct Disk {
     pub(super) records: (PathBuf, u32),
     /// Whether it was opened once since it was formatted.
     pub(super) is_finished: bool,
+    /// Whether it is the rest of the card that the system runs from.
+    pub(super) is_on_system: bool,
+    /// The size of all of it.
+    pub(super) bytes: u64,
 }
 
 /// What is free behind the system on its card.
@@ -182,7 +188,13 @@ fn data_disk(disk: &Listed, probe: impl Fn(&Path) -> Probe) -> Option<Disk> {
     };
     let ((_, keys_finished, keys, scheme), (_, records_finished, records, _)) =
         (only(Role::Keys)?, only(Role::Records)?);
+    let is_on_system = disk
+        .partitions
+        .iter()
+        .any(|partition| partition.is_held && ![keys.number, records.number].contains(&partition.number));
     Some(Disk {
+        is_on_system,
+        bytes: disk.bytes,
         device: disk.device.clone(),
         scheme: *scheme,
         keys: (keys.device.clone(), keys.number),
@@ -315,7 +327,17 @@ mod tests {
             look(&[card(4)], &probes)
         });
         assert!(!new.ours[0].is_finished && made.ours[0].is_finished);
+        assert!(made.ours[0].is_on_system);
         assert_eq!((new.room, made.room), (None, None));
+    }
+
+    #[test]
+    fn a_card_in_a_reader_is_not_the_one_that_the_system_runs_from() {
+        let with = |keys, records| [("sda3", mbr(keys, "HUBKEYS")), ("sda4", mbr(records, "HUBDATA"))];
+        let found = look(&[disk("sda", 4)], &with("83", "e8"));
+        assert!(found.ours[0].is_finished && !found.ours[0].is_on_system);
+        let moved = look(&[disk("sda", 4)], &with(MBR_MOVED, MBR_MOVED));
+        assert!(moved.ours.is_empty());
     }
 
     #[test]

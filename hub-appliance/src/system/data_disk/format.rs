@@ -11,19 +11,19 @@ use super::find::{
     CARD_NUMBERS, Disk, Found, GPT_KEYS, GPT_RECORDS, KEYS, MBR_UNFINISHED, RECORDS, Room, Scheme, UNFINISHED,
 };
 use super::list::SECTOR;
-use super::luks::{MAPPED, chosen, is_mounted, lock, text, unlock};
+use super::luks::{COPY, chosen, is_mounted, lock, text, unlock};
 use super::{DataDiskError, DiskState, Luks, Tool};
 use crate::secret::SecretText;
 
 const KEYS_MIB: u64 = 16;
 
 /// What is made the data disk.
-enum Target {
+pub(super) enum Target {
     /// All of a disk.
     Whole(PathBuf),
     /// The rest of the system's card.
     Rest(Room),
-    /// Partitions on the system's card that were made before.
+    /// Partitions that were made before.
     Begun(Disk),
 }
 
@@ -40,6 +40,19 @@ impl Luks {
         if is_mounted(&self.keys)? {
             umount(&self.keys)?;
         }
+        let disk = self.build(target, passphrase, progress)?;
+        self.mount_keys(&disk)?;
+        progress(1000);
+        Ok(())
+    }
+
+    /// Makes partitions and file systems, and mounts nothing.
+    pub(super) fn build(
+        &self,
+        target: Target,
+        passphrase: &SecretText,
+        progress: &dyn Fn(u16),
+    ) -> Result<Disk, DataDiskError> {
         let disk = match target {
             Target::Whole(device) => self.partition_disk(&device)?,
             Target::Rest(room) => self.partition_card(&room)?,
@@ -50,14 +63,12 @@ impl Luks {
         progress(250);
         encrypt(&disk.records.0, passphrase)?;
         progress(450);
-        unlock(&disk.records.0, passphrase)?;
-        let made = self.make_file_system(Path::new(MAPPED), RECORDS);
-        lock()?;
+        unlock(&disk.records.0, passphrase, COPY)?;
+        let made = self.make_file_system(&Path::new("/dev/mapper").join(COPY), RECORDS);
+        lock(COPY)?;
         made?;
         progress(900);
-        self.mount_keys(&disk)?;
-        progress(1000);
-        Ok(())
+        Ok(disk)
     }
 
     fn target(&self, found: &Found, allowed: Option<u64>) -> Result<Target, DataDiskError> {

@@ -40,6 +40,22 @@ impl Helper {
         }
     }
 
+    fn watch(&self, request: &Request, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        match self.exchange(request, progress)? {
+            Answer::Ok(_) => Ok(()),
+            Answer::Failed(error) => Err(error),
+            Answer::Offers(_) | Answer::Progress(_) => Err(DataDiskError::Service),
+        }
+    }
+
+    fn ask_for_offers(&self, request: &Request) -> Result<Vec<Offer>, DataDiskError> {
+        match self.exchange(request, &|_| {})? {
+            Answer::Offers(offers) => Ok(offers),
+            Answer::Failed(error) => Err(error),
+            Answer::Ok(_) | Answer::Progress(_) => Err(DataDiskError::Service),
+        }
+    }
+
     fn exchange(&self, request: &Request, progress: &dyn Fn(u16)) -> Result<Answer, DataDiskError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stream = match connection.take() {
@@ -76,11 +92,7 @@ impl DataDisk for Helper {
     }
 
     fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
-        match self.exchange(&Request::Offers, &|_| {})? {
-            Answer::Offers(offers) => Ok(offers),
-            Answer::Failed(error) => Err(error),
-            Answer::Ok(_) | Answer::Progress(_) => Err(DataDiskError::Service),
-        }
+        self.ask_for_offers(&Request::Offers)
     }
 
     fn format(
@@ -89,11 +101,23 @@ impl DataDisk for Helper {
         allowed: Option<u64>,
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError> {
-        match self.exchange(&Request::Format(passphrase.clone(), allowed), progress)? {
-            Answer::Ok(_) => Ok(()),
-            Answer::Failed(error) => Err(error),
-            Answer::Offers(_) | Answer::Progress(_) => Err(DataDiskError::Service),
-        }
+        self.watch(&Request::Format(passphrase.clone(), allowed), progress)
+    }
+
+    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+        Ok(self.ask_for_offers(&Request::Movable)?.pop())
+    }
+
+    fn copy(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        self.watch(&Request::Copy(passphrase.clone()), progress)
+    }
+
+    fn open_copy(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.ask(&Request::OpenCopy(passphrase.clone())).map(|_| ())
+    }
+
+    fn finish_move(&self) -> Result<(), DataDiskError> {
+        self.ask(&Request::FinishMove).map(|_| ())
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {

@@ -10,12 +10,15 @@ use nix::unistd::{Gid, Uid};
 
 use super::find::{Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Scheme, find};
 use super::list::{Listed, list};
+use super::moving::close_copy;
 use super::{DataDisk, DataDiskError, DiskState, Offer, Place, Tool};
 use crate::secret::SecretText;
 
 pub(super) const SYS_BLOCK: &str = "/sys/block";
 pub(super) const MAPPED: &str = "/dev/mapper/hubdata";
-const MAPPED_NAME: &str = "hubdata";
+pub(super) const MAPPED_NAME: &str = "hubdata";
+/// Name of a disk that is being made.
+pub(super) const COPY: &str = "hubcopy";
 /// More offers than a person is asked about.
 const MAX_OFFERS: usize = 4;
 /// `blkid --probe`: nothing that it knows is on the device.
@@ -37,7 +40,7 @@ pub struct Owner {
 #[derive(Debug)]
 pub struct Luks {
     pub(super) keys: PathBuf,
-    store: PathBuf,
+    pub(super) store: PathBuf,
     pub(super) owner: Owner,
     /// The disks at the last look, and what was made of them.
     seen: Mutex<Option<(Vec<Listed>, Found)>>,
@@ -139,9 +142,20 @@ impl Luks {
         if disk.is_finished {
             return Ok(());
         }
-        let (option, values) = match disk.scheme {
-            Scheme::Gpt => ("--part-label", [KEYS, RECORDS]),
-            Scheme::Mbr => ("--part-type", [MBR_KEYS, MBR_RECORDS]),
+        self.mark(
+            disk,
+            match disk.scheme {
+                Scheme::Gpt => [KEYS, RECORDS],
+                Scheme::Mbr => [MBR_KEYS, MBR_RECORDS],
+            },
+        )
+    }
+
+    /// Writes the names (GPT) or types (MBR) of the two partitions of a disk.
+    pub(super) fn mark(&self, disk: &Disk, values: [&str; 2]) -> Result<(), DataDiskError> {
+        let option = match disk.scheme {
+            Scheme::Gpt => "--part-label",
+            Scheme::Mbr => "--part-type",
         };
         for (number, value) in [disk.keys.1, disk.records.1].into_iter().zip(values) {
             // The kernel holds the partitions, and needs to know nothing of this before the next start.
@@ -191,6 +205,12 @@ impl DataDisk for Luks {
     fn attach(&self) -> Result<DiskState, DataDiskError> {
         self.close()?;
         let found = self.look()?;
+        // After a move they are those of another disk.
+        if let Some(device) = mounted_device(&self.keys)?
+            && !chosen(&found).is_ok_and(|disk| disk.is_some_and(|disk| disk.keys.0 == device))
+        {
+            umount(&self.keys)?;
+        }
         if self.state_of(&found)? == DiskState::Closed
             && !is_mounted(&self.keys)?
             && let Ok(Some(disk)) = chosen(&found)
@@ -200,6 +220,28 @@ impl DataDisk for Luks {
             return Ok(DiskState::Damaged);
         }
         self.state_of(&found)
+    }
+
+    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+        self.offer_move()
+    }
+
+    fn copy(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        let copied = self.copy_all(passphrase, progress);
+        self.forget();
+        copied
+    }
+
+    fn open_copy(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.mount_the_copy(passphrase).inspect_err(|_| {
+            if let Err(error) = self.close() {
+                tracing::error!(%error, "the copy can't be closed");
+            }
+        })
+    }
+
+    fn finish_move(&self) -> Result<(), DataDiskError> {
+        self.settle_move()
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
@@ -214,7 +256,7 @@ impl DataDisk for Luks {
         let disk = chosen(&found)
             .map_err(DataDiskError::State)?
             .ok_or(DataDiskError::State(DiskState::Missing))?;
-        unlock(&disk.records.0, passphrase)?;
+        unlock(&disk.records.0, passphrase, MAPPED_NAME)?;
         let opened = check(Path::new(MAPPED))
             .and_then(|()| mount_ext4(Path::new(MAPPED), &self.store, MsFlags::empty()))
             .and_then(|()| self.finish(disk));
@@ -238,7 +280,12 @@ impl DataDisk for Luks {
         if is_gone {
             umount2(&self.keys, how)?;
         }
-        if Path::new(MAPPED).exists() { lock() } else { Ok(()) }
+        close_copy()?;
+        if Path::new(MAPPED).exists() {
+            lock(MAPPED_NAME)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -290,8 +337,8 @@ fn is_blank(device: &Path) -> bool {
     Tool::Blkid.status(&["--probe", text(device)], &[]) == Ok(BLKID_NOTHING)
 }
 
-pub(super) fn unlock(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
-    let arguments = ["open", "--type", "luks2", "--key-file", "-", text(device), MAPPED_NAME];
+pub(super) fn unlock(device: &Path, passphrase: &SecretText, name: &str) -> Result<(), DataDiskError> {
+    let arguments = ["open", "--type", "luks2", "--key-file", "-", text(device), name];
     match Tool::Cryptsetup.status(&arguments, passphrase.expose().as_bytes())? {
         0 => Ok(()),
         CRYPTSETUP_NO_PERMISSION => Err(DataDiskError::Passphrase),
@@ -299,12 +346,12 @@ pub(super) fn unlock(device: &Path, passphrase: &SecretText) -> Result<(), DataD
     }
 }
 
-pub(super) fn lock() -> Result<(), DataDiskError> {
-    Tool::Cryptsetup.run(&["close", MAPPED_NAME], &[])
+pub(super) fn lock(name: &str) -> Result<(), DataDiskError> {
+    Tool::Cryptsetup.run(&["close", name], &[])
 }
 
 /// Replays the journal and mends what needs no decision.
-fn check(device: &Path) -> Result<(), DataDiskError> {
+pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
     match Tool::E2fsck.status(&["-p", text(device)], &[])? {
         0 | E2FSCK_MENDED => Ok(()),
         status => {
@@ -314,7 +361,7 @@ fn check(device: &Path) -> Result<(), DataDiskError> {
     }
 }
 
-fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
+pub(super) fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
     let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NOATIME | more;
     mount(Some(device), target, Some("ext4"), flags, Some("errors=remount-ro")).map_err(|errno| match errno {
         Errno::EUCLEAN | Errno::EINVAL => DataDiskError::Damaged,

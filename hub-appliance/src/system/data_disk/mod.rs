@@ -6,6 +6,7 @@
 //! | `find` | which of them it is, by names and types in their partition tables |
 //! | `luks` | opens and closes it; needs root |
 //! | `format` | makes it; needs root |
+//! | `moving` | moves the data from an old card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
 //! | `protocol` | what the two say to each other |
@@ -22,6 +23,7 @@ mod format;
 mod helper;
 mod list;
 mod luks;
+mod moving;
 mod protocol;
 mod service;
 mod tool;
@@ -108,6 +110,9 @@ pub struct Offer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataDiskError {
+    /// The data does not fit where it is to be moved to.
+    #[error("there is too little room for the data")]
+    NoRoom,
     /// The disk is not in a state in which this can be done; nothing was changed.
     #[error("the data disk is {0}")]
     State(DiskState),
@@ -170,12 +175,46 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError>;
 
-    /// Makes ready what a locked hub reads, when a hub starts.
+    /// Makes ready what a locked hub reads. To be called when a hub starts, before it reads anything.
     ///
     /// # Errors
     /// [`DataDiskError`] if it can't be told how it is with the disk.
     fn attach(&self) -> Result<DiskState, DataDiskError> {
         self.state()
+    }
+
+    /// Whether the data lies on an old card in a reader and can be moved to where it belongs: the place, and the size of
+    /// all of the old card.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if that can't be told.
+    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+        Ok(None)
+    }
+
+    /// Copies the closed records to where they can be moved, or goes on with that after a power cut. `progress` is told
+    /// how far it has come, of 1,000.
+    ///
+    /// # Errors
+    /// [`DataDiskError::NoRoom`], or what failed. The original is untouched.
+    fn copy(&self, _passphrase: &SecretText, _progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
+    }
+
+    /// Opens the copy in the place of the original, to be compared; [`Self::close`] closes it.
+    ///
+    /// # Errors
+    /// [`DataDiskError`]; then it is closed.
+    fn open_copy(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
+    }
+
+    /// Makes the copy the data disk and marks the original as moved. A hub that starts then finds the copy.
+    ///
+    /// # Errors
+    /// [`DataDiskError`]; then the original is the data disk.
+    fn finish_move(&self) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
     }
 
     /// Opens and mounts the part for the records. Does nothing if it is open.

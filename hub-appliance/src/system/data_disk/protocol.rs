@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! → state | offers | close | open <passphrase> | format <passphrase> [<token of an offer>]
+//!   | movable | copy <passphrase> | open-copy <passphrase> | finish-move
 //! ← {"ok":"closed"} | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
-//! Before the answer to `format` there are lines that say how far it has come: `{"progress":450}`.
+//! Before the answers to `format` and `copy` there are lines that say how far it has come: `{"progress":450}`.
 
 use std::io::{self, BufRead, Read};
 
@@ -26,6 +27,10 @@ pub(super) enum Request {
     Close,
     Format(SecretText, Option<u64>),
     Open(SecretText),
+    Movable,
+    Copy(SecretText),
+    OpenCopy(SecretText),
+    FinishMove,
 }
 
 /// What it gets. After a request that changes something, the state afterwards.
@@ -48,6 +53,10 @@ impl Request {
             Self::Close => ("close", None, None),
             Self::Format(passphrase, token) => ("format", Some(passphrase), *token),
             Self::Open(passphrase) => ("open", Some(passphrase), None),
+            Self::Movable => ("movable", None, None),
+            Self::Copy(passphrase) => ("copy", Some(passphrase), None),
+            Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
+            Self::FinishMove => ("finish-move", None, None),
         };
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
@@ -70,6 +79,10 @@ impl Request {
             ("state", None) => Self::State,
             ("offers", None) => Self::Offers,
             ("close", None) => Self::Close,
+            ("movable", None) => Self::Movable,
+            ("finish-move", None) => Self::FinishMove,
+            ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?),
+            ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
             ("format", Some(passphrase)) => {
                 let token = words.next().map(|token| token.parse().ok());
@@ -121,6 +134,10 @@ mod tests {
             Request::Format(secret(), None),
             Request::Format(secret(), Some(u64::MAX)),
             Request::Open(secret()),
+            Request::Movable,
+            Request::Copy(secret()),
+            Request::OpenCopy(secret()),
+            Request::FinishMove,
         ] {
             let line = request.to_line();
             let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();

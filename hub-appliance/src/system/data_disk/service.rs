@@ -67,6 +67,10 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::Close => disk.close()?,
         Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,
         Request::Open(passphrase) => disk.open(passphrase)?,
+        Request::Movable => return Ok(Answer::Offers(disk.movable()?.into_iter().collect())),
+        Request::Copy(passphrase) => disk.copy(passphrase, progress)?,
+        Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
+        Request::FinishMove => disk.finish_move()?,
     }
     Ok(Answer::Ok(disk.state()?))
 }
