@@ -173,7 +173,7 @@ fn question(question: &Question) -> Asked {
             text: [
                 "Ancienne carte dans".into(),
                 "le lecteur: déplacer".into(),
-                format!("ses données ({}) ?", size(*bytes, UNITS)),
+                format!("le tout ({}) ?", size(*bytes, UNITS)),
             ],
             yes: "Oui",
         },

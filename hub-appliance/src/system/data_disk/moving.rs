@@ -247,7 +247,10 @@ impl Copying<'_> {
 
 /// Bytes of the files in a folder.
 fn total(folder: &Path) -> io::Result<u64> {
-    fs::read_dir(folder)?.try_fold(0, |sum, entry| Ok(sum + entry?.metadata()?.len()))
+    fs::read_dir(folder)?.try_fold(0, |sum, entry| {
+        let about = entry?.metadata()?;
+        Ok(if about.is_file() { sum + about.len() } else { sum })
+    })
 }
 
 #[cfg(test)]
