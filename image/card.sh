@@ -33,11 +33,12 @@ card_signature() {
 }
 
 # command_line CONSOLE: what the kernel is started with. A block that is not as it was made ends in a panic, and the
-# panic in a restart.
+# panic in a restart. A watchdog gives the start two minutes.
 command_line() {
     local blocks=$((ROOT_BYTES / VERITY_BLOCK)) sectors=$((ROOT_BYTES / 512)) partition
     partition=PARTUUID=$(card_signature)-02
     printf '%s' "console=$1 loglevel=4 panic=10 oops=panic ipv6.disable=1 ro root=/dev/dm-0 rootfstype=squashfs " \
+        "i6300esb.heartbeat=60 watchdog.open_timeout=120 " \
         "dm-mod.waitfor=$partition dm-mod.create=\"hubroot,,,ro,0 $sectors verity 1 $partition $partition " \
         "$VERITY_BLOCK $VERITY_BLOCK $blocks $((blocks + 1)) sha256 $ROOT_HASH $ROOT_SALT 1 panic_on_corruption\""
 }

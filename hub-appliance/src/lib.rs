@@ -12,6 +12,7 @@
 //! | [`keys`] | PIN, key slots, derived keys, the vault |
 //! | [`panel`] | screens and menus: pure functions |
 //! | [`board`] | display and buttons |
+//! | [`setup_file`] | what the owner settles by a file on the card |
 //! | [`system`] | network and disks, as the operating system shows them; memory that is wiped |
 //! | [`clock`], [`ids`], [`secret`] | the hub's time, identifiers, and types that wipe themselves |
 #![deny(unsafe_code)]
@@ -26,6 +27,7 @@ pub mod panel;
 pub mod procedures;
 pub mod secret;
 pub mod server;
+pub mod setup_file;
 pub mod store;
 pub mod system;
 pub mod wire;

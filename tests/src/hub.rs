@@ -3,6 +3,7 @@
 //! Promise: nothing of a hub outlives its value here (dropping kills it and takes its folder), and everything that it
 //! printed can be looked through afterwards.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,21 @@ impl Hub {
     /// # Errors
     /// [`HubError::NotListening`] when it ends or says nothing for a minute.
     pub async fn start(data: &Path, panel_socket: &Path, listen: &str, log: Log) -> Result<Self, HubError> {
-        Self::start_binary(&binary()?, data, panel_socket, listen, log).await
+        Self::start_binary(&binary()?, data, panel_socket, listen, log, None).await
+    }
+
+    /// The same with an owner's `hub-setup.toml`.
+    ///
+    /// # Errors
+    /// As [`Hub::start`].
+    pub async fn start_settled(
+        data: &Path,
+        panel_socket: &Path,
+        listen: &str,
+        log: Log,
+        setup_file: &Path,
+    ) -> Result<Self, HubError> {
+        Self::start_binary(&binary()?, data, panel_socket, listen, log, Some(setup_file)).await
     }
 
     async fn start_binary(
@@ -134,12 +149,15 @@ impl Hub {
         panel_socket: &Path,
         listen: &str,
         log: Log,
+        setup_file: Option<&Path>,
     ) -> Result<Self, HubError> {
+        let setup_file = setup_file.map(|file| [OsStr::new("--setup-file"), file.as_os_str()]);
         let mut child = Command::new(binary)
             .args(["serve", "--listen", listen, "--board", "serial", "--data"])
             .arg(data)
             .arg("--panel")
             .arg(panel_socket)
+            .args(setup_file.into_iter().flatten())
             .env("RUST_LOG", log.filter())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -446,6 +464,7 @@ mod tests {
             Path::new("none"),
             ANY_PORT,
             Log::Warnings,
+            None,
         )
         .await
     }

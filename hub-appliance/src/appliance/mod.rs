@@ -10,6 +10,7 @@ pub mod import;
 mod life;
 mod open;
 mod panel_loop;
+mod progress;
 mod status;
 
 use std::io::Write as _;
@@ -24,10 +25,11 @@ use tokio::sync::mpsc;
 pub use error::ApplianceError;
 use life::Life;
 pub use open::OpenStore;
+use progress::OpenedStore;
 
 use crate::board::Board;
 use crate::clock::{HubClock, HubTime, SystemClock};
-use crate::panel::Language;
+use crate::panel::{Language, Notice};
 use crate::server::{Gate, Limits, Server};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
@@ -61,8 +63,12 @@ pub struct Config {
     pub limits: Limits,
     /// The panel's language until a person chooses one.
     pub language: Language,
+    /// What the panel tells a person once, at the start.
+    pub notice: Option<Notice>,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
     pub desk: bool,
+    /// A file that gets a new number for as long as all parts of the hub move on: what a watchdog is fed by.
+    pub progress: Option<PathBuf>,
 }
 
 impl Config {
@@ -77,7 +83,9 @@ impl Config {
             unlock_time: Duration::from_secs(1),
             limits: Limits::default(),
             language: Language::English,
+            notice: None,
             desk: false,
+            progress: None,
         }
     }
 
@@ -98,10 +106,16 @@ fn store_folder(data: &Path) -> PathBuf {
     data.join("store")
 }
 
+/// The time that it can't be before: that of this firmware.
+#[must_use]
+pub fn built_at() -> HubTime {
+    let seconds: i64 = BUILT_AT.and_then(|seconds| seconds.parse().ok()).unwrap_or(BEGUN_AT);
+    HubTime::from_millis(seconds * 1000)
+}
+
 /// The hub clock of this firmware.
 fn firmware_clock() -> HubClock {
-    let built_at = BUILT_AT.and_then(|seconds| seconds.parse().ok()).unwrap_or(BEGUN_AT);
-    HubClock::new(Box::new(SystemClock), HubTime::from_millis(built_at * 1000))
+    HubClock::new(Box::new(SystemClock), built_at())
 }
 
 /// Why a hub ended.
@@ -138,7 +152,23 @@ pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, Applia
     life::report_panics(events.clone());
     life::report_signals(&events)?;
     let panel = panel_loop::start(board, config.language, events)?;
-    let outcome = Life::new(config, listen, gate, panel.display())?.live(inbox).await;
+    let store = OpenedStore::default();
+    let progress = config.progress.clone().map(|file| {
+        let display = panel.display();
+        let parts = progress::Parts {
+            server: Box::new(server.beats()),
+            panel: panel.turns(),
+            wake_panel: Box::new(move || display.wake()),
+            store: store.clone(),
+        };
+        tokio::spawn(progress::report(file, parts))
+    });
+    let outcome = Life::new(config, listen, gate, panel.display(), store)?
+        .live(inbox)
+        .await;
+    if let Some(progress) = progress {
+        progress.abort();
+    }
     server.stop().await;
     panel.stop();
     outcome

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::ApplianceError;
 use super::life::Event;
+use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
 use crate::panel::{About, Frame, Language, Panel, Phase, Status};
 
@@ -23,6 +24,11 @@ impl Display {
     /// Shows `status` from now on.
     pub(super) fn set(&self, status: Status) {
         *self.lock() = status;
+        self.wake();
+    }
+
+    /// Makes the loop come round.
+    pub(super) fn wake(&self) {
         self.waker.wake();
     }
 
@@ -35,6 +41,7 @@ impl Display {
 pub(super) struct PanelLoop {
     display: Display,
     ending: Arc<AtomicBool>,
+    turns: Turns,
     thread: JoinHandle<()>,
 }
 
@@ -52,16 +59,19 @@ pub(super) fn start(
             identity: None,
         },
         language,
+        notice: None,
     };
     let display = Display {
         status: Arc::new(Mutex::new(status)),
         waker: board.waker(),
     };
     let ending = Arc::new(AtomicBool::new(false));
+    let turns = Turns::default();
     let mut running = Running {
+        frame: Frame::new(board.resolution()),
         board,
+        turns: turns.clone(),
         panel: Panel::new(seed),
-        frame: Frame::new(),
         display: display.clone(),
         ending: Arc::clone(&ending),
         events,
@@ -80,6 +90,7 @@ pub(super) fn start(
     Ok(PanelLoop {
         display,
         ending,
+        turns,
         thread,
     })
 }
@@ -89,10 +100,15 @@ impl PanelLoop {
         self.display.clone()
     }
 
+    /// How often the loop came round.
+    pub(super) fn turns(&self) -> Turns {
+        self.turns.clone()
+    }
+
     /// Ends the loop and gives the board back to whoever had it before.
     pub(super) fn stop(self) {
         self.ending.store(true, Ordering::Release);
-        self.display.waker.wake();
+        self.display.wake();
         // A panic of the loop has been reported as one.
         let _ = self.thread.join();
     }
@@ -100,6 +116,7 @@ impl PanelLoop {
 
 struct Running {
     board: Box<dyn Board>,
+    turns: Turns,
     panel: Panel,
     frame: Frame,
     display: Display,
@@ -111,6 +128,7 @@ struct Running {
 impl Running {
     fn run(&mut self) -> Result<(), BoardError> {
         loop {
+            self.turns.count();
             // Before the status is looked at, so that the last one is shown.
             let is_last = self.ending.load(Ordering::Acquire);
             let status = self.display.lock().clone();

@@ -10,6 +10,7 @@
 //! | [`serial`] | tests and virtual machines: lines of JSON over a socket or a device |
 #![forbid(unsafe_code)]
 
+mod profile;
 mod queue;
 pub mod raspberry_pi;
 pub mod serial;
@@ -23,10 +24,14 @@ use std::time::Duration;
 
 pub use self::queue::Waker;
 
-use crate::panel::{Brightness, Frame, Input, ScreenText};
+use self::profile::{PROFILES, Profile};
+use crate::panel::{Brightness, Frame, Input, Resolution, ScreenText};
 
 /// A display with buttons.
 pub trait Board: Send {
+    /// How many pixels its display has. It shows no other pictures.
+    fn resolution(&self) -> Resolution;
+
     /// Shows a picture. Shown twice in a row, the same one costs nothing.
     ///
     /// # Errors
@@ -59,7 +64,7 @@ impl Picture<'_> {
     /// The pixels as they are seen: none is lit on a dark display.
     fn visible(&self) -> Frame {
         if self.brightness == Brightness::Off {
-            Frame::new()
+            Frame::new(self.frame.resolution())
         } else {
             self.frame.clone()
         }
@@ -138,8 +143,8 @@ pub enum BoardError {
     /// Another program listens on the path of the serial board.
     #[error("another program listens on {}", .0.display())]
     InUse(PathBuf),
-    /// No panel of the Raspberry Pi has this profile's name.
-    #[error("no such panel profile; there are {}", raspberry_pi::profile_names().collect::<Vec<_>>().join(", "))]
+    /// No panel has this profile's name.
+    #[error("no such panel profile; there are {}", profile_names().collect::<Vec<_>>().join(", "))]
     NoProfile,
     /// The display or the buttons do not work.
     #[error("the panel's {what} does not work: {source}")]
@@ -158,17 +163,30 @@ impl BoardError {
     }
 }
 
-/// Opens the board `kind`. `path` is the serial
-/// board's socket or device, `profile` the wiring of a Raspberry Pi's panel where it is not to be guessed.
+/// Opens the board `kind`. `path` is the serial board's socket or device. `profile` names the panel: on a Raspberry Pi
+/// what is wired, where that is not to be guessed; on the other boards the display that is shown, else one of 128 × 64.
 ///
 /// # Errors
 /// Any [`BoardError`].
 pub fn open(kind: BoardKind, path: Option<&Path>, profile: Option<&str>) -> Result<Box<dyn Board>, BoardError> {
+    let profile = match profile {
+        Some(name) => Some(Profile::named(name).ok_or(BoardError::NoProfile)?),
+        None => None,
+    };
+    let resolution = profile.map_or_else(Resolution::default, |profile| profile.controller.resolution());
     match kind {
-        BoardKind::Terminal => Ok(Box::new(terminal::Terminal::open()?)),
-        BoardKind::Serial => Ok(Box::new(serial::Serial::open(path.ok_or(BoardError::NoPath)?)?)),
-        BoardKind::RaspberryPi => Ok(Box::new(raspberry_pi::RaspberryPi::open(profile)?)),
+        BoardKind::Terminal => Ok(Box::new(terminal::Terminal::open(resolution)?)),
+        BoardKind::Serial => {
+            let path = path.ok_or(BoardError::NoPath)?;
+            Ok(Box::new(serial::Serial::open(path, resolution)?))
+        }
+        BoardKind::RaspberryPi => Ok(Box::new(raspberry_pi::RaspberryPi::open(profile))),
     }
+}
+
+/// The names of the panels that are known.
+pub fn profile_names() -> impl Iterator<Item = &'static str> {
+    PROFILES.iter().map(|profile| profile.name)
 }
 
 /// The board that is there if none is named: a Raspberry Pi's panel, else the terminal.
@@ -198,8 +216,9 @@ mod tests {
         let why = |kind, profile| open(kind, None, profile).err().unwrap().to_string();
         assert!(
             why(BoardKind::RaspberryPi, Some("other"))
-                .contains("there are adafruit-bonnet, waveshare-1.3, four-buttons")
+                .contains("there are adafruit-bonnet, waveshare-1.3, four-buttons, four-buttons-128")
         );
+        assert!(why(BoardKind::Serial, Some("other")).contains("no such panel profile"));
         assert!(why(BoardKind::Serial, None).contains("needs the path"));
     }
 }

@@ -1,7 +1,7 @@
 //! Layout: what every screen is made of, and where it stands.
 //!
-//! A screen is a header, up to five lines of 21 characters in the 6 × 10 grid, and figures, keys or buttons among them.
-//! Nothing but the header's bar and the QR symbol touches the border, also when the picture is shifted by a pixel.
+//! A screen is a header, up to five lines of 21 characters, and figures, keys or buttons among them; its rows are given as
+//! they are on 64 of them (see [`Layout`]). Nothing but the header's bar and the QR symbol touches the border, also when the picture is shifted by a pixel.
 //! All text that is drawn is collected, top to bottom, for those who read the panel as text.
 
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
@@ -11,8 +11,9 @@ use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle}
 use embedded_graphics::text::{Baseline, Text};
 use profont::{PROFONT_9_POINT, PROFONT_12_POINT, PROFONT_14_POINT, PROFONT_24_POINT};
 
-use super::frame::Frame;
+use super::frame::{Frame, Resolution};
 use super::icons::Icon;
+use super::layout::Layout;
 use super::qr::PairingCode;
 
 /// The size of a text.
@@ -52,15 +53,14 @@ const LEFT: i32 = 1;
 const RIGHT: i32 = 125;
 /// Characters of a line.
 pub(super) const COLUMNS: usize = 21;
-/// The top of each of the five lines under the header.
-const LINES: [i32; 5] = [11, 21, 31, 41, 51];
-/// The right column of the pairing screen.
-const SIDE: i32 = PairingCode::SIDE.cast_signed() + 3;
+/// The right column of the pairing screen on 64 rows.
+const SIDE: i32 = Resolution::Wide.rows().cast_signed() + 3;
 
 /// A picture being drawn.
 #[derive(Debug)]
 pub(super) struct Canvas<'a> {
     frame: &'a mut Frame,
+    layout: Layout,
     shift: Point,
     lines: Vec<String>,
     fits: bool,
@@ -71,6 +71,7 @@ impl<'a> Canvas<'a> {
     pub(super) fn new(frame: &'a mut Frame, shift: Point) -> Self {
         frame.blank();
         Self {
+            layout: Layout::of(frame.resolution()),
             frame,
             shift,
             lines: Vec::new(),
@@ -81,6 +82,11 @@ impl<'a> Canvas<'a> {
     /// The text that was drawn, and whether all of it fitted its place.
     pub(super) fn finish(self) -> (Vec<String>, bool) {
         (self.lines, self.fits)
+    }
+
+    /// Where the screen's rows are.
+    pub(super) const fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Adds a line for those who read the panel as text.
@@ -125,7 +131,7 @@ impl<'a> Canvas<'a> {
         self.put(
             Face::Text,
             text,
-            Point::new(LEFT, LINES[row]),
+            Point::new(LEFT, self.layout.line(row)),
             BinaryColor::On,
             LEFT..=RIGHT,
         );
@@ -141,16 +147,7 @@ impl<'a> Canvas<'a> {
 
     /// A line with a text at each end.
     pub(super) fn pair(&mut self, row: usize, left: &str, right: &str) {
-        let top = LINES[row];
-        let middle = RIGHT - Face::Text.width(right);
-        self.put(Face::Text, left, Point::new(LEFT, top), BinaryColor::On, LEFT..=middle);
-        self.put(
-            Face::Text,
-            right,
-            Point::new(middle + 1, top),
-            BinaryColor::On,
-            LEFT..=RIGHT,
-        );
+        self.ends(left, right, self.layout.line(row));
         let gap = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
         self.say(format!("{left}{:gap$}{right}", ""));
     }
@@ -158,7 +155,7 @@ impl<'a> Canvas<'a> {
     /// Two facts beside each other, each with its icon: one of 9 characters, one of 8.
     pub(super) fn facts(&mut self, row: usize, left: (Icon, &str), right: (Icon, &str)) {
         const MIDDLE: i32 = 67;
-        let top = LINES[row];
+        let top = self.layout.line(row);
         for ((icon, text), from, to) in [(left, LEFT, MIDDLE - 4), (right, MIDDLE, RIGHT)] {
             self.icon(icon, Point::new(from, top + 2), BinaryColor::On);
             self.put(Face::Text, text, Point::new(from + 9, top), BinaryColor::On, from..=to);
@@ -168,7 +165,7 @@ impl<'a> Canvas<'a> {
 
     /// A line of text in the middle.
     pub(super) fn centred(&mut self, row: usize, text: &str) {
-        self.figure(Face::Text, text, LINES[row]);
+        self.centred_at(Face::Text, text, self.layout.line(row));
         self.say(text);
     }
 
@@ -176,14 +173,18 @@ impl<'a> Canvas<'a> {
     pub(super) fn rule(&mut self, row: usize) {
         for x in (LEFT + 2..=RIGHT - 2).step_by(3) {
             self.fill(
-                Rectangle::new(Point::new(x, LINES[row] + 5), Size::new_equal(1)),
+                Rectangle::new(Point::new(x, self.layout.line(row) + 5), Size::new_equal(1)),
                 BinaryColor::On,
             );
         }
     }
 
-    /// The screen's main figure, centred, with its top at `top`; the caller says it.
+    /// The screen's main figure, centred, with its top at the row `top`; the caller says it.
     pub(super) fn figure(&mut self, face: Face, text: &str, top: i32) {
+        self.centred_at(face, text, self.layout.spread(top));
+    }
+
+    fn centred_at(&mut self, face: Face, text: &str, top: i32) {
         let left = LEFT + (RIGHT - LEFT + 1 - Face::width(face, text)) / 2;
         self.put(face, text, Point::new(left, top), BinaryColor::On, LEFT..=RIGHT);
         if face == Face::Accent {
@@ -194,7 +195,7 @@ impl<'a> Canvas<'a> {
     /// What ok does here, at the bottom: a key cap and a word or two.
     pub(super) fn hint(&mut self, text: &str) {
         const CAP: Size = Size::new(16, 10);
-        let top = LINES[4] + 1;
+        let top = self.layout.foot(52);
         let cap = Rectangle::new(Point::new(LEFT, top), CAP);
         self.fill_rounded(cap, BinaryColor::On);
         self.put(
@@ -223,7 +224,7 @@ impl<'a> Canvas<'a> {
             } else {
                 RIGHT - SIZE.width.cast_signed()
             };
-            let button = Rectangle::new(Point::new(left, 48), SIZE);
+            let button = Rectangle::new(Point::new(left, self.layout.foot(48)), SIZE);
             self.outline(button);
             let ink = if index == chosen {
                 self.fill_rounded(button, BinaryColor::On);
@@ -235,7 +236,7 @@ impl<'a> Canvas<'a> {
             self.put(
                 Face::Text,
                 label,
-                Point::new(text, 49),
+                Point::new(text, self.layout.foot(49)),
                 ink,
                 left + 2..=left + SIZE.width.cast_signed() - 3,
             );
@@ -247,12 +248,12 @@ impl<'a> Canvas<'a> {
 
     /// A list of which one entry is chosen; it scrolls so that this one shows.
     pub(super) fn list(&mut self, entries: &[&str], chosen: usize) {
-        let shown = LINES.len();
+        let shown = self.layout.entries();
         let first = (chosen + 1)
             .saturating_sub(shown)
             .min(entries.len().saturating_sub(shown));
-        for (row, (index, entry)) in entries.iter().enumerate().skip(first).take(shown).enumerate() {
-            let top = LINES[row];
+        for (place, (index, entry)) in entries.iter().enumerate().skip(first).take(shown).enumerate() {
+            let top = self.layout.entry(place);
             let ink = if index == chosen {
                 let bar = Rectangle::new(Point::new(LEFT, top + 1), Size::new(120, 10));
                 self.fill_rounded(bar, BinaryColor::On);
@@ -271,8 +272,9 @@ impl<'a> Canvas<'a> {
 
     fn scroll_bar(&mut self, first: usize, shown: usize, all: usize) {
         const TOP: i32 = 14;
-        const HEIGHT: usize = 46;
-        let part = |count: usize| i32::try_from(HEIGHT * count / all).unwrap_or(0);
+        const FOOT: i32 = 60;
+        let height = usize::try_from(self.layout.foot(FOOT) - TOP).unwrap_or(0);
+        let part = |count: usize| i32::try_from(height * count / all).unwrap_or(0);
         let thumb = Size::new(2, part(shown).unsigned_abs());
         self.fill(
             Rectangle::new(Point::new(RIGHT - 1, TOP + part(first)), thumb),
@@ -280,9 +282,10 @@ impl<'a> Canvas<'a> {
         );
     }
 
-    /// A bar across the screen of which the part from `from` to `to` (0 to 1,000) is lit.
+    /// A bar across the screen, its top at the row `top`, of which the part from `from` to `to` (0 to 1,000) is lit.
     pub(super) fn progress(&mut self, top: i32, from: u32, to: u32) {
         const INSIDE: u32 = 117;
+        let top = self.layout.spread(top);
         let outside = Rectangle::new(Point::new(LEFT + 2, top), Size::new(INSIDE + 4, 9));
         self.outline(outside);
         let place = |part: u32| (part.min(1000) * INSIDE / 1000).cast_signed();
@@ -293,14 +296,27 @@ impl<'a> Canvas<'a> {
         );
     }
 
-    /// A line in the right column of the pairing screen.
+    /// A line in the right column of the pairing screen on 64 rows.
     pub(super) fn beside(&mut self, face: Face, text: &str, top: i32) {
         self.put(face, text, Point::new(SIDE, top), BinaryColor::On, SIDE..=126);
     }
 
-    /// The pairing code. It fills the height of the screen, so it is not shifted.
+    /// A text at each end of a line with its top at `top`; the caller says it.
+    pub(super) fn ends(&mut self, left: &str, right: &str, top: i32) {
+        let middle = RIGHT - Face::Text.width(right);
+        let (left_at, right_at) = (Point::new(LEFT, top), Point::new(middle + 1, top));
+        self.put(Face::Text, left, left_at, BinaryColor::On, LEFT..=middle);
+        self.put(Face::Text, right, right_at, BinaryColor::On, LEFT..=RIGHT);
+    }
+
+    /// The pairing code, at the left of a wide display and at the top of a square one. It takes all the room that is there,
+    /// so it is not shifted.
     pub(super) fn pairing_code(&mut self, code: &PairingCode) {
-        code.draw(self.frame, Point::zero());
+        let left = match self.layout.resolution() {
+            Resolution::Wide => 0,
+            Resolution::Square => (Frame::WIDTH - code.side()).cast_signed() / 2,
+        };
+        code.draw(self.frame, Point::new(left, 0));
     }
 
     pub(super) fn icon(&mut self, icon: Icon, at: Point, ink: BinaryColor) {

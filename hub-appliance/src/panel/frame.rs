@@ -1,4 +1,4 @@
-//! The picture: 128 × 64 pixels, each lit or dark.
+//! The picture: 128 × 64 or 128 × 128 pixels, each lit or dark.
 //!
 //! Pixels outside the picture are ignored, so nothing that is drawn can fail.
 
@@ -8,69 +8,116 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
-/// A picture of 128 × 64 pixels in 1,024 bytes: row-major, one bit a pixel, most significant bit leftmost, 1 is lit.
+/// How many pixels a display has. Every one has 128 in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resolution {
+    /// 128 × 64 pixels: 1,024 bytes a picture.
+    #[default]
+    Wide,
+    /// 128 × 128 pixels: 2,048 bytes a picture.
+    Square,
+}
+
+impl Resolution {
+    /// All of them, the smallest first.
+    pub const ALL: [Self; 2] = [Self::Wide, Self::Square];
+
+    /// Rows of pixels.
+    #[must_use]
+    pub const fn rows(self) -> u32 {
+        match self {
+            Self::Wide => 64,
+            Self::Square => 128,
+        }
+    }
+
+    /// Bytes of a whole picture.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        (Frame::WIDTH * self.rows() / 8) as usize
+    }
+}
+
+/// A picture: row-major, one bit a pixel, most significant bit leftmost, 1 is lit.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Frame([u8; Self::BYTES]);
+pub struct Frame {
+    resolution: Resolution,
+    /// Room for the largest; what a smaller one does not use stays 0.
+    bits: [u8; Resolution::Square.bytes()],
+}
 
 impl Frame {
     /// Pixels in a row.
     pub const WIDTH: u32 = 128;
-    /// Rows.
-    pub const HEIGHT: u32 = 64;
-    /// Bytes of the whole picture.
-    pub const BYTES: usize = (Self::WIDTH * Self::HEIGHT / 8) as usize;
 
     /// An all-dark picture.
     #[must_use]
-    pub const fn new() -> Self {
-        Self([0; Self::BYTES])
+    pub const fn new(resolution: Resolution) -> Self {
+        Self {
+            resolution,
+            bits: [0; Resolution::Square.bytes()],
+        }
     }
 
-    /// The picture's bytes, in the order the type describes.
+    /// The display that the picture is for.
     #[must_use]
-    pub const fn bytes(&self) -> &[u8; Self::BYTES] {
-        &self.0
+    pub const fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
+    /// Rows.
+    #[must_use]
+    pub const fn height(&self) -> u32 {
+        self.resolution.rows()
+    }
+
+    /// The picture's bytes, in the order the type describes: 1,024 or 2,048.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bits[..self.resolution.bytes()]
     }
 
     /// Whether the pixel is lit; outside the picture none is.
     #[must_use]
     pub fn is_lit(&self, x: u32, y: u32) -> bool {
-        Self::place(Point::new(x.cast_signed(), y.cast_signed())).is_some_and(|(index, mask)| self.0[index] & mask != 0)
+        self.place(Point::new(x.cast_signed(), y.cast_signed()))
+            .is_some_and(|(index, mask)| self.bits[index] & mask != 0)
     }
 
     /// Makes every pixel dark.
     pub fn blank(&mut self) {
-        self.0.fill(0);
+        self.bits.fill(0);
     }
 
-    fn place(point: Point) -> Option<(usize, u8)> {
+    fn place(&self, point: Point) -> Option<(usize, u8)> {
         let x = u32::try_from(point.x).ok().filter(|x| *x < Self::WIDTH)?;
-        let y = u32::try_from(point.y).ok().filter(|y| *y < Self::HEIGHT)?;
+        let y = u32::try_from(point.y).ok().filter(|y| *y < self.height())?;
         let pixel = y * Self::WIDTH + x;
         Some(((pixel / 8) as usize, 0x80 >> (pixel % 8)))
     }
 
     fn set(&mut self, point: Point, color: BinaryColor) {
-        if let Some((index, mask)) = Self::place(point) {
+        if let Some((index, mask)) = self.place(point) {
             if color.is_on() {
-                self.0[index] |= mask;
+                self.bits[index] |= mask;
             } else {
-                self.0[index] &= !mask;
+                self.bits[index] &= !mask;
             }
         }
     }
 }
 
 impl Default for Frame {
+    /// An all-dark picture of 128 × 64 pixels.
     fn default() -> Self {
-        Self::new()
+        Self::new(Resolution::default())
     }
 }
 
 impl std::fmt::Debug for Frame {
     /// Draws the picture in half blocks, two rows of pixels a line, so that a failed comparison can be looked at.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for y in (0..Self::HEIGHT).step_by(2) {
+        for y in (0..self.height()).step_by(2) {
             writeln!(f)?;
             for x in 0..Self::WIDTH {
                 f.write_str(half_block(self.is_lit(x, y), self.is_lit(x, y + 1)))?;
@@ -93,7 +140,7 @@ pub const fn half_block(upper: bool, lower: bool) -> &'static str {
 
 impl OriginDimensions for Frame {
     fn size(&self) -> Size {
-        Size::new(Self::WIDTH, Self::HEIGHT)
+        Size::new(Self::WIDTH, self.height())
     }
 }
 
@@ -125,24 +172,30 @@ mod tests {
 
     #[test]
     fn leftmost_pixel_is_the_most_significant_bit() {
-        let mut frame = Frame::new();
-        frame.set(Point::new(0, 0), BinaryColor::On);
-        frame.set(Point::new(9, 1), BinaryColor::On);
-        frame.set(Point::new(127, 63), BinaryColor::On);
-        assert_eq!(frame.bytes()[0], 0x80);
-        assert_eq!(frame.bytes()[17], 0x40);
-        assert_eq!(frame.bytes()[1023], 0x01);
-        assert_eq!(frame.bytes().iter().map(|byte| byte.count_ones()).sum::<u32>(), 3);
-        assert!(frame.is_lit(9, 1));
+        for (resolution, bytes) in [(Resolution::Wide, 1024), (Resolution::Square, 2048)] {
+            let mut frame = Frame::new(resolution);
+            frame.set(Point::new(0, 0), BinaryColor::On);
+            frame.set(Point::new(9, 1), BinaryColor::On);
+            frame.set(Point::new(127, frame.height().cast_signed() - 1), BinaryColor::On);
+            assert_eq!(frame.bytes().len(), bytes);
+            assert_eq!(frame.bytes()[0], 0x80);
+            assert_eq!(frame.bytes()[17], 0x40);
+            assert_eq!(frame.bytes()[bytes - 1], 0x01);
+            assert_eq!(frame.bytes().iter().map(|byte| byte.count_ones()).sum::<u32>(), 3);
+            assert!(frame.is_lit(9, 1));
+        }
     }
 
     #[test]
     fn pixels_outside_are_ignored() {
-        let mut frame = Frame::new();
-        for point in [(-1, 0), (128, 0), (0, -1), (0, 64), (i32::MAX, i32::MIN)] {
-            frame.set(point.into(), BinaryColor::On);
+        for resolution in Resolution::ALL {
+            let mut frame = Frame::new(resolution);
+            let below = frame.height().cast_signed();
+            for point in [(-1, 0), (128, 0), (0, -1), (0, below), (i32::MAX, i32::MIN)] {
+                frame.set(point.into(), BinaryColor::On);
+            }
+            assert_eq!(frame, Frame::new(resolution));
+            assert!(!frame.is_lit(u32::MAX, 0));
         }
-        assert_eq!(frame, Frame::new());
-        assert!(!frame.is_lit(u32::MAX, 0));
     }
 }

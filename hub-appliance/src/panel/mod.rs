@@ -1,4 +1,4 @@
-//! The panel: 128 × 64 pixels and a few buttons, the person's whole view of the hub.
+//! The panel: 128 × 64 or 128 × 128 pixels and a few buttons, the person's whole view of the hub.
 //!
 //! Pure: the view model and a person's input go in, a picture and decisions come out. There is no input or output here
 //! and no clock; who owns the panel tells it how much time has passed. It holds no patient's data.
@@ -6,6 +6,7 @@
 //! | screen | when | ok · back |
 //! |---|---|---|
 //! | `splash` | at the start: the version | on |
+//! | `notice` | after the splash, if the owner's setup file has a mistake; left alone for a minute it passes | on |
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
 //! | `setup-recovery` | the recovery code, then two of its groups typed back | on · the code again |
@@ -32,6 +33,7 @@ mod canvas;
 mod frame;
 mod icons;
 mod input;
+mod layout;
 mod pin_pad;
 mod qr;
 mod screens;
@@ -48,12 +50,12 @@ use std::time::Duration;
 
 use embedded_graphics::prelude::Point;
 
-pub use self::frame::{Frame, half_block};
+pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question,
-    RecoveryCode, Status,
+    About, Fault, Identity, Notice, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
+    Question, RecoveryCode, Status,
 };
 
 use self::canvas::Canvas;
@@ -66,7 +68,7 @@ use self::state::{Event, State};
 pub struct ScreenText {
     /// The screen's name, as in the table of this module.
     pub name: &'static str,
-    /// What it says, top to bottom: at most 8 lines of at most 21 characters.
+    /// What it says, top to bottom: at most 8 lines (9 on 128 rows) of at most 21 characters.
     pub lines: Vec<String>,
 }
 

@@ -11,6 +11,8 @@ use super::view::Question;
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Splash,
+    /// Something that a person has to be told once, at the start.
+    Notice,
     Welcome(Language),
     ChoosePin(Pad),
     RepeatPin {
@@ -163,6 +165,7 @@ impl State {
     pub(super) fn time_limit(&self) -> Option<Duration> {
         match self {
             Self::Splash => Some(SPLASH),
+            Self::Notice => Some(MINUTE),
             Self::Working(Work { begun: false, .. }) => Some(MINUTE / 2),
             Self::Paired { answered: false, .. } | Self::PinChanged | Self::PinKept => Some(MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),

@@ -17,6 +17,18 @@ pub struct Status {
     pub about: About,
     /// What the panel speaks.
     pub language: Language,
+    /// What a person has to be told once, at the start.
+    pub notice: Option<Notice>,
+}
+
+/// What a person has to be told once, at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The owner's setup file has a mistake, so nothing of it is used.
+    SetupFile {
+        /// Its line, from 1; none where the file can't be read at all.
+        line: Option<usize>,
+    },
 }
 
 /// Where the hub is in its life.
@@ -175,6 +187,8 @@ pub struct About {
 pub struct Identity {
     /// The hub's id, a UUID in text form.
     pub hub_id: String,
+    /// The hub's X25519 public key in base64url without padding, as pairing codes carry it.
+    pub key: String,
     /// The first 8 bytes of the SHA-256 of the hub's X25519 public key; shown as 4 groups of 4 hex digits.
     pub fingerprint: [u8; 8],
 }

@@ -1,7 +1,7 @@
 //! Which right a write needs, by table and operation (protocol, "Commands").
 
+use crate::store::gatekeeper::{Access, Gatekeeper, Operation};
 use crate::store::people::{Right, Rights};
-use crate::store::push::{Access, Gatekeeper, Operation};
 use crate::store::{StoreError, WriteTx};
 
 /// The columns that whoever hands out medicines changes in prescriptions and their items.

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::Received;
 use super::gate::Lease;
+use super::order::Place;
 use super::reply::SealedReply;
 use super::routes::{Front, Origin};
 use super::service::{Job, Run};
@@ -40,13 +41,20 @@ pub(super) async fn call(
         }
         Weight::Login => {
             let turn = front.logins.turn(&hub).await?;
-            let sealed = work(&front, origin, hub, turn, exchange, job.run).await?;
+            let sealed = work(&front, origin, hub, (turn, None), exchange, job.run).await?;
             Ok(SealedReply::new(sealed, None).into_response())
         }
         Weight::Store => {
+            let place = match kind {
+                Kind::Command => {
+                    let client = exchange.caller.client;
+                    Some(front.order.after_earlier(client, &hub, front.limits.queue_time).await?)
+                }
+                Kind::Query => None,
+            };
             let mut share = wait_open(&hub, front.limits.queue_time, front.answers.room()).await??;
             let turn = front.store.turn(&hub).await?;
-            let sealed = work(&front, origin, hub, turn, exchange, job.run).await?;
+            let sealed = work(&front, origin, hub, (turn, place), exchange, job.run).await?;
             front.answers.charge(&mut share, sealed.as_bytes().len());
             Ok(SealedReply::new(sealed, Some(share)).into_response())
         }
@@ -131,7 +139,7 @@ async fn work(
     front: &Front,
     origin: Origin,
     hub: Lease,
-    turn: Turn,
+    turn: (Turn, Option<Place>),
     exchange: Exchange,
     run: Run,
 ) -> Result<Sealed, Failure> {

@@ -26,6 +26,7 @@ mod call;
 mod gate;
 mod handshake;
 mod listener;
+mod order;
 mod pairing;
 mod rate;
 mod reply;
@@ -198,10 +199,11 @@ impl ServerHandle {
         self.local_addr
     }
 
-    /// Grows once a second while connections are accepted and tasks get their turn: what a watchdog looks at.
-    #[must_use]
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
+    /// What gives a number that grows once a second while connections are accepted and tasks get their turn: what a
+    /// watchdog looks at.
+    pub fn beats(&self) -> impl Fn() -> u64 + Send + use<> {
+        let beats = Arc::clone(&self.beats);
+        move || beats.load(Ordering::Relaxed)
     }
 
     /// Stops accepting at once, gives requests under way [`Limits::stop_time`], and returns when every connection is

@@ -18,6 +18,7 @@ use tracing::debug;
 
 use super::body::BodyReader;
 use super::gate::Gate;
+use super::order::Order;
 use super::rate::RateLimiter;
 use super::reply::AnswerBudget;
 use super::status::{Failure, json};
@@ -42,6 +43,7 @@ pub(super) struct Front {
     pub(super) answers: AnswerBudget,
     pub(super) logins: Lane,
     pub(super) store: Lane,
+    pub(super) order: Order,
     pub(super) new_devices: RateLimiter,
     pub(super) known_devices: RateLimiter,
 }
@@ -55,6 +57,7 @@ impl Front {
             answers: AnswerBudget::new(limits.answers_in_memory),
             logins: Lane::new(limits.logins_at_once, limits.logins_waiting, limits.queue_time),
             store: Lane::new(limits.store_at_once, limits.connections, limits.queue_time),
+            order: Order::default(),
             new_devices: RateLimiter::new(limits.new_device_handshakes_per_minute, limits.addresses),
             known_devices: RateLimiter::new(limits.known_device_handshakes_per_minute, limits.addresses),
             limits,

@@ -11,6 +11,7 @@ mod connection;
 pub mod cursors;
 pub mod devices;
 mod error;
+pub mod gatekeeper;
 pub mod held;
 pub mod history;
 mod inventory;

@@ -8,28 +8,41 @@ use rqrr::PreparedImage;
 
 /// Pixels in a row.
 pub const WIDTH: usize = 128;
-/// Rows.
-pub const HEIGHT: usize = 64;
-const BYTES: usize = WIDTH * HEIGHT / 8;
+/// Rows of the displays that there are.
+const HEIGHTS: [usize; 2] = [64, 128];
 
 /// The picture is enlarged so many times before it is searched, as a camera sees more pixels than the panel has.
 const SCALE: usize = 4;
 /// Light around the enlarged picture, in its pixels.
 const BORDER: usize = 32;
 
-/// A picture of 128 × 64 pixels, each lit or dark.
+/// A picture of 128 × 64 or 128 × 128 pixels, each lit or dark.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Frame(Box<[u8; BYTES]>);
+pub struct Frame(Box<[u8]>);
 
 /// A part of the picture by its columns and rows.
 type Part = (std::ops::Range<usize>, std::ops::Range<usize>);
 
 impl Frame {
-    /// Reads the base64 (RFC 4648, section 4) of 1,024 bytes: row-major, one bit a pixel, most significant leftmost.
+    /// Reads the base64 (RFC 4648, section 4) of 1,024 or 2,048 bytes: row-major, one bit a pixel, most significant
+    /// leftmost.
     #[must_use]
     pub fn from_base64(text: &str) -> Option<Self> {
-        let bytes: Box<[u8]> = STANDARD.decode(text).ok()?.into();
-        bytes.try_into().ok().map(Self)
+        Self::from_bytes(STANDARD.decode(text).ok()?)
+    }
+
+    /// The same from the bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        let frame = Self(bytes.into());
+        let is_whole = frame.0.len().is_multiple_of(WIDTH) && HEIGHTS.contains(&frame.height());
+        is_whole.then_some(frame)
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.0.len() * 8 / WIDTH
     }
 
     /// Whether a pixel is lit.
@@ -48,8 +61,9 @@ impl Frame {
     #[must_use]
     pub fn qr_text(&self) -> Option<String> {
         // What stands beside the code can look like a part of it, so squares at either end are tried alone too.
-        let whole: Part = (0..WIDTH, 0..HEIGHT);
-        let parts = [whole, (0..HEIGHT, 0..HEIGHT), (WIDTH - HEIGHT..WIDTH, 0..HEIGHT)];
+        let height = self.height();
+        let whole: Part = (0..WIDTH, 0..height);
+        let parts = [whole, (0..height, 0..height), (WIDTH - height..WIDTH, 0..height)];
         parts.into_iter().find_map(|part| self.qr_text_in(&part))
     }
 
@@ -86,6 +100,8 @@ mod tests {
 
     use super::*;
 
+    const HEIGHT: usize = 64;
+    const BYTES: usize = WIDTH * HEIGHT / 8;
     const TEXT: &str = r#"{"type":"sync_hub","url":"http://192.168.100.200:4001"}"#;
 
     /// A picture with a code of 2 pixels a module on a lit field, and bars of text-like pixels beside it.
@@ -128,7 +144,15 @@ mod tests {
 
     #[test]
     fn only_whole_pictures() {
-        assert!(Frame::from_base64(&STANDARD.encode([0u8; BYTES - 1])).is_none());
+        for (bytes, is_whole) in [
+            (BYTES, true),
+            (2 * BYTES, true),
+            (BYTES - 1, false),
+            (3 * BYTES, false),
+            (0, false),
+        ] {
+            assert_eq!(Frame::from_bytes(vec![0; bytes]).is_some(), is_whole, "{bytes}");
+        }
         assert!(Frame::from_base64("no base64").is_none());
     }
 }

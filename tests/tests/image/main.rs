@@ -4,8 +4,15 @@
 //! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`.
 
 mod disks;
+mod display;
+mod hang;
+mod hardware;
+mod inside;
+mod lan;
 mod moving;
+mod outside;
 mod power;
+mod reader;
 mod update;
 mod vm;
 mod write_log;
@@ -21,7 +28,7 @@ use std::time::Duration;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::Comparison;
 use hub_tests::hub::PIN;
-use hub_tests::panel_client::PanelClient;
+use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 use tempfile::TempDir;
@@ -47,6 +54,11 @@ fn next_image() -> PathBuf {
 
 /// A box with an empty data disk, and a card of its own that may be changed.
 fn new_box(folder: &TempDir, network: &'static str) -> Parts {
+    new_box_of(&image(), folder, network)
+}
+
+/// The same with a copy of this card.
+fn new_box_of(card: &Path, folder: &TempDir, network: &'static str) -> Parts {
     let parts = Parts {
         card: folder.path().join("card.img"),
         data: folder.path().join("data.img"),
@@ -58,7 +70,7 @@ fn new_box(folder: &TempDir, network: &'static str) -> Parts {
         port: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
         log: None,
     };
-    fs::copy(image(), &parts.card).unwrap();
+    fs::copy(card, &parts.card).unwrap();
     File::create(&parts.data).unwrap().set_len(DATA_DISK).unwrap();
     parts
 }
@@ -69,12 +81,14 @@ fn put_on_card(clinic: &Clinic, card: &Path) {
     clinic
         .write_bundle(BufWriter::new(File::create(&bundle).unwrap()))
         .unwrap();
-    let copied = Command::new("mcopy")
-        .arg("-i")
-        .arg(format!("{}@@1M", card.display()))
-        .args([bundle.to_str().unwrap(), "::clinic.json"])
-        .status();
-    assert!(copied.unwrap().success());
+    copy_to_card(&bundle, card);
+}
+
+/// Copies a file to the card's first partition.
+fn copy_to_card(file: &Path, card: &Path) {
+    let mut copy = Command::new("mcopy");
+    copy.arg("-o").arg("-i").arg(format!("{}@@1M", card.display()));
+    assert!(copy.arg(file).arg("::").status().unwrap().success());
 }
 
 /// Where the second partition begins and ends, from the card's MBR.
@@ -218,6 +232,41 @@ async fn switch_on(parts: &Parts, folder: &Path) -> (Vm, PanelClient) {
 async fn serves(vm: &Vm, panel: &mut PanelClient, clinic: &Clinic, patient: &str) -> bool {
     let newcomer = pair(vm, panel, clinic).await;
     newcomer.database.row("patients", patient).is_some()
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn the_owners_file_gives_address_and_display_and_a_mistake_in_it_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let settle = |text: &str| {
+        let file = folder.path().join("hub-setup.toml");
+        fs::write(&file, text).unwrap();
+        copy_to_card(&file, &parts.card);
+    };
+    settle("[panel]\nprofile = 'four-buttons-128'\n[network]\naddress = '10.0.2.77/24'\ngateway = '10.0.2.2'\n");
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for("hub: address 10.0.2.77").await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    let code = panel.open_pairing().await.unwrap();
+    assert_eq!(code.url, "http://10.0.2.77:4001");
+    assert!(code.id.is_some() && code.key.is_some());
+    drop(panel);
+    vm.pull_plug().await.unwrap();
+
+    settle("[network]\naddress = '10.0.2.77'\n");
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.wait_for("notice").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("locked").await.unwrap();
+    const BY_DHCP: &str = "hub: address 10.0.2.15";
+    if !vm.said().contains(BY_DHCP) {
+        vm.wait_for(BY_DHCP).await.unwrap();
+    }
+    assert!(vm.said().contains("hub-setup.toml, line 2"));
 }
 
 #[tokio::test]

@@ -84,6 +84,11 @@ pub(crate) struct Vm {
 impl Vm {
     /// Switches a box on whose sockets are in `folder`.
     pub(crate) fn start(parts: &Parts, folder: &Path) -> Result<Self, VmError> {
+        Self::start_with(parts, folder, &[])
+    }
+
+    /// The same, with more arguments for QEMU.
+    pub(crate) fn start_with(parts: &Parts, folder: &Path, more: &[&str]) -> Result<Self, VmError> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/boot-image");
         let mut command = Command::new(script);
         if let Some(log) = &parts.log {
@@ -114,7 +119,9 @@ impl Vm {
             .arg("--run")
             .arg(folder)
             .args(["--network", parts.network, "--port", &parts.port.to_string()])
-            .stdin(Stdio::null())
+            .arg("--")
+            .args(more)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
@@ -161,9 +168,37 @@ impl Vm {
         &self.said
     }
 
+    /// The other end of its panel's port.
+    pub(crate) fn panel_socket(&self) -> PathBuf {
+        self.folder.join("panel.sock")
+    }
+
     /// A hand on its panel.
     pub(crate) async fn panel(&self) -> Result<PanelClient, VmError> {
-        Ok(PanelClient::connect(&self.folder.join("panel.sock")).await?)
+        Ok(PanelClient::connect(&self.panel_socket()).await?)
+    }
+
+    /// Types a line at its console.
+    pub(crate) async fn type_line(&mut self, line: &str) -> Result<(), VmError> {
+        let console = self
+            .child
+            .stdin
+            .as_mut()
+            .ok_or(io::Error::from(io::ErrorKind::BrokenPipe))?;
+        console.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(console.flush().await?)
+    }
+
+    /// Waits until it has switched itself off.
+    pub(crate) async fn wait_until_off(mut self) -> Result<Duration, VmError> {
+        let began = Instant::now();
+        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(began.elapsed()),
+            _ => Err(VmError::Silent {
+                wanted: "the end of the machine",
+                said: self.said,
+            }),
+        }
     }
 
     /// Presses its reset button: whatever is not on the disk by now is lost to it.
@@ -184,12 +219,20 @@ impl Vm {
             .await
     }
 
-    /// Has QEMU's monitor do something (QMP).
+    /// Lets its data disk take no more than so many bytes a second; 0 for as many as come.
+    pub(crate) async fn slow_writes_to(&self, bytes_a_second: u32) -> Result<(), VmError> {
+        self.monitor(&format!(
+            r#"{{"execute":"block_set_io_throttle","arguments":{{"id":"/machine/peripheral/data-disk/virtio-backend","bps":0,"bps_rd":0,"bps_wr":{bytes_a_second},"iops":0,"iops_rd":0,"iops_wr":0}}}}"#
+        ))
+        .await
+    }
+
+    /// Gives a command to the machine's monitor (QMP).
     async fn monitor(&self, command: &str) -> Result<(), VmError> {
         let stream = UnixStream::connect(self.folder.join("monitor.sock")).await?;
         let mut lines = BufReader::new(stream).lines();
-        for message in [r#"{"execute":"qmp_capabilities"}"#, command] {
-            lines.get_mut().write_all(format!("{message}\n").as_bytes()).await?;
+        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
+            lines.get_mut().write_all(format!("{command}\n").as_bytes()).await?;
             while let Some(line) = lines.next_line().await? {
                 if line.contains("\"error\"") {
                     return Err(VmError::Monitor(line));

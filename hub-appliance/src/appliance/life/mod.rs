@@ -20,6 +20,7 @@ use tokio::time::MissedTickBehavior;
 use self::pin_change::Change;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
+use super::progress::OpenedStore;
 use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
@@ -169,6 +170,8 @@ pub(super) struct Life {
     panics: Vec<Instant>,
     ticks: u32,
     waited_at: Instant,
+    /// For the watch over its writer.
+    opened_store: OpenedStore,
 }
 
 impl Life {
@@ -178,6 +181,7 @@ impl Life {
         listen: SocketAddr,
         gate: Arc<Gate>,
         display: Display,
+        opened_store: OpenedStore,
     ) -> Result<Self, ApplianceError> {
         let keys = KeyStore::at(config.keys_folder());
         let facts = Facts::load(&config.keys_folder());
@@ -206,6 +210,7 @@ impl Life {
             panics: Vec::new(),
             ticks: 0,
             waited_at: Instant::now(),
+            opened_store,
         })
     }
 

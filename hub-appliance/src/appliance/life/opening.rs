@@ -48,6 +48,7 @@ impl Life {
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
+            key: hub.identity.x25519_public(),
             fingerprint: hub.identity.fingerprint(),
         };
         if settled {
@@ -67,6 +68,7 @@ impl Life {
             desk: self.config.desk,
             data: self.config.store_folder(),
         };
+        self.opened_store.set(&sources.store);
         self.gate.open(hub);
         self.state = State::Open(Box::new(Serving {
             sources,

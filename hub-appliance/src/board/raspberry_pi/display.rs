@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use embedded_hal::i2c::I2c;
 
 use super::oled::Oled;
-use super::profile::Profile;
+use crate::board::profile::Profile;
 use crate::panel::{Brightness, Frame};
 
 /// How often a missing display is looked for.
@@ -95,10 +95,12 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
 
     fn find(&mut self) -> Option<Oled<B>> {
         let (frame, brightness) = self.wanted.as_ref()?;
-        let bus = (self.open)().ok()?;
-        let mut oled = Oled::new(bus, self.profile.controller, self.profile.address);
-        oled.show(frame, *brightness).ok()?;
-        Some(oled)
+        self.profile.addresses.iter().find_map(|address| {
+            let bus = (self.open)().ok()?;
+            let mut oled = Oled::new(bus, self.profile.controller, *address);
+            oled.show(frame, *brightness).ok()?;
+            Some(oled)
+        })
     }
 }
 
@@ -110,7 +112,7 @@ mod tests {
     use embedded_hal::i2c::{ErrorKind, ErrorType, Operation};
 
     use super::*;
-    use crate::board::raspberry_pi::profile::PROFILES;
+    use crate::board::profile::PROFILES;
 
     /// A bus whose display is plugged in or not, and which counts transfers.
     #[derive(Clone, Default)]
@@ -135,11 +137,11 @@ mod tests {
         let bus = Bus::default();
         let start = Instant::now();
         let mut display = Display::new(&PROFILES[0], || Ok(bus.clone()), start);
-        display.show(&Frame::new(), Brightness::Full, start);
+        display.show(&Frame::default(), Brightness::Full, start);
         let next = display.next_look().unwrap();
         assert_eq!(next, start + LOOK_EVERY);
         let tried = bus.transfers.get();
-        display.show(&Frame::new(), Brightness::Full, start + LOOK_EVERY / 2);
+        display.show(&Frame::default(), Brightness::Full, start + LOOK_EVERY / 2);
         assert_eq!(bus.transfers.get(), tried, "not before its time");
 
         bus.is_plugged.set(true);
@@ -148,7 +150,7 @@ mod tests {
         assert!(bus.transfers.get() > tried + 64, "the whole picture went out");
 
         bus.is_plugged.set(false);
-        display.show(&Frame::new(), Brightness::Dim, next);
+        display.show(&Frame::default(), Brightness::Dim, next);
         assert!(display.next_look().is_some());
     }
 
@@ -156,7 +158,7 @@ mod tests {
     fn a_bus_that_is_not_there_is_a_display_that_is_not_there() {
         let start = Instant::now();
         let mut display = Display::new(&PROFILES[0], || Err::<Bus, _>(io::ErrorKind::NotFound.into()), start);
-        display.show(&Frame::new(), Brightness::Full, start);
+        display.show(&Frame::default(), Brightness::Full, start);
         assert!(display.next_look().is_some());
     }
 }

@@ -5,7 +5,6 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `profile` | what is wired to which pin |
 //! | `pins` | pins and bus, by rppal or by the kernel's character devices |
 //! | `contacts` | what a person means by contacts that close and open |
 //! | `oled` | the controllers: which bytes make a picture |
@@ -15,7 +14,6 @@ mod contacts;
 mod display;
 mod oled;
 mod pins;
-mod profile;
 
 use std::io;
 use std::path::Path;
@@ -26,12 +24,14 @@ use embedded_hal::i2c::I2c as _;
 use self::contacts::Contacts;
 use self::display::Display;
 use self::pins::{Access, Bus, Pins};
-use self::profile::{PROFILES, Profile};
+use super::profile::Profile;
 use super::queue::{Queue, Signal};
 use super::{Board, BoardError, Event, Picture, Waker};
+use crate::panel::Resolution;
 
 /// The board on a Raspberry Pi's pins.
 pub struct RaspberryPi {
+    resolution: Resolution,
     queue: Queue,
     display: Display<Bus, Box<dyn FnMut() -> io::Result<Bus> + Send>>,
     contacts: Contacts,
@@ -52,34 +52,24 @@ pub fn is_here() -> bool {
     model.starts_with(b"Raspberry Pi") && Path::new("/dev/i2c-1").exists()
 }
 
-/// The names of the panels that are known.
-pub fn profile_names() -> impl Iterator<Item = &'static str> {
-    PROFILES.iter().map(|profile| profile.name)
-}
-
 impl RaspberryPi {
     /// Opens the panel of this profile, or the one that most likely is there by what answers on the bus. Neither a
     /// display nor buttons have to work for it: what does not is told on the console.
-    ///
-    /// # Errors
-    /// [`BoardError::NoProfile`].
-    pub fn open(profile: Option<&str>) -> Result<Self, BoardError> {
+    pub(super) fn open(profile: Option<&'static Profile>) -> Self {
         let access = Access::here();
-        let profile = match profile {
-            Some(name) => Profile::named(name).ok_or(BoardError::NoProfile)?,
-            None => detect(access),
-        };
+        let profile = profile.unwrap_or_else(|| detect(access));
         let queue = Queue::new();
         let pins = access.open_pins(profile, &queue.sender());
         let pins = pins.inspect_err(|error| tracing::error!(%error, "the buttons do not work"));
         let started = Instant::now();
-        Ok(Self {
+        Self {
+            resolution: profile.controller.resolution(),
             display: Display::new(profile, Box::new(move || access.open_bus()), started),
             contacts: Contacts::new(profile.buttons.iter().map(|(_, button)| *button)),
             started,
             queue,
             _pins: pins.ok(),
-        })
+        }
     }
 
     fn until(&self, deadline: Option<Instant>) -> Option<Duration> {
@@ -92,17 +82,22 @@ impl RaspberryPi {
     }
 }
 
-/// Asks the display what it is, at the address that all known ones have.
+/// Asks the display what it is, at the address that all have that can be told apart.
 fn detect(access: Access) -> &'static Profile {
+    const ADDRESS: u8 = 0x3C;
     let mut status = [0];
     let answer = access.open_bus().and_then(|mut bus| {
-        let read = bus.read(PROFILES[0].address, &mut status);
+        let read = bus.read(ADDRESS, &mut status);
         read.map_err(|kind| io::Error::other(kind.to_string()))
     });
     Profile::of_status(answer.is_ok().then_some(status[0]))
 }
 
 impl Board for RaspberryPi {
+    fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError> {
         self.display.show(picture.frame, picture.brightness, Instant::now());
         Ok(())

@@ -1,43 +1,36 @@
-//! A display of 128 × 64 pixels on the I²C bus: sends what has changed and nothing else.
+//! A display on the I²C bus: sends what has changed and nothing else.
 //!
-//! At 400 kHz a whole picture takes 25 ms, and the bus has other users.
+//! At 400 kHz a whole picture of 128 × 64 takes 25 ms, one of 128 × 128 twice that, and the bus has other users.
 
-use display_interface::{DataFormat, DisplayError, WriteOnlyDataCommand};
+mod chip;
+
+use display_interface::DisplayError;
 use embedded_hal::i2c::I2c;
-use ssd1306::command::{AddrMode, Command};
-use ssd1306::mode::BasicMode;
-use ssd1306::prelude::{Brightness as Light, DisplayRotation, DisplaySize, I2CInterface};
-use ssd1306::{I2CDisplayInterface, Ssd1306};
 
-use super::profile::Controller;
+use self::chip::Chip;
+use crate::board::profile::Controller;
 use crate::panel::{Brightness, Frame};
 
 const WIDTH: usize = Frame::WIDTH as usize;
 /// Rows of a page: a byte of the display's memory is 8 pixels below each other.
 const PAGE: u8 = 8;
-const PAGES: usize = Frame::HEIGHT as usize / PAGE as usize;
-/// The first column of the glass in an SH1106's memory.
-const SH1106_FIRST: u8 = 2;
 /// Changed columns closer than this go in one run: starting another costs as many bytes.
 const GAP: usize = 9;
 
-/// A picture as the display stores it.
-type Pages = [[u8; WIDTH]; PAGES];
+/// A page as the display stores it.
+type Page = [u8; WIDTH];
 
 /// A display on the bus `B`.
 pub(super) struct Oled<B> {
-    display: Ssd1306<I2CInterface<B>, Glass, BasicMode>,
-    controller: Controller,
+    chip: Chip<B>,
     /// What is on the glass; none before the display was started, and after an error.
-    shown: Option<(Box<Pages>, Brightness)>,
+    shown: Option<(Vec<Page>, Brightness)>,
 }
 
 impl<B: I2c> Oled<B> {
     pub(super) fn new(bus: B, controller: Controller, address: u8) -> Self {
-        let interface = I2CDisplayInterface::new_custom_address(bus, address);
         Self {
-            display: Ssd1306::new(interface, Glass(controller), DisplayRotation::Rotate0),
-            controller,
+            chip: Chip::new(bus, controller, address),
             shown: None,
         }
     }
@@ -50,65 +43,33 @@ impl<B: I2c> Oled<B> {
             Some((before, light)) => {
                 self.send(Some(&before), &pages)?;
                 if light != brightness {
-                    self.light(brightness)?;
+                    self.chip.light(brightness)?;
                 }
             }
             None => {
-                self.start()?;
+                self.chip.start()?;
                 self.send(None, &pages)?;
-                self.light(brightness)?;
+                self.chip.light(brightness)?;
             }
         }
         self.shown = Some((pages, brightness));
         Ok(())
     }
 
-    fn start(&mut self) -> Result<(), DisplayError> {
-        let mode = match self.controller {
-            Controller::Ssd1306 => AddrMode::Horizontal,
-            Controller::Sh1106 => AddrMode::Page,
-        };
-        self.display.init_with_addr_mode(mode)?;
-        // Its memory holds noise until the first picture.
-        self.display.set_display_on(false)
-    }
-
-    fn light(&mut self, brightness: Brightness) -> Result<(), DisplayError> {
-        let light = match brightness {
-            Brightness::Off => return self.display.set_display_on(false),
-            Brightness::Dim => Light::custom(1, 0x08),
-            Brightness::Full => Light::custom(2, 0xFF),
-        };
-        self.display.set_brightness(light)?;
-        self.display.set_display_on(true)
-    }
-
-    fn send(&mut self, before: Option<&Pages>, pages: &Pages) -> Result<(), DisplayError> {
+    fn send(&mut self, before: Option<&[Page]>, pages: &[Page]) -> Result<(), DisplayError> {
         for (page, row) in (0..).zip(pages) {
-            let before = before.map(|before| &before[usize::from(page)]);
+            let before = before.and_then(|before| before.get(usize::from(page)));
             for (from, to) in runs(before, row) {
-                self.go_to(page, from, to)?;
-                self.display.draw(&row[usize::from(from)..usize::from(to)])?;
+                self.chip.go_to(page, from, to)?;
+                self.chip.write(&row[usize::from(from)..usize::from(to)])?;
             }
         }
         Ok(())
     }
-
-    /// Makes the columns `from..to` of a page the next to be written.
-    fn go_to(&mut self, page: u8, from: u8, to: u8) -> Result<(), DisplayError> {
-        let top = page * PAGE;
-        match self.controller {
-            Controller::Ssd1306 => self.display.set_draw_area((from, top), (to, top + PAGE)),
-            Controller::Sh1106 => {
-                self.display.set_row(top)?;
-                self.display.set_column(from + SH1106_FIRST)
-            }
-        }
-    }
 }
 
 /// The columns that differ, as runs that end before their second number.
-fn runs(before: Option<&[u8; WIDTH]>, row: &[u8; WIDTH]) -> Vec<(u8, u8)> {
+fn runs(before: Option<&Page>, row: &Page) -> Vec<(u8, u8)> {
     let Some(before) = before else {
         return vec![(0, WIDTH as u8)];
     };
@@ -126,36 +87,16 @@ fn runs(before: Option<&[u8; WIDTH]>, row: &[u8; WIDTH]) -> Vec<(u8, u8)> {
     runs
 }
 
-fn pages(frame: &Frame) -> Box<Pages> {
-    let mut pages = Box::new([[0; WIDTH]; PAGES]);
-    for (top, page) in (0..).step_by(PAGE.into()).zip(pages.iter_mut()) {
+fn pages(frame: &Frame) -> Vec<Page> {
+    let tops = (0..frame.height()).step_by(PAGE.into());
+    tops.map(|top| {
+        let mut page = [0; WIDTH];
         for (x, byte) in (0..).zip(page.iter_mut()) {
             *byte = (0..PAGE.into()).fold(0, |byte, y| byte | u8::from(frame.is_lit(x, top + y)) << y);
         }
-    }
-    pages
-}
-
-/// The glass of 128 × 64 pixels, and what its controller has to be told of it.
-#[derive(Clone, Copy)]
-struct Glass(Controller);
-
-impl DisplaySize for Glass {
-    const WIDTH: u8 = 128;
-    const HEIGHT: u8 = 64;
-    // Nothing is drawn through the driver's own buffer.
-    type Buffer = [u8; 0];
-
-    fn configure(&self, interface: &mut impl WriteOnlyDataCommand) -> Result<(), DisplayError> {
-        Command::ComPinConfig(true, false).send(interface)?;
-        // The fastest clock (0xD5 0xF0): cameras see fewer dark bands where they scan the pairing code.
-        Command::DisplayClockDiv(0xF, 0).send(interface)?;
-        match self.0 {
-            Controller::Ssd1306 => Ok(()),
-            // "DC-DC control mode set": its own voltage converter on. An SSD1306's charge pump means nothing to it.
-            Controller::Sh1106 => interface.send_commands(DataFormat::U8(&[0xAD, 0x8B])),
-        }
-    }
+        page
+    })
+    .collect()
 }
 
 #[cfg(test)]

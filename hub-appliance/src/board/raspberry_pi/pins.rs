@@ -13,7 +13,7 @@ use linux_embedded_hal::I2cdev;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rppal::gpio::{Gpio, InputPin, OutputPin, Trigger};
 
-use super::profile::Profile;
+use crate::board::profile::Profile;
 use crate::board::queue::{Notifier, Signal};
 
 /// The bus on the header of every board so far.

@@ -2,7 +2,7 @@
 //!
 //! In, one object a line: `{"press":"up"|"down"|"left"|"right"|"ok"|"back"}`, `{"hold":"ok"|"back"}`,
 //! `{"type":"12345678"}`. Out, at connection and on every change:
-//! `{"screen":"<name>","frame":"<base64 of the frame's 1,024 bytes>","lines":["…"]}`; and `{"error":"…"}` to the one
+//! `{"screen":"<name>","frame":"<base64 of the frame's 1,024 or 2,048 bytes>","lines":["…"]}`; and `{"error":"…"}` to the one
 //! whose line was not understood. On a dark display the frame is dark, while name and lines stay.
 //!
 //! A socket is for its owner alone (mode 0600), takes several clients at once and is removed at the end. Who does not
@@ -24,10 +24,12 @@ use self::link::Endpoint;
 use self::service::{Outgoing, Service};
 use super::queue::{Queue, Signal};
 use super::{Board, BoardError, Event, Picture, Waker};
+use crate::panel::Resolution;
 
 /// The serial board.
 #[derive(Debug)]
 pub struct Serial {
+    resolution: Resolution,
     queue: Queue,
     outgoing: Arc<Outgoing>,
     /// Written to when there is something in `outgoing`.
@@ -37,11 +39,12 @@ pub struct Serial {
 }
 
 impl Serial {
-    /// Opens the character device at `path`, or listens on a socket there: a new one, or in place of a stale one.
+    /// Opens the character device at `path`, or listens on a socket there: a new one, or in place of a stale one. What it
+    /// sends are pictures of `resolution`.
     ///
     /// # Errors
     /// [`BoardError::WrongFile`], [`BoardError::InUse`] or [`BoardError::Io`].
-    pub fn open(path: &Path) -> Result<Self, BoardError> {
+    pub fn open(path: &Path, resolution: Resolution) -> Result<Self, BoardError> {
         let endpoint = Endpoint::open(path)?;
         let (bell, ear) = UnixStream::pair().map_err(BoardError::io("line"))?;
         bell.set_nonblocking(true).map_err(BoardError::io("line"))?;
@@ -54,6 +57,7 @@ impl Serial {
             .spawn(move || service.run())
             .map_err(BoardError::io("line"))?;
         Ok(Self {
+            resolution,
             queue,
             outgoing,
             bell,
@@ -72,6 +76,10 @@ impl Serial {
 }
 
 impl Board for Serial {
+    fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError> {
         let line = Line::of_picture(picture);
         if self.shown.as_ref() != Some(&line) {

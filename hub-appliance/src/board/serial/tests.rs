@@ -61,7 +61,7 @@ fn show(board: &mut Serial, name: &'static str, brightness: Brightness) {
         name,
         lines: vec![format!("This is {name}"), "\"é\"".into()],
     };
-    let mut frame = Frame::new();
+    let mut frame = Frame::new(board.resolution());
     frame
         .fill_solid(&Rectangle::new((0, 0).into(), (1, 1).into()), BinaryColor::On)
         .unwrap();
@@ -84,7 +84,7 @@ fn next(board: &mut Serial) -> Input {
 #[test]
 fn a_client_gets_the_picture_at_connection_and_at_each_change() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     show(&mut board, "home", Brightness::Full);
     let mut early = Client::connect(&place);
     let first = early.receive();
@@ -114,9 +114,19 @@ fn a_client_gets_the_picture_at_connection_and_at_each_change() {
 }
 
 #[test]
+fn a_square_picture_has_2048_bytes() {
+    let place = place();
+    let mut board = Serial::open(&place.path, Resolution::Square).unwrap();
+    show(&mut board, "home", Brightness::Full);
+    let shown = Client::connect(&place).receive();
+    let frame = BASE64_STANDARD.decode(shown["frame"].as_str().unwrap()).unwrap();
+    assert_eq!((frame.len(), frame[0]), (2048, 0x80));
+}
+
+#[test]
 fn two_clients_press_buttons_and_one_comes_back() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     show(&mut board, "locked", Brightness::Full);
     let (mut one, mut two) = (Client::connect(&place), Client::connect(&place));
     one.send(r#"{"press":"down"}"#);
@@ -135,7 +145,7 @@ fn two_clients_press_buttons_and_one_comes_back() {
 #[test]
 fn a_line_may_come_in_pieces() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     let mut client = Client::connect(&place);
     for piece in ["{\"pre", "ss\":", "\"ok\"}\n{\"press\":\"up\"}\n"] {
         client.lines.get_mut().write_all(piece.as_bytes()).unwrap();
@@ -147,7 +157,7 @@ fn a_line_may_come_in_pieces() {
 #[test]
 fn what_is_not_understood_is_answered_to_its_sender_and_ignored() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     let (mut bad, mut good) = (Client::connect(&place), Client::connect(&place));
     bad.send(r#"{"type":"1234 patient"}"#);
     let answer = bad.receive();
@@ -165,7 +175,7 @@ fn what_is_not_understood_is_answered_to_its_sender_and_ignored() {
 #[test]
 fn a_client_that_only_sends_is_served_to_the_end() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     let mut client = Client::connect(&place);
     client.send(r#"{"press":"ok"}"#);
     client.lines.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
@@ -177,7 +187,7 @@ fn a_client_that_only_sends_is_served_to_the_end() {
 #[test]
 fn who_does_not_read_is_dropped_and_holds_up_nobody() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     let mut sleeper = Client::connect(&place);
     let mut reader = Client::connect(&place);
     let names = ["home", "menu"];
@@ -200,7 +210,7 @@ fn who_does_not_read_is_dropped_and_holds_up_nobody() {
 #[test]
 fn the_socket_is_the_owners_alone_and_goes_away() {
     let place = place();
-    let board = Serial::open(&place.path).unwrap();
+    let board = Serial::open(&place.path, Resolution::Wide).unwrap();
     let file = fs::metadata(&place.path).unwrap();
     assert!(file.file_type().is_socket());
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
@@ -214,8 +224,11 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let place = place();
     drop(UnixListener::bind(&place.path).unwrap());
     assert!(place.path.exists());
-    let mut board = Serial::open(&place.path).unwrap();
-    assert!(matches!(Serial::open(&place.path), Err(BoardError::InUse(_))));
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
+    assert!(matches!(
+        Serial::open(&place.path, Resolution::Wide),
+        Err(BoardError::InUse(_))
+    ));
     show(&mut board, "home", Brightness::Full);
     assert_eq!(Client::connect(&place).receive()["screen"], "home");
 }
@@ -224,20 +237,26 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
 fn other_files_are_left_alone() {
     let place = place();
     fs::write(&place.path, "a letter").unwrap();
-    assert!(matches!(Serial::open(&place.path), Err(BoardError::WrongFile(_))));
     assert!(matches!(
-        Serial::open(place.path.parent().unwrap()),
+        Serial::open(&place.path, Resolution::Wide),
+        Err(BoardError::WrongFile(_))
+    ));
+    assert!(matches!(
+        Serial::open(place.path.parent().unwrap(), Resolution::Wide),
         Err(BoardError::WrongFile(_))
     ));
     assert_eq!(fs::read_to_string(&place.path).unwrap(), "a letter");
     let nowhere = place.path.with_file_name("no").join("panel.sock");
-    assert!(matches!(Serial::open(&nowhere), Err(BoardError::Io { .. })));
+    assert!(matches!(
+        Serial::open(&nowhere, Resolution::Wide),
+        Err(BoardError::Io { .. })
+    ));
 }
 
 #[test]
 fn a_successors_socket_is_not_removed() {
     let place = place();
-    let board = Serial::open(&place.path).unwrap();
+    let board = Serial::open(&place.path, Resolution::Wide).unwrap();
     fs::remove_file(&place.path).unwrap();
     let _successor = UnixListener::bind(&place.path).unwrap();
     drop(board);
@@ -247,7 +266,7 @@ fn a_successors_socket_is_not_removed() {
 #[test]
 fn wakes_from_another_thread_and_after_its_time() {
     let place = place();
-    let mut board = Serial::open(&place.path).unwrap();
+    let mut board = Serial::open(&place.path, Resolution::Wide).unwrap();
     assert!(board.next_event(Some(Duration::ZERO)).unwrap().is_none());
     let waker = board.waker();
     let other = std::thread::spawn(move || waker.wake());
@@ -259,7 +278,7 @@ fn wakes_from_another_thread_and_after_its_time() {
 fn a_character_device_carries_the_lines() {
     let line = nix::pty::openpty(None, None).unwrap();
     let path = nix::unistd::ttyname(&line.slave).unwrap();
-    let mut board = Serial::open(&path).unwrap();
+    let mut board = Serial::open(&path, Resolution::Wide).unwrap();
     let mut far = BufReader::new(fs::File::from(line.master));
     show(&mut board, "home", Brightness::Full);
     let mut received = String::new();

@@ -31,6 +31,7 @@ use crossterm::terminal::{
 use self::painter::Painter;
 use super::queue::{Notifier, Queue, Signal};
 use super::{Board, BoardError, Event, Picture, Waker};
+use crate::panel::Resolution;
 
 /// How often the keyboard thread looks whether the board is still there.
 const LOOK_UP: Duration = Duration::from_millis(200);
@@ -38,6 +39,7 @@ const LOOK_UP: Duration = Duration::from_millis(200);
 /// The terminal board.
 #[derive(Debug)]
 pub struct Terminal {
+    resolution: Resolution,
     queue: Queue,
     painter: Painter<Stdout>,
     is_open: Arc<AtomicBool>,
@@ -45,11 +47,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes over the terminal that is standard input and output.
+    /// Takes over the terminal that is standard input and output, for pictures of `resolution`.
     ///
     /// # Errors
     /// [`BoardError::NoTerminal`] or [`BoardError::Io`].
-    pub fn open() -> Result<Self, BoardError> {
+    pub fn open(resolution: Resolution) -> Result<Self, BoardError> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(BoardError::NoTerminal);
         }
@@ -57,6 +59,7 @@ impl Terminal {
         let queue = Queue::new();
         let is_open = Arc::new(AtomicBool::new(true));
         let mut board = Self {
+            resolution,
             queue,
             painter: Painter::new(io::stdout()),
             is_open,
@@ -76,6 +79,10 @@ impl Terminal {
 }
 
 impl Board for Terminal {
+    fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError> {
         let size = size().map_err(BoardError::io("terminal"))?;
         self.painter.show(picture, size).map_err(BoardError::io("terminal"))

@@ -11,7 +11,6 @@ use crate::board::Picture;
 use crate::panel::{Brightness, Frame, half_block};
 
 const COLUMNS: u16 = 128;
-const ROWS: u16 = 32;
 const HELP: &str = "arrows  Enter: ok  Esc: back  0-9: type  o: hold ok  b: hold back  q: quit";
 
 /// Columns and rows of a terminal.
@@ -23,6 +22,11 @@ struct Content {
     frame: Frame,
     lines: Vec<String>,
     brightness: Brightness,
+}
+
+/// The rows of the terminal that the picture takes: two pixels each.
+fn rows(frame: &Frame) -> u16 {
+    u16::try_from(frame.height() / 2).unwrap_or(u16::MAX)
 }
 
 /// Draws to `W`, which understands a terminal's commands.
@@ -64,14 +68,14 @@ impl<W: Write> Painter<W> {
             .filter(|(before, at)| *at == size && before.brightness == wanted.brightness);
         // One write for all, so that a half-drawn picture is never seen.
         let mut commands = Vec::new();
-        if size.0 < COLUMNS || size.1 < ROWS {
+        if size.0 < COLUMNS || size.1 < rows(&wanted.frame) {
             if before.as_ref().is_none_or(|(before, _)| *before != wanted) {
                 write_as_text(&mut commands, &wanted, size)?;
             }
         } else {
             let before = before.map(|(before, _)| before.frame);
             if before.is_none() {
-                write_surroundings(&mut commands, wanted.brightness, size)?;
+                write_surroundings(&mut commands, &wanted, size)?;
             }
             write_cells(&mut commands, before.as_ref(), &wanted.frame)?;
         }
@@ -82,18 +86,19 @@ impl<W: Write> Painter<W> {
     }
 }
 
-fn write_surroundings(commands: &mut Vec<u8>, brightness: Brightness, size: Size) -> io::Result<()> {
+fn write_surroundings(commands: &mut Vec<u8>, content: &Content, size: Size) -> io::Result<()> {
+    let rows = rows(&content.frame);
     queue!(commands, SetAttribute(Attribute::Reset), Clear(ClearType::All))?;
-    if size.1 > ROWS {
+    if size.1 > rows {
         queue!(
             commands,
-            MoveTo(0, ROWS),
+            MoveTo(0, rows),
             SetAttribute(Attribute::Dim),
             Print(HELP),
             SetAttribute(Attribute::Reset)
         )?;
     }
-    if brightness == Brightness::Dim {
+    if content.brightness == Brightness::Dim {
         queue!(commands, SetAttribute(Attribute::Dim))?;
     }
     Ok(())
@@ -101,7 +106,7 @@ fn write_surroundings(commands: &mut Vec<u8>, brightness: Brightness, size: Size
 
 /// Writes the cells that differ from `before`, runs of neighbours in one go.
 fn write_cells(commands: &mut Vec<u8>, before: Option<&Frame>, frame: &Frame) -> io::Result<()> {
-    for row in 0..ROWS {
+    for row in 0..rows(frame) {
         let mut cursor = None;
         for column in 0..COLUMNS {
             let cell = cell(frame, column, row);
@@ -127,8 +132,10 @@ fn cell(frame: &Frame, column: u16, row: u16) -> &'static str {
 fn write_as_text(commands: &mut Vec<u8>, content: &Content, size: Size) -> io::Result<()> {
     queue!(commands, SetAttribute(Attribute::Reset), Clear(ClearType::All))?;
     let small = format!(
-        "Terminal too small: {COLUMNS} x {ROWS} needed, {} x {} found.",
-        size.0, size.1
+        "Terminal too small: {COLUMNS} x {} needed, {} x {} found.",
+        rows(&content.frame),
+        size.0,
+        size.1
     );
     let advice = "Make it larger or its letters smaller.".to_owned();
     let all = [small, advice, String::new()];
@@ -146,7 +153,7 @@ mod tests {
     use embedded_graphics::primitives::Rectangle;
 
     use super::*;
-    use crate::panel::ScreenText;
+    use crate::panel::{Resolution, ScreenText};
 
     /// A terminal that knows the few commands used here (ECMA-48: CUP, ED, SGR).
     struct Screen {
@@ -205,7 +212,7 @@ mod tests {
     }
 
     fn frame(areas: &[(i32, i32, u32, u32)]) -> Frame {
-        let mut frame = Frame::new();
+        let mut frame = Frame::default();
         for (x, y, width, height) in areas {
             let area = Rectangle::new((*x, *y).into(), (*width, *height).into());
             frame.fill_solid(&area, BinaryColor::On).unwrap();
@@ -241,7 +248,7 @@ mod tests {
     }
 
     fn expected(frame: &Frame) -> Vec<String> {
-        (0..ROWS)
+        (0..rows(frame))
             .map(|row| (0..COLUMNS).map(|column| cell(frame, column, row)).collect())
             .collect()
     }
@@ -267,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn a_square_picture_takes_twice_the_rows() {
+        let mut square = Frame::new(Resolution::Square);
+        let area = Rectangle::new((0, 100).into(), (128, 28).into());
+        square.fill_solid(&area, BinaryColor::On).unwrap();
+        let (mut painter, mut screen) = (Painter::new(Vec::new()), Screen::new((128, 64)));
+        show(&mut painter, &mut screen, &square, Brightness::Full, (128, 64));
+        assert_eq!(screen.text().matches('█').count(), 128 * 14);
+        let mut low = Screen::new((128, 63));
+        show(&mut painter, &mut low, &square, Brightness::Full, (128, 63));
+        assert!(low.text().contains("128 x 64 needed"));
+    }
+
+    #[test]
     fn draws_all_again_after_a_resize() {
         let (mut painter, mut screen) = (Painter::new(Vec::new()), Screen::new((128, 32)));
         let shown = frame(&[(3, 3, 9, 9)]);
@@ -284,7 +304,7 @@ mod tests {
         let shown = frame(&[(3, 3, 9, 9)]);
         show(&mut painter, &mut screen, &shown, Brightness::Full, size);
         show(&mut painter, &mut screen, &shown, Brightness::Off, size);
-        assert_eq!(picture(&screen), expected(&Frame::new()));
+        assert_eq!(picture(&screen), expected(&Frame::default()));
     }
 
     #[test]

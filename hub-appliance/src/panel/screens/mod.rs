@@ -9,6 +9,7 @@ mod lock;
 mod locked;
 mod menu;
 mod no_network;
+mod notice;
 mod pad;
 mod pair;
 mod paired;
@@ -47,6 +48,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
     let strings = status.language.strings();
     match (state, &status.phase) {
         (State::Splash, _) => splash::draw(canvas, &status.about, strings),
+        (State::Notice, _) => notice::draw(canvas, status.notice, strings),
         (State::Welcome(chosen), _) => set_up_pin::welcome(canvas, *chosen),
         (State::ChoosePin(pad), Phase::Open(_)) => change_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, Phase::Open(_)) => change_pin::repeat(canvas, again, strings),
@@ -82,7 +84,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::About, _) => about::draw(canvas, &status.about, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),
         (State::NoNetwork, _) => no_network::draw(canvas, strings),
-        (State::Pairing, Phase::Open(open)) => pair::draw(canvas, open, moment, strings),
+        (State::Pairing, Phase::Open(open)) => {
+            pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
+        }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
         (State::Fault, Phase::Fault(fault)) => fault::draw(canvas, fault, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),

@@ -18,9 +18,10 @@ pub(super) enum Show {
     Digits,
 }
 
-const FIELD_TOP: i32 = 34;
+/// The rows of the field and of the strip.
+const FIELD: i32 = 34;
+const KEYS_ROW: i32 = 47;
 const PITCH: i32 = 10;
-const KEYS_TOP: i32 = 47;
 const KEYS_LEFT: i32 = 4;
 
 /// Draws `pad` under `text`; a note takes the text's place.
@@ -42,10 +43,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, show: Sh
 /// One place a digit: filled dots, dashes up to the fewest digits, small points up to the most.
 fn dots(canvas: &mut Canvas<'_>, pad: &Pad) {
     let (typed, min, max) = pad.fill();
+    let top = canvas.layout().spread(FIELD);
     let left = 64 - PITCH * i32::try_from(max).unwrap_or(0) / 2;
     for (index, x) in (0..max).zip((left..).step_by(PITCH.unsigned_abs() as usize)) {
-        let place =
-            |dx, dy, width, height| Rectangle::new(Point::new(x + dx, FIELD_TOP + dy), Size::new(width, height));
+        let place = |dx, dy, width, height| Rectangle::new(Point::new(x + dx, top + dy), Size::new(width, height));
         if index < typed {
             canvas.fill_rounded(place(1, 2, 7, 7), BinaryColor::On);
         } else if index < min {
@@ -61,6 +62,7 @@ fn dots(canvas: &mut Canvas<'_>, pad: &Pad) {
 fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
     const WIDE: i32 = 13;
     let (_, _, max) = pad.fill();
+    let top = canvas.layout().spread(FIELD);
     let left = 64 - WIDE * i32::try_from(max).unwrap_or(0) / 2;
     let mut shown = String::with_capacity(max);
     for (index, x) in (0..max).zip((left..).step_by(WIDE.unsigned_abs() as usize)) {
@@ -68,13 +70,13 @@ fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
             canvas.put(
                 Face::Large,
                 digit.encode_utf8(&mut [0; 4]),
-                Point::new(x + 1, 30),
+                Point::new(x + 1, top - 4),
                 BinaryColor::On,
                 1..=125,
             );
             shown.push(digit);
         } else {
-            let dash = Rectangle::new(Point::new(x + 2, FIELD_TOP + 8), Size::new(9, 1));
+            let dash = Rectangle::new(Point::new(x + 2, top + 8), Size::new(9, 1));
             canvas.fill(dash, BinaryColor::On);
         }
     }
@@ -82,20 +84,21 @@ fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
 }
 
 fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
+    let top = canvas.layout().spread(KEYS_ROW);
     for (index, left) in (0..KEYS.len()).zip((KEYS_LEFT..).step_by(PITCH.unsigned_abs() as usize)) {
         let focused = index == focus;
         let ink = if focused {
-            let cap = Rectangle::new(Point::new(left - 1, KEYS_TOP), Size::new(11, 14));
+            let cap = Rectangle::new(Point::new(left - 1, top), Size::new(11, 14));
             canvas.fill_rounded(cap, BinaryColor::On);
             BinaryColor::Off
         } else {
             BinaryColor::On
         };
-        let at = Point::new(left + 1, KEYS_TOP + 3);
+        let at = Point::new(left + 1, top + 3);
         match KEYS[index] {
             Key::Digit(digit) => {
                 let digit = char::from(digit);
-                let at = Point::new(left + 2, KEYS_TOP + 1);
+                let at = Point::new(left + 2, top + 1);
                 canvas.put(Face::Text, digit.encode_utf8(&mut [0; 4]), at, ink, 1..=125);
             }
             Key::Delete => canvas.icon(Icon::DELETE, at, ink),

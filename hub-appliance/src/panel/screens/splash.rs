@@ -21,8 +21,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, about: &About, strings: &Strings) ->
 
 /// A dark cross on a lit field.
 fn cross(canvas: &mut Canvas<'_>) {
-    let part = |x, y, width, height| Rectangle::new(Point::new(x, y), Size::new(width, height));
-    canvas.fill_rounded(part(52, 3, 23, 23), BinaryColor::On);
-    canvas.fill(part(60, 6, 7, 17), BinaryColor::Off);
-    canvas.fill(part(55, 11, 17, 7), BinaryColor::Off);
+    let top = canvas.layout().spread(3);
+    let part = |x, y, width, height| Rectangle::new(Point::new(x, top + y), Size::new(width, height));
+    canvas.fill_rounded(part(52, 0, 23, 23), BinaryColor::On);
+    canvas.fill(part(60, 3, 7, 17), BinaryColor::Off);
+    canvas.fill(part(55, 8, 17, 7), BinaryColor::Off);
 }

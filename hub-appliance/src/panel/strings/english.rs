@@ -9,6 +9,20 @@ pub(super) static STRINGS: Strings = Strings {
     language_name: "English",
     have_paper: "Have paper and a pen",
     begin: "begin",
+    setup_file: "Setup file",
+    setup_file_text: |line| {
+        let what = line.map_or_else(
+            || "used: can't be read.".into(),
+            |line| format!("used. See line {line}."),
+        );
+        [
+            "hub-setup.toml is not".into(),
+            what,
+            "Correct it and start".into(),
+            "the hub again.".into(),
+        ]
+    },
+    go_on: "go on",
     choose_pin: "New PIN",
     choose_pin_text: ["Choose 8 to 12 digits", "that only staff know"],
     repeat_pin: "PIN again",

@@ -9,6 +9,17 @@ pub(super) static STRINGS: Strings = Strings {
     language_name: "Français",
     have_paper: "Prenez de quoi écrire",
     begin: "commencer",
+    setup_file: "Fichier de départ",
+    setup_file_text: |line| {
+        let what = line.map_or_else(|| "Il est illisible.".into(), |line| format!("Erreur ligne {line}."));
+        [
+            "hub-setup.toml ignoré".into(),
+            what,
+            "Corrigez-le, puis".into(),
+            "redémarrez le hub.".into(),
+        ]
+    },
+    go_on: "continuer",
     choose_pin: "Nouveau PIN",
     choose_pin_text: ["De 8 à 12 chiffres,", "réservés à l'équipe"],
     repeat_pin: "PIN encore",

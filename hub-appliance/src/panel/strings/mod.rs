@@ -95,6 +95,10 @@ pub(super) struct Strings {
     pub(super) language_name: &'static str,
     pub(super) have_paper: &'static str,
     pub(super) begin: &'static str,
+    pub(super) setup_file: &'static str,
+    /// The line of the mistake, if one is known.
+    pub(super) setup_file_text: fn(Option<usize>) -> [String; 4],
+    pub(super) go_on: &'static str,
     pub(super) choose_pin: &'static str,
     pub(super) choose_pin_text: [&'static str; 2],
     pub(super) repeat_pin: &'static str,

@@ -9,6 +9,17 @@ pub(super) static STRINGS: Strings = Strings {
     language_name: "Español",
     have_paper: "Tenga papel y lápiz",
     begin: "empezar",
+    setup_file: "Archivo de ajustes",
+    setup_file_text: |line| {
+        let what = line.map_or_else(|| "usa: es ilegible.".into(), |line| format!("usa. Línea {line}."));
+        [
+            "hub-setup.toml no se".into(),
+            what,
+            "Corríjalo y reinicie".into(),
+            "el hub.".into(),
+        ]
+    },
+    go_on: "seguir",
     choose_pin: "PIN nuevo",
     choose_pin_text: ["De 8 a 12 cifras que", "sólo sepa el equipo"],
     repeat_pin: "PIN otra vez",

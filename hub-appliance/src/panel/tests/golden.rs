@@ -1,6 +1,7 @@
-//! Golden pictures: every scene in every language as it is on an OLED, so that a change of looks is seen in review.
+//! Golden pictures: every scene in every language as it is on an OLED, so that a change of looks is seen in review. On a
+//! square display every scene in English, and what stands around the pairing code in every language.
 //!
-//! `scripts/panel-gallery` writes them anew, together with a contact sheet.
+//! `scripts/panel-gallery` writes them anew, together with a contact sheet a display.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -42,14 +43,14 @@ impl Image {
     fn of_frame(frame: &Frame) -> Self {
         let mut image = Self::new(Size::new(
             Frame::WIDTH * PITCH + 2 * MARGIN,
-            Frame::HEIGHT * PITCH + 2 * MARGIN,
+            frame.height() * PITCH + 2 * MARGIN,
         ));
         image.put_frame(frame, MARGIN, MARGIN, PITCH, PITCH - 1);
         image
     }
 
     fn put_frame(&mut self, frame: &Frame, left: u32, top: u32, pitch: u32, dot: u32) {
-        for y in 0..Frame::HEIGHT {
+        for y in 0..frame.height() {
             for x in (0..Frame::WIDTH).filter(|x| frame.is_lit(*x, y)) {
                 for (dx, dy) in (0..dot).flat_map(|dx| (0..dot).map(move |dy| (dx, dy))) {
                     self.light(left + x * pitch + dx, top + y * pitch + dy);
@@ -121,8 +122,28 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/panel/golden")
 }
 
-fn path(language: Language, scene: &str) -> PathBuf {
-    folder().join(language.code()).join(format!("{scene}.png"))
+/// A scene's picture, and its file.
+fn all() -> impl Iterator<Item = (Frame, PathBuf)> {
+    let displays = Resolution::ALL.into_iter();
+    let all = displays.flat_map(|resolution| Language::ALL.map(|language| (resolution, language)));
+    all.flat_map(|(resolution, language)| {
+        let scenes = scenes::all(language).into_iter();
+        let kept = scenes.filter(move |(scene, _)| {
+            resolution == Resolution::Wide || language == Language::English || scene.starts_with("pair")
+        });
+        kept.map(move |(scene, desk)| {
+            let folder = folder_of(language, resolution);
+            (desk.picture_on(resolution).0, folder.join(format!("{scene}.png")))
+        })
+    })
+}
+
+fn folder_of(language: Language, resolution: Resolution) -> PathBuf {
+    let rows = match resolution {
+        Resolution::Wide => "",
+        Resolution::Square => "-128",
+    };
+    folder().join(format!("{}{rows}", language.code()))
 }
 
 #[test]
@@ -132,13 +153,10 @@ fn every_screen_looks_as_it_did() {
         return;
     }
     let mut changed = Vec::new();
-    for language in Language::ALL {
-        for (scene, desk) in scenes::all(language) {
-            let now = Image::of_frame(&desk.picture().0);
-            let same = Image::read(&path(language, scene)).is_some_and(|before| before.lit == now.lit);
-            if !same {
-                changed.push(format!("{}/{scene}", language.code()));
-            }
+    for (frame, path) in all() {
+        let now = Image::of_frame(&frame);
+        if Image::read(&path).is_none_or(|before| before.lit != now.lit) {
+            changed.push(path);
         }
     }
     assert!(
@@ -149,41 +167,45 @@ fn every_screen_looks_as_it_did() {
 
 #[test]
 fn no_golden_picture_is_of_a_screen_that_is_gone() {
-    for language in Language::ALL {
-        let scenes: BTreeSet<PathBuf> = scenes::all(language)
-            .iter()
-            .map(|(scene, _)| path(language, scene))
-            .collect();
-        let files = std::fs::read_dir(folder().join(language.code())).unwrap();
+    let scenes: BTreeSet<PathBuf> = all().map(|(_, path)| path).collect();
+    for (language, resolution) in Language::ALL
+        .into_iter()
+        .flat_map(|language| Resolution::ALL.map(|of| (language, of)))
+    {
+        let files = std::fs::read_dir(folder_of(language, resolution)).unwrap();
         let files: BTreeSet<PathBuf> = files.map(|file| file.unwrap().path()).collect();
         assert_eq!(files.difference(&scenes).next(), None);
     }
 }
 
 fn write_all() {
-    for language in Language::ALL {
-        let folder = folder().join(language.code());
+    for (language, resolution) in Language::ALL
+        .into_iter()
+        .flat_map(|language| Resolution::ALL.map(|of| (language, of)))
+    {
+        let folder = folder_of(language, resolution);
         // There is none before the first time.
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        for (scene, desk) in scenes::all(language) {
-            Image::of_frame(&desk.picture().0).write(&path(language, scene));
-        }
     }
-    contact_sheet().write(&folder().join("gallery.png"));
+    for (frame, path) in all() {
+        Image::of_frame(&frame).write(&path);
+    }
+    contact_sheet(Resolution::Wide).write(&folder().join("gallery.png"));
+    contact_sheet(Resolution::Square).write(&folder().join("gallery-128.png"));
 }
 
 /// All scenes in English, each with its name under it.
-fn contact_sheet() -> Image {
+fn contact_sheet(resolution: Resolution) -> Image {
     const COLUMNS: u32 = 5;
-    const CELL: Size = Size::new(2 * Frame::WIDTH + 12, 2 * Frame::HEIGHT + 24);
+    let cell = Size::new(2 * Frame::WIDTH + 12, 2 * resolution.rows() + 24);
     let scenes = scenes::all(Language::English);
     let rows = u32::try_from(scenes.len()).unwrap().div_ceil(COLUMNS);
-    let mut sheet = Image::new(Size::new(COLUMNS * CELL.width, rows * CELL.height));
+    let mut sheet = Image::new(Size::new(COLUMNS * cell.width, rows * cell.height));
     for (index, (scene, desk)) in (0..).zip(scenes) {
-        let (left, top) = (index % COLUMNS * CELL.width + 6, index / COLUMNS * CELL.height + 4);
-        sheet.put_frame(&desk.picture().0, left, top, 2, 2);
-        let at = Point::new(left.cast_signed(), (top + 2 * Frame::HEIGHT + 3).cast_signed());
+        let (left, top) = (index % COLUMNS * cell.width + 6, index / COLUMNS * cell.height + 4);
+        sheet.put_frame(&desk.picture_on(resolution).0, left, top, 2, 2);
+        let at = Point::new(left.cast_signed(), (top + 2 * resolution.rows() + 3).cast_signed());
         let style = MonoTextStyle::new(&PROFONT_9_POINT, BinaryColor::On);
         let Ok(_) = Text::with_baseline(scene, at, style, Baseline::Top).draw(&mut sheet);
     }

@@ -5,8 +5,19 @@ use super::*;
 /// The rows of the header's bar, which reaches from border to border.
 const BAR: std::ops::Range<u32> = 0..12;
 
-fn at(desk: &Desk, minutes: u64) -> (Frame, ScreenText, bool) {
-    let mut frame = Frame::new();
+/// Every scene in every language, on every display.
+fn all() -> impl Iterator<Item = (Resolution, &'static str, Desk)> {
+    let scenes = || Language::ALL.into_iter().flat_map(scenes::all);
+    let on = move |resolution| scenes().map(move |(name, desk)| (resolution, name, desk));
+    Resolution::ALL.into_iter().flat_map(on)
+}
+
+fn at(desk: &Desk, minutes: u64) -> Frame {
+    drawn(desk, Resolution::Wide, minutes).0
+}
+
+fn drawn(desk: &Desk, resolution: Resolution, minutes: u64) -> (Frame, ScreenText, bool) {
+    let mut frame = Frame::new(resolution);
     let (text, fits) = desk
         .panel
         .draw(&desk.status, desk.now + Duration::from_secs(60 * minutes), &mut frame);
@@ -16,13 +27,12 @@ fn at(desk: &Desk, minutes: u64) -> (Frame, ScreenText, bool) {
 #[test]
 fn every_text_fits_its_place() {
     let mut misfits = Vec::new();
-    for language in Language::ALL {
-        for (name, desk) in scenes::all(language) {
-            let (frame, text, fits) = at(&desk, 0);
-            let is_short = text.lines.len() <= 8 && text.lines.iter().all(|line| line.chars().count() <= 21);
-            if !fits || !is_short {
-                misfits.push(format!("{name} {text:?} {frame:?}"));
-            }
+    for (resolution, name, desk) in all() {
+        let (frame, text, fits) = drawn(&desk, resolution, 0);
+        let most = if resolution == Resolution::Wide { 8 } else { 9 };
+        let is_short = text.lines.len() <= most && text.lines.iter().all(|line| line.chars().count() <= 21);
+        if !fits || !is_short {
+            misfits.push(format!("{name} {text:?} {frame:?}"));
         }
     }
     assert!(misfits.is_empty(), "{}", misfits.join("\n"));
@@ -30,15 +40,14 @@ fn every_text_fits_its_place() {
 
 #[test]
 fn nothing_touches_the_border() {
-    let all = Language::ALL.into_iter().flat_map(scenes::all);
-    for (name, desk) in all {
+    for (resolution, name, desk) in all() {
         let shows_code = name.starts_with("pair-") || name == "pair";
         for minute in 0..4 {
-            let (frame, ..) = at(&desk, minute);
-            let sides = (0..Frame::HEIGHT)
+            let (frame, ..) = drawn(&desk, resolution, minute);
+            let sides = (0..frame.height())
                 .filter(|y| !BAR.contains(y))
                 .any(|y| frame.is_lit(0, y) || frame.is_lit(127, y));
-            let foot = (0..Frame::WIDTH).any(|x| frame.is_lit(x, 63));
+            let foot = (0..Frame::WIDTH).any(|x| frame.is_lit(x, frame.height() - 1));
             assert!(shows_code || (!sides && !foot), "{name} in minute {minute} {frame:?}");
         }
     }
@@ -47,12 +56,12 @@ fn nothing_touches_the_border() {
 #[test]
 fn the_content_moves_each_minute() {
     let desk = Desk::new(Phase::Open(open()));
-    let pictures: Vec<Frame> = (0..4).map(|minute| at(&desk, minute).0).collect();
+    let pictures: Vec<Frame> = (0..4).map(|minute| at(&desk, minute)).collect();
     for (index, picture) in pictures.iter().enumerate() {
         assert!(!pictures[..index].contains(picture));
     }
-    assert_eq!(at(&desk, 4).0, pictures[0]);
-    for y in 12..Frame::HEIGHT - 1 {
+    assert_eq!(at(&desk, 4), pictures[0]);
+    for y in 12..pictures[0].height() - 1 {
         for x in 0..Frame::WIDTH - 1 {
             assert_eq!(pictures[0].is_lit(x, y), pictures[1].is_lit(x + 1, y));
         }
@@ -63,9 +72,9 @@ fn the_content_moves_each_minute() {
 fn the_pairing_code_stands_still() {
     let desk = Desk::new(pairing(120, true));
     let code = |minute| (0..64 * 64).map(move |pixel| (minute, pixel % 64, pixel / 64));
-    let lit = |(minute, x, y)| at(&desk, minute).0.is_lit(x, y);
-    let first = at(&desk, 0).0;
-    let later = at(&desk, 2).0;
+    let lit = |(minute, x, y)| at(&desk, minute).is_lit(x, y);
+    let first = at(&desk, 0);
+    let later = at(&desk, 2);
     assert!(code(0).all(|(_, x, y)| first.is_lit(x, y) == later.is_lit(x, y)));
     assert!(lit((0, 0, 0)), "the margin is lit");
 }

@@ -27,6 +27,7 @@ impl Desk {
     fn speaking(language: Language, phase: Phase) -> Self {
         let identity = Identity {
             hub_id: "0190a5b2-7c3e-7abc-8def-0123456789ab".into(),
+            key: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo".into(),
             fingerprint: [0x1A, 0x2B, 0x3C, 0x4D, 0x5E, 0x6F, 0x70, 0x81],
         };
         let about = About {
@@ -35,7 +36,12 @@ impl Desk {
         };
         let mut desk = Self {
             panel: Panel::new(7),
-            status: Status { phase, about, language },
+            status: Status {
+                phase,
+                about,
+                language,
+                notice: None,
+            },
             now: Duration::ZERO,
         };
         assert!(desk.panel.update(&desk.status, desk.now).is_none());
@@ -82,7 +88,11 @@ impl Desk {
     }
 
     fn picture(&self) -> (Frame, ScreenText) {
-        let mut frame = Frame::new();
+        self.picture_on(Resolution::Wide)
+    }
+
+    fn picture_on(&self, resolution: Resolution) -> (Frame, ScreenText) {
+        let mut frame = Frame::new(resolution);
         let text = self.panel.render(&self.status, self.now, &mut frame);
         (frame, text)
     }

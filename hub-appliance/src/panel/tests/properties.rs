@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 33] = [
+const SCREENS: [&str; 34] = [
+    "notice",
     "setup-pin",
     "setting-up",
     "setup-recovery",
@@ -162,9 +163,10 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 proptest! {
     #[test]
-    fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
+    fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
         let mut desk = Desk::speaking(language, first);
-        let mut frame = Frame::new();
+        desk.status.notice = Some(Notice::SetupFile { line: None });
+        let mut frame = Frame::new(resolution);
         for happening in happenings {
             match happening {
                 Happening::Input(input) => drop(desk.input(input)),
@@ -177,7 +179,7 @@ proptest! {
             let (text, fits) = desk.panel.draw(&desk.status, desk.now, &mut frame);
             prop_assert!(fits, "{:?} {:?}", text, frame);
             prop_assert!(SCREENS.contains(&text.name));
-            prop_assert!(text.lines.len() <= 8 && text.lines.iter().all(|line| line.chars().count() <= 21), "{:?}", text);
+            prop_assert!(text.lines.len() <= 9 && text.lines.iter().all(|line| line.chars().count() <= 21), "{:?}", text);
             prop_assert!(desk.panel.next_wake(desk.now) != Some(Duration::ZERO));
         }
     }

@@ -6,6 +6,15 @@ const OK: Button = Button::Ok;
 const DOWN: Button = Button::Down;
 const UP: Button = Button::Up;
 
+fn noticing(language: Language, line: Option<usize>) -> Desk {
+    let mut desk = Desk::speaking(language, Phase::SetUp);
+    desk.status.notice = Some(Notice::SetupFile { line });
+    desk.becomes(Phase::Starting);
+    desk.becomes(Phase::SetUp);
+    desk.press(&[OK]);
+    desk
+}
+
 /// A scene's name and how to get there.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     let start = |phase, act: fn(&mut Desk)| {
@@ -19,6 +28,8 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             desk.becomes(Phase::Starting);
             desk
         }),
+        ("notice", noticing(language, Some(16_384))),
+        ("notice-unreadable", noticing(language, None)),
         ("welcome", start(Phase::SetUp, |_| {})),
         (
             "choose-pin",

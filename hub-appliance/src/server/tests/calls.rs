@@ -4,18 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::phone::Phone;
-use super::{Hub, Limits};
+use super::{Hub, Limits, paired};
 use crate::store::devices::{DeviceNumber, Standing};
-
-async fn paired(hub: &Hub) -> Phone {
-    hub.pairing.open(Instant::now().into_std());
-    let mut phone = Phone::new(hub.connect().await);
-    assert_eq!(phone.handshake().await.status, 200);
-    phone
-}
 
 #[tokio::test]
 async fn an_answer_comes_back_sealed_for_its_direction() {

@@ -10,16 +10,9 @@ use tokio::time::Instant;
 
 use super::behind::ReleaseOnDrop;
 use super::phone::Phone;
-use super::{Hub, Limits};
+use super::{Hub, Limits, paired};
 
 const LONG: Duration = Duration::from_secs(60);
-
-async fn paired(hub: &Hub) -> Phone {
-    hub.pairing.open(Instant::now().into_std());
-    let mut phone = Phone::new(hub.connect().await);
-    assert_eq!(phone.handshake().await.status, 200);
-    phone
-}
 
 #[tokio::test]
 async fn stopping_closes_idle_connections_and_the_port() {
@@ -224,7 +217,8 @@ async fn the_hub_comes_back_unshared_however_many_are_at_it() {
 #[tokio::test(start_paused = true)]
 async fn the_server_shows_that_it_is_alive() {
     let hub = Hub::closed(Limits::default()).await;
-    let before = hub.server.beats();
+    let beats = hub.server.beats();
+    let before = beats();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(hub.server.beats() >= before + 4);
+    assert!(beats() >= before + 4);
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::behind::ReleaseOnDrop;
 use super::phone::Phone;
-use super::{Hub, Limits};
+use super::{Hub, Limits, paired};
 use crate::server::status::Failure;
 use crate::server::work::Lane;
 
@@ -200,4 +200,35 @@ async fn who_waits_too_long_for_a_turn_is_told_so() {
     assert!(matches!(one_too_many.unwrap_err(), Failure::TooMany { .. }));
     drop(turn);
     assert!(lane.turn(&lease).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_phones_command_waits_for_its_earlier_one_even_if_the_phone_hung_up() {
+    let hub = Hub::open(Limits {
+        queue_time: Duration::from_millis(1),
+        ..Limits::default()
+    })
+    .await;
+    let _release = ReleaseOnDrop(hub.behind.clone());
+    let mut phone = paired(&hub).await;
+    let mut other = paired(&hub).await;
+    phone.send("command", &json!({"command": "hold"})).await;
+    hub.behind.held.reached(1).await;
+    phone.client = hub.connect().await;
+    let newer = json!({"command": "anything"});
+    phone
+        .ask("command", &newer)
+        .await
+        .assert_failure(503, "temporarily unavailable");
+    assert_eq!(phone.query("anything").await.status, 200, "reading waits for nothing");
+    assert_eq!(other.ask("command", &newer).await.status, 200, "nor do other phones");
+    assert_eq!(hub.behind.callers.lock().unwrap().len(), 3);
+
+    hub.behind.held.release();
+    hub.behind.held.reached(0).await;
+    let mut again = phone.ask("command", &newer).await;
+    while again.status == 503 {
+        again = phone.ask("command", &newer).await;
+    }
+    assert_eq!(again.status, 200);
 }

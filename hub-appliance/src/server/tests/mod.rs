@@ -11,8 +11,10 @@ mod phone;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use self::behind::{Behind, Recorder};
+use self::phone::Phone;
 use super::{Gate, Limits, Pairing, Server, ServerHandle};
 
 /// A running server and everything around it.
@@ -54,4 +56,12 @@ impl Hub {
     async fn connect(&self) -> http::Client {
         http::Client::connect(self.server.local_addr()).await
     }
+}
+
+/// A phone that has paired and handed shakes.
+async fn paired(hub: &Hub) -> Phone {
+    hub.pairing.open(Instant::now().into_std());
+    let mut phone = Phone::new(hub.connect().await);
+    assert_eq!(phone.handshake().await.status, 200);
+    phone
 }

@@ -1,5 +1,5 @@
 //! The driver against a display that understands the commands of the data sheets (Solomon Systech SSD1306 rev 1.1, Sino
-//! Wealth SH1106 v2.3) and keeps what it was sent.
+//! Wealth SH1106 v2.3 and SH1107 v2.1) and keeps what it was sent.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ const ADDRESS: u8 = 0x3C;
 /// A display as the bus sees it.
 struct Device {
     controller: Controller,
-    memory: [[u8; 132]; 8],
+    memory: [[u8; 132]; 16],
     horizontal: bool,
     columns: (u8, u8),
     pages: (u8, u8),
@@ -41,7 +41,7 @@ impl Device {
         Self {
             controller,
             // Memory holds noise at power-on.
-            memory: [[0xA5; 132]; 8],
+            memory: [[0xA5; 132]; 16],
             horizontal: false,
             columns: (0, 127),
             pages: (0, 7),
@@ -73,7 +73,9 @@ impl Device {
             let mut argument = || bytes.pop_front().unwrap();
             match (command, self.controller) {
                 (0x00..=0x0F, _) => self.column = self.column & 0xF0 | command,
-                (0x10..=0x1F, _) => self.column = self.column & 0x0F | (command & 0x0F) << 4,
+                (0x10..=0x17, _) | (0x18..=0x1F, Controller::Ssd1306 | Controller::Sh1106) => {
+                    self.column = self.column & 0x0F | (command & 0x0F) << 4
+                }
                 (0x20, Controller::Ssd1306) => self.horizontal = argument() == 0,
                 (0x21, Controller::Ssd1306) => {
                     self.columns = (argument(), argument());
@@ -85,20 +87,24 @@ impl Device {
                 }
                 (0x8D, Controller::Ssd1306) => self.converter = argument() == 0x14,
                 (0xAD, Controller::Sh1106) => self.converter = argument() == 0x8B,
+                // The module has a converter of its own, so the controller's has to be off.
+                (0xAD, Controller::Sh1107) => self.converter = argument() == 0x8A,
+                (0x20, Controller::Sh1107) => self.horizontal = false,
+                (0xDC, Controller::Sh1107) => self.start_line = argument(),
                 // Not in the SH1106's data sheet: no operation there.
-                (0x20..=0x22 | 0x2E | 0x8D, Controller::Sh1106) | (0x2E | 0xA4, _) => {}
-                (0x40..=0x7F, _) => self.start_line = command & 0x3F,
+                (0x20..=0x22 | 0x2E | 0x8D, Controller::Sh1106) | (0x2E, Controller::Ssd1306) | (0xA4, _) => {}
+                (0x40..=0x7F, Controller::Ssd1306 | Controller::Sh1106) => self.start_line = command & 0x3F,
                 (0x81, _) => self.contrast = argument(),
                 (0xA0 | 0xA1, _) => self.upright.0 = command == 0xA1,
                 (0xA6 | 0xA7, _) => self.inverted = command == 0xA7,
-                (0xA8, _) => assert_eq!(argument(), 63, "rows"),
+                (0xA8, _) => assert_eq!(u32::from(argument()) + 1, self.controller.resolution().rows()),
                 (0xAE | 0xAF, _) => self.on = command == 0xAF,
-                (0xB0..=0xB7, _) => self.page = command & 0x07,
+                (0xB0..=0xB7, _) | (0xB8..=0xBF, Controller::Sh1107) => self.page = command & 0x0F,
                 (0xC0 | 0xC8, _) => self.upright.1 = command == 0xC8,
                 (0xD3, _) => assert_eq!(argument(), 0, "offset"),
                 (0xD5, _) => self.clock = argument(),
                 (0xD9 | 0xDB, _) => drop(argument()),
-                (0xDA, _) => assert_eq!(argument(), 0x12, "alternative pins"),
+                (0xDA, Controller::Ssd1306 | Controller::Sh1106) => assert_eq!(argument(), 0x12, "alternative pins"),
                 other => panic!("command {other:x?}"),
             }
         }
@@ -121,10 +127,13 @@ impl Device {
 
     /// What a person sees.
     fn picture(&self) -> Frame {
-        assert!(self.upright == (true, true) && self.start_line == 0 && !self.inverted && self.converter);
+        // On the SH1107's modules the directions of the data sheet are upright, on the others' the reverse ones.
+        let turned = self.controller != Controller::Sh1107;
+        assert!(self.upright == (turned, turned) && self.start_line == 0 && !self.inverted && self.converter);
         let first = if self.controller == Controller::Sh1106 { 2 } else { 0 };
-        let mut frame = Frame::new();
-        for (x, y) in (0..128_usize).flat_map(|x| (0..64_usize).map(move |y| (x, y))) {
+        let mut frame = Frame::new(self.controller.resolution());
+        let rows = frame.height() as usize;
+        for (x, y) in (0..128_usize).flat_map(|x| (0..rows).map(move |y| (x, y))) {
             if self.on && self.memory[y / 8][x + first] >> (y % 8) & 1 == 1 {
                 let at = Rectangle::new((x as i32, y as i32).into(), (1, 1).into());
                 frame.fill_solid(&at, BinaryColor::On).unwrap();
@@ -167,8 +176,8 @@ fn oled(controller: Controller) -> (Oled<Bus>, Rc<RefCell<Device>>) {
     (Oled::new(Bus(Rc::clone(&device)), controller, ADDRESS), device)
 }
 
-fn drawn(areas: &[(i32, i32, u32, u32)]) -> Frame {
-    let mut frame = Frame::new();
+fn drawn(controller: Controller, areas: &[(i32, i32, u32, u32)]) -> Frame {
+    let mut frame = Frame::new(controller.resolution());
     for (x, y, width, height) in areas {
         let area = Rectangle::new((*x, *y).into(), (*width, *height).into());
         frame.fill_solid(&area, BinaryColor::On).unwrap();
@@ -176,13 +185,14 @@ fn drawn(areas: &[(i32, i32, u32, u32)]) -> Frame {
     frame
 }
 
-const BOTH: [Controller; 2] = [Controller::Ssd1306, Controller::Sh1106];
+const ALL: [Controller; 3] = [Controller::Ssd1306, Controller::Sh1106, Controller::Sh1107];
 
 #[test]
 fn a_display_fresh_from_power_on_shows_the_picture_and_no_noise() {
-    for controller in BOTH {
+    for controller in ALL {
         let (mut oled, device) = oled(controller);
-        let frame = drawn(&[(0, 0, 1, 1), (127, 63, 1, 1), (30, 20, 50, 9)]);
+        let foot = controller.resolution().rows().cast_signed() - 1;
+        let frame = drawn(controller, &[(0, 0, 1, 1), (127, foot, 1, 1), (30, 20, 50, 9)]);
         oled.show(&frame, Brightness::Full).unwrap();
         let device = device.borrow();
         assert_eq!(device.picture(), frame);
@@ -192,14 +202,14 @@ fn a_display_fresh_from_power_on_shows_the_picture_and_no_noise() {
 
 #[test]
 fn brightness_is_contrast_and_off_is_off() {
-    for controller in BOTH {
+    for controller in ALL {
         let (mut oled, device) = oled(controller);
-        let frame = drawn(&[(3, 3, 9, 9)]);
+        let frame = drawn(controller, &[(3, 3, 9, 9)]);
         oled.show(&frame, Brightness::Full).unwrap();
         oled.show(&frame, Brightness::Dim).unwrap();
         assert!(device.borrow().contrast < 0x20);
         oled.show(&frame, Brightness::Off).unwrap();
-        assert_eq!(device.borrow().picture(), Frame::new());
+        assert_eq!(device.borrow().picture(), Frame::new(controller.resolution()));
         oled.show(&frame, Brightness::Full).unwrap();
         assert_eq!((device.borrow().picture(), device.borrow().contrast), (frame, 0xFF));
     }
@@ -207,13 +217,15 @@ fn brightness_is_contrast_and_off_is_off() {
 
 #[test]
 fn sends_only_what_changed() {
-    for controller in BOTH {
+    for controller in ALL {
         let (mut oled, device) = oled(controller);
-        oled.show(&drawn(&[(0, 0, 60, 60)]), Brightness::Full).unwrap();
+        oled.show(&drawn(controller, &[(0, 0, 60, 60)]), Brightness::Full)
+            .unwrap();
         let before = device.borrow().bytes;
-        oled.show(&drawn(&[(0, 0, 60, 60)]), Brightness::Full).unwrap();
+        oled.show(&drawn(controller, &[(0, 0, 60, 60)]), Brightness::Full)
+            .unwrap();
         assert_eq!(device.borrow().bytes, before, "the same picture costs nothing");
-        oled.show(&drawn(&[(0, 0, 60, 60), (100, 40, 4, 4)]), Brightness::Full)
+        oled.show(&drawn(controller, &[(0, 0, 60, 60), (100, 40, 4, 4)]), Brightness::Full)
             .unwrap();
         let cost = device.borrow().bytes - before;
         assert!(cost < 20, "{cost} bytes for 4 columns of one page");
@@ -222,8 +234,11 @@ fn sends_only_what_changed() {
 
 #[test]
 fn an_error_anywhere_is_told_and_the_next_picture_is_whole() {
-    for controller in BOTH {
-        let (first, second) = (drawn(&[(0, 0, 60, 60)]), drawn(&[(50, 10, 70, 50)]));
+    for controller in ALL {
+        let (first, second) = (
+            drawn(controller, &[(0, 0, 60, 60)]),
+            drawn(controller, &[(50, 10, 70, 50)]),
+        );
         for transfer in 0.. {
             let (mut oled, device) = oled(controller);
             oled.show(&first, Brightness::Full).unwrap();
@@ -240,10 +255,10 @@ fn an_error_anywhere_is_told_and_the_next_picture_is_whole() {
     }
 }
 
-fn frames() -> impl Strategy<Value = Vec<Frame>> {
-    let area = (-5..130, -5..70, 0_u32..40, 0_u32..20);
-    let frame = prop::collection::vec(area, 0..6).prop_map(|areas| drawn(&areas));
-    prop::collection::vec(frame, 1..6)
+/// What is lit in each of a series of pictures: left, top, width and height of areas.
+fn series() -> impl Strategy<Value = Vec<Vec<(i32, i32, u32, u32)>>> {
+    let area = (-5..130, -5..140, 0_u32..40, 0_u32..20);
+    prop::collection::vec(prop::collection::vec(area, 0..6), 1..6)
 }
 
 proptest! {
@@ -251,9 +266,10 @@ proptest! {
 
     /// Any series of pictures leaves the last one on the glass, as if it had been sent whole.
     #[test]
-    fn parts_add_up_to_the_picture(frames in frames(), controller in prop::sample::select(BOTH.to_vec())) {
+    fn parts_add_up_to_the_picture(series in series(), controller in prop::sample::select(ALL.to_vec())) {
         let (mut oled, device) = oled(controller);
-        for frame in frames {
+        for areas in series {
+            let frame = drawn(controller, &areas);
             oled.show(&frame, Brightness::Full).unwrap();
             prop_assert_eq!(device.borrow().picture(), frame);
         }

@@ -2,11 +2,19 @@
 //!
 //! [`step`] is what people and time-outs do, [`follow`] what the hub does. Neither draws, waits or reads a clock.
 
+mod follow;
+mod look_up;
+
+pub(super) use self::follow::follow;
+pub(super) use self::look_up::asked_group;
+
+use self::follow::start;
+use self::look_up::{around, can_revoke, failures, has_network, keeps_pairing_open, phones, place, wrong_group};
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
-use super::view::{OpenStatus, Phase, Phone, PhoneStanding, PinChange, RecoveryCode, Status};
+use super::view::{Phase, Status};
 
 /// Where `event` leads from `state`, and what the hub is to do.
 #[allow(clippy::too_many_lines, reason = "every transition stands in one table")]
@@ -16,12 +24,13 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
 
     let phase = &status.phase;
     let next = match (state, event) {
-        // The version, until somebody touches the panel or it has been seen.
-        (State::Splash, Event::Typed(digits)) => match start(status, pads) {
+        // The version, until somebody touches the panel or it has been seen; then what has to be told, if anything.
+        (State::Splash | State::Notice, Event::Typed(digits)) => match start(status, pads) {
             State::EnterPin(pad) => State::EnterPin(typed(pad, &digits)),
             other => other,
         },
-        (State::Splash, _) => start(status, pads),
+        (State::Splash, _) if status.notice.is_some() => State::Notice,
+        (State::Splash, _) | (State::Notice, Event::Ok | Event::Back | Event::TimedOut) => start(status, pads),
 
         // Set-up: the language.
         (State::Welcome(language), Event::Previous) => State::Welcome(language.previous()),
@@ -246,204 +255,7 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
     (next, None)
 }
 
-/// Where the hub's `status` leads from `state`.
-pub(super) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
-    let phase = &status.phase;
-    match (phase, state) {
-        (Phase::Starting, _) => State::Splash,
-        (Phase::Fault(_), _) => State::Fault,
-        (_, State::Splash) => State::Splash,
-
-        (Phase::SetUp, same) if same.is_set_up() => same,
-        (Phase::SetUp, State::Working(work)) if work.is_asked(Job::SetUp, 0) => State::Working(work),
-        (Phase::SetUp, State::Working(Work { job: Job::SetUp, .. })) => {
-            State::ChoosePin(pads.new_pin().saying(Note::SetUpFailed))
-        }
-        (Phase::SetUp, _) => State::Welcome(status.language),
-        (Phase::SettingUp, _) => Work::begun(Job::SetUp, 0),
-
-        (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
-        (Phase::Renewing, State::Working(work)) if work.is_asked(Job::RenewPin, 0) => State::Working(work),
-        (Phase::Renewing, _) => State::ChoosePin(pads.new_pin()),
-        (Phase::Confirming { .. }, same @ (State::WriteCode { .. } | State::CheckCode { .. })) => same,
-        (Phase::Confirming { .. }, State::Working(work)) if work.is_asked(Job::FinishSetUp, 0) => State::Working(work),
-        (Phase::Confirming { .. }, _) => State::WriteCode { differs: None },
-
-        // Asked for during a wait: the hub refuses without a try, so nothing was wrong with the code.
-        (Phase::Locked { wait, failures, .. }, State::Working(work))
-            if !wait.is_zero() && work.failures == *failures =>
-        {
-            State::Wait
-        }
-        (Phase::Locked { failures, .. }, State::Working(work))
-            if work.is_asked(Job::Unlock, *failures) || work.is_asked(Job::UnlockWithCode, *failures) =>
-        {
-            State::Working(work)
-        }
-        (
-            Phase::Locked { .. },
-            State::Working(Work {
-                job: Job::UnlockWithCode,
-                ..
-            }),
-        ) => State::EnterCode(CodeEntry::new(pads.group().saying(Note::WrongCode))),
-        (Phase::Locked { .. }, same @ State::EnterCode(_)) => same,
-        (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
-        (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
-        (
-            Phase::Locked {
-                failures, tries_left, ..
-            },
-            State::Working(Work { job: Job::Unlock, .. }),
-        ) if *failures > 0 => State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left))),
-        (Phase::Locked { .. }, _) => State::EnterPin(pads.pin()),
-
-        (
-            Phase::Unlocking,
-            State::Working(Work {
-                job: Job::UnlockWithCode,
-                failures,
-                ..
-            }),
-        ) => Work::begun(Job::UnlockWithCode, failures),
-        (Phase::Unlocking, _) => Work::begun(Job::Unlock, 0),
-
-        (Phase::Open(open), state) => follow_open(state, open, pads),
-        (Phase::Locking, _) => Work::begun(Job::Lock, 0),
-        (Phase::PoweringOff, _) => State::Off,
-        (Phase::Asking(asked), State::Answering { question, choice }) if question == *asked => {
-            State::Answering { question, choice }
-        }
-        (Phase::Asking(asked), _) => State::Answering {
-            question: asked.clone(),
-            choice: Choice::Second,
-        },
-        (Phase::Formatting { .. }, _) => State::Formatting,
-        (Phase::Moving { .. }, _) => State::Moving,
-    }
-}
-
-fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
-    if let (Some(change), None) = (&open.pin_change, &open.paired) {
-        return follow_pin_change(state, *change, pads);
-    }
-    match (&open.paired, &open.pairing, state) {
-        (_, _, State::Working(work)) if work.is_asked(Job::Lock, 0) => State::Working(work),
-        (
-            Some(phone),
-            _,
-            State::Paired {
-                number,
-                choice,
-                answered,
-            },
-        ) if number == phone.number => State::Paired {
-            number,
-            choice,
-            answered,
-        },
-        (Some(phone), _, _) => State::Paired {
-            number: phone.number,
-            choice: Choice::First,
-            answered: false,
-        },
-        (None, Some(_), _) => State::Pairing,
-        (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
-            if !open.phones.iter().any(|phone| phone.number == number) =>
-        {
-            State::Phones(0)
-        }
-        (None, None, State::Phones(at)) if at >= open.phones.len() => State::Phones(0),
-        (None, None, same) if same.is_open() => same,
-        (None, None, _) => State::Home,
-    }
-}
-
-fn follow_pin_change(state: State, change: PinChange, pads: &mut PadMaker) -> State {
-    match (change, state) {
-        (PinChange::Ask { failures, .. }, State::Working(work)) if work.is_asked(Job::CheckPin, failures) => {
-            State::Working(work)
-        }
-        (PinChange::Ask { wait, .. }, _) if !wait.is_zero() => State::PinWait,
-        (PinChange::Ask { .. }, same @ State::PresentPin(_)) => same,
-        (PinChange::Ask { tries_left, .. }, State::Working(Work { job: Job::CheckPin, .. })) => {
-            State::PresentPin(pads.pin().saying(Note::WrongPin(tries_left)))
-        }
-        (PinChange::Ask { .. }, _) => State::PresentPin(pads.pin()),
-        (PinChange::Checking, _) => Work::begun(Job::CheckPin, 0),
-        (PinChange::Choose, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
-        (PinChange::Choose, State::Working(work)) if work.is_asked(Job::ChangePin, 0) => State::Working(work),
-        (PinChange::Choose, _) => State::ChoosePin(pads.new_pin()),
-        (PinChange::Changing, _) => Work::begun(Job::ChangePin, 0),
-        (PinChange::Changed, _) => State::PinChanged,
-        (PinChange::Failed, _) => State::PinKept,
-    }
-}
-
-/// The first screen of `status`.
-fn start(status: &Status, pads: &mut PadMaker) -> State {
-    follow(State::Home, status, pads)
-}
-
-fn phones(phase: &Phase) -> &[Phone] {
-    match phase {
-        Phase::Open(open) => &open.phones,
-        _ => &[],
-    }
-}
-
-/// Where in the list the phone of this number stands.
-fn place(phase: &Phase, number: u32) -> usize {
-    let at = phones(phase).iter().position(|phone| phone.number == number);
-    at.unwrap_or(0)
-}
-
-fn can_revoke(phase: &Phase, number: u32) -> bool {
-    let mut found = phones(phase).iter().filter(|phone| phone.number == number);
-    found.any(|phone| phone.standing != PhoneStanding::Revoked)
-}
-
-/// The place after or before `at` in a list of `len`, from the end on to the beginning.
-fn around(at: usize, len: usize, forward: bool) -> usize {
-    let step = if forward { 1 } else { len.saturating_sub(1) };
-    (at + step) % len.max(1)
-}
-
 fn typed(mut pad: Pad, digits: &Digits) -> Pad {
     pad.add(digits.expose());
     pad
-}
-
-/// The number (1 to 8) of the group that was asked for, if what was typed is another.
-fn wrong_group(phase: &Phase, step: usize, pad: &Pad) -> Option<usize> {
-    let Phase::Confirming { code, ask } = phase else {
-        return None;
-    };
-    let asked = asked_group(*ask, step);
-    let right = RecoveryCode::parse_group(pad.expose()) == Some(code.numbers()[asked]);
-    (!right).then_some(asked + 1)
-}
-
-/// The index (0 to 7) of the group that is asked for first or second.
-pub(super) const fn asked_group(ask: [usize; 2], step: usize) -> usize {
-    ask[step % ask.len()] % RecoveryCode::GROUPS
-}
-
-const fn failures(phase: &Phase) -> u32 {
-    match phase {
-        Phase::Locked { failures, .. }
-        | Phase::Open(OpenStatus {
-            pin_change: Some(PinChange::Ask { failures, .. }),
-            ..
-        }) => *failures,
-        _ => 0,
-    }
-}
-
-const fn has_network(phase: &Phase) -> bool {
-    matches!(phase, Phase::Open(OpenStatus { address: Some(_), .. }))
-}
-
-fn keeps_pairing_open(phase: &Phase) -> bool {
-    matches!(phase, Phase::Open(open) if open.pairing.is_some_and(|pairing| pairing.keep_open))
 }

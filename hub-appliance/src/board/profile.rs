@@ -1,6 +1,12 @@
-//! What is wired to which pin, as data: a new display hat is one more entry.
+//! What is wired to which pin, and which display it is, as data: a new display hat is one more entry.
+//!
+//! No one of these was in our hands yet. They were checked against: Adafruit's and Waveshare's own examples for their
+//! bonnet and hat (pins, reset and address); Solomon Systech's data sheet of the SSD1306 and Sino Wealth's of the SH1106
+//! (V2.3) and SH1107 (V2.1) (commands, memory, addresses, status); Adafruit's drivers (columns of the SH1106, settings
+//! of the 128 × 128 module); and for what displays really answer when their status is read, the table in the driver
+//! collection OneBitDisplay.
 
-use crate::panel::Button;
+use crate::panel::{Button, Resolution};
 
 /// What drives the glass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,16 +15,28 @@ pub(super) enum Controller {
     Ssd1306,
     /// SH1106: 132 columns of memory of which the glass shows the middle, page addressing only.
     Sh1106,
+    /// SH1107: 128 columns and 16 pages of memory, page and vertical addressing.
+    Sh1107,
+}
+
+impl Controller {
+    /// The glass that it drives on the panels that are known.
+    pub(super) const fn resolution(self) -> Resolution {
+        match self {
+            Self::Ssd1306 | Self::Sh1106 => Resolution::Wide,
+            Self::Sh1107 => Resolution::Square,
+        }
+    }
 }
 
 /// A panel: its display on the I²C bus, and its buttons, which connect their pin to ground.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Profile {
-    /// The name for the command line.
+    /// The name for the command line and for `hub-setup.toml`.
     pub(super) name: &'static str,
     pub(super) controller: Controller,
-    /// The display's address on the bus.
-    pub(super) address: u8,
+    /// The addresses on the bus that the display may be set to.
+    pub(super) addresses: &'static [u8],
     /// Pins by their BCM number.
     pub(super) buttons: &'static [(u8, Button)],
     /// The pin that resets the display while it is low.
@@ -27,20 +45,29 @@ pub(super) struct Profile {
     pub(super) low: Option<u8>,
 }
 
+/// Four buttons on free pins, the simplest there is.
+const FOUR_BUTTONS: &[(u8, Button)] = &[
+    (17, Button::Up),
+    (27, Button::Down),
+    (22, Button::Ok),
+    (23, Button::Back),
+];
+
 /// The panels that are known.
-pub(super) const PROFILES: [Profile; 3] = [
+pub(super) const PROFILES: [Profile; 4] = [
     Profile {
         name: "adafruit-bonnet",
         controller: Controller::Ssd1306,
-        address: 0x3C,
+        addresses: &[0x3C],
+        // The stick (17, 22, 27, 23, pressed 4), and the buttons that are marked #5 and #6.
         buttons: &[
             (17, Button::Up),
             (22, Button::Down),
             (27, Button::Left),
             (23, Button::Right),
             (4, Button::Ok),
-            (6, Button::Ok),
-            (5, Button::Back),
+            (5, Button::Ok),
+            (6, Button::Back),
         ],
         reset: None,
         low: None,
@@ -49,7 +76,8 @@ pub(super) const PROFILES: [Profile; 3] = [
     Profile {
         name: "waveshare-1.3",
         controller: Controller::Sh1106,
-        address: 0x3C,
+        addresses: &[0x3C],
+        // The stick (6, 19, 5, 26, pressed 13), and KEY1 (21) and KEY2 (20). KEY3 (16) means nothing.
         buttons: &[
             (6, Button::Up),
             (19, Button::Down),
@@ -60,18 +88,23 @@ pub(super) const PROFILES: [Profile; 3] = [
             (20, Button::Back),
         ],
         reset: Some(25),
+        // Data or command by SPI; by I²C the last bit of the address.
         low: Some(24),
     },
     Profile {
         name: "four-buttons",
         controller: Controller::Ssd1306,
-        address: 0x3C,
-        buttons: &[
-            (17, Button::Up),
-            (27, Button::Down),
-            (22, Button::Ok),
-            (23, Button::Back),
-        ],
+        addresses: &[0x3C],
+        buttons: FOUR_BUTTONS,
+        reset: None,
+        low: None,
+    },
+    // Adafruit's module of 1.12 inch leaves the factory at 0x3D, Seeed's at 0x3C.
+    Profile {
+        name: "four-buttons-128",
+        controller: Controller::Sh1107,
+        addresses: &[0x3D, 0x3C],
+        buttons: FOUR_BUTTONS,
         reset: None,
         low: None,
     },
@@ -83,8 +116,9 @@ impl Profile {
         PROFILES.iter().find(|profile| profile.name == name)
     }
 
-    /// The most likely profile for what the display says when it is read. The controllers' identity stands in the low
-    /// bits of their status byte: 8 in an SH1106's, something else in an SSD1306's.
+    /// The most likely profile for what the display at 0x3C says when it is read. The low four bits of the status byte
+    /// tell an SH1106 (8) from an SSD1306 (3 or 6, rarely 7). An SH1107 says 7 too, and a plain SSD1306 can't be told from
+    /// a bonnet's: these two have to be named.
     pub(super) fn of_status(status: Option<u8>) -> &'static Self {
         const IDENTITY: u8 = 0x0F;
         const SH1106: u8 = 0x08;
@@ -118,6 +152,7 @@ mod tests {
                 .chain(profile.reset)
                 .chain(profile.low);
             let pins: Vec<u8> = pins.collect();
+            assert!(profile.addresses.iter().all(|address| [0x3C, 0x3D].contains(address)));
             assert!(pins.iter().all(|pin| (4..=27).contains(pin)));
             assert_eq!(pins.iter().collect::<BTreeSet<_>>().len(), pins.len());
         }
@@ -127,7 +162,9 @@ mod tests {
     #[test]
     fn the_display_tells_which_it_is() {
         assert_eq!(Profile::of_status(Some(0x48)).name, "waveshare-1.3");
-        assert_eq!(Profile::of_status(Some(0x43)).name, "adafruit-bonnet");
+        for ssd1306 in [0x43, 0x46, 0x47] {
+            assert_eq!(Profile::of_status(Some(ssd1306)).name, "adafruit-bonnet");
+        }
         assert_eq!(Profile::of_status(None).name, "adafruit-bonnet");
     }
 }

@@ -1,0 +1,265 @@
+//! Says that the hub moves on, for whoever feeds the box's watchdog.
+//!
+//! A file gets a new number every [`PERIOD`] in which the server, the panel loop and the store's writer all came round.
+//! One of them that hangs stops the numbers: the server's accept loop no longer turns, the panel loop no longer wakes, or
+//! the writer does not get to an empty piece of work that waits behind all others.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::store::{Store, StoreError};
+
+/// How often there is a new number.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// How often a loop came round.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turns(Arc<AtomicU64>);
+
+impl Turns {
+    /// Counts one more.
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The store while it is open, and not kept open by being in here.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenedStore(Arc<Mutex<Weak<Store>>>);
+
+impl OpenedStore {
+    /// From now on it is this one.
+    pub(super) fn set(&self, store: &Arc<Store>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(store);
+    }
+
+    fn get(&self) -> Option<Arc<Store>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+}
+
+/// What has to move on.
+pub(super) struct Parts {
+    /// Gives how often the accept loop came round.
+    pub(super) server: Box<dyn Fn() -> u64 + Send>,
+    /// The panel loop.
+    pub(super) panel: Turns,
+    /// Makes the panel loop come round.
+    pub(super) wake_panel: Box<dyn Fn() + Send>,
+    /// Whose writer it is about. Without an open store there is no writer to wait for.
+    pub(super) store: OpenedStore,
+}
+
+/// Writes the numbers to `file` until it is dropped.
+pub(super) async fn report(file: PathBuf, parts: Parts) {
+    let mut seen = Seen::new(parts);
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Some(number) = seen.look()
+            && let Err(error) = fs::write(&file, format!("{number}\n"))
+        {
+            tracing::error!(kind = ?error.kind(), "the hub's progress could not be written down");
+        }
+    }
+}
+
+/// How far the parts had come at the last number.
+struct Seen {
+    parts: Parts,
+    server: u64,
+    panel: u64,
+    writer: Option<JoinHandle<()>>,
+    number: u64,
+}
+
+impl Seen {
+    fn new(parts: Parts) -> Self {
+        let (server, panel) = ((parts.server)(), parts.panel.so_far());
+        Self {
+            parts,
+            server,
+            panel,
+            writer: None,
+            number: 0,
+        }
+    }
+
+    /// The next number, if all parts have come round since the last one.
+    fn look(&mut self) -> Option<u64> {
+        let (server, panel) = ((self.parts.server)(), self.parts.panel.so_far());
+        let writer_is_free = self.writer.as_ref().is_none_or(JoinHandle::is_finished);
+        (self.parts.wake_panel)();
+        if writer_is_free {
+            self.writer = self.parts.store.get().map(ask_writer);
+        }
+        if !writer_is_free || server == self.server || panel == self.panel {
+            return None;
+        }
+        (self.server, self.panel) = (server, panel);
+        self.number += 1;
+        Some(self.number)
+    }
+}
+
+/// Hands the writer an empty piece of work, which writes nothing to the disk.
+fn ask_writer(store: Arc<Store>) -> JoinHandle<()> {
+    tokio::task::spawn_blocking(move || {
+        // Any answer is one, also that the store has been closed meanwhile.
+        let _ = store.write(|_| Ok::<(), StoreError>(()));
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::clock::{HubClock, HubTime, SystemClock};
+    use crate::secret::Secret;
+
+    struct Bench {
+        seen: Seen,
+        server: Turns,
+        panel: Turns,
+        store: OpenedStore,
+        woken: Turns,
+    }
+
+    fn bench() -> Bench {
+        let (server, panel, woken, store) = (
+            Turns::default(),
+            Turns::default(),
+            Turns::default(),
+            OpenedStore::default(),
+        );
+        let (beats, wakes) = (server.clone(), woken.clone());
+        let parts = Parts {
+            server: Box::new(move || beats.so_far()),
+            panel: panel.clone(),
+            wake_panel: Box::new(move || wakes.count()),
+            store: store.clone(),
+        };
+        Bench {
+            seen: Seen::new(parts),
+            server,
+            panel,
+            store,
+            woken,
+        }
+    }
+
+    impl Bench {
+        fn all_turn(&self) {
+            self.server.count();
+            self.panel.count();
+        }
+
+        /// Until the writer has had the last empty piece of work.
+        async fn writer_comes_round(&mut self) {
+            if let Some(writer) = self.seen.writer.as_mut() {
+                writer.await.unwrap();
+            }
+        }
+    }
+
+    fn open_store(folder: &tempfile::TempDir) -> Arc<Store> {
+        let clock = Arc::new(HubClock::new(Box::new(SystemClock), HubTime::ZERO));
+        Arc::new(Store::open(folder.path(), &Secret::new([1; 32]), Secret::new([2; 32]), clock).unwrap())
+    }
+
+    #[test]
+    fn a_server_or_a_panel_that_stands_still_gets_no_number() {
+        let mut bench = bench();
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(1));
+        bench.server.count();
+        assert_eq!(bench.seen.look(), None);
+        bench.panel.count();
+        assert_eq!(bench.seen.look(), Some(2));
+        bench.panel.count();
+        assert_eq!(bench.seen.look(), None);
+        assert_eq!(bench.woken.so_far(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_hangs_gets_no_number_until_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_store(&folder);
+        let mut bench = bench();
+        bench.store.set(&store);
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(1));
+        bench.writer_comes_round().await;
+
+        let (go_on, stuck) = mpsc::channel::<()>();
+        let (began, begun) = mpsc::channel::<()>();
+        let hanging = Arc::clone(&store);
+        let work = std::thread::spawn(move || {
+            hanging.write(move |_| {
+                began.send(()).unwrap();
+                let _ = stuck.recv();
+                Ok::<(), StoreError>(())
+            })
+        });
+        begun.recv().unwrap();
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(2), "asked just now");
+        for _ in 0..3 {
+            bench.all_turn();
+            assert_eq!(bench.seen.look(), None);
+        }
+        drop(go_on);
+        work.join().unwrap().unwrap();
+        bench.writer_comes_round().await;
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_locked_hub_has_no_writer_to_wait_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_store(&folder);
+        let mut bench = bench();
+        bench.store.set(&store);
+        assert!(store.close(Duration::from_secs(1)));
+        for number in 1..=2 {
+            bench.all_turn();
+            assert_eq!(bench.seen.look(), Some(number));
+            bench.writer_comes_round().await;
+        }
+        drop(store);
+        assert!(bench.store.get().is_none());
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_numbers_stand_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("progress");
+        let Bench {
+            seen, panel, server, ..
+        } = bench();
+        let reporting = tokio::spawn(report(file.clone(), seen.parts));
+        tokio::task::yield_now().await;
+        for number in 1..=3 {
+            panel.count();
+            server.count();
+            tokio::time::sleep(PERIOD + Duration::from_millis(1)).await;
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("{number}\n"));
+        }
+        reporting.abort();
+    }
+}

@@ -1,0 +1,158 @@
+//! Splash, menus, language, light, lock and power.
+
+use super::*;
+use Button::{Down, Ok, Up};
+
+#[test]
+fn locks_only_when_confirmed() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    assert!(desk.press(&[Ok, Up, Up, Up, Ok]).is_none());
+    assert_eq!(desk.screen(), "lock");
+    assert!(desk.press(&[Down, Ok]).is_none());
+    assert_eq!(desk.screen(), "home");
+    assert!(matches!(desk.press(&[Ok, Up, Up, Up, Ok, Ok]), Some(Action::Lock)));
+    assert_eq!(desk.screen(), "locking");
+    desk.becomes(Phase::Locking);
+    desk.becomes(locked(0, 0, 3));
+    assert_eq!(desk.screen(), "locked");
+}
+
+#[test]
+fn menus_go_home_when_left_alone() {
+    for presses in [
+        &[Ok][..],
+        &[Ok, Down, Ok],
+        &[Ok, Down, Ok, Ok],
+        &[Ok, Down, Ok, Ok, Down, Ok],
+        &[Ok, Down, Down, Ok],
+        &[Ok, Down, Down, Down, Down, Ok],
+        &[Ok, Up, Up, Up, Ok],
+        &[Ok, Up, Up, Ok],
+        &[Ok, Up, Ok],
+    ] {
+        let mut desk = Desk::new(Phase::Open(with_phones()));
+        desk.press(presses);
+        assert_ne!(desk.screen(), "home");
+        desk.wait(60);
+        assert_eq!(desk.screen(), "home");
+    }
+}
+
+#[test]
+fn dims_then_goes_dark_and_a_button_only_wakes_it() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    assert_eq!(desk.panel.brightness(desk.now), Brightness::Full);
+    desk.wait(60);
+    assert_eq!(desk.panel.brightness(desk.now), Brightness::Dim);
+    desk.wait(240);
+    assert_eq!(desk.panel.brightness(desk.now), Brightness::Off);
+    assert_eq!(desk.panel.next_wake(desk.now), None);
+    assert_eq!(
+        desk.screen(),
+        "home",
+        "the text is there for those who read it elsewhere"
+    );
+    desk.press(&[Ok]);
+    assert_eq!(
+        (desk.screen(), desk.panel.brightness(desk.now)),
+        ("home", Brightness::Full)
+    );
+    desk.press(&[Ok]);
+    assert_eq!(desk.screen(), "menu");
+}
+
+#[test]
+fn what_has_to_be_read_stays_lit() {
+    for phase in [pairing(120, true), paired(1, None), confirming()] {
+        let desk = Desk::new(phase);
+        assert_eq!(desk.panel.brightness(Duration::from_secs(3600)), Brightness::Full);
+    }
+}
+
+#[test]
+fn news_light_the_panel() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    desk.wait(600);
+    desk.becomes(Phase::Fault(Fault::Store));
+    assert_eq!(
+        (desk.screen(), desk.panel.brightness(desk.now)),
+        ("error", Brightness::Full)
+    );
+}
+
+#[test]
+fn the_splash_passes_and_loses_nothing() {
+    let splash = || {
+        let mut desk = Desk::new(locked(0, 0, 3));
+        desk.becomes(Phase::Starting);
+        desk.becomes(locked(0, 0, 3));
+        assert!(desk.screen() == "splash" && desk.says("0.1.0"));
+        desk
+    };
+    let mut desk = splash();
+    desk.now += Duration::from_millis(1500);
+    desk.panel.update(&desk.status, desk.now);
+    assert_eq!(desk.screen(), "locked");
+    let mut desk = splash();
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+    let mut desk = splash();
+    desk.becomes(Phase::Fault(Fault::Keys));
+    assert_eq!(desk.screen(), "error");
+}
+
+#[test]
+fn a_mistake_in_the_setup_file_is_told_once() {
+    let noticing = || {
+        let mut desk = Desk::new(locked(0, 0, 3));
+        desk.status.notice = Some(Notice::SetupFile { line: Some(12) });
+        desk.becomes(Phase::Starting);
+        desk.becomes(locked(0, 0, 3));
+        desk.press(&[Ok]);
+        assert!(desk.screen() == "notice" && desk.says("hub-setup.toml") && desk.says("line 12"));
+        desk
+    };
+    let mut desk = noticing();
+    desk.press(&[Ok]);
+    assert_eq!(desk.screen(), "locked");
+    let mut desk = noticing();
+    desk.wait(60);
+    assert_eq!(desk.screen(), "locked");
+    let mut desk = noticing();
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+}
+
+#[test]
+fn speaks_the_language_that_is_chosen() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.press(&[Down]);
+    assert!(desk.says("Bienvenue") && desk.says(">Français"));
+    desk.press(&[Down]);
+    assert!(desk.says("Bienvenido") && desk.says(">Español"));
+    assert!(matches!(
+        desk.press(&[Ok]),
+        Some(Action::SetLanguage(Language::Spanish))
+    ));
+    desk.status.language = Language::Spanish;
+    assert!(desk.says("PIN nuevo"));
+
+    let mut desk = Desk::speaking(Language::French, Phase::Open(open()));
+    desk.press(&[Ok, Down, Down, Down, Down, Ok]);
+    assert!(desk.says("Langue") && desk.says(">Français"));
+    assert!(matches!(
+        desk.press(&[Up, Ok]),
+        Some(Action::SetLanguage(Language::English))
+    ));
+}
+
+#[test]
+fn switches_off_only_when_confirmed() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    assert!(desk.press(&[Ok, Up, Up, Ok]).is_none());
+    assert!(desk.screen() == "power-off" && desk.says("[Cancel]"));
+    assert!(desk.press(&[Ok]).is_none());
+    assert_eq!(desk.screen(), "home");
+    assert!(matches!(desk.press(&[Ok, Up, Up, Ok, Up, Ok]), Some(Action::PowerOff)));
+    desk.becomes(Phase::Locking);
+    desk.becomes(Phase::PoweringOff);
+    assert!(desk.screen() == "off" && desk.says("green light"));
+}

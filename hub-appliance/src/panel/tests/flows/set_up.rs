@@ -1,0 +1,101 @@
+//! The first start, step by step.
+
+use super::*;
+use Button::{Ok, Up};
+
+#[test]
+fn sets_up() {
+    let mut desk = Desk::new(Phase::SetUp);
+    assert_eq!(desk.screen(), "setup-pin");
+    assert!(matches!(
+        desk.press(&[Ok]),
+        Some(Action::SetLanguage(Language::English))
+    ));
+    assert!(desk.enter(PIN).is_none());
+    assert!(desk.says("PIN again"));
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+    assert_eq!(desk.screen(), "setting-up");
+    desk.wait(1);
+    assert_eq!(desk.screen(), "setting-up", "the hub has not noticed yet");
+    desk.becomes(Phase::SettingUp);
+    desk.becomes(confirming());
+    assert_eq!(desk.screen(), "setup-recovery");
+    for group in 0..8 {
+        assert!(desk.says(&code().group(group)));
+    }
+    assert!(desk.press(&[Ok]).is_none());
+    assert!(desk.says("type group 3"));
+    assert!(desk.enter(&code().group(2)).is_none());
+    assert!(desk.says("type group 8"));
+    assert!(matches!(desk.enter(&code().group(7)), Some(Action::RecoveryConfirmed)));
+    desk.becomes(Phase::Open(open()));
+    assert_eq!(desk.screen(), "home");
+}
+
+#[test]
+fn digits_can_be_typed_without_leaving_the_text_before_the_field() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.enter(PIN);
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+    desk.becomes(confirming());
+    desk.enter(&code().group(2));
+    assert!(matches!(desk.enter(&code().group(7)), Some(Action::RecoveryConfirmed)));
+}
+
+#[test]
+fn a_pin_that_does_not_repeat_starts_over() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.enter(PIN);
+    assert!(desk.enter("28471937").is_none());
+    assert!(desk.says("The PINs differ"));
+    desk.enter(PIN);
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+}
+
+#[test]
+fn a_short_pin_is_kept_and_completed() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.enter("2847");
+    assert!(desk.says("8 digits or more") && desk.says("****"));
+    desk.enter("1936");
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+}
+
+#[test]
+fn too_many_digits_are_refused_not_cut() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.type_digits(PIN);
+    desk.type_digits("12345");
+    assert!(desk.says("at most 12 digits") && desk.says("********"));
+    desk.press(&[Ok]);
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+}
+
+#[test]
+fn a_failed_set_up_asks_again() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.enter(PIN);
+    desk.enter(PIN);
+    desk.becomes(Phase::SettingUp);
+    desk.becomes(Phase::SetUp);
+    assert_eq!(desk.screen(), "setup-pin");
+    assert!(desk.says("Set-up failed"));
+}
+
+#[test]
+fn a_wrong_group_shows_the_code_again() {
+    let mut desk = Desk::new(confirming());
+    desk.enter(&code().group(2));
+    assert!(desk.enter(&code().group(2)).is_none());
+    assert!(desk.says("Group 8 differs") && desk.says(&code().group(7)));
+}
+
+#[test]
+fn a_full_field_takes_no_further_key() {
+    let mut desk = Desk::new(confirming());
+    desk.type_digits("122221");
+    press_key(&mut desk, "4", Up);
+    assert!(desk.says("at most 6 digits") && desk.says("122221") && desk.says("<OK>"));
+    desk.press(&[Ok]);
+    assert!(desk.says("type group 8"));
+}

@@ -1,0 +1,62 @@
+//! What the transitions have to know of the hub's status.
+
+use crate::panel::pin_pad::Pad;
+use crate::panel::view::{OpenStatus, Phase, Phone, PhoneStanding, PinChange, RecoveryCode};
+
+pub(super) fn phones(phase: &Phase) -> &[Phone] {
+    match phase {
+        Phase::Open(open) => &open.phones,
+        _ => &[],
+    }
+}
+
+/// Where in the list the phone of this number stands.
+pub(super) fn place(phase: &Phase, number: u32) -> usize {
+    let at = phones(phase).iter().position(|phone| phone.number == number);
+    at.unwrap_or(0)
+}
+
+pub(super) fn can_revoke(phase: &Phase, number: u32) -> bool {
+    let mut found = phones(phase).iter().filter(|phone| phone.number == number);
+    found.any(|phone| phone.standing != PhoneStanding::Revoked)
+}
+
+/// The place after or before `at` in a list of `len`, from the end on to the beginning.
+pub(super) fn around(at: usize, len: usize, forward: bool) -> usize {
+    let step = if forward { 1 } else { len.saturating_sub(1) };
+    (at + step) % len.max(1)
+}
+
+/// The number (1 to 8) of the group that was asked for, if what was typed is another.
+pub(super) fn wrong_group(phase: &Phase, step: usize, pad: &Pad) -> Option<usize> {
+    let Phase::Confirming { code, ask } = phase else {
+        return None;
+    };
+    let asked = asked_group(*ask, step);
+    let right = RecoveryCode::parse_group(pad.expose()) == Some(code.numbers()[asked]);
+    (!right).then_some(asked + 1)
+}
+
+/// The index (0 to 7) of the group that is asked for first or second.
+pub(in crate::panel) const fn asked_group(ask: [usize; 2], step: usize) -> usize {
+    ask[step % ask.len()] % RecoveryCode::GROUPS
+}
+
+pub(super) const fn failures(phase: &Phase) -> u32 {
+    match phase {
+        Phase::Locked { failures, .. }
+        | Phase::Open(OpenStatus {
+            pin_change: Some(PinChange::Ask { failures, .. }),
+            ..
+        }) => *failures,
+        _ => 0,
+    }
+}
+
+pub(super) const fn has_network(phase: &Phase) -> bool {
+    matches!(phase, Phase::Open(OpenStatus { address: Some(_), .. }))
+}
+
+pub(super) fn keeps_pairing_open(phase: &Phase) -> bool {
+    matches!(phase, Phase::Open(open) if open.pairing.is_some_and(|pairing| pairing.keep_open))
+}

@@ -1,0 +1,302 @@
+//! `hub-setup.toml`: what the owner of a box settles by a file on its card, before anybody is at the panel.
+//!
+//! ```toml
+//! [panel]
+//! profile = "four-buttons"        # what is wired: one of the names of `--panel-profile`
+//! language = "fr"                 # en, fr or es, until a person chooses another
+//!
+//! [network]                       # without it the router gives an address (DHCP)
+//! address = "192.168.1.50/24"     # the hub's own, in a private range, with the bits of its network
+//! gateway = "192.168.1.1"         # may be left out, as may dns
+//! dns = ["192.168.1.1"]           # at most 3
+//! ```
+//!
+//! It is read strictly: a section or a key that is not there, or a value that makes no sense, makes the whole file void,
+//! and the error says in which line, and what to write instead. Who reads it goes on without it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::board::profile_names;
+use crate::panel::Language;
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: u64 = 16 * 1024;
+/// The most servers for names: a resolver asks no more (`resolv.conf`).
+const MAX_DNS: usize = 3;
+
+/// What the file settles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetupFile {
+    /// What is wired, one of [`profile_names`].
+    pub profile: Option<&'static str>,
+    /// What the panel speaks until a person chooses.
+    pub language: Option<Language>,
+    /// The hub's own address; none where the router gives one.
+    pub network: Option<StaticNetwork>,
+}
+
+/// An address that no router gave. Shown as the lines that the image's init reads: `address A/BITS`, then `gateway A` and
+/// `dns A` as there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticNetwork {
+    /// The hub's address: a private one (RFC 1918), and neither the first nor the last of its network.
+    pub address: Ipv4Addr,
+    /// Bits of the address that name its network, 8 to 30.
+    pub bits: u8,
+    /// The way out, another address of the same network.
+    pub gateway: Option<Ipv4Addr>,
+    /// Servers for names, at most 3.
+    pub dns: Vec<Ipv4Addr>,
+}
+
+/// What is wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupFileError {
+    /// It is there and can't be read.
+    #[error("hub-setup.toml can't be read: {0}")]
+    Read(#[from] io::Error),
+    /// It is larger than [`MAX_BYTES`].
+    #[error("hub-setup.toml is too large: write less than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// It is not UTF-8.
+    #[error("hub-setup.toml, line {line}: not plain text: save it as UTF-8")]
+    NotText {
+        /// Where, from 1.
+        line: usize,
+    },
+    /// It is not TOML.
+    #[error("hub-setup.toml, line {line}: {message}")]
+    Syntax {
+        /// Where, from 1.
+        line: usize,
+        /// What the reader of TOML says.
+        message: String,
+    },
+    /// A section or key that is not there.
+    #[error("hub-setup.toml, line {line}: {name:?} is not known: write {known}")]
+    Unknown {
+        /// Where, from 1.
+        line: usize,
+        /// As it is in the file, its beginning.
+        name: String,
+        /// What there is.
+        known: &'static str,
+    },
+    /// A value that makes no sense.
+    #[error("hub-setup.toml, line {line}: {key} needs {needs}")]
+    Value {
+        /// Where, from 1.
+        line: usize,
+        /// The key it is the value of.
+        key: &'static str,
+        /// What to write.
+        needs: String,
+    },
+}
+
+impl SetupFileError {
+    /// The line, from 1, where there is one.
+    #[must_use]
+    pub const fn line(&self) -> Option<usize> {
+        match self {
+            Self::Read(_) | Self::TooLarge => None,
+            Self::NotText { line }
+            | Self::Syntax { line, .. }
+            | Self::Unknown { line, .. }
+            | Self::Value { line, .. } => Some(*line),
+        }
+    }
+}
+
+impl SetupFile {
+    /// Reads the file at `path`; where there is none nothing is settled.
+    ///
+    /// # Errors
+    /// Any [`SetupFileError`].
+    pub fn read(path: &Path) -> Result<Self, SetupFileError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Self::parse(&bytes)
+    }
+
+    /// Reads the file's content.
+    ///
+    /// # Errors
+    /// Any [`SetupFileError`] but [`SetupFileError::Read`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, SetupFileError> {
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(SetupFileError::TooLarge);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| SetupFileError::NotText {
+            line: line_at(bytes, error.valid_up_to()),
+        })?;
+        // Some editors begin a file with this mark.
+        let reader = Reader(text.strip_prefix('\u{feff}').unwrap_or(text));
+        let table = DeTable::parse(reader.0).map_err(|error| reader.syntax(&error))?;
+        let mut file = Self::default();
+        for (name, value) in table.get_ref() {
+            match name.get_ref().as_ref() {
+                "panel" => reader.panel(value, &mut file)?,
+                "network" => file.network = Some(reader.network(value)?),
+                _ => return Err(reader.unknown(name, "[panel] or [network]")),
+            }
+        }
+        Ok(file)
+    }
+}
+
+impl fmt::Display for StaticNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "address {}/{}", self.address, self.bits)?;
+        if let Some(gateway) = self.gateway {
+            writeln!(f, "gateway {gateway}")?;
+        }
+        self.dns.iter().try_for_each(|dns| writeln!(f, "dns {dns}"))
+    }
+}
+
+impl StaticNetwork {
+    /// Whether `other` can be another member of this network.
+    fn has_member(&self, other: Ipv4Addr) -> bool {
+        let host = u32::MAX >> self.bits;
+        let same = (self.address.to_bits() ^ other.to_bits()) & !host == 0;
+        same && !matches!(other.to_bits() & host, 0) && other.to_bits() & host != host
+    }
+}
+
+/// A value of the file, and where it is.
+type Value<'t> = Spanned<DeValue<'t>>;
+
+/// Reads parts of the text and knows which line they are in.
+struct Reader<'t>(&'t str);
+
+impl<'t> Reader<'t> {
+    fn panel(&self, section: &Value<'t>, file: &mut SetupFile) -> Result<(), SetupFileError> {
+        for (name, value) in self.section(section, "panel")? {
+            match name.get_ref().as_ref() {
+                "profile" => {
+                    let found = value.get_ref().as_str();
+                    let profile = found.and_then(|name| profile_names().find(|known| *known == name));
+                    let known = || profile_names().collect::<Vec<_>>().join(", ");
+                    let needs = || format!("one of these, in quotes: {}", known());
+                    file.profile = Some(profile.ok_or_else(|| self.wrong(value, "profile", needs()))?);
+                }
+                "language" => {
+                    let language = value.get_ref().as_str().and_then(Language::of_code);
+                    let needs = || r#""en", "fr" or "es""#.to_owned();
+                    file.language = Some(language.ok_or_else(|| self.wrong(value, "language", needs()))?);
+                }
+                _ => return Err(self.unknown(name, "profile or language in [panel]")),
+            }
+        }
+        Ok(())
+    }
+
+    fn network(&self, section: &Value<'t>) -> Result<StaticNetwork, SetupFileError> {
+        let (mut own, mut gateway, mut dns) = (None, None, Vec::new());
+        for (name, value) in self.section(section, "network")? {
+            match name.get_ref().as_ref() {
+                "address" => own = Some(self.address(value)?),
+                "gateway" => gateway = Some(value),
+                "dns" => dns = self.dns(value)?,
+                _ => return Err(self.unknown(name, "address, gateway or dns in [network]")),
+            }
+        }
+        let needs = || r#"an address in [network], such as "192.168.1.50/24""#.to_owned();
+        let mut network = own.ok_or_else(|| self.wrong(section, "network", needs()))?;
+        network.gateway = gateway.map(|value| self.gateway(value, &network)).transpose()?;
+        network.dns = dns;
+        Ok(network)
+    }
+
+    fn address(&self, value: &Value<'t>) -> Result<StaticNetwork, SetupFileError> {
+        let parse = |text: &str| {
+            let (address, bits) = text.split_once('/')?;
+            let network = StaticNetwork {
+                address: address.parse().ok().filter(Ipv4Addr::is_private)?,
+                bits: bits.parse().ok().filter(|bits| (8..=30).contains(bits))?,
+                gateway: None,
+                dns: Vec::new(),
+            };
+            network.has_member(network.address).then_some(network)
+        };
+        let needs = || r#"a private address with the bits of its network, such as "192.168.1.50/24""#.to_owned();
+        let found = value.get_ref().as_str().and_then(parse);
+        found.ok_or_else(|| self.wrong(value, "address", needs()))
+    }
+
+    fn gateway(&self, value: &Value<'t>, network: &StaticNetwork) -> Result<Ipv4Addr, SetupFileError> {
+        let found = value.get_ref().as_str().and_then(|text| text.parse().ok());
+        let found = found.filter(|gateway| *gateway != network.address && network.has_member(*gateway));
+        let needs = || {
+            let StaticNetwork { address, bits, .. } = network;
+            format!("the router's address, another one in the network of {address}/{bits}")
+        };
+        found.ok_or_else(|| self.wrong(value, "gateway", needs()))
+    }
+
+    fn dns(&self, value: &Value<'t>) -> Result<Vec<Ipv4Addr>, SetupFileError> {
+        let servers = value.get_ref().as_array().filter(|servers| servers.len() <= MAX_DNS);
+        let usable =
+            |address: &Ipv4Addr| !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast();
+        let read = |server: &Value<'_>| server.get_ref().as_str()?.parse().ok().filter(usable);
+        let needs = || format!(r#"a list of at most {MAX_DNS} addresses, such as ["192.168.1.1"]"#);
+        servers
+            .and_then(|servers| servers.iter().map(read).collect())
+            .ok_or_else(|| self.wrong(value, "dns", needs()))
+    }
+
+    fn section<'v>(&self, value: &'v Value<'t>, key: &'static str) -> Result<&'v DeTable<'t>, SetupFileError> {
+        let needs = || format!("a line [{key}] of its own above its keys");
+        value
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong(value, key, needs()))
+    }
+
+    fn unknown(&self, name: &Spanned<impl AsRef<str>>, known: &'static str) -> SetupFileError {
+        SetupFileError::Unknown {
+            line: self.line(&name.span()),
+            name: name.get_ref().as_ref().chars().take(32).collect(),
+            known,
+        }
+    }
+
+    fn wrong(&self, value: &Value<'t>, key: &'static str, needs: String) -> SetupFileError {
+        let line = self.line(&value.span());
+        SetupFileError::Value { line, key, needs }
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> SetupFileError {
+        SetupFileError::Syntax {
+            line: error.span().map_or(1, |span| self.line(&span)),
+            message: error.message().replace('\n', ", "),
+        }
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
+        line_at(self.0.as_bytes(), span.start)
+    }
+}
+
+/// The number, from 1, of the line that the byte `at` is in.
+fn line_at(bytes: &[u8], at: usize) -> usize {
+    let before = bytes.iter().take(at).filter(|byte| **byte == b'\n');
+    1 + before.count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! What the owner may write, and what is said of mistakes.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn error(text: &str) -> String {
+    SetupFile::parse(text.as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn the_example_of_the_module_is_read() {
+    let example: String = include_str!("mod.rs")
+        .lines()
+        .skip_while(|line| !line.contains("```toml"))
+        .skip(1)
+        .take_while(|line| !line.contains("```"))
+        .map(|line| line.trim_start_matches("//!").to_owned() + "\r\n")
+        .collect();
+    let file = SetupFile::parse(format!("\u{feff}{example}").as_bytes()).unwrap();
+    assert_eq!(
+        (file.profile, file.language),
+        (Some("four-buttons"), Some(Language::French))
+    );
+    let network = file.network.unwrap();
+    assert_eq!(
+        network.to_string(),
+        "address 192.168.1.50/24\ngateway 192.168.1.1\ndns 192.168.1.1\n"
+    );
+}
+
+#[test]
+fn all_of_it_may_be_left_out() {
+    for text in ["", "# nothing\n", "[panel]\n"] {
+        assert_eq!(SetupFile::parse(text.as_bytes()).unwrap(), SetupFile::default());
+    }
+    let only = SetupFile::parse(b"[network]\naddress = '10.1.2.3/8'")
+        .unwrap()
+        .network
+        .unwrap();
+    assert_eq!(only.to_string(), "address 10.1.2.3/8\n");
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line_and_what_to_write() {
+    for (text, line, says) in [
+        (
+            "[panel]\nprofil = 'four-buttons'",
+            2,
+            "write profile or language in [panel]",
+        ),
+        ("\n\n[pannel]", 3, "write [panel] or [network]"),
+        ("pin = '12345678'", 1, "write [panel] or [network]"),
+        (
+            "[panel]\nprofile = 'bonnet'",
+            2,
+            "adafruit-bonnet, waveshare-1.3, four-buttons",
+        ),
+        ("[panel]\nlanguage = 'de'", 2, r#""en", "fr" or "es""#),
+        ("[panel]\nlanguage = 1", 2, r#""en", "fr" or "es""#),
+        ("panel = 'four-buttons'", 1, "a line [panel] of its own"),
+        ("[[panel]]", 1, "a line [panel] of its own"),
+        ("[panel]\nlanguage = en", 2, ""),
+        ("[panel]\nlanguage = 'en'\nlanguage = 'fr'", 3, "duplicate"),
+        ("[network]\ngateway = '10.0.0.1'", 1, "an address in [network]"),
+        ("[network]\naddress = '10.0.0.2'", 2, "bits of its network"),
+        ("[network]\naddress = '8.8.8.8/24'", 2, "a private address"),
+        ("[network]\naddress = '10.0.0.0/24'", 2, "a private address"),
+        ("[network]\naddress = '10.0.0.255/24'", 2, "a private address"),
+        ("[network]\naddress = '10.0.0.2/31'", 2, "a private address"),
+        ("[network]\naddress = '10.0.0.2/24; reboot'", 2, "a private address"),
+        (
+            "[network]\ngateway = '10.0.1.1'\naddress = '10.0.0.2/24'",
+            2,
+            "in the network of 10.0.0.2/24",
+        ),
+        (
+            "[network]\naddress = '10.0.0.2/24'\ngateway = '10.0.0.2'",
+            3,
+            "another one",
+        ),
+        (
+            "[network]\naddress = '10.0.0.2/24'\ndns = '10.0.0.1'",
+            3,
+            "a list of at most 3",
+        ),
+        (
+            "[network]\naddress = '10.0.0.2/24'\ndns = ['0.0.0.0']",
+            3,
+            "a list of at most 3",
+        ),
+        (
+            "[network]\naddress = '10.0.0.2/24'\ndns = ['1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1']",
+            3,
+            "at most 3",
+        ),
+    ] {
+        let said = error(text);
+        let begin = format!("hub-setup.toml, line {line}: ");
+        assert!(said.starts_with(&begin) && said.contains(says), "{text:?} {said:?}");
+        assert!(said.len() > begin.len() + 5, "{said:?}");
+    }
+}
+
+#[test]
+fn what_is_no_text_or_too_much_of_it_is_refused() {
+    let not_text = SetupFile::parse(b"[panel]\n# caf\xE9\n").unwrap_err();
+    assert_eq!(not_text.line(), Some(2));
+    let large = vec![b'#'; usize::try_from(MAX_BYTES).unwrap() + 1];
+    assert!(matches!(SetupFile::parse(&large), Err(SetupFileError::TooLarge)));
+    assert!(SetupFile::parse(&large[1..]).is_ok());
+    let deep = "a = ".to_owned() + &"[".repeat(10_000);
+    assert!(matches!(
+        SetupFile::parse(deep.as_bytes()),
+        Err(SetupFileError::Syntax { line: 1, .. })
+    ));
+}
+
+#[test]
+fn a_file_that_is_not_there_settles_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub-setup.toml");
+    assert_eq!(SetupFile::read(&path).unwrap(), SetupFile::default());
+    std::fs::write(&path, "[panel]\nlanguage = 'es'\n").unwrap();
+    assert_eq!(SetupFile::read(&path).unwrap().language, Some(Language::Spanish));
+    assert!(matches!(SetupFile::read(folder.path()), Err(SetupFileError::Read(_))));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_taken_or_refused(bytes: Vec<u8>) {
+        let _ = SetupFile::parse(&bytes);
+    }
+
+    /// Whatever is taken prints as words, numbers, dots and slashes: nothing that a shell could take for more.
+    #[test]
+    fn what_init_reads_is_plain(address: u32, bits in 0..40_u8, gateway: u32, dns in prop::collection::vec(any::<u32>(), 0..5)) {
+        let [address, gateway] = [address, gateway].map(Ipv4Addr::from);
+        let dns: Vec<String> = dns.into_iter().map(|server| Ipv4Addr::from(server).to_string()).collect();
+        let text = format!("[network]\naddress='{address}/{bits}'\ngateway='{gateway}'\ndns={dns:?}");
+        if let Ok(SetupFile { network: Some(network), .. }) = SetupFile::parse(text.as_bytes()) {
+            let lines = network.to_string();
+            prop_assert!(lines.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ./\n".contains(&byte)));
+            prop_assert!(lines.lines().count() <= 2 + MAX_DNS);
+        }
+    }
+}

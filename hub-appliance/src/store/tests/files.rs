@@ -1,0 +1,116 @@
+//! What is on the disk, and who else may be at it.
+
+use super::*;
+
+#[test]
+fn a_changed_or_missing_audit_entry_shows() {
+    let hub = hub();
+    let key = AuditKey::new([9; 32]);
+    for _ in 0..5 {
+        hub.store
+            .write(|tx| {
+                tx.audit(&Entry {
+                    action: "test",
+                    outcome: "ok",
+                    ..Entry::default()
+                })
+            })
+            .unwrap();
+    }
+    let tamper = |sql: &'static str| {
+        hub.store
+            .write(move |tx| {
+                tx.connection().execute_batch(sql)?;
+                audit::verify(tx.connection(), &AuditKey::new([9; 32]), HubTime::ZERO)?;
+                Ok::<_, StoreError>(())
+            })
+            .unwrap_err()
+    };
+    assert_eq!(
+        audit::verify(hub.store.snapshot().unwrap().connection().unwrap(), &key, HubTime::ZERO).unwrap(),
+        5
+    );
+    for sql in [
+        "UPDATE audit SET outcome = 'no' WHERE seq = 3",
+        "UPDATE audit SET at = at + 1 WHERE seq = 3",
+        "UPDATE audit SET user_id = '' WHERE seq = 3",
+        "DELETE FROM audit WHERE seq = 3",
+        "DELETE FROM audit WHERE seq = 1",
+    ] {
+        assert!(matches!(tamper(sql), StoreError::AuditBroken { entry: 1..=4 }), "{sql}");
+    }
+    let other = AuditKey::new([8; 32]);
+    assert!(
+        audit::verify(
+            hub.store.snapshot().unwrap().connection().unwrap(),
+            &other,
+            HubTime::ZERO
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn another_key_opens_nothing_and_another_process_is_kept_out() {
+    let hub = hub();
+    assert!(hub.store.close(Duration::from_secs(5)));
+    assert!(matches!(hub.store.snapshot().map(|_| ()), Err(StoreError::Closed)));
+    assert!(matches!(
+        hub.store.write(|_| Ok::<_, StoreError>(())),
+        Err(StoreError::Closed)
+    ));
+    assert!(matches!(open_at(hub.folder.path(), 2), Err(StoreError::WrongKey)));
+    let lock = StoreLock::take(hub.folder.path()).unwrap();
+    assert!(matches!(StoreLock::take(hub.folder.path()), Err(StoreError::InUse)));
+    drop(lock);
+    StoreLock::take(hub.folder.path()).unwrap();
+}
+
+#[test]
+fn nothing_is_on_the_disk_in_the_clear() {
+    let hub = hub();
+    let rows: Vec<_> = (0..300)
+        .map(|number| patient(&format!("p{number}"), "Wilhelmina-Zebra", T, ""))
+        .collect();
+    hub.push(A, HubTime::ZERO, created("patients", json!(rows)));
+    hub.push(
+        B,
+        HubTime::ZERO,
+        updated("patients", json!([{"id": "p1", "given_name": ["Wilhelmina-Zebra"]}])),
+    );
+    for entry in fs::read_dir(hub.folder.path()).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        for secret in [&b"Wilhelmina"[..], &b"CREATE TABLE"[..], &b"SQLite format"[..]] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+        }
+    }
+}
+
+#[test]
+fn time_never_goes_back_over_a_restart() {
+    struct Fixed(i64);
+    impl TimeSource for Fixed {
+        fn millis(&self) -> i64 {
+            self.0
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let late = Arc::new(open_with(folder.path(), 1, Box::new(Fixed(2_000_000_000_000))).unwrap());
+    let hub = Hub { store: late, folder };
+    hub.push(
+        A,
+        HubTime::ZERO,
+        created("patients", json!([patient("p1", "Amina", T, "")])),
+    );
+    let (_, before) = hub.pull(B, HubTime::ZERO);
+    assert!(hub.store.close(Duration::from_secs(5)));
+    let early = Arc::new(open_with(hub.folder.path(), 1, Box::new(Fixed(1_000_000_000_000))).unwrap());
+    let hub = Hub {
+        store: early,
+        folder: hub.folder,
+    };
+    hub.push(A, before, created("patients", json!([patient("p2", "Bilal", T, "")])));
+    let (changes, after) = hub.pull(B, before);
+    assert!(after > before);
+    assert_eq!(ids(&changes["patients"]["created"]), ["p2"]);
+}

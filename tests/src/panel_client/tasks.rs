@@ -1,0 +1,221 @@
+//! What a person does at the panel, from opening the hub to locking it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Button, PairingCode, PanelClient, PanelError, Screen};
+
+/// Screens of a hub that is not open: no button leads from them to the menu.
+const CLOSED: [&str; 17] = [
+    "splash",
+    "setup-pin",
+    "setup-recovery",
+    "setting-up",
+    "locked",
+    "wait",
+    "recovery",
+    "unlocking",
+    "locking",
+    "off",
+    "error",
+    "erase-disk",
+    "use-card",
+    "put-back",
+    "formatting",
+    "move-data",
+    "moving",
+];
+
+impl PanelClient {
+    /// Unlocks with the PIN.
+    ///
+    /// # Errors
+    /// [`PanelError::Refused`] when the hub does not open: a wrong PIN, a wait.
+    pub async fn unlock(&mut self, pin: &str) -> Result<(), PanelError> {
+        self.look()?;
+        if self.screen.name == "splash" {
+            self.press(Button::Ok).await?;
+        }
+        self.wait_until(|screen| matches!(screen.name.as_str(), "locked" | "wait"))
+            .await?;
+        if self.screen.name == "wait" {
+            return Err(self.refused());
+        }
+        self.type_digits(pin).await?;
+        self.press(Button::Ok).await?;
+        self.wait_until(|screen| screen.name != "locked").await?;
+        self.wait_until(|screen| screen.name != "unlocking").await?;
+        self.expect("home")
+    }
+
+    /// Opens pairing from anywhere in the open hub and gives what the QR code says.
+    ///
+    /// # Errors
+    /// [`PanelError::NoCode`] or [`PanelError::NotPairing`] when the picture can't be read; else as
+    /// [`PanelClient::wait_until`].
+    pub async fn open_pairing(&mut self) -> Result<PairingCode, PanelError> {
+        self.wake().await?;
+        if self.screen.name != "pair" {
+            self.choose("Pair a phone").await?;
+            self.wait_until(|screen| screen.name != "menu").await?;
+            self.expect("pair")?;
+        }
+        self.pairing_code()
+    }
+
+    /// Reads the QR code out of the picture.
+    ///
+    /// # Errors
+    /// As [`PanelClient::open_pairing`].
+    pub fn pairing_code(&self) -> Result<PairingCode, PanelError> {
+        let text = self.screen.frame.qr_text().ok_or(PanelError::NoCode)?;
+        let code: Value = serde_json::from_str(&text).map_err(|_| PanelError::NotPairing)?;
+        if code["type"] != "sync_hub" {
+            return Err(PanelError::NotPairing);
+        }
+        PairingCode::deserialize(code).map_err(|_| PanelError::NotPairing)
+    }
+
+    /// Keeps pairing open after the next phone.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn keep_pairing_open(&mut self) -> Result<(), PanelError> {
+        self.look()?;
+        self.expect("pair")?;
+        let stays = |screen: &Screen| screen.lines.iter().any(|line| line == "Stays open");
+        if !stays(&self.screen) {
+            self.press(Button::Ok).await?;
+            self.wait_until(stays).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next phone that pairs and keeps it.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn keep(&mut self) -> Result<(), PanelError> {
+        self.look()?;
+        self.wait_for("paired").await?;
+        let shown = self.screen.lines.clone();
+        self.press(Button::Ok).await?;
+        self.wait_until(|screen| screen.name != "paired" || screen.lines != shown)
+            .await?;
+        Ok(())
+    }
+
+    /// Waits for the next phone that pairs and sends it away.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn undo(&mut self) -> Result<(), PanelError> {
+        self.look()?;
+        self.wait_for("paired").await?;
+        self.press(Button::Down).await?;
+        self.press(Button::Ok).await?;
+        self.wait_until(|screen| screen.name != "paired").await?;
+        Ok(())
+    }
+
+    /// Answers what the hub asks on the screen of this name.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn answer(&mut self, name: &str, yes: bool) -> Result<(), PanelError> {
+        self.look()?;
+        if self.screen.name == "splash" {
+            self.press(Button::Ok).await?;
+        }
+        self.wait_for(name).await?;
+        if yes {
+            // No is chosen until a person chooses otherwise.
+            let before = self.screen.lines.clone();
+            self.press(Button::Up).await?;
+            self.wait_until(|screen| screen.lines != before).await?;
+        }
+        self.press(Button::Ok).await?;
+        self.wait_until(|screen| screen.name != name).await?;
+        Ok(())
+    }
+
+    /// Locks from anywhere in the open hub.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn lock(&mut self) -> Result<(), PanelError> {
+        self.wake().await?;
+        self.choose("Lock now").await?;
+        self.wait_for("lock").await?;
+        self.press(Button::Ok).await?;
+        self.wait_for("locked").await?;
+        Ok(())
+    }
+
+    /// Switches off from anywhere in the open hub, and returns when the panel says that it is off.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn switch_off(&mut self) -> Result<(), PanelError> {
+        self.wake().await?;
+        self.choose("Switch off").await?;
+        self.wait_for("power-off").await?;
+        // What is lit at first is to stay on.
+        self.press(Button::Up).await?;
+        self.press(Button::Ok).await?;
+        self.wait_for("off").await?;
+        Ok(())
+    }
+
+    /// Goes to the menu and takes an entry.
+    async fn choose(&mut self, entry: &str) -> Result<(), PanelError> {
+        while self.screen.name != "menu" {
+            if CLOSED.contains(&self.screen.name.as_str()) {
+                return Err(self.refused());
+            }
+            let before = self.screen.name.clone();
+            let way = if before == "home" { Button::Ok } else { Button::Back };
+            self.press(way).await?;
+            self.wait_until(|screen| screen.name != before).await?;
+        }
+        while !marks(&self.screen, entry) {
+            let before = self.screen.lines.clone();
+            self.press(Button::Down).await?;
+            self.wait_until(|screen| screen.lines != before).await?;
+        }
+        self.press(Button::Ok).await
+    }
+
+    /// A sleeping panel takes the first press for itself.
+    async fn wake(&mut self) -> Result<(), PanelError> {
+        self.look()?;
+        if self.screen.frame.is_dark() {
+            self.press(Button::Up).await?;
+            self.wait_until(|screen| !screen.frame.is_dark()).await?;
+        }
+        Ok(())
+    }
+
+    fn expect(&self, name: &str) -> Result<(), PanelError> {
+        if self.screen.name == name {
+            Ok(())
+        } else {
+            Err(self.refused())
+        }
+    }
+
+    pub(super) fn refused(&self) -> PanelError {
+        PanelError::Refused {
+            screen: self.screen.name.clone(),
+            lines: self.screen.lines.clone(),
+        }
+    }
+}
+
+/// Whether the chosen entry of a list is this one.
+fn marks(screen: &Screen, entry: &str) -> bool {
+    screen
+        .lines
+        .iter()
+        .any(|line| line.strip_prefix('>').is_some_and(|marked| marked.trim() == entry))
+}

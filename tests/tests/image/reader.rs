@@ -1,0 +1,199 @@
+//! An eye for the panel's picture: reads the text that is drawn in it, and which key of the PIN pad is lit.
+
+use std::convert::Infallible;
+
+use embedded_graphics::mono_font::MonoTextStyle;
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::prelude::*;
+use embedded_graphics::text::{Baseline, Text};
+use hub_tests::panel_client::Frame;
+use profont::PROFONT_9_POINT;
+
+const WIDTH: usize = 6;
+/// Rows of a character that are looked at: the next line begins under them.
+const HEIGHT: usize = 10;
+/// Characters of a line.
+const LINE: usize = 21;
+/// The tops of the lines under the title.
+const TOPS: [usize; 5] = [11, 21, 31, 41, 51];
+/// The PIN pad's keys: how many, their first column, their pitch, and the cap that marks one.
+const KEYS: usize = 12;
+const KEYS_LEFT: usize = 3;
+const KEYS_TOP: usize = 47;
+const PITCH: usize = 10;
+const CAP: (usize, usize) = (11, 14);
+
+/// The pixels of a character, a row a byte, leftmost first from the least bit.
+type Glyph = [u8; HEIGHT];
+
+/// Reads text in the panel's face.
+pub(crate) struct Reader(Vec<(char, Glyph)>);
+
+/// What stands in a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// The title in the header.
+    pub(crate) title: String,
+    /// The lines under it, each as far as it is text.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        // Letters and digits first: in doubt it is one of them.
+        let mut all: Vec<char> = (' '..='~').collect();
+        all.sort_by_key(|c| (*c != ' ', !c.is_ascii_alphanumeric()));
+        Self(all.into_iter().map(|c| (c, glyph(c))).collect())
+    }
+
+    /// The text in a picture with a header. Its content may stand a pixel to the right or down.
+    pub(crate) fn read(&self, frame: &Frame) -> Option<Reading> {
+        let shifts = [(0, 0), (1, 0), (1, 1), (0, 1)];
+        shifts.into_iter().find_map(|(right, down)| {
+            let title = self.line(frame, 3 + right, down, true);
+            let lines = TOPS.map(|top| self.line(frame, 1 + right, top + down, false));
+            (title.len() > 2).then(|| Reading {
+                title,
+                lines: lines.into(),
+            })
+        })
+    }
+
+    /// The text that begins at a place, up to what is none.
+    fn line(&self, frame: &Frame, left: usize, top: usize, inverted: bool) -> String {
+        let characters = (0..LINE).map_while(|at| {
+            let x = left + at * WIDTH;
+            let seen: Glyph = std::array::from_fn(|row| {
+                let lit = (0..WIDTH).filter(|dx| x + dx < 128 && frame.is_lit(x + dx, top + row) != inverted);
+                lit.fold(0, |bits, dx| bits | 1 << dx)
+            });
+            self.0
+                .iter()
+                .find(|(_, glyph)| glyph[1..] == seen[1..])
+                .map(|(c, _)| *c)
+        });
+        characters.collect::<String>().trim_end().to_owned()
+    }
+}
+
+/// The place, from 0, of the key that is lit: none while only a part of it is drawn.
+pub(crate) fn lit_key(frame: &Frame) -> Option<usize> {
+    let lit = |key: usize, right: usize, down: usize| {
+        let (left, top) = (KEYS_LEFT + key * PITCH + right, KEYS_TOP + down);
+        let places = (0..CAP.1).flat_map(|dy| (0..CAP.0).map(move |dx| (left + dx, top + dy)));
+        places.filter(|(x, y)| frame.is_lit(*x, *y)).count()
+    };
+    let all =
+        (0..KEYS).flat_map(|key| [(0, 0), (1, 0), (1, 1), (0, 1)].map(|(right, down)| (lit(key, right, down), key)));
+    all.max()
+        .filter(|(lit, _)| *lit > CAP.0 * CAP.1 * 2 / 3)
+        .map(|(_, key)| key)
+}
+
+/// Draws a character, and sees what is lit.
+fn glyph(c: char) -> Glyph {
+    struct Cell(Glyph);
+
+    impl OriginDimensions for Cell {
+        fn size(&self) -> Size {
+            Size::new(WIDTH as u32, HEIGHT as u32)
+        }
+    }
+
+    impl DrawTarget for Cell {
+        type Color = BinaryColor;
+        type Error = Infallible;
+
+        fn draw_iter<I: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+            for Pixel(at, color) in pixels {
+                let place = (usize::try_from(at.x), usize::try_from(at.y));
+                if let (Ok(x @ 0..WIDTH), Ok(y @ 0..HEIGHT), true) = (place.0, place.1, color.is_on()) {
+                    self.0[y] |= 1 << x;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    let mut cell = Cell([0; HEIGHT]);
+    let style = MonoTextStyle::new(&PROFONT_9_POINT, BinaryColor::On);
+    let mut text = [0; 4];
+    let Ok(_) = Text::with_baseline(c.encode_utf8(&mut text), Point::zero(), style, Baseline::Top).draw(&mut cell);
+    cell.0
+}
+
+#[cfg(test)]
+mod tests {
+    use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
+
+    use super::*;
+
+    /// A picture that can be drawn in.
+    struct Canvas([u8; 1024]);
+
+    impl OriginDimensions for Canvas {
+        fn size(&self) -> Size {
+            Size::new(128, 64)
+        }
+    }
+
+    impl DrawTarget for Canvas {
+        type Color = BinaryColor;
+        type Error = Infallible;
+
+        fn draw_iter<I: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+            for Pixel(at, color) in pixels {
+                let (byte, bit) = ((at.y * 128 + at.x) as usize / 8, 0x80 >> (at.x % 8));
+                self.0[byte] = self.0[byte] & !bit | if color.is_on() { bit } else { 0 };
+            }
+            Ok(())
+        }
+    }
+
+    impl Canvas {
+        fn frame(&self) -> Frame {
+            Frame::from_bytes(self.0.to_vec()).unwrap()
+        }
+
+        fn write(&mut self, text: &str, at: (i32, i32), ink: BinaryColor) {
+            let style = MonoTextStyle::new(&PROFONT_9_POINT, ink);
+            let Ok(_) = Text::with_baseline(text, at.into(), style, Baseline::Top).draw(self);
+        }
+
+        fn fill(&mut self, at: (i32, i32), size: (u32, u32)) {
+            let area = RoundedRectangle::with_equal_corners(Rectangle::new(at.into(), size.into()), Size::new_equal(2));
+            let Ok(()) = area.into_styled(PrimitiveStyle::with_fill(BinaryColor::On)).draw(self);
+        }
+    }
+
+    #[test]
+    fn reads_what_is_written_wherever_it_has_moved() {
+        let text = "1 048213  2 965705 gjy";
+        for (right, down) in [(0, 0), (1, 0), (1, 1), (0_i32, 1_i32)] {
+            let mut canvas = Canvas([0; 1024]);
+            let bar = Rectangle::new((0, 0).into(), (128, 11 + down.unsigned_abs()).into());
+            let Ok(()) = canvas.fill_solid(&bar, BinaryColor::On);
+            canvas.write("Recovery code", (3 + right, down), BinaryColor::Off);
+            for top in [11, 21, 31] {
+                canvas.write(&text[..20], (1 + right, top + down), BinaryColor::On);
+            }
+            let reading = Reader::new().read(&canvas.frame()).unwrap();
+            assert_eq!(reading.title, "Recovery code");
+            assert_eq!(reading.lines, [&text[..20], &text[..20], &text[..20], "", ""]);
+        }
+        assert_eq!(Reader::new().read(&Canvas([0; 1024]).frame()), None);
+    }
+
+    #[test]
+    fn sees_each_key_that_is_lit_and_none_that_is_half_drawn() {
+        for key in 0..10_u8 {
+            let mut canvas = Canvas([0; 1024]);
+            let left = 3 + 10 * i32::from(key);
+            canvas.fill((left, 47), (11, 14));
+            canvas.write(&key.to_string(), (left + 3, 48), BinaryColor::Off);
+            assert_eq!(lit_key(&canvas.frame()), Some(key.into()));
+            canvas.0[56 * 16..].fill(0);
+            assert_eq!(lit_key(&canvas.frame()), None);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What the owner settles by `hub-setup.toml`, and a hub that goes on without a file that has a mistake.
+
+use std::fs;
+use std::path::PathBuf;
+
+use hub_tests::hub::{Hub, Log, PIN};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
+use hub_tests::phone::Phone;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+struct Place(TempDir);
+
+impl Place {
+    fn with(setup: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("hub-setup.toml"), setup).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("hub-setup.toml")
+    }
+
+    async fn hub(&self) -> Hub {
+        let (data, socket) = (self.0.path().join("data"), self.0.path().join("panel.sock"));
+        Hub::start_settled(&data, &socket, "127.0.0.1:0", Log::Warnings, &self.file())
+            .await
+            .unwrap()
+    }
+
+    /// What init is told of the network, and whether the file was good.
+    async fn network(&self) -> (String, String, bool) {
+        let mut command = Command::new(hub_tests::hub::binary().unwrap());
+        let output = command.args(["setup-file", "network"]).arg(self.file()).output();
+        let output = output.await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.success())
+    }
+}
+
+fn says(screen: &Screen, text: &str) -> bool {
+    screen.lines.iter().any(|line| line.contains(text))
+}
+
+async fn past_the_splash(hub: &Hub) -> PanelClient {
+    let mut panel = hub.panel().await.unwrap();
+    panel.wait_until(|screen| screen.name != "splash").await.unwrap();
+    panel
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn display_and_language_are_the_owners() {
+    let place = Place::with("[panel]\nprofile = 'four-buttons-128'\nlanguage = 'fr'\n");
+    assert_eq!(place.network().await, (String::new(), String::new(), true));
+    let hub = place.hub().await;
+    let mut panel = past_the_splash(&hub).await;
+    assert!(says(panel.screen(), "Bienvenue"));
+    assert_eq!(panel.screen().frame.height(), 128);
+
+    panel.press(Button::Up).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Welcome")).await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    let code = panel.open_pairing().await.unwrap();
+    let mut phone = Phone::new(&code.url).unwrap();
+    let hub = phone.client.handshake().await.unwrap();
+    assert_eq!(code.id.as_ref(), Some(&hub.hub_id));
+    assert_eq!(code.key.as_ref(), Some(&hub.hub_public_key));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_is_told_and_stops_nothing() {
+    let place = Place::with("[panel]\nlanguage = 'fr'\n[network]\nadress = '10.0.0.2/24'\n");
+    let hub = place.hub().await;
+    let mut panel = past_the_splash(&hub).await;
+    assert_eq!(panel.screen().name, "notice");
+    assert!(says(panel.screen(), "line 4"), "in English: nothing of the file counts");
+    assert_eq!(panel.screen().frame.height(), 64);
+    assert!(hub.printed().contains("hub-setup.toml, line 4"));
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Welcome")).await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+
+    let (network, complaint, is_good) = place.network().await;
+    assert!(network.is_empty() && !is_good);
+    assert!(complaint.contains("line 4") && complaint.contains("write address, gateway or dns"));
+}
+
+#[tokio::test]
+async fn init_gets_the_address_line_by_line() {
+    let place = Place::with("[network]\naddress = '192.168.1.50/24'\ngateway = '192.168.1.1'\ndns = ['9.9.9.9']\n");
+    let lines = "address 192.168.1.50/24\ngateway 192.168.1.1\ndns 9.9.9.9\n";
+    assert_eq!(place.network().await, (lines.to_owned(), String::new(), true));
+    fs::remove_file(place.file()).unwrap();
+    assert_eq!(place.network().await, (String::new(), String::new(), true));
+}
