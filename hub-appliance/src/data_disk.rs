@@ -22,7 +22,7 @@ pub(crate) enum Action {
     Close,
     /// Make a data disk of an empty disk; asks for its passphrase
     Format,
-    /// Mount the part for the keys, and do the other four for the hub
+    /// Mount the part for the keys, and do the other things for the hub
     Serve {
         /// Socket to listen on, in a folder that only root can write
         #[arg(long, value_name = "SOCKET")]
@@ -67,7 +67,7 @@ fn execute(action: &Action, data: &Path, user: &str) -> Result<(), Failure> {
         }
         Action::Open => Ok(disk.open(&ask()?)?),
         Action::Close => Ok(disk.close()?),
-        Action::Format => Ok(disk.format(&ask()?)?),
+        Action::Format => Ok(disk.format(&ask()?, None, &|_| {})?),
         Action::Serve { socket } => {
             let state = disk.attach()?;
             tracing::info!(%state, "data disk");

@@ -67,7 +67,7 @@ ensure_cross_libcrypto() {
     touch "$CROSS_SYSROOT/ready"
 }
 
-# cross_build: the stripped release, the same bytes from the same sources wherever they lie. Sets CROSS_BINARY.
+# cross_build [FEATURE]: the stripped release, the same bytes from the same sources wherever they lie. Sets CROSS_BINARY.
 cross_build() {
     local rust_home=${CARGO_HOME:-$HOME/.cargo} flags
     ensure_cross_tools
@@ -82,7 +82,7 @@ cross_build() {
         CFLAGS_aarch64_unknown_linux_gnu="-ffile-prefix-map=$CROSS_TARGET_DIR=/target -ffile-prefix-map=$rust_home=/cargo -I$CROSS_SYSROOT/usr/include/aarch64-linux-gnu" \
         OPENSSL_INCLUDE_DIR="$CROSS_SYSROOT/usr/include" \
         OPENSSL_LIB_DIR="$CROSS_SYSROOT/usr/lib/aarch64-linux-gnu" \
-        nice -n 10 cargo build --release --locked --package hub-appliance --bin hub-appliance --target "$CROSS_TARGET"
-    # shellcheck disable=SC2034 # used by the scripts that read this file
-    CROSS_BINARY=$CROSS_TARGET_DIR/$CROSS_TARGET/release/hub-appliance
+        nice -n 10 cargo build --release --locked --package hub-appliance --bin hub-appliance --target "$CROSS_TARGET" ${1:+--features "$1"}
+    CROSS_BINARY=$CROSS_TARGET_DIR/$CROSS_TARGET/release/hub-appliance${1:+-$1}
+    [[ -z ${1-} ]] || mv "${CROSS_BINARY%-"$1"}" "$CROSS_BINARY"
 }

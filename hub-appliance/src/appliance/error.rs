@@ -43,6 +43,9 @@ pub enum ApplianceError {
     /// The data disk is not there, or does not open.
     #[error(transparent)]
     DataDisk(#[from] DataDiskError),
+    /// The copy of the records is not the same as the original.
+    #[error("the copy differs from the original")]
+    CopyDiffers,
     /// What was typed is no PIN.
     #[error("that is no PIN: a PIN has 8 to 12 digits")]
     Pin,
@@ -64,11 +67,23 @@ pub enum ApplianceError {
 }
 
 impl ApplianceError {
-    /// What the panel says of it. `firmware` is the version that wrote the data last.
-    pub(super) fn fault(&self, firmware: Option<&str>) -> Fault {
+    /// Whether the store itself is at fault, and no disk, key or other process.
+    pub(super) const fn is_of_the_store(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(
+                StoreError::AuditBroken { .. } | StoreError::Database(_) | StoreError::Defect | StoreError::WrongKey
+            ) | Self::PartMissing
+                | Self::Vault(_)
+                | Self::Identity(_)
+        )
+    }
+
+    /// What the panel says of it. `needed` is the version of the firmware that wrote the store, if it is a newer one.
+    pub(super) fn fault(&self, needed: Option<&str>) -> Fault {
         match self {
             Self::Store(StoreError::TooNew { .. }) => Fault::NewerStore {
-                needs: firmware.unwrap_or("newer").to_owned(),
+                needs: needed.unwrap_or("newer").to_owned(),
             },
             Self::DataDisk(_) | Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,

@@ -5,19 +5,44 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ApplianceError;
+use super::{ApplianceError, VERSION};
 use crate::atomic_file;
 use crate::clock::HubTime;
 use crate::panel::Language;
+use crate::store::SCHEMA_VERSION;
 
 /// A file that is longer is not ours.
 const MAX_BYTES: usize = 4096;
 
+/// A firmware, by what it makes of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Writer {
+    /// Its version.
+    pub(super) firmware: String,
+    /// The version of its schema.
+    pub(super) schema: i64,
+}
+
+impl Writer {
+    /// This firmware.
+    fn present() -> Self {
+        Self {
+            firmware: VERSION.to_owned(),
+            schema: SCHEMA_VERSION,
+        }
+    }
+}
+
 /// The facts. A file that is missing or cannot be read counts as an empty one: none of them is needed to unlock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Facts {
-    /// The version of the firmware that opened the store last.
-    pub(super) firmware: Option<String>,
+    /// The hub's id.
+    pub(super) hub_id: Option<String>,
+    /// The firmware that writes the store, written down before it does so first.
+    pub(super) writer: Option<Writer>,
+    /// The one before it, until the store was opened well once with this one: whose store the migration's copy is.
+    pub(super) before: Option<Writer>,
     /// A time that the hub clock has shown, epoch ms.
     pub(super) clock: i64,
     /// The address that the phones know.
@@ -39,6 +64,31 @@ impl Facts {
         atomic_file::write(&path(keys_folder), &json).map_err(ApplianceError::System)
     }
 
+    /// The firmware that is needed, if the store is newer than this one.
+    pub(super) fn needed(&self) -> Option<&str> {
+        let writer = self.writer.as_ref()?;
+        (writer.schema > SCHEMA_VERSION).then_some(&writer.firmware)
+    }
+
+    /// Notes that this firmware is about to open the store. From now on an older one keeps off it.
+    pub(super) fn announce(&mut self) {
+        let present = Writer::present();
+        let last = self.writer.replace(present.clone());
+        // What a first start left, which a power cut ended, is still from the firmware before.
+        if self.before.is_none() {
+            self.before = last.filter(|last| last.schema < present.schema);
+        }
+    }
+
+    /// The store is again as the firmware before left it.
+    pub(super) fn take_back(&mut self) -> Option<Writer> {
+        let before = self.before.take();
+        if before.is_some() {
+            self.writer.clone_from(&before);
+        }
+        before
+    }
+
     /// The language that a person chose, if this firmware speaks it.
     pub(super) fn language(&self) -> Option<Language> {
         self.language.as_deref().and_then(Language::of_code)
@@ -51,4 +101,54 @@ impl Facts {
 
 fn path(keys_folder: &Path) -> PathBuf {
     keys_folder.join("facts.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written_by(schema: i64) -> Facts {
+        Facts {
+            writer: Some(Writer {
+                firmware: "0.0.9".into(),
+                schema,
+            }),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn read_back_and_do_without_what_older_firmware_did_not_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = written_by(3);
+        facts.save(folder.path()).unwrap();
+        assert_eq!(Facts::load(folder.path()), facts);
+        std::fs::write(path(folder.path()), br#"{"clock":7,"unknown":[]}"#).unwrap();
+        assert_eq!(Facts::load(folder.path()).clock, 7);
+        std::fs::write(path(folder.path()), b"{").unwrap();
+        assert_eq!(Facts::load(folder.path()), Facts::default());
+    }
+
+    #[test]
+    fn a_newer_store_needs_the_firmware_that_wrote_it() {
+        assert_eq!(written_by(SCHEMA_VERSION + 1).needed(), Some("0.0.9"));
+        assert_eq!(written_by(SCHEMA_VERSION).needed(), None);
+        assert_eq!(Facts::default().needed(), None);
+    }
+
+    #[test]
+    fn the_firmware_before_is_remembered_until_a_good_start() {
+        let mut facts = written_by(SCHEMA_VERSION - 1);
+        let before = facts.writer.clone();
+        facts.announce();
+        facts.announce();
+        assert_eq!(facts.writer, Some(Writer::present()));
+        assert_eq!(facts.before, before);
+        assert_eq!(facts.take_back(), before);
+        assert_eq!((facts.writer, facts.before), (before, None));
+
+        let mut same = written_by(SCHEMA_VERSION);
+        same.announce();
+        assert_eq!(same.before, None);
+    }
 }

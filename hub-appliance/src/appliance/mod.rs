@@ -34,8 +34,12 @@ use crate::server::{Gate, Limits, Server};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
 
-/// The firmware's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The firmware's version. That of a test's next firmware says so.
+pub const VERSION: &str = if cfg!(feature = "next-schema") {
+    concat!(env!("CARGO_PKG_VERSION"), "+next")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
 
 /// The time that no hub clock is ever below, epoch seconds: when the firmware was built, as far as its builder says
 /// (`SOURCE_DATE_EPOCH`), else when this version was begun.
@@ -130,6 +134,11 @@ pub enum Ending {
 /// # Errors
 /// [`ApplianceError`] if the hub cannot start, or could not be locked in time.
 pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, ApplianceError> {
+    // The keys may be on another disk than for the hub before this one. What is wrong with it is seen when stock is taken.
+    let disk = Arc::clone(&config.disk);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || disk.attach()).await {
+        tracing::warn!(%error, "the data disk does not answer");
+    }
     let _lock = StoreLock::take(&config.keys_folder())?;
     let listener = TcpListener::bind(config.listen).await.map_err(ApplianceError::Port)?;
     let listen = listener.local_addr().map_err(ApplianceError::Port)?;

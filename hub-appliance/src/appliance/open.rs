@@ -70,20 +70,49 @@ pub(super) struct Opened {
     pub(super) pairing: Arc<Pairing>,
 }
 
-/// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again.
+/// Why the hub did not open.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: ApplianceError,
+    /// Whether the store is at fault and there is the copy that was asked for.
+    pub(super) has_copy: bool,
+}
+
+/// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again, once
+/// it was looked for the copy from before the migration from schema `copy_of`.
 pub(super) fn open_hub(
     config: &Config,
     master: &MasterKey,
     clock: Arc<HubClock>,
     sessions: Arc<SessionTable>,
     reason: &'static str,
-) -> Result<Opened, ApplianceError> {
-    config.disk.open(&master.luks_passphrase())?;
-    open_mounted(config, master, clock, sessions, reason).inspect_err(|_| {
-        if let Err(error) = config.disk.close() {
-            tracing::error!(%error, "the data disk could not be closed");
-        }
+    copy_of: Option<i64>,
+) -> Result<Opened, Failure> {
+    config.disk.open(&master.luks_passphrase()).map_err(|error| Failure {
+        error: error.into(),
+        has_copy: false,
+    })?;
+    open_mounted(config, master, clock, sessions, reason).map_err(|error| {
+        let folder = config.store_folder();
+        let has_copy =
+            error.is_of_the_store() && copy_of.is_some_and(|version| Store::has_migration_copy(&folder, version));
+        close_disk(config);
+        Failure { error, has_copy }
     })
+}
+
+/// Puts the copy back from before the migration from schema `version`. Blocking. The disk is closed afterwards.
+pub(super) fn put_back(config: &Config, master: &MasterKey, version: i64) -> Result<(), ApplianceError> {
+    config.disk.open(&master.luks_passphrase())?;
+    let put = Store::put_migration_copy_back(&config.store_folder(), version);
+    close_disk(config);
+    Ok(put?)
+}
+
+fn close_disk(config: &Config) {
+    if let Err(error) = config.disk.close() {
+        tracing::error!(%error, "the data disk could not be closed");
+    }
 }
 
 fn open_mounted(

@@ -3,7 +3,7 @@
 use zeroize::Zeroize;
 
 use crate::panel::strings::Language;
-use crate::panel::view::RecoveryCode;
+use crate::panel::view::{Question, RecoveryCode};
 use crate::secret::SecretText;
 
 /// A button of the panel. Up, down and ok are enough for everything; the others are shortcuts.
@@ -94,6 +94,8 @@ pub enum Action {
         /// The PIN, typed the same twice.
         pin: SecretText,
     },
+    /// What a person decided about this question: yes or no. Expects another phase.
+    Answer(Question, bool),
     /// Start to change the PIN of the open hub. Expects `pin_change` in the status.
     BeginPinChange,
     /// Try this as the present PIN (6 to 12 digits). Expects `Checking`, then `Ask` or `Choose`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::input::{Button, Digits, Input};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::strings::Language;
+use super::view::Question;
 
 /// Which screen there is, with what a person has done on it so far.
 #[derive(Clone, Debug)]
@@ -58,6 +59,12 @@ pub(super) enum State {
         choice: Choice,
         answered: bool,
     },
+    Answering {
+        question: Question,
+        choice: Choice,
+    },
+    Formatting,
+    Moving,
     Off,
     Fault,
 }

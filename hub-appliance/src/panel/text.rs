@@ -54,6 +54,17 @@ pub(super) fn short_count(count: u32) -> String {
     }
 }
 
+/// A disk's size in at most 7 characters, in the decimal units that are printed on disks: millions, thousands of
+/// millions, and so on.
+pub(super) fn size(bytes: u64, units: [&str; 3]) -> String {
+    let millions = bytes / 1_000_000;
+    match millions {
+        0..10_000 => format!("{millions} {}", units[0]),
+        10_000..1_000_000 => format!("{} {}", millions / 1000, units[1]),
+        _ => format!("{} {}", (millions / 1_000_000).min(9999), units[2]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -72,6 +83,15 @@ mod tests {
         fn counts_are_short(count: u32) {
             prop_assert!(short_count(count).len() <= 3);
         }
+    }
+
+    #[test]
+    fn sizes_are_those_on_the_disks() {
+        let units = ["MB", "GB", "TB"];
+        assert_eq!(size(512_000_000, units), "512 MB");
+        assert_eq!(size(31_914_983_424, units), "31 GB");
+        assert_eq!(size(2_000_398_934_016, units), "2 TB");
+        assert!(size(u64::MAX, units).len() <= 7);
     }
 
     #[test]

@@ -66,6 +66,18 @@ pub enum Phase {
     Locking,
     /// Locked, and about to lose power.
     PoweringOff,
+    /// The records are being moved from an old card.
+    Moving {
+        /// How far it has come, of 1,000.
+        permille: u16,
+    },
+    /// A person has to decide something before the hub goes on.
+    Asking(Question),
+    /// The data disk is being made.
+    Formatting {
+        /// How far it has come, of 1,000.
+        permille: u16,
+    },
     /// Stopped by something that a person has to see.
     Fault(Fault),
 }
@@ -181,6 +193,33 @@ pub struct Identity {
     pub fingerprint: [u8; 8],
 }
 
+/// What a person has to decide. Left alone, nothing is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The only disk that could hold the records is not empty: is all of it to be erased?
+    EraseDisk {
+        /// What the disk calls itself. Comes from outside; drawn as the name of a [`PairedPhone`].
+        name: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// There is no disk for the records: are they to be kept on the memory card?
+    UseCard {
+        /// What is free there.
+        bytes: u64,
+    },
+    /// The records are on an old card in a reader: are they to be moved to where this hub keeps its own?
+    MoveData {
+        /// The size of the old card.
+        bytes: u64,
+    },
+    /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
+    PutBack {
+        /// The version of the firmware that wrote the copy.
+        firmware: String,
+    },
+}
+
 /// What stopped the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -193,8 +232,25 @@ pub enum Fault {
         /// The version that is needed.
         needs: String,
     },
+    /// The copy from before an update was put back, which an older firmware has to open.
+    WasPutBack {
+        /// The version that is needed.
+        needs: String,
+    },
     /// The data disk can't be written.
     Disk,
+    /// The records do not fit where they are to be moved to; nothing was moved.
+    NoRoom,
+    /// The records could not be moved; the old card still has them.
+    NotMoved,
+    /// There is no data disk, and nothing that could become one.
+    NoDisk,
+    /// There are two data disks or more: none is touched.
+    SeveralDisks,
+    /// There is only a disk that a person did not want to be erased.
+    DiskKept,
+    /// The data disk was pulled out; the hub has locked itself.
+    DiskGone,
     /// The port for the phones is taken or not allowed.
     Port,
     /// The hub failed several times in short order and stays locked.

@@ -1,9 +1,13 @@
 //! Schema versions: numbered, forward only, each in a transaction.
 //!
 //! Before the first step of a migration the database is copied (`hub.db.v<old>`); the copy stays until
-//! [`drop_copies`] is called after a good start. A database newer than the firmware is not opened.
+//! [`drop_copies`] is called after a good start, or until [`put_copy_back`] makes it the database again. A database newer
+//! than the firmware is not opened.
+//!
+//! The feature `next-schema` adds a step that exists for tests of all this, and for nothing else.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -15,7 +19,14 @@ use super::schema::TABLES;
 type Step = fn() -> String;
 
 /// All steps; the schema version is their count.
+#[cfg(not(feature = "next-schema"))]
 const STEPS: &[Step] = &[first_schema];
+#[cfg(feature = "next-schema")]
+const STEPS: &[Step] = &[first_schema, next_schema];
+
+/// The version of this firmware's schema.
+#[allow(clippy::cast_possible_wrap, reason = "a handful")]
+pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
 /// Brings the database at `path`, open as `connection`, to this firmware's schema.
 ///
@@ -34,7 +45,7 @@ fn run(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), S
     };
     if found > 0 && !missing.is_empty() {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        fs::copy(path, copy_path(path, found))?;
+        copy(path, &copy_path(path, found))?;
     }
     for (version, step) in (found + 1..).zip(missing) {
         let transaction = connection.transaction()?;
@@ -45,16 +56,61 @@ fn run(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), S
     Ok(())
 }
 
+/// Copies a database that nobody writes. There is no copy until all of it is on the disk.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let unfinished = to.with_added_extension("new");
+    fs::copy(from, &unfinished).inspect_err(|_| {
+        // On a full disk, so that its space is not missed: this firmware does not open, the one before does.
+        let _ = fs::remove_file(&unfinished);
+    })?;
+    File::open(&unfinished)?.sync_all()?;
+    fs::rename(&unfinished, to)?;
+    sync_folder(to)
+}
+
+fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Whether there is a copy of the database at `path` from before it was migrated from schema `version`.
+pub(super) fn has_copy(path: &Path, version: i64) -> bool {
+    copy_path(path, version).exists()
+}
+
+/// Makes the copy from before the migration from schema `version` the database again. Nobody may have it open. What was
+/// written since is lost. A power cut leaves one of the two, and the copy for as long as it is not the database.
+///
+/// # Errors
+/// What the disk reports.
+pub(super) fn put_copy_back(path: &Path, version: i64) -> io::Result<()> {
+    let copy = copy_path(path, version);
+    // Without a copy, nothing is touched.
+    File::open(&copy)?;
+    // A log of the newer database must never meet the older one.
+    for suffix in ["-wal", "-shm"] {
+        let mut log = path.as_os_str().to_owned();
+        log.push(suffix);
+        remove(Path::new(&log))?;
+    }
+    sync_folder(path)?;
+    fs::rename(&copy, path)?;
+    sync_folder(path)
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes the copies that migrations left: called at an unlock after a good start.
 ///
 /// # Errors
 /// What the disk reports.
 pub(super) fn drop_copies(path: &Path) -> Result<(), StoreError> {
-    for version in 1..=STEPS.len() {
-        match fs::remove_file(copy_path(path, i64::try_from(version).unwrap_or(i64::MAX))) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+    for version in 1..=SCHEMA_VERSION {
+        remove(&copy_path(path, version))?;
     }
     Ok(())
 }
@@ -70,6 +126,16 @@ fn first_schema() -> String {
     let mut ddl: String = TABLES.iter().map(super::schema::Table::ddl).collect();
     ddl += HUB_TABLES;
     ddl
+}
+
+/// A version that no release has. It breaks the audit log of a store that holds a patient by the name of
+/// `Breaks Next`, so that a test sees a migration after which the store does not open.
+#[cfg(feature = "next-schema")]
+fn next_schema() -> String {
+    "CREATE TABLE next_schema (id INTEGER PRIMARY KEY) STRICT; \
+     UPDATE audit SET hash = zeroblob(32) \
+     WHERE EXISTS (SELECT 1 FROM patients WHERE given_name = 'Breaks Next');"
+        .into()
 }
 
 /// Times are epoch milliseconds of the hub clock; `device` and `hub_origin` are device numbers, see
@@ -177,7 +243,7 @@ mod tests {
         let key = StoreKey::new([1; 32]);
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
         run(&mut connection, &path, STEPS).unwrap();
-        assert!(!copy_path(&path, 1).exists());
+        assert!(!has_copy(&path, 1));
 
         run(&mut connection, &path, &[first_schema, broken_schema]).unwrap_err();
         assert!(!colours(&connection), "a failed step changes nothing");
@@ -191,7 +257,34 @@ mod tests {
         assert!(matches!(error, StoreError::TooNew { found: 2, supported: 1 }));
 
         drop_copies(&path).unwrap();
-        assert!(!copy_path(&path, 1).exists());
+        assert!(!has_copy(&path, 1));
         drop_copies(&path).unwrap();
+    }
+
+    #[test]
+    fn a_copy_is_put_back_without_the_log_of_the_newer_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let key = StoreKey::new([1; 32]);
+        let first: &[Step] = &[first_schema];
+        {
+            let mut connection = open(&path, &key, Purpose::Write).unwrap();
+            run(&mut connection, &path, first).unwrap();
+        }
+        put_copy_back(&path, 1).unwrap_err();
+        assert!(path.exists(), "without a copy nothing changes");
+
+        let mut connection = open(&path, &key, Purpose::Write).unwrap();
+        run(&mut connection, &path, &[first_schema, second_schema]).unwrap();
+        // The process ends without a checkpoint: the newer schema stands in the log.
+        let log = folder.path().join("hub.db-wal");
+        assert!(fs::metadata(&log).unwrap().len() > 0);
+        std::mem::forget(connection);
+
+        put_copy_back(&path, 1).unwrap();
+        assert!(!log.exists() && !has_copy(&path, 1));
+        let mut connection = open(&path, &key, Purpose::Write).unwrap();
+        run(&mut connection, &path, first).unwrap();
+        assert!(!colours(&connection));
     }
 }

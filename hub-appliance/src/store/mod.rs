@@ -14,6 +14,7 @@ mod error;
 pub mod gatekeeper;
 pub mod held;
 pub mod history;
+mod inventory;
 mod merge;
 mod messages;
 mod migrate;
@@ -45,6 +46,8 @@ use audit::{AuditChain, AuditKey};
 use connection::Purpose;
 pub use connection::StoreKey;
 pub use error::StoreError;
+pub use inventory::Inventory;
+pub use migrate::SCHEMA_VERSION;
 use snapshot::Readers;
 pub use snapshot::Snapshot;
 pub use writer::WriteTx;
@@ -104,7 +107,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::AuditBroken`], or what SQLite or the disk report.
     pub fn open(folder: &Path, key: &StoreKey, audit_key: AuditKey, clock: Arc<HubClock>) -> Result<Self, StoreError> {
-        let path = folder.join("hub.db");
+        let path = database(folder);
         let mut connection = connection::open(&path, key, Purpose::Write)?;
         migrate::migrate(&mut connection, &path)?;
         let last_change: Option<i64> = connection
@@ -196,6 +199,29 @@ impl Store {
         migrate::drop_copies(&self.path)
     }
 
+    /// Whether the database in `folder` has a copy from before it was migrated from schema `version`.
+    #[must_use]
+    pub fn has_migration_copy(folder: &Path, version: i64) -> bool {
+        migrate::has_copy(&database(folder), version)
+    }
+
+    /// Makes the copy from before the migration from schema `version` the database in `folder` again, which nobody may
+    /// have open. What was written since is lost.
+    ///
+    /// # Errors
+    /// What the disk reports; the copy is then still there.
+    pub fn put_migration_copy_back(folder: &Path, version: i64) -> Result<(), StoreError> {
+        Ok(migrate::put_copy_back(&database(folder), version)?)
+    }
+
+    /// Removes the database in `folder`, a copy that is no good and that nobody has open.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn discard(folder: &Path) -> Result<(), StoreError> {
+        Ok(fs::remove_file(database(folder))?)
+    }
+
     /// Interrupts reads, finishes the writes that wait, checkpoints and closes. Returns whether all of it ended within
     /// `patience`.
     pub fn close(&self, patience: Duration) -> bool {
@@ -203,6 +229,10 @@ impl Store {
         self.writer.close(patience);
         closed
     }
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("hub.db")
 }
 
 /// A new id: UUIDv7 (RFC 9562, section 5.7) with the time of the hub clock.

@@ -126,7 +126,7 @@ fn step(screen: &Screen) -> Step {
             None => Step::Write,
         },
         "home" => Step::Home,
-        "setting-up" | "saving" | "unlocking" => Step::Between,
+        "setting-up" | "formatting" | "saving" | "unlocking" => Step::Between,
         _ => Step::Elsewhere,
     }
 }

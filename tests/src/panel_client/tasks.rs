@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Button, PairingCode, PanelClient, PanelError, Screen};
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 11] = [
+const CLOSED: [&str; 17] = [
     "splash",
     "setup-pin",
     "setup-recovery",
@@ -18,6 +18,12 @@ const CLOSED: [&str; 11] = [
     "locking",
     "off",
     "error",
+    "erase-disk",
+    "use-card",
+    "put-back",
+    "formatting",
+    "move-data",
+    "moving",
 ];
 
 impl PanelClient {
@@ -109,6 +115,27 @@ impl PanelClient {
         self.press(Button::Down).await?;
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != "paired").await?;
+        Ok(())
+    }
+
+    /// Answers what the hub asks on the screen of this name.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn answer(&mut self, name: &str, yes: bool) -> Result<(), PanelError> {
+        self.look()?;
+        if self.screen.name == "splash" {
+            self.press(Button::Ok).await?;
+        }
+        self.wait_for(name).await?;
+        if yes {
+            // No is chosen until a person chooses otherwise.
+            let before = self.screen.lines.clone();
+            self.press(Button::Up).await?;
+            self.wait_until(|screen| screen.lines != before).await?;
+        }
+        self.press(Button::Ok).await?;
+        self.wait_until(|screen| screen.name != name).await?;
         Ok(())
     }
 

@@ -1,20 +1,25 @@
 //! The image, booted: what an owner does with a new box, what a changed card does, what the network gets to see.
 //!
-//! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`.
+//! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`. That of the next
+//! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`.
 
+mod disks;
 mod display;
 mod hang;
 mod hardware;
 mod inside;
 mod lan;
+mod moving;
 mod outside;
 mod power;
 mod reader;
+mod update;
 mod vm;
 mod write_log;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
+use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,20 +28,27 @@ use std::time::Duration;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::Comparison;
 use hub_tests::hub::PIN;
-use hub_tests::panel_client::Button;
+use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
+use hub_tests::phone::edit::NewPatient;
 use tempfile::TempDir;
-use vm::{Parts, Vm};
+use vm::{DataDisk, Parts, Vm};
 
 const PRIVATE_NETWORK: &str = "10.0.2.0/24";
 /// An address block for documentation (RFC 5737): like any address out on the internet.
 const PUBLIC_NETWORK: &str = "203.0.113.0/24";
-const DATA_DISK: u64 = 512 << 20;
+const DATA_DISK: u64 = 256 << 20;
 const LISTENING: &str = "listening on http";
 const SECTOR: u64 = 512;
 
 fn image() -> PathBuf {
     let path = std::env::var_os("HUB_IMAGE").expect("HUB_IMAGE names the card's image");
+    fs::canonicalize(path).expect("the image is there")
+}
+
+/// The card of a later firmware, whose store this one's does not open.
+fn next_image() -> PathBuf {
+    let path = std::env::var_os("HUB_IMAGE_NEXT").expect("HUB_IMAGE_NEXT names the next firmware's image");
     fs::canonicalize(path).expect("the image is there")
 }
 
@@ -50,7 +62,12 @@ fn new_box_of(card: &Path, folder: &TempDir, network: &'static str) -> Parts {
     let parts = Parts {
         card: folder.path().join("card.img"),
         data: folder.path().join("data.img"),
+        write_card: false,
+        has_data: DataDisk::Fixed,
+        dtb: None,
         network,
+        // The port is free now; nobody else takes one from this range in between but by chance.
+        port: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
         log: None,
     };
     fs::copy(card, &parts.card).unwrap();
@@ -153,6 +170,68 @@ async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power
     let holds = |text: &[u8]| disk.windows(text.len()).any(|window| window == text);
     assert!(holds(b"HUBKEYS") && holds(b"LUKS"));
     assert!(!holds(user.email.as_bytes()) && !holds(b"SQLite format"));
+}
+
+/// A phone that was kept.
+async fn pair(vm: &Vm, panel: &mut PanelClient, clinic: &Clinic) -> Phone {
+    let user = &clinic.users()[0];
+    panel.open_pairing().await.unwrap();
+    let mut phone = Phone::new(&vm.url()).unwrap();
+    phone.client.handshake().await.unwrap();
+    panel.keep().await.unwrap();
+    phone.log_in(&user.email, &user.password).await.unwrap();
+    phone.sync().await.unwrap();
+    phone
+}
+
+/// Registers a patient of this name and has the hub acknowledge it.
+async fn register(phone: &mut Phone, name: &str) -> String {
+    let patient = NewPatient {
+        given_name: name.to_owned(),
+        ..Default::default()
+    };
+    let id = phone.register_patient(&patient).unwrap();
+    phone.sync().await.unwrap();
+    id
+}
+
+/// A box that is set up, with a phone and a patient of this name, that had its plug pulled.
+async fn box_in_use(parts: &Parts, folder: &Path, name: &str) -> (Clinic, Phone, String) {
+    use_box(parts, folder, name, false).await
+}
+
+/// The same, with its data on the rest of its card.
+async fn box_on_card(parts: &Parts, folder: &Path, name: &str) -> (Clinic, Phone, String) {
+    use_box(parts, folder, name, true).await
+}
+
+async fn use_box(parts: &Parts, folder: &Path, name: &str, on_card: bool) -> (Clinic, Phone, String) {
+    let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(100));
+    put_on_card(&clinic, &parts.card);
+    let (vm, mut panel) = switch_on(parts, folder).await;
+    if on_card {
+        panel.answer("use-card", true).await.unwrap();
+    }
+    panel.set_up(PIN).await.unwrap();
+    let mut phone = pair(&vm, &mut panel, &clinic).await;
+    let patient = register(&mut phone, name).await;
+    vm.pull_plug().await.unwrap();
+    (clinic, phone, patient)
+}
+
+/// Switches a box on and waits until its panel shows more than its version.
+async fn switch_on(parts: &Parts, folder: &Path) -> (Vm, PanelClient) {
+    let mut vm = Vm::start(parts, folder).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.wait_until(|screen| screen.name != "splash").await.unwrap();
+    (vm, panel)
+}
+
+/// Whether a phone that was never here gets the patient.
+async fn serves(vm: &Vm, panel: &mut PanelClient, clinic: &Clinic, patient: &str) -> bool {
+    let newcomer = pair(vm, panel, clinic).await;
+    newcomer.database.row("patients", patient).is_some()
 }
 
 #[tokio::test]

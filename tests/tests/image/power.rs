@@ -1,14 +1,18 @@
 //! The plug pulled at random moments while phones push, on a disk that loses what was not flushed.
+//!
+//! The moment is drawn from the log of the disk's writes, right after one of them, for that is when a cut hurts: hardly
+//! ever would it come there by itself. A push counts if its acknowledgement came while the log was shorter than that.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
 use hub_tests::phone::Phone;
+use hub_tests::phone::client::ClientError;
 use hub_tests::phone::edit::NewPatient;
 use tokio::sync::Notify;
 
@@ -20,15 +24,32 @@ const CUTS: usize = 20;
 /// How many phones push meanwhile, unless `HUB_POWER_PHONES` says otherwise.
 const PHONES: usize = 20;
 
-/// The patients whose push was acknowledged.
+/// How often the phones are answered, at least, before the plug is pulled.
+const PUSHES: usize = 40;
+
+/// The patients whose push was acknowledged, each with the length that the log of the disk's writes had by then.
 #[derive(Debug, Default)]
 struct Acknowledged {
-    patients: Mutex<BTreeSet<String>>,
+    patients: Mutex<BTreeMap<String, u64>>,
     grew: Notify,
 }
 
-/// Registers and pushes patients until the hub is gone.
-async fn work(mut phone: Phone, acknowledged: Arc<Acknowledged>) -> Phone {
+impl Acknowledged {
+    /// Forgets what came after a moment, and lets the rest count for all later logs.
+    fn settle(&self, moment: u64) -> usize {
+        let mut patients = self.patients.lock().unwrap();
+        patients.retain(|_, at| *at <= moment);
+        patients.values_mut().for_each(|at| *at = 0);
+        patients.len()
+    }
+}
+
+/// Registers and pushes patients until the hub is gone. The cut left the phone without a session, and perhaps with a
+/// patient that it has no answer about.
+async fn work(mut phone: Phone, log: PathBuf, acknowledged: Arc<Acknowledged>) -> Phone {
+    if phone.client.handshake().await.is_err() {
+        return phone;
+    }
     loop {
         let patient = NewPatient {
             given_name: "Acknowledged".to_owned(),
@@ -38,11 +59,13 @@ async fn work(mut phone: Phone, acknowledged: Arc<Acknowledged>) -> Phone {
         if phone.push().await.is_err() {
             return phone;
         }
-        acknowledged.patients.lock().unwrap().insert(id);
+        let length = fs::metadata(&log).unwrap().len();
+        acknowledged.patients.lock().unwrap().insert(id, length);
         acknowledged.grew.notify_one();
     }
 }
 
+/// Pairs phones as fast as the hub takes new ones from one address.
 async fn pair(vm: &Vm, clinic: &Clinic, count: usize) -> Vec<Phone> {
     let mut panel = vm.panel().await.unwrap();
     let user = &clinic.users()[0];
@@ -50,13 +73,32 @@ async fn pair(vm: &Vm, clinic: &Clinic, count: usize) -> Vec<Phone> {
     for _ in 0..count {
         panel.open_pairing().await.unwrap();
         let mut phone = Phone::new(&vm.url()).unwrap();
-        phone.client.handshake().await.unwrap();
+        while let Err(error) = phone.client.handshake().await.map(drop) {
+            let ClientError::Refused {
+                status: 429,
+                retry_after: Some(seconds),
+                ..
+            } = error
+            else {
+                panic!("{error}");
+            };
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            panel.open_pairing().await.unwrap();
+        }
         panel.keep().await.unwrap();
         phone.log_in(&user.email, &user.password).await.unwrap();
         phone.sync().await.unwrap();
         phones.push(phone);
     }
     phones
+}
+
+/// How many of the patients a phone that was never here before does not get.
+async fn missing(vm: &Vm, clinic: &Clinic, acknowledged: &Acknowledged) -> usize {
+    let newcomer = pair(vm, clinic, 1).await.remove(0);
+    let patients = acknowledged.patients.lock().unwrap();
+    let absent = |id: &&String| newcomer.database.row("patients", id).is_none();
+    patients.keys().filter(absent).count()
 }
 
 /// Boots the box on what is left of its disk; it opens with its PIN, and has never an offer to format.
@@ -82,6 +124,7 @@ async fn what_was_acknowledged_outlives_every_power_cut() {
     let mut vm = Vm::start(&parts, folder.path()).unwrap();
     vm.wait_for(LISTENING).await.unwrap();
     vm.panel().await.unwrap().set_up(PIN).await.unwrap();
+    let mut phones = pair(&vm, &clinic, count).await;
     vm.pull_plug().await.unwrap();
 
     let before = folder.path().join("before.img");
@@ -91,39 +134,37 @@ async fn what_was_acknowledged_outlives_every_power_cut() {
     for number in 1..=cuts {
         fs::copy(&parts.data, &before).unwrap();
         let vm = unlock(&parts, folder.path()).await;
-        let phones = pair(&vm, &clinic, count).await;
-        let seen: BTreeSet<String> = phones[0]
-            .database
-            .rows("patients")
-            .unwrap()
-            .map(|(id, _)| id.to_owned())
-            .collect();
-        let missing = acknowledged.patients.lock().unwrap().difference(&seen).count();
-        assert_eq!(missing, 0, "after cut {}", number - 1);
+        assert_eq!(
+            missing(&vm, &clinic, &acknowledged).await,
+            0,
+            "after cut {}",
+            number - 1
+        );
 
+        let quiet = fs::metadata(&log).unwrap().len();
         let tasks: Vec<_> = phones
-            .into_iter()
-            .map(|phone| tokio::spawn(work(phone, Arc::clone(&acknowledged))))
+            .drain(..)
+            .map(|phone| tokio::spawn(work(phone, log.clone(), Arc::clone(&acknowledged))))
             .collect();
-        // The moment is chance: after a number of pushes, and then at any point of the next ones.
-        for _ in 0..=(getrandom::u32().unwrap() % 200) {
+        for _ in 0..PUSHES {
             acknowledged.grew.notified().await;
         }
-        tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 500))).await;
         vm.pull_plug().await.unwrap();
         for task in tasks {
-            drop(task.await.unwrap());
+            phones.push(task.await.unwrap());
         }
         fs::copy(&before, &parts.data).unwrap();
-        let cut = write_log::cut(&parts.data, &log, || getrandom::u32().unwrap().is_multiple_of(2)).unwrap();
-        say(number, cut, acknowledged.patients.lock().unwrap().len());
+        let moments = write_log::moments(&log).unwrap();
+        let under_load = &moments[moments.partition_point(|moment| *moment <= quiet)..];
+        let moment = under_load[getrandom::u32().unwrap() as usize % under_load.len()];
+        let cut = write_log::cut(&parts.data, &log, moment, || {
+            getrandom::u32().unwrap().is_multiple_of(2)
+        });
+        say(number, cut.unwrap(), acknowledged.settle(moment));
     }
     parts.log = None;
     let vm = unlock(&parts, folder.path()).await;
-    let phones = pair(&vm, &clinic, 1).await;
-    for patient in acknowledged.patients.lock().unwrap().iter() {
-        assert!(phones[0].database.row("patients", patient).is_some());
-    }
+    assert_eq!(missing(&vm, &clinic, &acknowledged).await, 0, "after the last cut");
 }
 
 #[allow(clippy::print_stdout, reason = "figures for people")]

@@ -1,7 +1,6 @@
 //! A box in QEMU: switched on, reset, its plug pulled.
 
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -28,20 +27,46 @@ pub(crate) enum VmError {
         /// All that it said.
         said: String,
     },
+    /// The monitor did not do it.
+    #[error("the monitor says {0}")]
+    Monitor(String),
     /// The panel.
     #[error(transparent)]
     Panel(#[from] PanelError),
 }
 
+/// How the data disk is in the box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DataDisk {
+    /// Inside it.
+    Fixed,
+    /// On USB: it can be pulled out.
+    Usb,
+    /// Inside it, and a copy of it on USB.
+    Both,
+    /// On the rest of an old card, which is in a reader on USB.
+    OldCard,
+    /// Not at all.
+    None,
+}
+
 /// What the box is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts {
-    /// The card's image; never written.
+    /// The card's image.
     pub(crate) card: PathBuf,
+    /// Whether the card may be written.
+    pub(crate) write_card: bool,
     /// The data disk.
     pub(crate) data: PathBuf,
+    /// How it is in the box.
+    pub(crate) has_data: DataDisk,
+    /// The description of another board, if it is one.
+    pub(crate) dtb: Option<PathBuf>,
     /// The network it is in.
     pub(crate) network: &'static str,
+    /// Where its phones' port is on this machine.
+    pub(crate) port: u16,
     /// Where the data disk's writes and flushes are logged, if they are.
     pub(crate) log: Option<PathBuf>,
 }
@@ -64,21 +89,36 @@ impl Vm {
 
     /// The same, with more arguments for QEMU.
     pub(crate) fn start_with(parts: &Parts, folder: &Path, more: &[&str]) -> Result<Self, VmError> {
-        // The port is free now; nobody else takes one from this range in between but by chance.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/boot-image");
         let mut command = Command::new(script);
         if let Some(log) = &parts.log {
             command.arg("--log").arg(log);
         }
+        if parts.write_card {
+            command.arg("--write-card");
+        }
+        if let Some(dtb) = &parts.dtb {
+            command.arg("--dtb").arg(dtb);
+        }
+        let none = Path::new("none");
+        let fixed = match parts.has_data {
+            DataDisk::Fixed | DataDisk::Both => &parts.data,
+            DataDisk::Usb | DataDisk::OldCard | DataDisk::None => none,
+        };
+        match parts.has_data {
+            DataDisk::Usb => drop(command.arg("--usb").arg(&parts.data)),
+            DataDisk::OldCard => drop(command.arg("--usb").arg(parts.card.with_extension("old"))),
+            DataDisk::Both => drop(command.arg("--usb").arg(parts.data.with_extension("copy"))),
+            DataDisk::Fixed | DataDisk::None => {}
+        }
         let mut child = command
             .arg("--card")
             .arg(&parts.card)
             .arg("--data")
-            .arg(&parts.data)
+            .arg(fixed)
             .arg("--run")
             .arg(folder)
-            .args(["--network", parts.network, "--port", &port.to_string()])
+            .args(["--network", parts.network, "--port", &parts.port.to_string()])
             .arg("--")
             .args(more)
             .stdin(Stdio::piped())
@@ -91,7 +131,7 @@ impl Vm {
             console: BufReader::new(stdout).lines(),
             said: String::new(),
             folder: folder.to_owned(),
-            port,
+            port: parts.port,
         })
     }
 
@@ -166,6 +206,19 @@ impl Vm {
         self.monitor(r#"{"execute":"system_reset"}"#).await
     }
 
+    /// Pulls the disk on USB out.
+    pub(crate) async fn pull_stick(&self) -> Result<(), VmError> {
+        self.monitor(r#"{"execute":"device_del","arguments":{"id":"stick"}}"#)
+            .await
+    }
+
+    /// Puts the disk on USB in again.
+    pub(crate) async fn put_stick(&self) -> Result<(), VmError> {
+        let stick = r#"{"driver":"usb-storage","drive":"usb","id":"stick","removable":true}"#;
+        self.monitor(&format!(r#"{{"execute":"device_add","arguments":{stick}}}"#))
+            .await
+    }
+
     /// Lets its data disk take no more than so many bytes a second; 0 for as many as come.
     pub(crate) async fn slow_writes_to(&self, bytes_a_second: u32) -> Result<(), VmError> {
         self.monitor(&format!(
@@ -182,7 +235,7 @@ impl Vm {
             lines.get_mut().write_all(format!("{command}\n").as_bytes()).await?;
             while let Some(line) = lines.next_line().await? {
                 if line.contains("\"error\"") {
-                    return Err(io::Error::other(line).into());
+                    return Err(VmError::Monitor(line));
                 }
                 if line.contains("\"return\"") {
                     break;

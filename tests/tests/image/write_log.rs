@@ -37,12 +37,20 @@ pub(crate) struct Cut {
     pub(crate) lucky: usize,
 }
 
-/// Makes of `disk`, which is as it was when the log began, what a power cut at the log's end leaves. `chance` decides for
-/// each 512 bytes that were not flushed.
-pub(crate) fn cut(disk: &Path, log: &Path, mut chance: impl FnMut() -> bool) -> io::Result<Cut> {
+/// The moments right after each write: lengths of the log.
+pub(crate) fn moments(log: &Path) -> io::Result<Vec<u64>> {
+    let (sure, rest) = read(&File::open(log)?, u64::MAX)?;
+    let mut moments: Vec<u64> = sure.iter().chain(&rest).map(|write| write.data + write.len).collect();
+    moments.sort_unstable();
+    Ok(moments)
+}
+
+/// Makes of `disk`, which is as it was when the log began, what a power cut leaves at the moment when the log had the
+/// length `moment`. `chance` decides for each 512 bytes that were not flushed.
+pub(crate) fn cut(disk: &Path, log: &Path, moment: u64, mut chance: impl FnMut() -> bool) -> io::Result<Cut> {
     let log = File::open(log)?;
     let disk = OpenOptions::new().write(true).open(disk)?;
-    let (sure, rest) = read(&log)?;
+    let (sure, rest) = read(&log, moment)?;
     for write in &sure {
         copy(&log, &disk, *write)?;
     }
@@ -69,8 +77,8 @@ pub(crate) fn cut(disk: &Path, log: &Path, mut chance: impl FnMut() -> bool) -> 
     Ok(outcome)
 }
 
-/// The writes that were flushed and those that were not, each in their order.
-fn read(log: &File) -> io::Result<(Vec<Write>, Vec<Write>)> {
+/// The writes that were flushed and those that were not, each in their order, up to a length of the log.
+fn read(log: &File, moment: u64) -> io::Result<(Vec<Write>, Vec<Write>)> {
     let mut header = [0; HEADER];
     log.read_exact_at(&mut header, 0)?;
     let word =
@@ -80,7 +88,7 @@ fn read(log: &File) -> io::Result<(Vec<Write>, Vec<Write>)> {
     }
     let (mut sure, mut rest) = (Vec::new(), Vec::new());
     let mut at = SECTOR;
-    let end = log.metadata()?.len();
+    let end = log.metadata()?.len().min(moment);
     // The superblock's count lags behind: the log goes on for as long as there are entries.
     while at + SECTOR <= end {
         log.read_exact_at(&mut header, at)?;
@@ -129,7 +137,7 @@ mod tests {
         entry
     }
 
-    fn after(entries: &[Vec<u8>], chance: bool) -> (Vec<u8>, Cut) {
+    fn after(entries: &[Vec<u8>], writes: usize, chance: bool) -> (Vec<u8>, Cut) {
         let folder = tempfile::tempdir().unwrap();
         let (disk, log) = (folder.path().join("disk"), folder.path().join("log"));
         fs::write(&disk, [0; 2048]).unwrap();
@@ -137,7 +145,8 @@ mod tests {
         bytes[..8].copy_from_slice(&MAGIC.to_le_bytes());
         entries.iter().for_each(|entry| bytes.extend_from_slice(entry));
         fs::write(&log, bytes).unwrap();
-        let outcome = cut(&disk, &log, || chance).unwrap();
+        let moment = moments(&log).unwrap()[writes - 1];
+        let outcome = cut(&disk, &log, moment, || chance).unwrap();
         let first_of_each = fs::read(&disk).unwrap().chunks(512).map(|sector| sector[0]).collect();
         (first_of_each, outcome)
     }
@@ -150,11 +159,14 @@ mod tests {
             entry(1, &[2; 1024], 0),
             entry(3, &[3; 512], FUA),
         ];
-        let (disk, outcome) = after(&entries, false);
+        let (disk, outcome) = after(&entries, 3, false);
         assert_eq!(disk, [1, 0, 0, 3]);
         assert_eq!((outcome.kept, outcome.lost, outcome.lucky), (2, 2, 0));
-        let (disk, outcome) = after(&entries, true);
+        let (disk, outcome) = after(&entries, 3, true);
         assert_eq!(disk, [1, 2, 2, 3]);
         assert_eq!((outcome.kept, outcome.lost, outcome.lucky), (2, 0, 2));
+        // Before the flush, and before the last write.
+        assert_eq!(after(&entries, 1, false).0, [0, 0, 0, 0]);
+        assert_eq!(after(&entries, 2, false).0, [1, 0, 0, 0]);
     }
 }

@@ -1,6 +1,9 @@
 //! The state machine of the box: one task that takes events in turn.
 
+mod disk;
 mod locking;
+mod moving;
+mod opening;
 mod phones;
 mod pin_change;
 mod showing;
@@ -15,19 +18,18 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
 use self::pin_change::Change;
-use super::facts::Facts;
-use super::open::{Opened, open_hub};
+use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
 use super::progress::OpenedStore;
 use super::status::Sources;
-use super::{ApplianceError, Config, Ending, VERSION, firmware_clock};
+use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
 use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
 use crate::secret::wiping_stack;
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
 use crate::store::devices::PairError;
-use crate::system::data_disk::DataDiskError;
+use crate::system::data_disk::{DiskState, Offer};
 use crate::wire::session::{SessionLimits, SessionTable};
 
 /// Wrong PINs without a wait; the next one brings the first.
@@ -36,6 +38,8 @@ const FREE_TRIES: u32 = 4;
 const TICK: Duration = Duration::from_secs(1);
 /// How often the figures on the home screen are looked up, in ticks.
 const REFRESH: u32 = 10;
+/// How often the disk is looked for, in ticks.
+const WATCH: u32 = 2;
 /// How often the clock and the devices' last calls are written down, in ticks.
 const SAVE: u32 = 600;
 /// How long pairing that a person keeps open goes on at most.
@@ -109,6 +113,10 @@ pub(super) fn report_signals(events: &UnboundedSender<Event>) -> Result<(), Appl
 /// Where the hub is in its life, with what belongs to it there.
 enum State {
     SetUp,
+    /// A person has to allow one of these, or its like, to be made the data disk; the first is asked for.
+    Choosing(Vec<Offer>),
+    /// A person decides whether the records are moved here from an old card.
+    OfferingMove(Offer),
     /// The keys are made, and are written once the person has the recovery code.
     Confirming(Box<Prepared>),
     Locked,
@@ -117,6 +125,8 @@ enum State {
     /// The PIN was replaced, and the recovery code is to be before the hub opens.
     Renewing(Box<MasterKey>, RecoveryCode),
     Open(Box<Serving>),
+    /// The store does not open since this firmware migrated it; a person decides whether its copy is put back.
+    PuttingBack(Box<MasterKey>, Writer),
     Off,
     Fault,
 }
@@ -149,6 +159,14 @@ pub(super) struct Life {
     /// One for the whole life: it remembers messages across a lock, so that none can be replayed.
     sessions: Arc<SessionTable>,
     state: State,
+    /// What a person allowed to be made the data disk, although it is not an empty disk.
+    allowed: Option<u64>,
+    /// Whether the records are to be moved as soon as there is a key to them.
+    moves: bool,
+    /// Whether the process is to end, so that the hub starts anew with another disk.
+    starts_anew: bool,
+    /// How it is with the disk, where the hub can't go on before that changes.
+    waits_for_disk: Option<DiskState>,
     panics: Vec<Instant>,
     ticks: u32,
     waited_at: Instant,
@@ -185,6 +203,10 @@ impl Life {
             facts,
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
             state,
+            allowed: None,
+            moves: false,
+            starts_anew: false,
+            waits_for_disk: None,
             panics: Vec::new(),
             ticks: 0,
             waited_at: Instant::now(),
@@ -196,7 +218,7 @@ impl Life {
     pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<Ending, ApplianceError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.look_for_disk().await;
+        self.take_stock().await;
         self.show();
         loop {
             tokio::select! {
@@ -211,21 +233,16 @@ impl Life {
                     Some(Event::Panicked) => self.panicked().await?,
                     Some(Event::Quit) | None => break,
                 },
-                _ = ticks.tick() => self.tick().await,
+                _ = ticks.tick() => {
+                    self.tick().await;
+                    if self.ticks.is_multiple_of(WATCH) && self.watch_disk().await? {
+                        break;
+                    }
+                }
             }
         }
         self.lock().await?;
         Ok(Ending::Told)
-    }
-
-    /// Without a disk to set up or to unlock there is nothing to ask a person for.
-    async fn look_for_disk(&mut self) {
-        let disk = Arc::clone(&self.config.disk);
-        match blocking(move || Ok(disk.state()?)).await {
-            Ok(state) if state.is_usable() => {}
-            Ok(state) => self.fail(&DataDiskError::State(state).into()),
-            Err(error) => self.fail(&error),
-        }
     }
 
     async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
@@ -240,6 +257,7 @@ impl Life {
             Action::CheckPin { pin } => self.check_pin(pin).await,
             Action::ChangePin { pin } => self.change_pin(pin).await,
             Action::EndPinChange => self.end_pin_change(),
+            Action::Answer(question, yes) => self.answer(&question, yes).await,
             Action::Lock => self.lock().await?,
             Action::PowerOff => {
                 self.lock().await?;
@@ -252,49 +270,6 @@ impl Life {
         }
         self.show();
         Ok(())
-    }
-
-    /// Opens vault and store and lets the phones in.
-    async fn open(&mut self, master: MasterKey, reason: &'static str) {
-        let (config, clock) = (Arc::clone(&self.config), Arc::clone(&self.clock));
-        let sessions = Arc::clone(&self.sessions);
-        match blocking(move || open_hub(&config, &master, clock, sessions, reason)).await {
-            Ok(opened) => self.serve(opened),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn serve(&mut self, opened: Opened) {
-        let Opened {
-            hub,
-            store,
-            devices,
-            pairing,
-        } = opened;
-        let identity = Identity {
-            hub_id: hub.hub_id.clone(),
-            key: hub.identity.x25519_public(),
-            fingerprint: hub.identity.fingerprint(),
-        };
-        let sources = Sources {
-            store,
-            devices,
-            pairing,
-            listen: self.listen,
-            desk: self.config.desk,
-            data: self.config.store_folder(),
-        };
-        self.opened_store.set(&sources.store);
-        self.facts.firmware = Some(VERSION.into());
-        self.save_facts();
-        self.gate.open(hub);
-        self.state = State::Open(Box::new(Serving {
-            sources,
-            identity,
-            paired: None,
-            pairing_since: Instant::now(),
-            pin_change: None,
-        }));
     }
 
     async fn panicked(&mut self) -> Result<(), ApplianceError> {
@@ -328,7 +303,8 @@ impl Life {
             self.expire_pin_change();
             self.tick_open().await;
         }
-        if self.ticks.is_multiple_of(SAVE) {
+        // What stopped the hub may be a store of newer firmware, whose facts are not this one's to write.
+        if self.ticks.is_multiple_of(SAVE) && !matches!(self.state, State::Fault) {
             self.facts.clock = self.clock.peek().millis();
             self.save_facts();
         }
@@ -373,7 +349,12 @@ impl Life {
 
     fn fail(&mut self, error: &ApplianceError) {
         tracing::error!(%error, "the hub cannot go on");
-        let fault = error.fault(self.facts.firmware.as_deref());
+        let fault = error.fault(self.facts.needed());
+        self.stop(fault);
+    }
+
+    /// Stays locked and says why.
+    fn stop(&mut self, fault: Fault) {
         self.gate.lock();
         self.state = State::Fault;
         self.show_phase(Phase::Fault(fault));

@@ -3,13 +3,18 @@
 use super::{FREE_TRIES, Life, Serving, State, Tries};
 use crate::appliance::VERSION;
 use crate::keys::RecoveryCode;
-use crate::panel::{self, About, OpenStatus, Phase, Status};
+use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
 impl Life {
     /// Shows where the hub is. A fault stays on the panel as it was shown when it happened.
     pub(super) fn show(&self) {
         let phase = match &self.state {
             State::SetUp => Phase::SetUp,
+            State::Choosing(offers) => Self::asking(offers),
+            State::OfferingMove(offer) => Phase::Asking(Question::MoveData { bytes: offer.bytes }),
+            State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {
+                firmware: before.firmware.clone(),
+            }),
             State::ChoosingPin(_) => Phase::Renewing,
             State::Off => Phase::PoweringOff,
             State::Confirming(prepared) => confirming(prepared.recovery()),
@@ -50,20 +55,42 @@ impl Life {
         }
     }
 
+    /// Shows how far something has come, from wherever that is done; `phase` makes the phase of it.
+    pub(super) fn progress(&self, phase: fn(u16) -> Phase) -> impl Fn(u16) + Send + 'static {
+        let (display, about, language) = (self.display.clone(), self.about(), self.language());
+        let notice = self.config.notice;
+        move |permille| {
+            display.set(Status {
+                phase: phase(permille),
+                about: about.clone(),
+                language,
+                notice,
+            });
+        }
+    }
+
     pub(super) fn show_phase(&self, phase: Phase) {
+        self.display.set(Status {
+            phase,
+            about: self.about(),
+            language: self.language(),
+            notice: self.config.notice,
+        });
+    }
+
+    fn about(&self) -> About {
         let identity = match &self.state {
             State::Open(serving) => Some(serving.identity.clone()),
             _ => None,
         };
-        self.display.set(Status {
-            phase,
-            about: About {
-                version: VERSION.into(),
-                identity,
-            },
-            language: self.facts.language().unwrap_or(self.config.language),
-            notice: self.config.notice,
-        });
+        About {
+            version: VERSION.into(),
+            identity,
+        }
+    }
+
+    fn language(&self) -> Language {
+        self.facts.language().unwrap_or(self.config.language)
     }
 }
 

@@ -33,8 +33,9 @@ impl Life {
             State::Confirming(prepared) => {
                 self.show_phase(Phase::SettingUp);
                 let (keys, disk) = (Arc::clone(&self.keys), Arc::clone(&self.config.disk));
+                let (allowed, progress) = (self.allowed, self.progress(|permille| Phase::Formatting { permille }));
                 let committed = blocking(move || {
-                    disk.format(&prepared.luks_passphrase())?;
+                    disk.format(&prepared.luks_passphrase(), allowed, &progress)?;
                     Ok(prepared.commit(&keys)?)
                 });
                 match committed.await {

@@ -15,6 +15,7 @@ mod pair;
 mod paired;
 mod phones;
 mod power_off;
+mod question;
 mod recovery;
 mod set_up_pin;
 mod set_up_recovery;
@@ -75,6 +76,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::PinKept, _) => change_pin::kept(canvas, strings),
         (State::ChooseLanguage(chosen), _) => language::draw(canvas, *chosen),
         (State::ConfirmPowerOff(choice), _) => power_off::ask(canvas, *choice, strings),
+        (State::Answering { question, choice }, _) => question::draw(canvas, question, *choice, strings),
+        (State::Formatting, Phase::Formatting { permille }) => working::formatting(canvas, *permille, strings),
+        (State::Moving, Phase::Moving { permille }) => working::moving(canvas, *permille, strings),
         (State::Off, _) => power_off::off(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, strings),
         (State::About, _) => about::draw(canvas, &status.about, strings),

@@ -1,4 +1,4 @@
-//! `setting-up`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
+//! `setting-up`, `formatting`, `moving`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -28,6 +28,22 @@ pub(super) fn between(canvas: &mut Canvas<'_>, moment: Moment, strings: &Strings
     canvas.centred(1, strings.moment);
     bar(canvas, moment);
     "unlocking"
+}
+
+/// The data disk is being made, and how far that has come.
+pub(super) fn formatting(canvas: &mut Canvas<'_>, permille: u16, strings: &Strings) -> &'static str {
+    canvas.header(strings.formatting, Icon::DISK);
+    canvas.centred(1, strings.formatting_text);
+    canvas.progress(46, 0, permille.into());
+    "formatting"
+}
+
+/// The records are being moved, and how far that has come.
+pub(super) fn moving(canvas: &mut Canvas<'_>, permille: u16, strings: &Strings) -> &'static str {
+    canvas.header(strings.moving, Icon::DISK);
+    canvas.centred(1, strings.moving_text);
+    canvas.progress(46, 0, permille.into());
+    "moving"
 }
 
 /// How long it takes can't be known, so a piece of the bar wanders from end to end.

@@ -1,8 +1,8 @@
 //! The panel's texts in English.
 
-use super::super::text::printable;
-use super::super::view::Fault;
-use super::{Ago, Note, Strings};
+use super::super::text::{printable, size};
+use super::super::view::{Fault, Question};
+use super::{Ago, Asked, Note, Strings};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Welcome",
@@ -135,6 +135,12 @@ pub(super) static STRINGS: Strings = Strings {
     lock_text: ["Phones can't work", "with it until the PIN", "is typed here."],
     lock_now: "Lock",
     cancel: "Cancel",
+    formatting: "Making the disk",
+    formatting_text: "Don't switch it off",
+    moving: "Moving the records",
+    moving_text: "It may take an hour",
+    question,
+    no: "No",
     fault: "Problem",
     delete_key: "Delete",
     note: note_text,
@@ -152,6 +158,49 @@ fn note_text(note: Note) -> [String; 2] {
         Note::MistypedGroup => ["Mistyped. Type this".into(), "group once more".into()],
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
         Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
+    }
+}
+
+const UNITS: [&str; 3] = ["MB", "GB", "TB"];
+
+fn question(question: &Question) -> Asked {
+    match question {
+        Question::EraseDisk { name, bytes } => Asked {
+            title: "Erase this disk?",
+            text: [
+                printable(name, 21),
+                format!("{}, not empty:", size(*bytes, UNITS)),
+                "All on it is lost".into(),
+            ],
+            yes: "Erase",
+        },
+        Question::UseCard { bytes } => Asked {
+            title: "No data disk",
+            text: [
+                "Keep the records on".into(),
+                "the memory card?".into(),
+                format!("Free there: {}", size(*bytes, UNITS)),
+            ],
+            yes: "Yes",
+        },
+        Question::MoveData { bytes } => Asked {
+            title: "Move the records?",
+            text: [
+                "An old card is in the".into(),
+                "reader. Move what is".into(),
+                format!("on it ({}) here?", size(*bytes, UNITS)),
+            ],
+            yes: "Move",
+        },
+        Question::PutBack { firmware } => Asked {
+            title: "Update failed",
+            text: [
+                "The records did not".into(),
+                "open. Put back those".into(),
+                format!("of version {}?", printable(firmware, 9)),
+            ],
+            yes: "Put back",
+        },
     }
 }
 
@@ -180,12 +229,63 @@ fn fault_text(fault: &Fault) -> [String; 5] {
                 "that version".into(),
             ];
         }
+        Fault::WasPutBack { needs } => {
+            return [
+                "The records are back".into(),
+                "as they were.".into(),
+                String::new(),
+                "Put in the card with".into(),
+                format!("version {}", printable(needs, 12)),
+            ];
+        }
         Fault::Disk => [
             "The data disk can't",
             "be written.",
             "",
             "Check that it is in,",
             "then switch on again",
+        ],
+        Fault::NoRoom => [
+            "There is too little",
+            "room for the records.",
+            "",
+            "Use a larger card or",
+            "disk",
+        ],
+        Fault::NotMoved => [
+            "The records could not",
+            "be moved.",
+            "",
+            "The old card still",
+            "has them: try again",
+        ],
+        Fault::NoDisk => [
+            "No data disk is",
+            "plugged in.",
+            "",
+            "Plug it in: the hub",
+            "goes on by itself",
+        ],
+        Fault::SeveralDisks => [
+            "More than one data",
+            "disk is plugged in.",
+            "",
+            "Leave the right one,",
+            "take the others out",
+        ],
+        Fault::DiskKept => [
+            "The disk is kept as",
+            "it is.",
+            "",
+            "Plug in an empty one,",
+            "or switch off and on",
+        ],
+        Fault::DiskGone => [
+            "The data disk was",
+            "pulled out.",
+            "",
+            "Plug it in again. The",
+            "hub is locked",
         ],
         Fault::Port => [
             "Phones can't reach",

@@ -1,8 +1,8 @@
 //! The panel's texts in French.
 
-use super::super::text::printable;
-use super::super::view::Fault;
-use super::{Ago, Note, Strings};
+use super::super::text::{printable, size};
+use super::super::view::{Fault, Question};
+use super::{Ago, Asked, Note, Strings};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenue",
@@ -131,6 +131,12 @@ pub(super) static STRINGS: Strings = Strings {
     lock_text: ["Les téléphones", "attendront que le PIN", "soit tapé ici."],
     lock_now: "Oui",
     cancel: "Non",
+    formatting: "Création du disque",
+    formatting_text: "N'éteignez pas le hub",
+    moving: "Déplacement",
+    moving_text: "Peut durer une heure",
+    question,
+    no: "Non",
     fault: "Problème",
     delete_key: "Effacer",
     note: note_text,
@@ -148,6 +154,49 @@ fn note_text(note: Note) -> [String; 2] {
         Note::MistypedGroup => ["Faute de frappe:".into(), "retapez ce groupe".into()],
         Note::WrongCode => ["Ce code est faux.".into(), "Reprenez au groupe 1".into()],
         Note::Cleared => ["Chiffres effacés:".into(), "trop long sans touche".into()],
+    }
+}
+
+const UNITS: [&str; 3] = ["Mo", "Go", "To"];
+
+fn question(question: &Question) -> Asked {
+    match question {
+        Question::EraseDisk { name, bytes } => Asked {
+            title: "Effacer le disque?",
+            text: [
+                printable(name, 21),
+                format!("{}, non vide:", size(*bytes, UNITS)),
+                "tout sera perdu".into(),
+            ],
+            yes: "Effacer",
+        },
+        Question::UseCard { bytes } => Asked {
+            title: "Pas de disque",
+            text: [
+                "Garder les dossiers".into(),
+                "sur la carte mémoire?".into(),
+                format!("Libre: {}", size(*bytes, UNITS)),
+            ],
+            yes: "Oui",
+        },
+        Question::MoveData { bytes } => Asked {
+            title: "Déplacer ?",
+            text: [
+                "Ancienne carte dans".into(),
+                "le lecteur: déplacer".into(),
+                format!("le tout ({}) ?", size(*bytes, UNITS)),
+            ],
+            yes: "Oui",
+        },
+        Question::PutBack { firmware } => Asked {
+            title: "Échec mise à jour",
+            text: [
+                "Dossiers illisibles.".into(),
+                "Remettre ceux de la".into(),
+                format!("version {} ?", printable(firmware, 9)),
+            ],
+            yes: "Remettre",
+        },
     }
 }
 
@@ -176,12 +225,63 @@ fn fault_text(fault: &Fault) -> [String; 5] {
                 "cette version".into(),
             ];
         }
+        Fault::WasPutBack { needs } => {
+            return [
+                "Les dossiers sont".into(),
+                "comme avant.".into(),
+                String::new(),
+                "Mettez la carte de".into(),
+                format!("version {}", printable(needs, 12)),
+            ];
+        }
         Fault::Disk => [
             "Le disque ne peut pas",
             "être écrit.",
             "",
             "Vérifiez qu'il est",
             "branché, rallumez",
+        ],
+        Fault::NoRoom => [
+            "La place ne suffit",
+            "pas aux dossiers.",
+            "",
+            "Prenez une carte ou",
+            "un disque plus grand",
+        ],
+        Fault::NotMoved => [
+            "Les dossiers n'ont pu",
+            "être déplacés.",
+            "",
+            "L'ancienne carte les",
+            "garde: réessayez",
+        ],
+        Fault::NoDisk => [
+            "Aucun disque de",
+            "données n'est là.",
+            "",
+            "Branchez-le: le hub",
+            "continue seul",
+        ],
+        Fault::SeveralDisks => [
+            "Plusieurs disques de",
+            "données sont là.",
+            "",
+            "Laissez le bon,",
+            "retirez les autres",
+        ],
+        Fault::DiskKept => [
+            "Le disque reste tel",
+            "quel.",
+            "",
+            "Branchez-en un vide",
+            "ou rallumez le hub",
+        ],
+        Fault::DiskGone => [
+            "Le disque de données",
+            "a été retiré.",
+            "",
+            "Rebranchez-le. Le hub",
+            "est verrouillé",
         ],
         Fault::Port => [
             "Aucun téléphone ne",

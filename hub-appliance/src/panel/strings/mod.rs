@@ -8,7 +8,7 @@ mod french;
 mod spanish;
 
 use super::text::Ago;
-use super::view::Fault;
+use super::view::{Fault, Question};
 
 /// A language of the panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,14 @@ pub(super) enum Note {
     WrongCode,
     /// Typed digits were forgotten because nobody went on typing.
     Cleared,
+}
+
+/// A question as it is put.
+pub(super) struct Asked {
+    pub(super) title: &'static str,
+    pub(super) text: [String; 3],
+    /// What the button for yes says.
+    pub(super) yes: &'static str,
 }
 
 /// The texts of one language.
@@ -186,6 +194,12 @@ pub(super) struct Strings {
     pub(super) lock_text: [&'static str; 3],
     pub(super) lock_now: &'static str,
     pub(super) cancel: &'static str,
+    pub(super) formatting: &'static str,
+    pub(super) formatting_text: &'static str,
+    pub(super) moving: &'static str,
+    pub(super) moving_text: &'static str,
+    pub(super) question: fn(&Question) -> Asked,
+    pub(super) no: &'static str,
     pub(super) fault: &'static str,
     pub(super) delete_key: &'static str,
     pub(super) note: fn(Note) -> [String; 2],

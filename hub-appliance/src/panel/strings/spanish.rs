@@ -1,8 +1,8 @@
 //! The panel's texts in Spanish.
 
-use super::super::text::printable;
-use super::super::view::Fault;
-use super::{Ago, Note, Strings};
+use super::super::text::{printable, size};
+use super::super::view::{Fault, Question};
+use super::{Ago, Asked, Note, Strings};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenido",
@@ -131,6 +131,12 @@ pub(super) static STRINGS: Strings = Strings {
     lock_text: ["Los teléfonos esperan", "hasta que se teclee", "aquí el PIN."],
     lock_now: "Bloquear",
     cancel: "Cancelar",
+    formatting: "Creando el disco",
+    formatting_text: "No apague el hub",
+    moving: "Moviendo los datos",
+    moving_text: "Puede durar una hora",
+    question,
+    no: "No",
     fault: "Problema",
     delete_key: "Borrar",
     note: note_text,
@@ -148,6 +154,49 @@ fn note_text(note: Note) -> [String; 2] {
         Note::MistypedGroup => ["Mal tecleado: repita".into(), "este grupo".into()],
         Note::WrongCode => ["Ese código es falso.".into(), "Desde el grupo 1".into()],
         Note::Cleared => ["Cifras borradas: hace".into(), "rato sin pulsar".into()],
+    }
+}
+
+const UNITS: [&str; 3] = ["MB", "GB", "TB"];
+
+fn question(question: &Question) -> Asked {
+    match question {
+        Question::EraseDisk { name, bytes } => Asked {
+            title: "¿Borrar el disco?",
+            text: [
+                printable(name, 21),
+                format!("{}, con datos:", size(*bytes, UNITS)),
+                "todo se perderá".into(),
+            ],
+            yes: "Borrar",
+        },
+        Question::UseCard { bytes } => Asked {
+            title: "Sin disco de datos",
+            text: [
+                "¿Guardar los datos".into(),
+                "en la tarjeta?".into(),
+                format!("Libre: {}", size(*bytes, UNITS)),
+            ],
+            yes: "Sí",
+        },
+        Question::MoveData { bytes } => Asked {
+            title: "¿Mover los datos?",
+            text: [
+                "Hay una tarjeta vieja".into(),
+                "en el lector. ¿Traer".into(),
+                format!("sus datos ({})?", size(*bytes, UNITS)),
+            ],
+            yes: "Mover",
+        },
+        Question::PutBack { firmware } => Asked {
+            title: "Falló la versión",
+            text: [
+                "Los datos no abren.".into(),
+                "¿Volver a los de la".into(),
+                format!("versión {}?", printable(firmware, 9)),
+            ],
+            yes: "Volver",
+        },
     }
 }
 
@@ -176,12 +225,63 @@ fn fault_text(fault: &Fault) -> [String; 5] {
                 "esa versión".into(),
             ];
         }
+        Fault::WasPutBack { needs } => {
+            return [
+                "Los datos están como".into(),
+                "antes.".into(),
+                String::new(),
+                "Ponga la tarjeta de".into(),
+                format!("versión {}", printable(needs, 12)),
+            ];
+        }
         Fault::Disk => [
             "No se puede escribir",
             "en el disco.",
             "",
             "Mire si está puesto,",
             "y encienda de nuevo",
+        ],
+        Fault::NoRoom => [
+            "No hay espacio para",
+            "los datos.",
+            "",
+            "Use una tarjeta o un",
+            "disco más grande",
+        ],
+        Fault::NotMoved => [
+            "No se pudieron mover",
+            "los datos.",
+            "",
+            "Siguen en la tarjeta",
+            "vieja: reintente",
+        ],
+        Fault::NoDisk => [
+            "No hay disco de",
+            "datos conectado.",
+            "",
+            "Conéctelo: el hub",
+            "sigue solo",
+        ],
+        Fault::SeveralDisks => [
+            "Hay más de un disco",
+            "de datos conectado.",
+            "",
+            "Deje el correcto,",
+            "retire los demás",
+        ],
+        Fault::DiskKept => [
+            "El disco queda como",
+            "está.",
+            "",
+            "Conecte uno vacío o",
+            "reinicie el hub",
+        ],
+        Fault::DiskGone => [
+            "Se quitó el disco de",
+            "datos.",
+            "",
+            "Vuelva a conectarlo.",
+            "El hub está cerrado",
         ],
         Fault::Port => [
             "Ningún teléfono llega",

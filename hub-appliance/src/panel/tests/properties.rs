@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 28] = [
+const SCREENS: [&str; 34] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -33,6 +33,12 @@ const SCREENS: [&str; 28] = [
     "language",
     "power-off",
     "off",
+    "erase-disk",
+    "use-card",
+    "put-back",
+    "formatting",
+    "moving",
+    "move-data",
 ];
 
 #[derive(Clone, Debug)]
@@ -136,6 +142,13 @@ fn phase() -> impl Strategy<Value = Phase> {
         pin_change().prop_map(changing_pin),
         open_status().prop_map(Phase::Open),
         Just(Phase::Locking),
+        any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
+        any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
+        any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
+        any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
+        any::<u16>().prop_map(|permille| Phase::Formatting { permille }),
+        any::<u16>().prop_map(|permille| Phase::Moving { permille }),
+        any::<String>().prop_map(|needs| Phase::Fault(Fault::WasPutBack { needs })),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
     ]
 }

@@ -22,7 +22,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         act(&mut desk);
         desk
     };
-    vec![
+    let mut all = vec![
         ("splash", {
             let mut desk = Desk::speaking(language, Phase::Locking);
             desk.becomes(Phase::Starting);
@@ -395,5 +395,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("error-port", start(Phase::Fault(Fault::Port), |_| {})),
         ("error-restarts", start(Phase::Fault(Fault::Restarts), |_| {})),
         ("error-internal", start(Phase::Fault(Fault::Internal), |_| {})),
-    ]
+    ];
+    all.extend(disk_scenes::all(language));
+    all
 }

@@ -70,6 +70,15 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Open(open), state) => follow_open(state, open, pads),
         (Phase::Locking, _) => Work::begun(Job::Lock, 0),
         (Phase::PoweringOff, _) => State::Off,
+        (Phase::Asking(asked), State::Answering { question, choice }) if question == *asked => {
+            State::Answering { question, choice }
+        }
+        (Phase::Asking(asked), _) => State::Answering {
+            question: asked.clone(),
+            choice: Choice::Second,
+        },
+        (Phase::Formatting { .. }, _) => State::Formatting,
+        (Phase::Moving { .. }, _) => State::Moving,
     }
 }
 

@@ -184,6 +184,21 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
             Event::Pad(Left | Held) | Event::Back | Event::Ok | Event::TimedOut,
         ) => return (ended, Some(Action::EndPinChange)),
 
+        // A question of the hub's: it goes on when it has the answer.
+        (State::Answering { question, choice }, Event::Previous | Event::Next) => State::Answering {
+            question,
+            choice: choice.other(),
+        },
+        (State::Answering { question, choice }, Event::Ok) => {
+            let answer = Action::Answer(question.clone(), choice == First);
+            return (State::Answering { question, choice }, Some(answer));
+        }
+        (State::Answering { question, .. }, Event::Back) => {
+            let answer = Action::Answer(question.clone(), false);
+            let choice = Second;
+            return (State::Answering { question, choice }, Some(answer));
+        }
+
         // Pairing closes when the hub says so, not by being left.
         (State::Pairing, Event::Ok) => {
             return (

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::protocol::{Answer, Request, read_line};
-use super::{DataDisk, DataDiskError, DiskState};
+use super::{DataDisk, DataDiskError, DiskState, Offer};
 use crate::secret::SecretText;
 
 /// How long an answer may take: a large, slow stick is formatted in less.
@@ -33,18 +33,39 @@ impl Helper {
     }
 
     fn ask(&self, request: &Request) -> Result<DiskState, DataDiskError> {
+        match self.exchange(request, &|_| {})? {
+            Answer::Ok(state) => Ok(state),
+            Answer::Failed(error) => Err(error),
+            Answer::Offers(_) | Answer::Progress(_) => Err(DataDiskError::Service),
+        }
+    }
+
+    fn watch(&self, request: &Request, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        match self.exchange(request, progress)? {
+            Answer::Ok(_) => Ok(()),
+            Answer::Failed(error) => Err(error),
+            Answer::Offers(_) | Answer::Progress(_) => Err(DataDiskError::Service),
+        }
+    }
+
+    fn ask_for_offers(&self, request: &Request) -> Result<Vec<Offer>, DataDiskError> {
+        match self.exchange(request, &|_| {})? {
+            Answer::Offers(offers) => Ok(offers),
+            Answer::Failed(error) => Err(error),
+            Answer::Ok(_) | Answer::Progress(_) => Err(DataDiskError::Service),
+        }
+    }
+
+    fn exchange(&self, request: &Request, progress: &dyn Fn(u16)) -> Result<Answer, DataDiskError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stream = match connection.take() {
             Some(stream) => stream,
             None => self.connect().map_err(|_| DataDiskError::Service)?,
         };
         // One that failed is not put back: what comes out of it next would answer something else.
-        let answer = exchange(&mut stream, request).map_err(|_| DataDiskError::Service)?;
+        let answer = exchange(&mut stream, request, progress).map_err(|_| DataDiskError::Service)?;
         *connection = Some(stream);
-        match answer {
-            Answer::Ok(state) => Ok(state),
-            Answer::Failed(error) => Err(error),
-        }
+        Ok(answer)
     }
 
     fn connect(&self) -> io::Result<BufReader<UnixStream>> {
@@ -54,10 +75,15 @@ impl Helper {
     }
 }
 
-fn exchange(stream: &mut BufReader<UnixStream>, request: &Request) -> io::Result<Answer> {
+fn exchange(stream: &mut BufReader<UnixStream>, request: &Request, progress: &dyn Fn(u16)) -> io::Result<Answer> {
     stream.get_mut().write_all(request.to_line().as_bytes())?;
-    let line = read_line(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    Ok(serde_json::from_str(&line)?)
+    loop {
+        let line = read_line(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        match serde_json::from_str(&line)? {
+            Answer::Progress(permille) => progress(permille),
+            answer => return Ok(answer),
+        }
+    }
 }
 
 impl DataDisk for Helper {
@@ -65,8 +91,33 @@ impl DataDisk for Helper {
         self.ask(&Request::State)
     }
 
-    fn format(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        self.ask(&Request::Format(passphrase.clone())).map(|_| ())
+    fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
+        self.ask_for_offers(&Request::Offers)
+    }
+
+    fn format(
+        &self,
+        passphrase: &SecretText,
+        allowed: Option<u64>,
+        progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError> {
+        self.watch(&Request::Format(passphrase.clone(), allowed), progress)
+    }
+
+    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+        Ok(self.ask_for_offers(&Request::Movable)?.pop())
+    }
+
+    fn copy(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        self.watch(&Request::Copy(passphrase.clone()), progress)
+    }
+
+    fn open_copy(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.ask(&Request::OpenCopy(passphrase.clone())).map(|_| ())
+    }
+
+    fn finish_move(&self) -> Result<(), DataDiskError> {
+        self.ask(&Request::FinishMove).map(|_| ())
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {

@@ -1,33 +1,32 @@
-//! The data disk itself: partitions, LUKS2, ext4, mounts. For root only.
-//!
-//! The passphrase is 256 random bits, so the key derivation in front of LUKS adds nothing but time; it is PBKDF2 with as
-//! few rounds as cryptsetup takes.
+//! The data disk itself: what it is, opened and closed. For root only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount, umount};
+use nix::mount::{MntFlags, MsFlags, mount, umount, umount2};
 use nix::unistd::{Gid, Uid};
 
-use super::find::{Disk, Found, KEYS, RECORDS, UNFINISHED, find};
-use super::{DataDisk, DataDiskError, DiskState, Tool};
+use super::find::{Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Scheme, find};
+use super::list::{Listed, list};
+use super::moving::close_copy;
+use super::{DataDisk, DataDiskError, DiskState, Offer, Place, Tool};
 use crate::secret::SecretText;
 
-const SYS_BLOCK: &str = "/sys/block";
-const MAPPED: &str = "/dev/mapper/hubdata";
-const MAPPED_NAME: &str = "hubdata";
-const KEYS_MIB: u32 = 16;
+pub(super) const SYS_BLOCK: &str = "/sys/block";
+pub(super) const MAPPED: &str = "/dev/mapper/hubdata";
+pub(super) const MAPPED_NAME: &str = "hubdata";
+/// Name of a disk that is being made.
+pub(super) const COPY: &str = "hubcopy";
+/// More offers than a person is asked about.
+const MAX_OFFERS: usize = 4;
 /// `blkid --probe`: nothing that it knows is on the device.
 const BLKID_NOTHING: i32 = 2;
 /// `cryptsetup open`: no key slot for the passphrase.
 const CRYPTSETUP_NO_PERMISSION: i32 = 2;
 /// `e2fsck`: faults were mended.
 const E2FSCK_MENDED: i32 = 1;
-/// Types of the partitions: Linux file system, and LUKS of the Discoverable Partitions Specification.
-const TYPE_KEYS: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
-const TYPE_RECORDS: &str = "CA7D7CCB-63ED-4C53-861C-1742536059CC";
-
 /// Whom the files on the disk belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -40,9 +39,11 @@ pub struct Owner {
 /// The data disk of the image. Mounted are `keys` and, while it is open, `store` in the data folder.
 #[derive(Debug)]
 pub struct Luks {
-    keys: PathBuf,
-    store: PathBuf,
-    owner: Owner,
+    pub(super) keys: PathBuf,
+    pub(super) store: PathBuf,
+    pub(super) owner: Owner,
+    /// The disks at the last look, and what was made of them.
+    seen: Mutex<Option<(Vec<Listed>, Found)>>,
 }
 
 impl Luks {
@@ -53,27 +54,11 @@ impl Luks {
             keys: data.join("keys"),
             store: data.join("store"),
             owner,
+            seen: Mutex::new(None),
         }
     }
 
-    /// Mounts the part for the keys where there is one.
-    ///
-    /// # Errors
-    /// [`DataDiskError`] if the kernel does not tell what disks there are.
-    pub fn attach(&self) -> Result<DiskState, DataDiskError> {
-        let state = self.state()?;
-        if state == DiskState::Closed
-            && !is_mounted(&self.keys)?
-            && let Some(disk) = only(find(Path::new(SYS_BLOCK))?)
-            && let Err(error) = self.mount_keys(&disk)
-        {
-            tracing::error!(%error, "the keys can't be mounted");
-            return Ok(DiskState::Damaged);
-        }
-        self.state()
-    }
-
-    fn mount_keys(&self, disk: &Disk) -> Result<(), DataDiskError> {
+    pub(super) fn mount_keys(&self, disk: &Disk) -> Result<(), DataDiskError> {
         check(&disk.keys.0)?;
         mount_ext4(&disk.keys.0, &self.keys, MsFlags::MS_SYNCHRONOUS)
     }
@@ -103,148 +88,164 @@ impl Luks {
             .any(|name| self.keys.join(name).exists())
     }
 
-    /// The disk that may be formatted.
-    fn formattable(&self, found: &Found) -> Result<PathBuf, DataDiskError> {
-        match self.state_of(found)? {
-            DiskState::Blank => found
-                .ours
-                .first()
-                .map(|disk| disk.device.clone())
-                .or_else(|| found.bare.iter().find(|device| is_blank(device)).cloned())
-                .ok_or(DataDiskError::State(DiskState::Missing)),
-            state => Err(DataDiskError::State(state)),
+    /// What there is. Looks closely only at what was not there before, or was used otherwise.
+    pub(super) fn look(&self) -> Result<Found, DataDiskError> {
+        let disks = list(Path::new(SYS_BLOCK))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, found)) = &*seen
+            && *known == disks
+        {
+            return Ok(found.clone());
         }
+        let mut found = find(disks.clone(), probe);
+        let (bare, used) = found.bare.into_iter().partition(|disk| is_blank(&disk.device));
+        found.bare = bare;
+        found.foreign.extend::<Vec<_>>(used);
+        *seen = Some((disks, found.clone()));
+        Ok(found)
     }
 
-    fn state_of(&self, found: &Found) -> Result<DiskState, DataDiskError> {
+    /// To be called when partition tables or their content were changed.
+    pub(super) fn forget(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn state_of(&self, found: &Found) -> Result<DiskState, DataDiskError> {
+        if self.is_gone()? {
+            return Ok(DiskState::Gone);
+        }
         if is_mounted(&self.store)? {
             return Ok(DiskState::Open);
         }
-        Ok(match found.ours.as_slice() {
-            [disk] if self.is_in_use(disk)? => DiskState::Closed,
-            [_] => DiskState::Blank,
-            [] => match found.bare.iter().filter(|device| is_blank(device)).count() {
+        Ok(match chosen(found) {
+            Ok(Some(disk)) if self.is_in_use(disk)? => DiskState::Closed,
+            Ok(Some(_)) => DiskState::Blank,
+            Ok(None) => match found.bare.len() {
                 1 => DiskState::Blank,
-                0 if found.foreign.is_empty() && found.bare.is_empty() => DiskState::Missing,
+                0 if found.foreign.is_empty() && found.room.is_none() => DiskState::Missing,
                 0 => DiskState::Foreign,
                 _ => DiskState::Several,
             },
-            _ => DiskState::Several,
+            Err(state) => state,
         })
     }
 
-    fn make_partitions(device: &Path) -> Result<Disk, DataDiskError> {
-        let table = format!(
-            "label: gpt\n\
-             size={KEYS_MIB}MiB, type={TYPE_KEYS}, name={KEYS}{UNFINISHED}\n\
-             type={TYPE_RECORDS}, name={RECORDS}{UNFINISHED}\n"
-        );
-        let arguments = [
-            "--quiet",
-            "--wipe",
-            "always",
-            "--wipe-partitions",
-            "always",
-            text(device),
-        ];
-        Tool::Sfdisk.run(&arguments, table.as_bytes())?;
-        find(Path::new(SYS_BLOCK))?
-            .ours
-            .into_iter()
-            .find(|disk| disk.device == device)
-            .ok_or(DataDiskError::Tool(Tool::Sfdisk))
-    }
-
-    fn make_file_system(&self, device: &Path, label: &str) -> Result<(), DataDiskError> {
-        let owner = format!("root_owner={}:{}", self.owner.user, self.owner.group);
-        let arguments = [
-            "-q",
-            "-F",
-            "-t",
-            "ext4",
-            "-m",
-            "0",
-            "-E",
-            &owner,
-            "-L",
-            label,
-            text(device),
-        ];
-        Tool::Mke2fs.run(&arguments, &[])
-    }
-
-    fn make_records(&self, disk: &Disk, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        let device = text(&disk.records.0);
-        let arguments = [
-            "luksFormat",
-            "--batch-mode",
-            "--type",
-            "luks2",
-            "--label",
-            RECORDS,
-            "--cipher",
-            "aes-xts-plain64",
-            "--key-size",
-            "512",
-            "--hash",
-            "sha256",
-            "--pbkdf",
-            "pbkdf2",
-            "--pbkdf-force-iterations",
-            "1000",
-            "--key-file",
-            "-",
-            device,
-        ];
-        Tool::Cryptsetup.run(&arguments, passphrase.expose().as_bytes())?;
-        unlock(&disk.records.0, passphrase)?;
-        let made = self.make_file_system(Path::new(MAPPED), RECORDS);
-        lock()?;
-        made
+    /// Whether the disk that is mounted is not there any more.
+    fn is_gone(&self) -> Result<bool, DataDiskError> {
+        let device = mounted_device(&self.keys)?;
+        let name = device.as_deref().and_then(Path::file_name);
+        Ok(name.is_some_and(|name| !Path::new("/sys/class/block").join(name).exists()))
     }
 
     /// Takes the mark of an unfinished disk away.
-    fn finish(disk: &Disk) -> Result<(), DataDiskError> {
+    fn finish(&self, disk: &Disk) -> Result<(), DataDiskError> {
         if disk.is_finished {
             return Ok(());
         }
-        for (number, name) in [(disk.keys.1, KEYS), (disk.records.1, RECORDS)] {
-            // The kernel holds the partitions, and needs no new names for them before the next start.
+        self.mark(
+            disk,
+            match disk.scheme {
+                Scheme::Gpt => [KEYS, RECORDS],
+                Scheme::Mbr => [MBR_KEYS, MBR_RECORDS],
+            },
+        )
+    }
+
+    /// Writes the names (GPT) or types (MBR) of the two partitions of a disk.
+    pub(super) fn mark(&self, disk: &Disk, values: [&str; 2]) -> Result<(), DataDiskError> {
+        let option = match disk.scheme {
+            Scheme::Gpt => "--part-label",
+            Scheme::Mbr => "--part-type",
+        };
+        for (number, value) in [disk.keys.1, disk.records.1].into_iter().zip(values) {
+            // The kernel holds the partitions, and needs to know nothing of this before the next start.
             let number = number.to_string();
             let arguments = [
                 "--quiet",
                 "--no-reread",
                 "--no-tell-kernel",
                 "--force",
-                "--part-label",
+                option,
                 text(&disk.device),
                 &number,
-                name,
+                value,
             ];
             Tool::Sfdisk.run(&arguments, &[])?;
         }
+        self.forget();
         Ok(())
     }
 }
 
 impl DataDisk for Luks {
     fn state(&self) -> Result<DiskState, DataDiskError> {
-        self.state_of(&find(Path::new(SYS_BLOCK))?)
+        self.state_of(&self.look()?)
     }
 
-    fn format(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        let device = self.formattable(&find(Path::new(SYS_BLOCK))?)?;
-        if is_mounted(&self.keys)? {
+    fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
+        let found = self.look()?;
+        Ok(match self.state_of(&found)? {
+            DiskState::Foreign => offers(&found),
+            _ => Vec::new(),
+        })
+    }
+
+    fn format(
+        &self,
+        passphrase: &SecretText,
+        allowed: Option<u64>,
+        progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError> {
+        let made = self.make(passphrase, allowed, progress);
+        self.forget();
+        made
+    }
+
+    /// Mounts the part for the keys where there is one.
+    fn attach(&self) -> Result<DiskState, DataDiskError> {
+        self.close()?;
+        let found = self.look()?;
+        // After a move they are those of another disk.
+        if let Some(device) = mounted_device(&self.keys)?
+            && !chosen(&found).is_ok_and(|disk| disk.is_some_and(|disk| disk.keys.0 == device))
+        {
             umount(&self.keys)?;
         }
-        let disk = Self::make_partitions(&device)?;
-        self.make_file_system(&disk.keys.0, KEYS)?;
-        self.make_records(&disk, passphrase)?;
-        self.mount_keys(&disk)
+        if self.state_of(&found)? == DiskState::Closed
+            && !is_mounted(&self.keys)?
+            && let Ok(Some(disk)) = chosen(&found)
+            && let Err(error) = self.mount_keys(disk)
+        {
+            tracing::error!(%error, "the keys can't be mounted");
+            return Ok(DiskState::Damaged);
+        }
+        self.state_of(&found)
+    }
+
+    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+        self.offer_move()
+    }
+
+    fn copy(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        let copied = self.copy_all(passphrase, progress);
+        self.forget();
+        copied
+    }
+
+    fn open_copy(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.mount_the_copy(passphrase).inspect_err(|_| {
+            if let Err(error) = self.close() {
+                tracing::error!(%error, "the copy can't be closed");
+            }
+        })
+    }
+
+    fn finish_move(&self) -> Result<(), DataDiskError> {
+        self.settle_move()
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        let found = find(Path::new(SYS_BLOCK))?;
+        let found = self.look()?;
         match self.state_of(&found)? {
             DiskState::Open => return Ok(()),
             DiskState::Closed => {}
@@ -252,11 +253,13 @@ impl DataDisk for Luks {
             DiskState::Blank if is_mounted(&self.keys)? => {}
             state => return Err(DataDiskError::State(state)),
         }
-        let disk = only(found).ok_or(DataDiskError::State(DiskState::Several))?;
-        unlock(&disk.records.0, passphrase)?;
+        let disk = chosen(&found)
+            .map_err(DataDiskError::State)?
+            .ok_or(DataDiskError::State(DiskState::Missing))?;
+        unlock(&disk.records.0, passphrase, MAPPED_NAME)?;
         let opened = check(Path::new(MAPPED))
             .and_then(|()| mount_ext4(Path::new(MAPPED), &self.store, MsFlags::empty()))
-            .and_then(|()| Self::finish(&disk));
+            .and_then(|()| self.finish(disk));
         if opened.is_err() {
             self.close()?;
         }
@@ -264,17 +267,69 @@ impl DataDisk for Luks {
     }
 
     fn close(&self) -> Result<(), DataDiskError> {
+        let is_gone = self.is_gone()?;
+        // What a disk that is gone still holds in memory can go nowhere.
+        let how = if is_gone {
+            MntFlags::MNT_DETACH
+        } else {
+            MntFlags::empty()
+        };
         if is_mounted(&self.store)? {
-            umount(&self.store)?;
+            umount2(&self.store, how)?;
         }
-        if Path::new(MAPPED).exists() { lock() } else { Ok(()) }
+        if is_gone {
+            umount2(&self.keys, how)?;
+        }
+        close_copy()?;
+        if Path::new(MAPPED).exists() {
+            lock(MAPPED_NAME)
+        } else {
+            Ok(())
+        }
     }
 }
 
-/// The one data disk, if there is just one.
-fn only(found: Found) -> Option<Disk> {
-    let [disk] = <[Disk; 1]>::try_from(found.ours).ok()?;
-    Some(disk)
+/// The one disk to open or to make anew: what was opened once goes before what was not. With too many there is none.
+pub(super) fn chosen(found: &Found) -> Result<Option<&Disk>, DiskState> {
+    let (finished, unfinished): (Vec<_>, Vec<_>) = found.ours.iter().partition(|disk| disk.is_finished);
+    let candidates = if finished.is_empty() { unfinished } else { finished };
+    match candidates.as_slice() {
+        [] => Ok(None),
+        [disk] => Ok(Some(disk)),
+        _ => Err(DiskState::Several),
+    }
+}
+
+/// What a person may allow.
+fn offers(found: &Found) -> Vec<Offer> {
+    let disks = found.foreign.iter().map(|disk| Offer {
+        place: Place::Disk,
+        name: match disk.name.as_str() {
+            "" => disk
+                .device
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            name => name.to_owned(),
+        },
+        bytes: disk.bytes,
+        token: disk.sequence,
+    });
+    let card = found.room.iter().map(|room| Offer {
+        place: Place::Card,
+        name: String::new(),
+        bytes: room.bytes,
+        token: room.sequence,
+    });
+    disks.chain(card).take(MAX_OFFERS).collect()
+}
+
+/// What the table and the content of a partition say; nothing if that can't be told.
+fn probe(device: &Path) -> Probe {
+    Tool::Blkid
+        .output(&["--probe", "--output", "export", text(device)])
+        .map_or_else(|_| Probe::default(), |export| Probe::parse(&export))
 }
 
 /// Whether nothing that is known is on the device.
@@ -282,8 +337,8 @@ fn is_blank(device: &Path) -> bool {
     Tool::Blkid.status(&["--probe", text(device)], &[]) == Ok(BLKID_NOTHING)
 }
 
-fn unlock(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
-    let arguments = ["open", "--type", "luks2", "--key-file", "-", text(device), MAPPED_NAME];
+pub(super) fn unlock(device: &Path, passphrase: &SecretText, name: &str) -> Result<(), DataDiskError> {
+    let arguments = ["open", "--type", "luks2", "--key-file", "-", text(device), name];
     match Tool::Cryptsetup.status(&arguments, passphrase.expose().as_bytes())? {
         0 => Ok(()),
         CRYPTSETUP_NO_PERMISSION => Err(DataDiskError::Passphrase),
@@ -291,12 +346,12 @@ fn unlock(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
     }
 }
 
-fn lock() -> Result<(), DataDiskError> {
-    Tool::Cryptsetup.run(&["close", MAPPED_NAME], &[])
+pub(super) fn lock(name: &str) -> Result<(), DataDiskError> {
+    Tool::Cryptsetup.run(&["close", name], &[])
 }
 
 /// Replays the journal and mends what needs no decision.
-fn check(device: &Path) -> Result<(), DataDiskError> {
+pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
     match Tool::E2fsck.status(&["-p", text(device)], &[])? {
         0 | E2FSCK_MENDED => Ok(()),
         status => {
@@ -306,7 +361,7 @@ fn check(device: &Path) -> Result<(), DataDiskError> {
     }
 }
 
-fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
+pub(super) fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
     let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NOATIME | more;
     mount(Some(device), target, Some("ext4"), flags, Some("errors=remount-ro")).map_err(|errno| match errno {
         Errno::EUCLEAN | Errno::EINVAL => DataDiskError::Damaged,
@@ -315,16 +370,22 @@ fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDis
 }
 
 /// Whether something of a disk is mounted at `target`.
-fn is_mounted(target: &Path) -> Result<bool, DataDiskError> {
+pub(super) fn is_mounted(target: &Path) -> Result<bool, DataDiskError> {
+    Ok(mounted_device(target)?.is_some())
+}
+
+/// The device of a disk that is mounted at `target`.
+fn mounted_device(target: &Path) -> Result<Option<PathBuf>, DataDiskError> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let target = text(target);
-    Ok(mounts.lines().any(|line| {
+    Ok(mounts.lines().find_map(|line| {
         let mut fields = line.split(' ');
-        fields.next().is_some_and(|device| device.starts_with("/dev/")) && fields.next() == Some(target)
+        let device = fields.next().filter(|device| device.starts_with("/dev/"))?;
+        (fields.next() == Some(target)).then(|| device.into())
     }))
 }
 
 /// Device names and the image's folders are ASCII; another name is one that no program finds.
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
 }

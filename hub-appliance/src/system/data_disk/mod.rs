@@ -2,8 +2,11 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `find` | which disk it is, from what the kernel shows |
-//! | `luks` | formats, opens and closes it; needs root |
+//! | `list` | which disks there are, from what the kernel shows |
+//! | `find` | which of them it is, by names and types in their partition tables |
+//! | `luks` | opens and closes it; needs root |
+//! | `format` | makes it; needs root |
+//! | `moving` | moves the data from an old card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
 //! | `protocol` | what the two say to each other |
@@ -12,12 +15,15 @@
 //! hub (user hub) ── Unix socket ──► hub-appliance data-disk serve (root) ──► sfdisk, mke2fs, cryptsetup, mount(2)
 //! ```
 //!
-//! It promises that nothing is formatted but an empty disk or one whose formatting was cut short, that of two data disks
-//! neither is opened, and that the records are closed when the hub ends, however it ends.
+//! It promises that nothing is formatted without a person's word but an empty disk or one whose formatting was cut short,
+//! that of two data disks neither is opened, and that the records are closed when the hub ends, however it ends.
 
 mod find;
+mod format;
 mod helper;
+mod list;
 mod luks;
+mod moving;
 mod protocol;
 mod service;
 mod tool;
@@ -40,10 +46,12 @@ pub enum DiskState {
     Missing,
     /// There are two or more that could: none is touched.
     Several,
-    /// There is only a disk with something else on it: it is not touched.
+    /// There is only what a person has to allow: a disk with something else on it, or the rest of the system's card.
     Foreign,
     /// There is a data disk that does not mount: it is not touched.
     Damaged,
+    /// The disk whose keys or records are mounted was pulled out.
+    Gone,
     /// There is an empty disk, or one whose formatting was cut short.
     Blank,
     /// The keys can be read, the records are closed.
@@ -67,6 +75,7 @@ impl std::fmt::Display for DiskState {
             Self::Several => "several",
             Self::Foreign => "foreign",
             Self::Damaged => "damaged",
+            Self::Gone => "gone",
             Self::Blank => "blank",
             Self::Closed => "closed",
             Self::Open => "open",
@@ -74,10 +83,36 @@ impl std::fmt::Display for DiskState {
     }
 }
 
+/// Where the data could go if a person allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// A disk with something else on it, all of which is lost then.
+    Disk,
+    /// The rest of the card that the system runs from.
+    Card,
+}
+
+/// What could become the data disk if a person allows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What kind of place it is.
+    pub place: Place,
+    /// What the disk calls itself, or its device's name.
+    pub name: String,
+    /// How much room it has.
+    pub bytes: u64,
+    /// What to allow: no other disk has this number before the next start.
+    pub token: u64,
+}
+
 /// Why the data disk did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataDiskError {
+    /// The data does not fit where it is to be moved to.
+    #[error("there is too little room for the data")]
+    NoRoom,
     /// The disk is not in a state in which this can be done; nothing was changed.
     #[error("the data disk is {0}")]
     State(DiskState),
@@ -118,11 +153,69 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     /// [`DataDiskError`] if that can't be told.
     fn state(&self) -> Result<DiskState, DataDiskError>;
 
-    /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
+    /// What a person may allow while there is nothing better ([`DiskState::Foreign`]), the most natural first.
     ///
     /// # Errors
-    /// [`DataDiskError::State`], with nothing changed, unless the disk is [`DiskState::Blank`]; else what failed.
-    fn format(&self, passphrase: &SecretText) -> Result<(), DataDiskError>;
+    /// [`DataDiskError`] if that can't be told.
+    fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
+        Ok(Vec::new())
+    }
+
+    /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
+    /// `allowed` is the token of the offer that a person took, if that was needed; `progress` is told how far it has
+    /// come, of 1,000.
+    ///
+    /// # Errors
+    /// [`DataDiskError::State`], with nothing changed, unless the disk is [`DiskState::Blank`], or [`DiskState::Foreign`]
+    /// and among its offers is the one that was allowed; else what failed.
+    fn format(
+        &self,
+        passphrase: &SecretText,
+        allowed: Option<u64>,
+        progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError>;
+
+    /// Makes ready what a locked hub reads. To be called when a hub starts, before it reads anything.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if it can't be told how it is with the disk.
+    fn attach(&self) -> Result<DiskState, DataDiskError> {
+        self.state()
+    }
+
+    /// Whether the data lies on an old card in a reader and can be moved to where it belongs: the place, and the size of
+    /// all of the old card.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if that can't be told.
+    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+        Ok(None)
+    }
+
+    /// Copies the closed records to where they can be moved, or goes on with that after a power cut. `progress` is told
+    /// how far it has come, of 1,000.
+    ///
+    /// # Errors
+    /// [`DataDiskError::NoRoom`], or what failed. The original is untouched.
+    fn copy(&self, _passphrase: &SecretText, _progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
+    }
+
+    /// Opens the copy in the place of the original, to be compared; [`Self::close`] closes it.
+    ///
+    /// # Errors
+    /// [`DataDiskError`]; then it is closed.
+    fn open_copy(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
+    }
+
+    /// Makes the copy the data disk and marks the original as moved. A hub that starts then finds the copy.
+    ///
+    /// # Errors
+    /// [`DataDiskError`]; then the original is the data disk.
+    fn finish_move(&self) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
+    }
 
     /// Opens and mounts the part for the records. Does nothing if it is open.
     ///
@@ -146,7 +239,12 @@ impl DataDisk for Folder {
         Ok(DiskState::Open)
     }
 
-    fn format(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+    fn format(
+        &self,
+        _passphrase: &SecretText,
+        _allowed: Option<u64>,
+        _progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError> {
         Ok(())
     }
 

@@ -1,28 +1,36 @@
 //! What the hub and the data disk's service say to each other: a line each way, in turn.
 //!
 //! ```text
-//! → state | close | format <passphrase> | open <passphrase>
-//! ← {"ok":"closed"} | {"failed":"passphrase"} | {"failed":{"state":"several"}} | …
+//! → state | offers | close | open <passphrase> | format <passphrase> [<token of an offer>]
+//!   | movable | copy <passphrase> | open-copy <passphrase> | finish-move
+//! ← {"ok":"closed"} | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
+//!
+//! Before the answers to `format` and `copy` there are lines that say how far it has come: `{"progress":450}`.
 
 use std::io::{self, BufRead, Read};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{DataDiskError, DiskState};
+use super::{DataDiskError, DiskState, Offer};
 use crate::secret::SecretText;
 
-/// The longest line, either way; a passphrase has 64 characters.
-const MAX_LINE: usize = 128;
+/// The longest line, either way: an answer with all offers.
+const MAX_LINE: usize = 2048;
 
 /// What the hub asks for.
 #[derive(Debug)]
 pub(super) enum Request {
     State,
+    Offers,
     Close,
-    Format(SecretText),
+    Format(SecretText, Option<u64>),
     Open(SecretText),
+    Movable,
+    Copy(SecretText),
+    OpenCopy(SecretText),
+    FinishMove,
 }
 
 /// What it gets. After a request that changes something, the state afterwards.
@@ -30,17 +38,25 @@ pub(super) enum Request {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
     Ok(DiskState),
+    Offers(Vec<Offer>),
+    /// Of 1,000; the answer is still to come.
+    Progress(u16),
     Failed(DataDiskError),
 }
 
 impl Request {
     /// The line for it, with its line feed. Wiped when dropped.
     pub(super) fn to_line(&self) -> Zeroizing<String> {
-        let (verb, passphrase) = match self {
-            Self::State => ("state", None),
-            Self::Close => ("close", None),
-            Self::Format(passphrase) => ("format", Some(passphrase)),
-            Self::Open(passphrase) => ("open", Some(passphrase)),
+        let (verb, passphrase, token) = match self {
+            Self::State => ("state", None, None),
+            Self::Offers => ("offers", None, None),
+            Self::Close => ("close", None, None),
+            Self::Format(passphrase, token) => ("format", Some(passphrase), *token),
+            Self::Open(passphrase) => ("open", Some(passphrase), None),
+            Self::Movable => ("movable", None, None),
+            Self::Copy(passphrase) => ("copy", Some(passphrase), None),
+            Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
+            Self::FinishMove => ("finish-move", None, None),
         };
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
@@ -49,31 +65,42 @@ impl Request {
             line.push(' ');
             line.push_str(passphrase.expose());
         }
+        if let Some(token) = token {
+            line.push_str(&format!(" {token}"));
+        }
         line.push('\n');
         line
     }
 
     /// Reads a line without its line feed.
     pub(super) fn parse(line: &str) -> Option<Self> {
-        match line.split_once(' ') {
-            None if line == "state" => Some(Self::State),
-            None if line == "close" => Some(Self::Close),
-            Some((verb, passphrase)) if is_passphrase(passphrase) => {
-                let passphrase = SecretText::new(passphrase.to_owned());
-                match verb {
-                    "format" => Some(Self::Format(passphrase)),
-                    "open" => Some(Self::Open(passphrase)),
-                    _ => None,
-                }
+        let mut words = line.split(' ');
+        let request = match (words.next()?, words.next()) {
+            ("state", None) => Self::State,
+            ("offers", None) => Self::Offers,
+            ("close", None) => Self::Close,
+            ("movable", None) => Self::Movable,
+            ("finish-move", None) => Self::FinishMove,
+            ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?),
+            ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
+            ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
+            ("format", Some(passphrase)) => {
+                let token = words.next().map(|token| token.parse().ok());
+                Self::Format(
+                    read_passphrase(passphrase)?,
+                    token.map_or(Some(None), |token| token.map(Some))?,
+                )
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        words.next().is_none().then_some(request)
     }
 }
 
 /// 64 lower-case hexadecimal digits, as the master key gives them.
-fn is_passphrase(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+fn read_passphrase(text: &str) -> Option<SecretText> {
+    let is_one = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_one.then(|| SecretText::new(text.to_owned()))
 }
 
 /// The next line without its line feed, `None` at the end. One that is too long or not text is an error.
@@ -103,8 +130,14 @@ mod tests {
         for request in [
             Request::State,
             Request::Close,
-            Request::Format(secret()),
+            Request::Offers,
+            Request::Format(secret(), None),
+            Request::Format(secret(), Some(u64::MAX)),
             Request::Open(secret()),
+            Request::Movable,
+            Request::Copy(secret()),
+            Request::OpenCopy(secret()),
+            Request::FinishMove,
         ] {
             let line = request.to_line();
             let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();
@@ -117,6 +150,16 @@ mod tests {
     fn answers_read_back() {
         for answer in [
             Answer::Ok(DiskState::Blank),
+            Answer::Progress(450),
+            Answer::Offers(vec![
+                Offer {
+                    place: super::super::Place::Disk,
+                    name: "\u{1}".repeat(32),
+                    bytes: u64::MAX,
+                    token: u64::MAX,
+                };
+                4
+            ]),
             Answer::Failed(DataDiskError::State(DiskState::Several)),
             Answer::Failed(DataDiskError::Passphrase),
             Answer::Failed(DataDiskError::Tool(super::super::Tool::E2fsck)),
@@ -138,6 +181,10 @@ mod tests {
             "open 00",
             "wipe",
             &format!("shut {PASSPHRASE}"),
+            &format!("open {PASSPHRASE} 1"),
+            &format!("format {PASSPHRASE} "),
+            &format!("format {PASSPHRASE} -1"),
+            &format!("format {PASSPHRASE} 1 2"),
         ] {
             assert!(Request::parse(line).is_none(), "{line}");
         }

@@ -1,6 +1,6 @@
 //! Works on the data disk for the hub: the only part of the image that holds root's rights over disks.
 //!
-//! It does the four things of [`DataDisk`] and nothing else, on the disk that it finds itself: the hub can name neither
+//! It does what [`DataDisk`] asks for and nothing else, on the disk that it finds itself: the hub can name neither
 //! a device nor a folder.
 
 use std::io::{self, BufReader, Write};
@@ -11,7 +11,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::Uid;
 
 use super::protocol::{Answer, Request, read_line};
-use super::{DataDisk, DataDiskError, DiskState};
+use super::{DataDisk, DataDiskError};
 
 /// Answers on `listener`, one client at a time, for as long as it works. Only `user` is answered, and root. When a client
 /// goes, the disk is closed.
@@ -25,6 +25,10 @@ pub fn serve(disk: &dyn DataDisk, listener: &UnixListener, user: Uid) -> io::Res
         if peer != user && !peer.is_root() {
             tracing::warn!(%peer, "somebody else asked for the data disk");
             continue;
+        }
+        // A hub that starts anew may do so because of another disk.
+        if let Err(error) = disk.attach() {
+            tracing::error!(%error, "the data disk can't be told of");
         }
         if let Err(error) = converse(disk, stream) {
             tracing::warn!(%error, "a client of the data disk went away");
@@ -40,32 +44,42 @@ fn converse(disk: &dyn DataDisk, stream: UnixStream) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(line) = read_line(&mut stream)? {
         let request = Request::parse(&line).ok_or(io::ErrorKind::InvalidData)?;
-        let answer = match execute(disk, &request) {
-            Ok(state) => Answer::Ok(state),
-            Err(error) => Answer::Failed(error),
+        let progress = |permille| {
+            // A hub that does not hear this hears no answer either, and that is noticed.
+            let _ = send(stream.get_ref(), &Answer::Progress(permille));
         };
-        let mut json = serde_json::to_vec(&answer)?;
-        json.push(b'\n');
-        stream.get_mut().write_all(&json)?;
+        let answer = execute(disk, &request, &progress).unwrap_or_else(Answer::Failed);
+        send(stream.get_ref(), &answer)?;
     }
     Ok(())
 }
 
-fn execute(disk: &dyn DataDisk, request: &Request) -> Result<DiskState, DataDiskError> {
+fn send(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut json = serde_json::to_vec(answer)?;
+    json.push(b'\n');
+    stream.write_all(&json)
+}
+
+fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Result<Answer, DataDiskError> {
     match request {
         Request::State => {}
+        Request::Offers => return Ok(Answer::Offers(disk.offers()?)),
         Request::Close => disk.close()?,
-        Request::Format(passphrase) => disk.format(passphrase)?,
+        Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,
         Request::Open(passphrase) => disk.open(passphrase)?,
+        Request::Movable => return Ok(Answer::Offers(disk.movable()?.into_iter().collect())),
+        Request::Copy(passphrase) => disk.copy(passphrase, progress)?,
+        Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
+        Request::FinishMove => disk.finish_move()?,
     }
-    disk.state()
+    Ok(Answer::Ok(disk.state()?))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use super::super::Helper;
+    use super::super::{DiskState, Helper, Offer, Place};
     use super::*;
     use crate::secret::SecretText;
 
@@ -91,8 +105,16 @@ mod tests {
             Ok(*self.0.lock().unwrap())
         }
 
-        fn format(&self, _: &SecretText) -> Result<(), DataDiskError> {
-            self.turn(DiskState::Blank, DiskState::Closed)
+        fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
+            Ok(vec![offer()])
+        }
+
+        fn format(&self, _: &SecretText, allowed: Option<u64>, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+            progress(500);
+            match allowed {
+                Some(token) if token == offer().token => self.turn(DiskState::Foreign, DiskState::Closed),
+                _ => self.turn(DiskState::Blank, DiskState::Closed),
+            }
         }
 
         fn open(&self, _: &SecretText) -> Result<(), DataDiskError> {
@@ -125,6 +147,19 @@ mod tests {
         }
     }
 
+    fn offer() -> Offer {
+        Offer {
+            place: Place::Card,
+            name: String::new(),
+            bytes: 29 << 30,
+            token: 4,
+        }
+    }
+
+    fn format(hub: &Helper, allowed: Option<u64>) -> Result<(), DataDiskError> {
+        hub.format(&secret(), allowed, &|_| {})
+    }
+
     fn secret() -> SecretText {
         SecretText::new(PASSPHRASE.to_owned())
     }
@@ -135,8 +170,11 @@ mod tests {
         let hub = bench.helper();
         assert_eq!(hub.state(), Ok(DiskState::Blank));
         assert_eq!(hub.open(&secret()), Err(DataDiskError::State(DiskState::Blank)));
-        hub.format(&secret()).unwrap();
-        assert_eq!(hub.format(&secret()), Err(DataDiskError::State(DiskState::Closed)));
+        let steps = std::cell::RefCell::new(Vec::new());
+        hub.format(&secret(), None, &|step| steps.borrow_mut().push(step))
+            .unwrap();
+        assert_eq!(steps.into_inner(), [500]);
+        assert_eq!(format(&hub, None), Err(DataDiskError::State(DiskState::Closed)));
         hub.open(&secret()).unwrap();
         assert_eq!(hub.state(), Ok(DiskState::Open));
         hub.close().unwrap();
@@ -144,10 +182,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_allowed_is_formatted_and_nothing_else() {
+        let bench = Bench::start(Uid::current());
+        *bench.disk.0.lock().unwrap() = DiskState::Foreign;
+        let hub = bench.helper();
+        assert_eq!(hub.offers(), Ok(vec![offer()]));
+        for refused in [None, Some(5)] {
+            assert_eq!(format(&hub, refused), Err(DataDiskError::State(DiskState::Foreign)));
+        }
+        format(&hub, Some(4)).unwrap();
+    }
+
+    #[test]
     fn a_hub_that_ends_leaves_the_disk_closed() {
         let bench = Bench::start(Uid::current());
         let hub = bench.helper();
-        hub.format(&secret()).unwrap();
+        format(&hub, None).unwrap();
         hub.open(&secret()).unwrap();
         drop(hub);
         // The next client is served only after the last one's disk is closed.

@@ -1,11 +1,14 @@
 //! The programs that work on disks, run one at a time with nothing of our environment.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
 use super::DataDiskError;
+
+/// More is not read of what a program writes.
+const MAX_OUTPUT: u64 = 64 * 1024;
 
 /// A program that works on disks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,8 @@ pub enum Tool {
     E2fsck,
     /// Makes a file system.
     Mke2fs,
+    /// Tells the kernel of new partitions on a disk that is in use.
+    Partx,
     /// Writes partition tables.
     Sfdisk,
 }
@@ -30,6 +35,8 @@ impl Tool {
             Self::Cryptsetup => "/sbin/cryptsetup",
             Self::E2fsck => "/sbin/e2fsck",
             Self::Mke2fs => "/sbin/mke2fs",
+            // Debian and Buildroot have it in different folders.
+            Self::Partx => "partx",
             Self::Sfdisk => "/sbin/sfdisk",
         }
     }
@@ -40,7 +47,32 @@ impl Tool {
     /// [`DataDiskError::Tool`] if it can't be run or is killed.
     pub(super) fn status(self, arguments: &[&str], input: &[u8]) -> Result<i32, DataDiskError> {
         let failed = |_| DataDiskError::Tool(self);
-        let mut child = Command::new(self.path())
+        let mut child = self.start(arguments, Stdio::null())?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that ends without reading says why by its status.
+            let _ = stdin.write_all(input);
+        }
+        let status = child.wait().map_err(failed)?;
+        status.code().ok_or(DataDiskError::Tool(self))
+    }
+
+    /// Runs it and gives what it writes to its standard output, whatever its exit status.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Tool`] if it can't be run.
+    pub(super) fn output(self, arguments: &[&str]) -> Result<String, DataDiskError> {
+        let mut child = self.start(arguments, Stdio::piped())?;
+        let mut text = String::new();
+        let read = child
+            .stdout
+            .take()
+            .map_or(Ok(0), |stdout| stdout.take(MAX_OUTPUT).read_to_string(&mut text));
+        child.wait().and(read).map_err(|_| DataDiskError::Tool(self))?;
+        Ok(text)
+    }
+
+    fn start(self, arguments: &[&str], stdout: Stdio) -> Result<Child, DataDiskError> {
+        Command::new(self.path())
             .args(arguments)
             .env_clear()
             .env("PATH", "/sbin:/usr/sbin:/bin:/usr/bin")
@@ -48,15 +80,9 @@ impl Tool {
             // There is no udev on the image to wait for.
             .env("DM_DISABLE_UDEV", "1")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .spawn()
-            .map_err(failed)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A program that ends without reading says why by its status.
-            let _ = stdin.write_all(input);
-        }
-        let status = child.wait().map_err(failed)?;
-        status.code().ok_or(DataDiskError::Tool(self))
+            .map_err(|_| DataDiskError::Tool(self))
     }
 
     /// Runs it, and takes any status but 0 for a failure.

@@ -1,0 +1,101 @@
+//! From unlocked to open, and what becomes of an update after which the store does not open.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Life, Serving, State, blocking};
+use crate::appliance::open::{Opened, open_hub, put_back};
+use crate::appliance::status::Sources;
+use crate::keys::MasterKey;
+use crate::panel::{Fault, Identity, Phase};
+
+impl Life {
+    /// Opens vault and store and lets the phones in.
+    pub(super) async fn open(&mut self, master: MasterKey, reason: &'static str) {
+        if self.moves {
+            return self.move_data(master).await;
+        }
+        // Before the store can become one that older firmware does not know.
+        self.facts.announce();
+        self.save_facts();
+        let (config, clock) = (Arc::clone(&self.config), Arc::clone(&self.clock));
+        let sessions = Arc::clone(&self.sessions);
+        let before = self.facts.before.clone();
+        let copy_of = before.as_ref().map(|before| before.schema);
+        let opened = blocking(move || {
+            let opened = open_hub(&config, &master, clock, sessions, reason, copy_of);
+            Ok(opened.map_err(|failure| (failure, master)))
+        });
+        match (opened.await, before) {
+            (Ok(Ok(opened)), before) => self.serve(opened, before.is_none()).await,
+            (Ok(Err((failure, master))), Some(before)) if failure.has_copy => {
+                tracing::error!(error = %failure.error, "the store does not open after its migration");
+                self.gate.lock();
+                self.state = State::PuttingBack(Box::new(master), before);
+            }
+            (Ok(Err((failure, _))), _) => self.fail(&failure.error),
+            (Err(error), _) => self.fail(&error),
+        }
+    }
+
+    /// `settled` says that this is not the first start of a firmware.
+    async fn serve(&mut self, opened: Opened, settled: bool) {
+        let Opened {
+            hub,
+            store,
+            devices,
+            pairing,
+        } = opened;
+        let identity = Identity {
+            hub_id: hub.hub_id.clone(),
+            key: hub.identity.x25519_public(),
+            fingerprint: hub.identity.fingerprint(),
+        };
+        if settled {
+            let store = Arc::clone(&store);
+            if let Err(error) = blocking(move || Ok(store.drop_migration_copies()?)).await {
+                tracing::warn!(%error, "the copy from before an update could not be removed");
+            }
+        }
+        self.facts.before = None;
+        self.facts.hub_id = Some(hub.hub_id.clone());
+        self.save_facts();
+        let sources = Sources {
+            store,
+            devices,
+            pairing,
+            listen: self.listen,
+            desk: self.config.desk,
+            data: self.config.store_folder(),
+        };
+        self.opened_store.set(&sources.store);
+        self.gate.open(hub);
+        self.state = State::Open(Box::new(Serving {
+            sources,
+            identity,
+            paired: None,
+            pairing_since: Instant::now(),
+            pin_change: None,
+        }));
+    }
+
+    /// Puts the copy back from before the migration, or leaves everything as it is.
+    pub(super) async fn put_back(&mut self, yes: bool) {
+        let State::PuttingBack(master, before) = std::mem::replace(&mut self.state, State::Fault) else {
+            return;
+        };
+        if !yes {
+            self.stop(Fault::Store);
+            return;
+        }
+        self.show_phase(Phase::Unlocking);
+        // First, so that the older firmware finds a store that it may open; it looks for itself all the same.
+        self.facts.take_back();
+        self.save_facts();
+        let (config, schema) = (Arc::clone(&self.config), before.schema);
+        match blocking(move || put_back(&config, &master, schema)).await {
+            Ok(()) => self.stop(Fault::WasPutBack { needs: before.firmware }),
+            Err(error) => self.fail(&error),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The screens about disks and updates, in the states that differ to the eye.
+
+use super::*;
+
+fn erase(name: &str, bytes: u64) -> Phase {
+    Phase::Asking(Question::EraseDisk {
+        name: name.into(),
+        bytes,
+    })
+}
+
+fn put_back() -> Phase {
+    Phase::Asking(Question::PutBack {
+        firmware: "10.20.30-rc.1".into(),
+    })
+}
+
+/// As [`super::scenes::all`], of which these are a part.
+pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
+    let start = |phase| Desk::speaking(language, phase);
+    let chosen = |phase| {
+        let mut desk = start(phase);
+        desk.press(&[Button::Up]);
+        desk
+    };
+    let needs = || "10.20.30-rc.1".into();
+    vec![
+        ("erase-disk", start(erase("SanDisk Ultra", 31_914_983_424))),
+        (
+            "erase-disk-longest",
+            chosen(erase("A disk with a name that is long", u64::MAX)),
+        ),
+        (
+            "use-card",
+            chosen(Phase::Asking(Question::UseCard { bytes: 29_000_000_000 })),
+        ),
+        ("put-back", start(put_back())),
+        (
+            "move-data",
+            chosen(Phase::Asking(Question::MoveData { bytes: 31_914_983_424 })),
+        ),
+        ("moving", start(Phase::Moving { permille: 300 })),
+        ("error-no-room", start(Phase::Fault(Fault::NoRoom))),
+        ("error-not-moved", start(Phase::Fault(Fault::NotMoved))),
+        ("formatting", start(Phase::Formatting { permille: 600 })),
+        (
+            "error-put-back",
+            start(Phase::Fault(Fault::WasPutBack { needs: needs() })),
+        ),
+        ("error-no-disk", start(Phase::Fault(Fault::NoDisk))),
+        ("error-several-disks", start(Phase::Fault(Fault::SeveralDisks))),
+        ("error-disk-kept", start(Phase::Fault(Fault::DiskKept))),
+        ("error-disk-gone", start(Phase::Fault(Fault::DiskGone))),
+    ]
+}
+
+#[test]
+fn a_question_is_answered_with_no_unless_a_person_chooses_yes() {
+    let question = Question::UseCard { bytes: 1 };
+    let answer = |action| match action {
+        Some(Action::Answer(asked, yes)) => {
+            assert_eq!(asked, question);
+            yes
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut desk = Desk::new(Phase::Asking(question.clone()));
+    assert!(!answer(desk.press(&[Button::Ok])));
+    assert!(!answer(desk.press(&[Button::Back])));
+    assert!(answer(desk.press(&[Button::Up, Button::Ok])));
+    assert!(!answer(desk.hold_ok()));
+}
+
+#[test]
+fn another_question_begins_with_no_again() {
+    let mut desk = Desk::new(erase("Stick", 1));
+    desk.press(&[Button::Up]);
+    desk.becomes(put_back());
+    assert_eq!(desk.screen(), "put-back");
+    assert!(matches!(desk.press(&[Button::Ok]), Some(Action::Answer(_, false))));
+    desk.becomes(Phase::SetUp);
+    assert_eq!(desk.screen(), "setup-pin");
+}

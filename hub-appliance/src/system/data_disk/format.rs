@@ -1,0 +1,186 @@
+//! Making the data disk: partitions, LUKS2, ext4. For root only.
+//!
+//! The passphrase is 256 random bits, so the key derivation in front of LUKS adds nothing but time; it is PBKDF2 with as
+//! few rounds as cryptsetup takes.
+
+use std::path::{Path, PathBuf};
+
+use nix::mount::umount;
+
+use super::find::{
+    CARD_NUMBERS, Disk, Found, GPT_KEYS, GPT_RECORDS, KEYS, MBR_UNFINISHED, RECORDS, Room, Scheme, UNFINISHED,
+};
+use super::list::SECTOR;
+use super::luks::{COPY, chosen, is_mounted, lock, text, unlock};
+use super::{DataDiskError, DiskState, Luks, Tool};
+use crate::secret::SecretText;
+
+const KEYS_MIB: u64 = 16;
+
+/// What is made the data disk.
+pub(super) enum Target {
+    /// All of a disk.
+    Whole(PathBuf),
+    /// The rest of the system's card.
+    Rest(Room),
+    /// Partitions that were made before.
+    Begun(Disk),
+}
+
+impl Luks {
+    /// Makes the disk, see [`super::DataDisk::format`].
+    pub(super) fn make(
+        &self,
+        passphrase: &SecretText,
+        allowed: Option<u64>,
+        progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError> {
+        progress(0);
+        let target = self.target(&self.look()?, allowed)?;
+        if is_mounted(&self.keys)? {
+            umount(&self.keys)?;
+        }
+        let disk = self.build(target, passphrase, progress)?;
+        self.mount_keys(&disk)?;
+        progress(1000);
+        Ok(())
+    }
+
+    /// Makes partitions and file systems, and mounts nothing.
+    pub(super) fn build(
+        &self,
+        target: Target,
+        passphrase: &SecretText,
+        progress: &dyn Fn(u16),
+    ) -> Result<Disk, DataDiskError> {
+        let disk = match target {
+            Target::Whole(device) => self.partition_disk(&device)?,
+            Target::Rest(room) => self.partition_card(&room)?,
+            Target::Begun(disk) => disk,
+        };
+        progress(100);
+        self.make_file_system(&disk.keys.0, KEYS)?;
+        progress(250);
+        encrypt(&disk.records.0, passphrase)?;
+        progress(450);
+        unlock(&disk.records.0, passphrase, COPY)?;
+        let made = self.make_file_system(&Path::new("/dev/mapper").join(COPY), RECORDS);
+        lock(COPY)?;
+        made?;
+        progress(900);
+        Ok(disk)
+    }
+
+    fn target(&self, found: &Found, allowed: Option<u64>) -> Result<Target, DataDiskError> {
+        let target = match self.state_of(found)? {
+            DiskState::Blank => match chosen(found) {
+                Ok(Some(disk)) if disk.scheme == Scheme::Mbr => Some(Target::Begun(disk.clone())),
+                Ok(Some(disk)) => Some(Target::Whole(disk.device.clone())),
+                _ => found.bare.first().map(|disk| Target::Whole(disk.device.clone())),
+            },
+            DiskState::Foreign => {
+                let mut disks = found.foreign.iter();
+                let disk = disks.find(|disk| Some(disk.sequence) == allowed);
+                let room = found.room.as_ref().filter(|room| Some(room.sequence) == allowed);
+                disk.map(|disk| Target::Whole(disk.device.clone()))
+                    .or_else(|| room.cloned().map(Target::Rest))
+            }
+            state => return Err(DataDiskError::State(state)),
+        };
+        target.ok_or(DataDiskError::State(DiskState::Foreign))
+    }
+
+    fn partition_disk(&self, device: &Path) -> Result<Disk, DataDiskError> {
+        let table = format!(
+            "label: gpt\n\
+             size={KEYS_MIB}MiB, type={GPT_KEYS}, name={KEYS}{UNFINISHED}\n\
+             type={GPT_RECORDS}, name={RECORDS}{UNFINISHED}\n"
+        );
+        let arguments = [
+            "--quiet",
+            "--wipe",
+            "always",
+            "--wipe-partitions",
+            "always",
+            text(device),
+        ];
+        Tool::Sfdisk.run(&arguments, table.as_bytes())?;
+        self.made_on(device)
+    }
+
+    /// Adds the two partitions behind those of the system, which is running from the card: the kernel is told of these
+    /// two alone.
+    fn partition_card(&self, room: &Room) -> Result<Disk, DataDiskError> {
+        let start = room.start / SECTOR;
+        let keys = KEYS_MIB * 1024 * 1024 / SECTOR;
+        let table = format!(
+            "start={start}, size={keys}, type={MBR_UNFINISHED}\nstart={}, type={MBR_UNFINISHED}\n",
+            start + keys
+        );
+        let arguments = [
+            "--quiet",
+            "--append",
+            "--no-reread",
+            "--no-tell-kernel",
+            "--force",
+            "--wipe-partitions",
+            "always",
+            text(&room.device),
+        ];
+        Tool::Sfdisk.run(&arguments, table.as_bytes())?;
+        let [first, last] = CARD_NUMBERS;
+        let range = format!("{first}:{last}");
+        Tool::Partx.run(&["--add", "--nr", &range, text(&room.device)], &[])?;
+        self.made_on(&room.device)
+    }
+
+    /// The data disk that was just made of `device`.
+    fn made_on(&self, device: &Path) -> Result<Disk, DataDiskError> {
+        self.forget();
+        let made = self.look()?.ours.into_iter().find(|disk| disk.device == device);
+        made.ok_or(DataDiskError::Tool(Tool::Sfdisk))
+    }
+
+    fn make_file_system(&self, device: &Path, label: &str) -> Result<(), DataDiskError> {
+        let owner = format!("root_owner={}:{}", self.owner.user, self.owner.group);
+        let arguments = [
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-m",
+            "0",
+            "-E",
+            &owner,
+            "-L",
+            label,
+            text(device),
+        ];
+        Tool::Mke2fs.run(&arguments, &[])
+    }
+}
+
+fn encrypt(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
+    let arguments = [
+        "luksFormat",
+        "--batch-mode",
+        "--type",
+        "luks2",
+        "--label",
+        RECORDS,
+        "--cipher",
+        "aes-xts-plain64",
+        "--key-size",
+        "512",
+        "--hash",
+        "sha256",
+        "--pbkdf",
+        "pbkdf2",
+        "--pbkdf-force-iterations",
+        "1000",
+        "--key-file",
+        "-",
+        text(device),
+    ];
+    Tool::Cryptsetup.run(&arguments, passphrase.expose().as_bytes())
+}

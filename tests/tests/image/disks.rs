@@ -1,0 +1,197 @@
+//! Where the data lies: a disk of its own, one with something else on it, the rest of the card; and disks that go.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+
+use hub_tests::hub::PIN;
+use hub_tests::panel_client::{PanelClient, Screen};
+use hub_tests::phone::Phone;
+
+use super::vm::{DataDisk, Vm};
+use super::{LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, root_of, serves, switch_on};
+
+/// Room for data behind the card's image.
+const REST: u64 = 200 << 20;
+
+fn says(screen: &Screen, text: &str) -> bool {
+    screen.lines.iter().any(|line| line.contains(text))
+}
+
+async fn is_locked(vm: &Vm) -> bool {
+    let mut phone = Phone::new(&vm.url()).unwrap();
+    phone.client.heartbeat().await.unwrap().locked
+}
+
+/// Waits for what the panel says when the disk is gone. A hub that could not lock in time ended and started anew: it
+/// knows no more than that there is none.
+async fn misses_its_disk(panel: &mut PanelClient) -> bool {
+    let screen = panel.wait_for("error").await.unwrap();
+    says(screen, "pulled out") || says(screen, "No data disk")
+}
+
+/// Waits until the hub has started anew, which looks at its panel anew, and opens it.
+async fn reopened(vm: &mut Vm, panel: PanelClient) -> PanelClient {
+    vm.wait_for(LISTENING).await.unwrap();
+    drop(panel);
+    let mut panel = vm.panel().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    panel
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn without_a_disk_the_rest_of_the_card_holds_the_data_if_a_person_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    (parts.has_data, parts.write_card) = (DataDisk::None, true);
+    let card = OpenOptions::new().write(true).open(&parts.card).unwrap();
+    card.set_len(card.metadata().unwrap().len() + REST).unwrap();
+    let (start, end) = root_of(&parts.card);
+    let root = read(&parts.card, start, end);
+
+    let (clinic, _, patient) = box_on_card(&parts, folder.path(), "On the card").await;
+
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.unlock(PIN).await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+    vm.pull_plug().await.unwrap();
+    assert_eq!(read(&parts.card, start, end), root);
+}
+
+fn read(card: &Path, start: u64, end: u64) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+    File::open(card).unwrap().read_exact_at(&mut bytes, start).unwrap();
+    bytes
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_disk_with_something_on_it_is_erased_only_when_a_person_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    parts.has_data = DataDisk::Usb;
+    let made = Command::new("/sbin/mkfs.vfat").arg(&parts.data).output().unwrap();
+    assert!(made.status.success());
+    let before = fs::read(&parts.data).unwrap();
+
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    let asked = panel.wait_for("erase-disk").await.unwrap();
+    assert!(says(asked, "268 MB") && says(asked, "QEMU"), "{asked:?}");
+    panel.answer("erase-disk", false).await.unwrap();
+    assert!(says(panel.wait_for("error").await.unwrap(), "kept"));
+    vm.pull_plug().await.unwrap();
+    assert!(fs::read(&parts.data).unwrap() == before);
+
+    let (_vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.answer("erase-disk", true).await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn of_two_data_disks_neither_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Twice").await;
+    let copy = parts.data.with_extension("copy");
+    fs::copy(&parts.data, &copy).unwrap();
+    let before = fs::read(&parts.data).unwrap();
+
+    parts.has_data = DataDisk::Both;
+    let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
+    assert!(says(panel.wait_for("error").await.unwrap(), "More than one"));
+    assert!(fs::read(&parts.data).unwrap() == before && fs::read(&copy).unwrap() == before);
+
+    // It goes on by itself with one.
+    vm.pull_stick().await.unwrap();
+    let mut panel = reopened(&mut vm, panel).await;
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_disk_that_is_pulled_out_locks_the_hub_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    parts.has_data = DataDisk::Usb;
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Pulled").await;
+
+    let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.unlock(PIN).await.unwrap();
+    assert!(!is_locked(&vm).await);
+    vm.pull_stick().await.unwrap();
+    assert!(misses_its_disk(&mut panel).await);
+    assert!(is_locked(&vm).await);
+    vm.put_stick().await.unwrap();
+    let mut panel = reopened(&mut vm, panel).await;
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+
+    // The same while it is locked.
+    panel.lock().await.unwrap();
+    vm.pull_stick().await.unwrap();
+    assert!(misses_its_disk(&mut panel).await);
+    vm.put_stick().await.unwrap();
+    let mut panel = reopened(&mut vm, panel).await;
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_card_for_another_board_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    let dtb = folder.path().join("board.dtb");
+    dump_dtb(&dtb);
+    let mut bytes = fs::read(&dtb).unwrap();
+    let name = b"linux,dummy-virt";
+    let places: Vec<_> = (0..bytes.len() - name.len())
+        .filter(|at| bytes[*at..].starts_with(name))
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + name.len()].copy_from_slice(b"other,board-of-4");
+    }
+    fs::write(&dtb, bytes).unwrap();
+    parts.dtb = Some(dtb);
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for("this card is for linux,dummy-virt").await.unwrap();
+    assert!(!vm.said().contains(LISTENING));
+}
+
+/// The description that QEMU gives the board of `scripts/boot-image`, without the room behind it: with that, it does not
+/// boot.
+fn dump_dtb(to: &Path) {
+    let machine = format!("virt,dumpdtb={}", to.display());
+    let dumped = Command::new("qemu-system-aarch64")
+        .args(["-M", &machine, "-cpu", "cortex-a72", "-smp", "2", "-m", "512"])
+        .args(["-display", "none", "-nic", "none"])
+        .output();
+    assert!(dumped.unwrap().status.success());
+    let mut bytes = fs::read(to).unwrap();
+    // Header (Devicetree Specification, section 5.2): total size, and where the strings are, which come last.
+    let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let end = word(12) + word(32);
+    bytes.truncate(end as usize);
+    bytes[4..8].copy_from_slice(&end.to_be_bytes());
+    fs::write(to, bytes).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_card_with_another_root_hash_never_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let card = fs::read(&parts.card).unwrap();
+    let option = b" sha256 ";
+    let at = card.windows(option.len()).position(|window| window == option).unwrap();
+    // A hexadecimal digit of the hash, which stays one.
+    let digit = at + option.len();
+    let other = if card[digit] == b'0' { b"1" } else { b"0" };
+    let file = OpenOptions::new().write(true).open(&parts.card).unwrap();
+    file.write_all_at(other, digit as u64).unwrap();
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for("Kernel panic").await.unwrap();
+    assert!(!vm.said().contains("hub: system up"));
+}

@@ -1,0 +1,68 @@
+//! The data moves from an old card in a reader to the rest of the new one, cut short at random points.
+
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::time::Duration;
+
+use hub_tests::hub::PIN;
+use hub_tests::panel_client::{Button, PanelClient};
+
+use super::vm::DataDisk;
+use super::{PRIVATE_NETWORK, box_on_card, new_box, next_image, serves, switch_on};
+
+/// Room for data behind a card's image.
+const REST: u64 = 200 << 20;
+/// How often moving is cut short.
+const CUTS: usize = 3;
+
+fn enlarge(card: &Path) {
+    let card = OpenOptions::new().write(true).open(card).unwrap();
+    card.set_len(card.metadata().unwrap().len() + REST).unwrap();
+}
+
+/// Says yes to moving and types the PIN.
+async fn begin(panel: &mut PanelClient) {
+    panel.answer("move-data", true).await.unwrap();
+    panel.wait_for("locked").await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("moving").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "boots images: scripts/test --image"]
+async fn data_moves_from_an_old_card_and_goes_on_where_it_was_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    (parts.has_data, parts.write_card) = (DataDisk::None, true);
+    enlarge(&parts.card);
+    let (clinic, _, patient) = box_on_card(&parts, folder.path(), "Moved").await;
+
+    fs::rename(&parts.card, parts.card.with_extension("old")).unwrap();
+    fs::copy(next_image(), &parts.card).unwrap();
+    enlarge(&parts.card);
+    parts.has_data = DataDisk::OldCard;
+    for _ in 0..CUTS {
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        begin(&mut panel).await;
+        // The moment is chance.
+        tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 8000))).await;
+        vm.pull_plug().await.unwrap();
+    }
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    let screen = panel.screen().name.clone();
+    if screen == "move-data" {
+        begin(&mut panel).await;
+        panel.wait_until(|screen| screen.name != "moving").await.unwrap();
+        panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    }
+    vm.pull_plug().await.unwrap();
+
+    // With the old card out, and with it in, whose data nobody takes for anything any more.
+    for has_data in [DataDisk::None, DataDisk::OldCard] {
+        parts.has_data = has_data;
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        panel.unlock(PIN).await.unwrap();
+        assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+    }
+}
