@@ -3,6 +3,7 @@
 //! A contact counts once it has been quiet for [`QUIET`]. Up, down, left and right count when they close, and repeat
 //! while they stay closed. Ok and back count when they open, because held long enough they mean something else.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::panel::{Button, HeldButton, Input};
@@ -17,7 +18,11 @@ pub(super) const REPEAT_EVERY: Duration = Duration::from_millis(150);
 
 /// All contacts of a panel. Times are durations since some start, and never go back.
 #[derive(Debug)]
-pub(super) struct Contacts(Vec<Contact>);
+pub(super) struct Contacts {
+    contacts: Vec<Contact>,
+    /// What was meant before the last change and has not been taken.
+    meant: VecDeque<Input>,
+}
 
 #[derive(Debug)]
 struct Contact {
@@ -41,25 +46,49 @@ impl Contacts {
             closed: false,
             next: None,
         };
-        Self(buttons.into_iter().map(contact).collect())
+        Self {
+            contacts: buttons.into_iter().map(contact).collect(),
+            meant: VecDeque::new(),
+        }
     }
 
     /// A contact closed or opened at `at`. One that does not exist is ignored.
+    ///
+    /// Whoever is told late must get to the same end: what the contacts meant until then is settled first, so that a
+    /// press whose opening waits to be told never becomes a hold.
     pub(super) fn changed(&mut self, index: usize, closed: bool, at: Duration) {
-        if let Some(contact) = self.0.get_mut(index) {
+        while let Some(input) = self.settle(at) {
+            self.meant.push_back(input);
+        }
+        if let Some(contact) = self.contacts.get_mut(index) {
             contact.raw = closed;
             contact.raw_since = at;
         }
     }
 
-    /// What is meant by `now`; to be called until there is nothing more.
+    /// What is meant by `now`; to be called until there is nothing more, once all changes so far have been told.
     pub(super) fn take(&mut self, now: Duration) -> Option<Input> {
-        self.0.iter_mut().find_map(|contact| contact.take(now))
+        self.meant.pop_front().or_else(|| self.settle(now))
     }
 
     /// When [`Self::take`] may have something, if nothing changes before.
     pub(super) fn next(&self) -> Option<Duration> {
-        self.0.iter().filter_map(Contact::due).min()
+        if self.meant.is_empty() {
+            self.contacts.iter().filter_map(Contact::due).min()
+        } else {
+            Some(Duration::ZERO)
+        }
+    }
+
+    fn settle(&mut self, now: Duration) -> Option<Input> {
+        let is_due = |contact: &Contact| contact.due().is_some_and(|due| due <= now);
+        // A contact that settles without meaning anything hides none of the others.
+        while let Some(contact) = self.contacts.iter_mut().find(|contact| is_due(contact)) {
+            if let Some(input) = contact.take(now) {
+                return Some(input);
+            }
+        }
+        None
     }
 }
 
@@ -135,7 +164,7 @@ mod tests {
         };
         for (at, index, closed) in changes {
             let at = Duration::from_millis(*at);
-            run_to(&mut contacts, at.saturating_sub(Duration::from_nanos(1)));
+            run_to(&mut contacts, at);
             contacts.changed(*index, *closed, at);
         }
         run_to(&mut contacts, Duration::from_millis(end));
@@ -186,7 +215,42 @@ mod tests {
         assert_eq!(meant(&changes, 5000), [said(118, "Press(Ok)")]);
     }
 
+    /// The same changes, told all at once long after they happened.
+    fn meant_late(button: Button, changes: &[(u64, usize, bool)], end: u64) -> Vec<String> {
+        let mut contacts = Contacts::new([button]);
+        for (at, index, closed) in changes {
+            contacts.changed(*index, *closed, Duration::from_millis(*at));
+        }
+        let end = Duration::from_millis(end);
+        std::iter::from_fn(|| contacts.take(end))
+            .map(|input| format!("{input:?}"))
+            .collect()
+    }
+
+    #[test]
+    fn a_press_that_is_told_late_is_no_hold() {
+        assert_eq!(
+            meant_late(Button::Ok, &[(0, 0, true), (300, 0, false)], 5000),
+            ["Press(Ok)"]
+        );
+        assert_eq!(
+            meant_late(Button::Ok, &[(0, 0, true), (1500, 0, false)], 5000),
+            ["Hold(Ok)"]
+        );
+    }
+
     proptest! {
+        /// A direction's repetitions are not made up for, so only buttons without them are compared.
+        #[test]
+        fn what_is_told_late_means_the_same(
+            steps in prop::collection::vec((1_u64..3000, any::<bool>()), 0..40),
+        ) {
+            let mut at = 0;
+            let changes: Vec<_> = steps.iter().map(|(gap, closed)| { at += gap; (at, 0, *closed) }).collect();
+            let in_time: Vec<String> = play(&[Button::Ok], &changes, at + 5000).into_iter().map(|(_, input)| input).collect();
+            prop_assert_eq!(meant_late(Button::Ok, &changes, at + 5000), in_time);
+        }
+
         #[test]
         fn short_pulses_mean_nothing(starts in prop::collection::vec((0_u64..1000, 1_u64..12), 0..20)) {
             let mut at = 0;
@@ -214,7 +278,7 @@ mod tests {
             }
             contacts.changed(0, false, at as u32 * MS);
             let late = Duration::from_secs(1_000_000);
-            for _ in 0..2 { contacts.take(late); }
+            while contacts.take(late).is_some() {}
             prop_assert_eq!(contacts.next(), None);
         }
     }

@@ -106,15 +106,20 @@ impl Board for RaspberryPi {
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            let now = Instant::now();
-            if let Some(input) = self.contacts.take(now.saturating_duration_since(self.started)) {
-                return Ok(Some(Event::Input(input)));
+            // What waits in the queue is older than now: only after it do the contacts mean what they mean now.
+            let mut signal = self.queue.next(Some(Duration::ZERO));
+            if signal.is_none() {
+                let now = Instant::now();
+                if let Some(input) = self.contacts.take(now.saturating_duration_since(self.started)) {
+                    return Ok(Some(Event::Input(input)));
+                }
+                self.display.look_if_missing(now);
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    return Ok(None);
+                }
+                signal = self.queue.next(self.until(deadline));
             }
-            self.display.look_if_missing(now);
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return Ok(None);
-            }
-            match self.queue.next(self.until(deadline)) {
+            match signal {
                 Some(Signal::Contact { index, closed, at }) => {
                     self.contacts
                         .changed(index, closed, at.saturating_duration_since(self.started));

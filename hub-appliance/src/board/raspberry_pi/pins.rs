@@ -11,6 +11,7 @@ use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Value};
 use gpiocdev::request::{Config, Request};
 use linux_embedded_hal::I2cdev;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
 use rppal::gpio::{Gpio, InputPin, OutputPin, Trigger};
 
 use crate::board::profile::Profile;
@@ -107,7 +108,7 @@ fn rppal_pins(profile: &Profile, notifier: &Notifier) -> rppal::gpio::Result<Pin
         let notifier = notifier.clone();
         button.set_async_interrupt(Trigger::Both, None, move |event| {
             let closed = event.trigger == Trigger::FallingEdge;
-            notifier.notify(contact(index, closed));
+            notifier.notify(contact(index, closed, event.timestamp));
         })?;
         buttons.push(button);
     }
@@ -117,11 +118,15 @@ fn rppal_pins(profile: &Profile, notifier: &Notifier) -> rppal::gpio::Result<Pin
     })
 }
 
-fn contact(index: usize, closed: bool) -> Signal {
+/// `at` is the kernel's time of the edge (`CLOCK_MONOTONIC`), so that a thread that is late does not take a press for a
+/// bounce, or for a hold.
+fn contact(index: usize, closed: bool, at: Duration) -> Signal {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(at, Duration::from);
+    let instant = Instant::now();
     Signal::Contact {
         index,
         closed,
-        at: Instant::now(),
+        at: instant.checked_sub(now.saturating_sub(at)).unwrap_or(instant),
     }
 }
 
@@ -222,7 +227,8 @@ fn read_edges(lines: &[Request], ear: &UnixStream, notifier: &Notifier) {
         for (index, line) in lines.iter().enumerate().filter(|(index, _)| is_ready(*index)) {
             match line.read_edge_event() {
                 Ok(event) => {
-                    notifier.notify(contact(index, event.kind == EdgeKind::Rising));
+                    let closed = event.kind == EdgeKind::Rising;
+                    notifier.notify(contact(index, closed, Duration::from_nanos(event.timestamp_ns)));
                 }
                 Err(error) => return tracing::error!(%error, "a button cannot be read"),
             }
