@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     fn vectors() -> Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/protocol/vectors.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/protocol/vectors.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
