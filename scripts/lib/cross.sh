@@ -7,7 +7,9 @@ CROSS_SYSROOT=$PROJECT/out/cross/arm64
 
 # Linker and C compiler of the target, and its Rust standard library.
 ensure_cross_tools() {
-    has aarch64-linux-gnu-gcc || apt_install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    if ! compiles_and_links aarch64-linux-gnu-gcc '#include <stdint.h>' -lc; then
+        apt_install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    fi
     if has rustup; then
         rustup target list --installed | grep -qx "$CROSS_TARGET" || rustup target add "$CROSS_TARGET"
     elif [[ ! -d $(rustc --print sysroot)/lib/rustlib/$CROSS_TARGET ]]; then

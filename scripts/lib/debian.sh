@@ -26,15 +26,21 @@ apt_candidate() {
     apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p'
 }
 
-# Whether a C program that uses libcrypto compiles and links: all that the encrypted database (SQLCipher) needs.
-libcrypto_links() {
+# compiles_and_links COMPILER INCLUDE LIBRARY: whether a C program can be made of them. A compiler may be there without
+# the C library's headers.
+compiles_and_links() {
     local folder status=0
-    has cc || return
+    has "$1" || return
     folder=$(mktemp -d)
-    printf '#include <openssl/evp.h>\nint main(void) { return EVP_sha256() == 0; }\n' >"$folder/try.c"
-    cc "$folder/try.c" -lcrypto -o "$folder/try" >/dev/null 2>&1 || status=$?
+    printf '%s\nint main(void) { return 0; }\n' "$2" >"$folder/try.c"
+    "$1" "$folder/try.c" "$3" -o "$folder/try" >/dev/null 2>&1 || status=$?
     rm -r "$folder"
     return "$status"
+}
+
+# All that the encrypted database (SQLCipher) needs.
+libcrypto_links() {
+    compiles_and_links cc '#include <openssl/evp.h>' -lcrypto
 }
 
 # What building needs besides Rust.
