@@ -226,9 +226,6 @@ fn harden() {
         Ok(hardening) => tracing::info!(memory_locked = hardening.memory_locked, "process hardened"),
         Err(error) => tracing::warn!(%error, "core dumps could not be switched off"),
     }
-    if let Err(error) = wipe_freed_database_memory() {
-        tracing::warn!("{error}");
-    }
 }
 
 fn serve(config: Config, board: Box<dyn Board>, power: Option<&Path>) -> Result<(), String> {

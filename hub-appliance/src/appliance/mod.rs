@@ -177,5 +177,8 @@ pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, Applia
 #[allow(clippy::print_stdout, reason = "whoever started the hub reads its port there")]
 fn announce(listen: SocketAddr) -> Result<(), ApplianceError> {
     println!("listening on http://{listen}");
-    std::io::stdout().flush().map_err(ApplianceError::Console)
+    std::io::stdout().flush().map_err(ApplianceError::Console)?;
+    // With its time, unlike the line above.
+    tracing::info!("the port is open");
+    Ok(())
 }

@@ -251,6 +251,8 @@ pub enum Fault {
     DiskKept,
     /// The data disk was pulled out; the hub has locked itself.
     DiskGone,
+    /// The card that the system runs from was pulled out; the hub has locked itself.
+    CardGone,
     /// The port for the phones is taken or not allowed.
     Port,
     /// The hub failed several times in short order and stays locked.

@@ -139,6 +139,30 @@ async fn a_disk_that_is_pulled_out_locks_the_hub_until_it_is_back() {
 
 #[tokio::test]
 #[ignore = "boots an image: scripts/test --image"]
+async fn a_card_that_is_pulled_out_locks_the_hub_which_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Card pulled").await;
+
+    for is_open in [true, false] {
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        if is_open {
+            panel.unlock(PIN).await.unwrap();
+        }
+        vm.pull_card().await.unwrap();
+        assert!(says(panel.wait_for("error").await.unwrap(), "SD card"));
+        assert!(is_locked(&vm).await);
+        vm.pull_plug().await.unwrap();
+    }
+
+    // With the card back in its place nothing is missing.
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.unlock(PIN).await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
 async fn a_card_for_another_board_starts_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut parts = new_box(&folder, PRIVATE_NETWORK);

@@ -3,6 +3,7 @@
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`. That of the next
 //! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`.
 
+mod boot;
 mod disks;
 mod display;
 mod hang;

@@ -31,7 +31,18 @@ async fn begin(panel: &mut PanelClient) {
 
 #[tokio::test]
 #[ignore = "boots images: scripts/test --image"]
-async fn data_moves_from_an_old_card_and_goes_on_where_it_was_cut() {
+async fn data_moves_from_an_old_card_to_the_new_one() {
+    moves(DataDisk::OldCard, DataDisk::None).await;
+}
+
+#[tokio::test]
+#[ignore = "boots images: scripts/test --image"]
+async fn data_moves_from_an_old_card_to_a_disk() {
+    moves(DataDisk::OldCardAndFixed, DataDisk::Fixed).await;
+}
+
+/// Moves data with the disks `during` it, going on where it was cut. `after` it there are fewer.
+async fn moves(during: DataDisk, after: DataDisk) {
     let folder = tempfile::tempdir().unwrap();
     let mut parts = new_box(&folder, PRIVATE_NETWORK);
     (parts.has_data, parts.write_card) = (DataDisk::None, true);
@@ -40,18 +51,23 @@ async fn data_moves_from_an_old_card_and_goes_on_where_it_was_cut() {
 
     fs::rename(&parts.card, parts.card.with_extension("old")).unwrap();
     fs::copy(next_image(), &parts.card).unwrap();
-    enlarge(&parts.card);
-    parts.has_data = DataDisk::OldCard;
+    if after == DataDisk::None {
+        enlarge(&parts.card);
+    }
+    parts.has_data = during;
     for _ in 0..CUTS {
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        if panel.screen().name != "move-data" {
+            // It was done before the cut.
+            break;
+        }
         begin(&mut panel).await;
         // The moment is chance.
         tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 8000))).await;
         vm.pull_plug().await.unwrap();
     }
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
-    let screen = panel.screen().name.clone();
-    if screen == "move-data" {
+    if panel.screen().name == "move-data" {
         begin(&mut panel).await;
         panel.wait_until(|screen| screen.name != "moving").await.unwrap();
         panel.wait_until(|screen| screen.name == "locked").await.unwrap();
@@ -59,7 +75,7 @@ async fn data_moves_from_an_old_card_and_goes_on_where_it_was_cut() {
     vm.pull_plug().await.unwrap();
 
     // With the old card out, and with it in, whose data nobody takes for anything any more.
-    for has_data in [DataDisk::None, DataDisk::OldCard] {
+    for has_data in [after, during] {
         parts.has_data = has_data;
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
         panel.unlock(PIN).await.unwrap();

@@ -46,6 +46,8 @@ pub(crate) enum DataDisk {
     Both,
     /// On the rest of an old card, which is in a reader on USB.
     OldCard,
+    /// The same, and another disk inside it.
+    OldCardAndFixed,
     /// Not at all.
     None,
 }
@@ -102,12 +104,12 @@ impl Vm {
         }
         let none = Path::new("none");
         let fixed = match parts.has_data {
-            DataDisk::Fixed | DataDisk::Both => &parts.data,
+            DataDisk::Fixed | DataDisk::Both | DataDisk::OldCardAndFixed => &parts.data,
             DataDisk::Usb | DataDisk::OldCard | DataDisk::None => none,
         };
         match parts.has_data {
             DataDisk::Usb => drop(command.arg("--usb").arg(&parts.data)),
-            DataDisk::OldCard => drop(command.arg("--usb").arg(parts.card.with_extension("old"))),
+            DataDisk::OldCard | DataDisk::OldCardAndFixed => drop(command.arg("--usb").arg(parts.card.with_extension("old"))),
             DataDisk::Both => drop(command.arg("--usb").arg(parts.data.with_extension("copy"))),
             DataDisk::Fixed | DataDisk::None => {}
         }
@@ -204,6 +206,12 @@ impl Vm {
     /// Presses its reset button: whatever is not on the disk by now is lost to it.
     pub(crate) async fn reset(&self) -> Result<(), VmError> {
         self.monitor(r#"{"execute":"system_reset"}"#).await
+    }
+
+    /// Pulls out the card that it runs from.
+    pub(crate) async fn pull_card(&self) -> Result<(), VmError> {
+        self.monitor(r#"{"execute":"device_del","arguments":{"id":"system-card"}}"#)
+            .await
     }
 
     /// Pulls the disk on USB out.

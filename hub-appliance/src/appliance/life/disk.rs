@@ -47,6 +47,7 @@ impl Life {
             DiskState::Missing => Fault::NoDisk,
             DiskState::Several => Fault::SeveralDisks,
             DiskState::Gone => Fault::DiskGone,
+            DiskState::SystemGone => Fault::CardGone,
             _ => Fault::Disk,
         });
     }
@@ -94,24 +95,30 @@ impl Life {
                 return Ok(false);
             }
         };
-        if let Some(waited) = self.waits_for_disk {
-            return Ok(state != waited);
-        }
-        if state == DiskState::Gone {
-            self.disk_gone().await?;
+        match (state, self.waits_for_disk) {
+            (DiskState::SystemGone, _) => {
+                self.disk_gone(state).await?;
+                // What runs can't go on from a card that is put back.
+                self.waits_for_disk = None;
+            }
+            (_, Some(waited)) => return Ok(state != waited),
+            (DiskState::Gone, None) => {
+                self.disk_gone(state).await?;
+                // From here on the disk is one that is not there.
+                self.waits_for_disk = Some(DiskState::Missing);
+            }
+            _ => {}
         }
         Ok(false)
     }
 
-    /// Locks a hub whose disk was pulled out.
-    async fn disk_gone(&mut self) -> Result<(), ApplianceError> {
-        tracing::error!("the data disk was pulled out");
+    /// Locks a hub whose data disk was pulled out, or whose card was, and says so.
+    async fn disk_gone(&mut self, state: DiskState) -> Result<(), ApplianceError> {
+        tracing::error!(%state, "pulled out");
         self.lock().await?;
         let disk = Arc::clone(&self.config.disk);
         blocking(move || Ok(disk.close()?)).await?;
-        self.wait_for_disk(DiskState::Gone);
-        // From here on the disk is one that is not there.
-        self.waits_for_disk = Some(DiskState::Missing);
+        self.wait_for_disk(state);
         Ok(())
     }
 

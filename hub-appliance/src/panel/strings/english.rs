@@ -287,6 +287,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Plug it in again. The",
             "hub is locked",
         ],
+        Fault::CardGone => [
+            "The SD card was",
+            "pulled out.",
+            "",
+            "Put it back, switch",
+            "the hub off and on",
+        ],
         Fault::Port => [
             "Phones can't reach",
             "the hub: port taken.",

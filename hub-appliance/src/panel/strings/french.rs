@@ -283,6 +283,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Rebranchez-le. Le hub",
             "est verrouillé",
         ],
+        Fault::CardGone => [
+            "La carte SD a été",
+            "retirée.",
+            "",
+            "Remettez-la, puis",
+            "rallumez le hub",
+        ],
         Fault::Port => [
             "Aucun téléphone ne",
             "peut joindre le hub.",

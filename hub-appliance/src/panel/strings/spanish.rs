@@ -283,6 +283,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Vuelva a conectarlo.",
             "El hub está cerrado",
         ],
+        Fault::CardGone => [
+            "Se quitó la tarjeta",
+            "SD.",
+            "",
+            "Vuelva a ponerla y",
+            "reinicie el hub",
+        ],
         Fault::Port => [
             "Ningún teléfono llega",
             "al hub: puerto usado.",

@@ -51,6 +51,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("error-several-disks", start(Phase::Fault(Fault::SeveralDisks))),
         ("error-disk-kept", start(Phase::Fault(Fault::DiskKept))),
         ("error-disk-gone", start(Phase::Fault(Fault::DiskGone))),
+        ("error-card-gone", start(Phase::Fault(Fault::CardGone))),
     ]
 }
 

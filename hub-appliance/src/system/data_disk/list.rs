@@ -107,6 +107,15 @@ fn is_held(folder: &Path) -> bool {
     fs::read_dir(folder.join("holders")).is_ok_and(|mut holders| holders.next().is_some())
 }
 
+/// Whether a mapped device, by its folder in `/sys/dev/block`, is made of devices that are not there any more. What is not
+/// a mapped device has no such parts.
+pub(super) fn has_lost_parts(folder: &Path) -> bool {
+    // The kernel may take the link away with the device, or leave it leading nowhere.
+    folder.join("dm").exists()
+        && !fs::read_dir(folder.join("slaves"))
+            .is_ok_and(|mut parts| parts.any(|part| part.is_ok_and(|part| part.path().exists())))
+}
+
 fn number(file: &Path) -> io::Result<u64> {
     let text = fs::read_to_string(file)?;
     text.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into())
@@ -169,6 +178,22 @@ mod tests {
             .map(|part| (part.device.to_str().unwrap(), part.number, part.end >> 20, part.is_held))
             .collect();
         assert_eq!(seen, [("/dev/sda1", 1, 2, false), ("/dev/sda2", 2, 3, true)]);
+    }
+
+    #[test]
+    fn a_mapped_device_misses_the_parts_it_is_made_of() {
+        let sys = Sys::new();
+        sys.disk("mmcblk0", GIB, 2);
+        sys.write("dm-0/dm/name", "hubroot");
+        let (of, part) = (sys.0.path().join("dm-0"), sys.0.path().join("mmcblk0"));
+        fs::create_dir(of.join("slaves")).unwrap();
+        std::os::unix::fs::symlink(&part, of.join("slaves/mmcblk0p2")).unwrap();
+        assert!(!has_lost_parts(&of));
+        assert!(!has_lost_parts(&part));
+        fs::remove_dir_all(&part).unwrap();
+        assert!(has_lost_parts(&of));
+        fs::remove_file(of.join("slaves/mmcblk0p2")).unwrap();
+        assert!(has_lost_parts(&of));
     }
 
     #[test]

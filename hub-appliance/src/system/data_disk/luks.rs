@@ -1,20 +1,23 @@
 //! The data disk itself: what it is, opened and closed. For root only.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount, umount2};
+use nix::sys::stat::{major, minor};
 use nix::unistd::{Gid, Uid};
 
 use super::find::{Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Scheme, find};
-use super::list::{Listed, list};
+use super::list::{Listed, has_lost_parts, list};
 use super::moving::close_copy;
 use super::{DataDisk, DataDiskError, DiskState, Offer, Place, Tool};
 use crate::secret::SecretText;
 
 pub(super) const SYS_BLOCK: &str = "/sys/block";
+const SYS_DEVICES: &str = "/sys/dev/block";
 pub(super) const MAPPED: &str = "/dev/mapper/hubdata";
 pub(super) const MAPPED_NAME: &str = "hubdata";
 /// Name of a disk that is being made.
@@ -111,6 +114,9 @@ impl Luks {
     }
 
     pub(super) fn state_of(&self, found: &Found) -> Result<DiskState, DataDiskError> {
+        if is_system_gone()? {
+            return Ok(DiskState::SystemGone);
+        }
         if self.is_gone()? {
             return Ok(DiskState::Gone);
         }
@@ -367,6 +373,13 @@ pub(super) fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<
         Errno::EUCLEAN | Errno::EINVAL => DataDiskError::Damaged,
         errno => errno.into(),
     })
+}
+
+/// Whether the card with the verified root is not there any more.
+fn is_system_gone() -> Result<bool, DataDiskError> {
+    let device = fs::metadata("/")?.dev();
+    let name = format!("{}:{}", major(device), minor(device));
+    Ok(has_lost_parts(&Path::new(SYS_DEVICES).join(name)))
 }
 
 /// Whether something of a disk is mounted at `target`.

@@ -52,6 +52,8 @@ pub enum DiskState {
     Damaged,
     /// The disk whose keys or records are mounted was pulled out.
     Gone,
+    /// The card that the system runs from was pulled out: no program can be started from it any more.
+    SystemGone,
     /// There is an empty disk, or one whose formatting was cut short.
     Blank,
     /// The keys can be read, the records are closed.
@@ -76,6 +78,7 @@ impl std::fmt::Display for DiskState {
             Self::Foreign => "foreign",
             Self::Damaged => "damaged",
             Self::Gone => "gone",
+            Self::SystemGone => "without the system's card",
             Self::Blank => "blank",
             Self::Closed => "closed",
             Self::Open => "open",
