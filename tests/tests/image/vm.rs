@@ -109,7 +109,9 @@ impl Vm {
         };
         match parts.has_data {
             DataDisk::Usb => drop(command.arg("--usb").arg(&parts.data)),
-            DataDisk::OldCard | DataDisk::OldCardAndFixed => drop(command.arg("--usb").arg(parts.card.with_extension("old"))),
+            DataDisk::OldCard | DataDisk::OldCardAndFixed => {
+                drop(command.arg("--usb").arg(parts.card.with_extension("old")))
+            }
             DataDisk::Both => drop(command.arg("--usb").arg(parts.data.with_extension("copy"))),
             DataDisk::Fixed | DataDisk::None => {}
         }
