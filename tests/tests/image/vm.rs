@@ -107,13 +107,14 @@ impl Vm {
             DataDisk::Fixed | DataDisk::Both | DataDisk::OldCardAndFixed => &parts.data,
             DataDisk::Usb | DataDisk::OldCard | DataDisk::None => none,
         };
-        match parts.has_data {
-            DataDisk::Usb => drop(command.arg("--usb").arg(&parts.data)),
-            DataDisk::OldCard | DataDisk::OldCardAndFixed => {
-                drop(command.arg("--usb").arg(parts.card.with_extension("old")))
-            }
-            DataDisk::Both => drop(command.arg("--usb").arg(parts.data.with_extension("copy"))),
-            DataDisk::Fixed | DataDisk::None => {}
+        let usb = match parts.has_data {
+            DataDisk::Usb => Some(parts.data.clone()),
+            DataDisk::OldCard | DataDisk::OldCardAndFixed => Some(parts.card.with_extension("old")),
+            DataDisk::Both => Some(parts.data.with_extension("copy")),
+            DataDisk::Fixed | DataDisk::None => None,
+        };
+        if let Some(usb) = usb {
+            command.arg("--usb").arg(usb);
         }
         let mut child = command
             .arg("--card")

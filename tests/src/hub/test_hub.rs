@@ -1,0 +1,138 @@
+//! A hub that is set up and filled, for tests that begin there.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tempfile::TempDir;
+
+use super::{ANY_PORT, Hub, HubError, Log, PIN, import};
+use crate::clinic::{Clinic, DemoUser};
+use crate::panel_client::RecoveryCode;
+use crate::phone::{HubClient, Phone};
+
+/// A hub in a folder of its own, set up with [`PIN`].
+#[derive(Debug)]
+pub struct TestHub {
+    /// The running hub.
+    pub hub: Hub,
+    /// Its recovery code.
+    pub recovery: RecoveryCode,
+    folder: TempDir,
+    log: Log,
+    phones: AtomicU8,
+}
+
+impl TestHub {
+    /// A new hub, set up through its panel and open, with nothing in it: nobody can log in.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn empty(log: Log) -> Result<Self, HubError> {
+        let folder = tempfile::tempdir()?;
+        let hub = Hub::start(&data_in(&folder), &socket_in(&folder), ANY_PORT, log).await?;
+        let recovery = hub.panel().await?.set_up(PIN).await?;
+        Ok(Self {
+            hub,
+            recovery,
+            folder,
+            log,
+            phones: AtomicU8::new(1),
+        })
+    }
+
+    /// A new hub that holds a clinic, open.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn with_clinic(clinic: &Clinic, log: Log) -> Result<Self, HubError> {
+        let mut hub = Self::empty(log).await?;
+        hub.take_in(|file| clinic.write_bundle(file)).await?;
+        Ok(hub)
+    }
+
+    /// Brings a bundle in: ends the hub, imports what `write` writes, starts it again and unlocks it.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn take_in(
+        &mut self,
+        write: impl FnOnce(io::BufWriter<std::fs::File>) -> io::Result<()>,
+    ) -> Result<(), HubError> {
+        self.hub.terminate().await?;
+        let bundle = self.folder.path().join("bundle.json");
+        write(io::BufWriter::new(std::fs::File::create(&bundle)?))?;
+        let imported = import(&self.data(), &bundle, PIN).await?;
+        if !imported.status.success() {
+            let stderr = String::from_utf8_lossy(&imported.stderr).into_owned();
+            return Err(HubError::Import {
+                status: imported.status,
+                stderr,
+            });
+        }
+        // Tests look for names in the clear in everything beside the bundle.
+        std::fs::remove_file(&bundle)?;
+        self.start_again().await
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        data_in(&self.folder)
+    }
+
+    /// Starts it again after it was killed or terminated, at the address that its phones know, and unlocks it.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn start_again(&mut self) -> Result<(), HubError> {
+        self.start_locked().await?;
+        Ok(self.hub.panel().await?.unlock(PIN).await?)
+    }
+
+    /// Starts it again as [`TestHub::start_again`] does, and leaves it locked.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn start_locked(&mut self) -> Result<(), HubError> {
+        let address = self.hub.url.trim_start_matches("http://").to_owned();
+        self.hub = Hub::start(&self.data(), &socket_in(&self.folder), &address, self.log).await?;
+        Ok(())
+    }
+
+    /// A new phone: pairs by the QR code in the panel's picture, is kept, and logs a user in.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn phone(&self, user: &DemoUser) -> Result<Phone, HubError> {
+        let mut phone = Phone::with_client(self.pair(|client| client).await?);
+        phone.log_in(&user.email, &user.password).await?;
+        Ok(phone)
+    }
+
+    /// Pairs a new phone as [`TestHub::phone`] does; `set` can choose its curve or name first. Each phone calls from an
+    /// address of its own, as they do in a clinic.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn pair(&self, set: impl FnOnce(HubClient) -> HubClient) -> Result<HubClient, HubError> {
+        let mut panel = self.hub.panel().await?;
+        let code = panel.open_pairing().await?;
+        let phone = Phone::new(&code.url)?;
+        let mut client = set(phone.client.paired_with(code.key));
+        let number = self.phones.fetch_add(1, Ordering::Relaxed);
+        client.http().call_from(Ipv4Addr::new(127, 0, 1, number).into());
+        client.handshake().await?;
+        panel.keep().await?;
+        Ok(client)
+    }
+}
+
+fn data_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+fn socket_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("panel.sock")
+}
