@@ -110,7 +110,7 @@ fn flip_bit(card: &Path, at: u64) {
 
 #[allow(clippy::print_stdout, reason = "figures for people")]
 fn figure(what: &str, took: Duration) {
-    println!("{what:<44}{:>8.1} s", took.as_secs_f64());
+    println!("{what:<44}{:>8.2} s", took.as_secs_f64());
 }
 
 #[tokio::test]
