@@ -16,14 +16,17 @@ pub(crate) fn development_box(folder: &tempfile::TempDir, network: &'static str)
 /// Runs a command at the console and gives what it said.
 pub(crate) async fn at_shell(vm: &mut Vm, command: &str) -> String {
     let before = vm.said().len();
-    // What is typed is echoed, so it must not be the mark itself.
-    vm.type_line(&format!("{command}; echo \"=== \"\"done\""))
+    // What is typed is echoed, on several lines if it is long, so it must not be the marks themselves.
+    vm.type_line(&format!("echo \"=== \"\"from\"; {command}; echo \"=== \"\"done\""))
         .await
         .unwrap();
     vm.wait_for("=== done").await.unwrap();
-    let said = &vm.said()[before..];
-    // The first line is the echo, the last one the mark.
-    let lines: Vec<&str> = said.lines().skip(1).filter(|line| !line.contains("=== ")).collect();
+    let lines = vm.said()[before..].lines().skip_while(|line| line.trim() != "=== from");
+    // The services go on talking meanwhile.
+    let other = ["=== ", " INFO ", " WARN ", " ERROR ", "hub: "];
+    let lines: Vec<&str> = lines
+        .filter(|line| !other.iter().any(|mark| line.contains(mark)))
+        .collect();
     lines.join("\n")
 }
 
