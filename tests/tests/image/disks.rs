@@ -5,12 +5,16 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
+use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
 use hub_tests::panel_client::{PanelClient, Screen};
 use hub_tests::phone::Phone;
+use hub_tests::phone::cell::Cell;
 
 use super::vm::{DataDisk, Vm};
-use super::{LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, root_of, serves, switch_on};
+use super::{
+    LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, new_box, put_on_card, root_of, serves, switch_on,
+};
 
 /// Room for data behind the card's image.
 const REST: u64 = 200 << 20;
@@ -159,6 +163,46 @@ async fn a_card_that_is_pulled_out_locks_the_hub_which_says_so() {
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     panel.unlock(PIN).await.unwrap();
     assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn beside_another_card_the_owners_files_are_those_of_the_running_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let other = parts.card.with_extension("other");
+    fs::copy(&parts.card, &other).unwrap();
+    let clinics = [1, 2].map(|seed| Clinic::generate(seed, ClinicSize::about_rows(100)));
+    for (card, clinic, settings) in [
+        (&parts.card, &clinics[0], "[panel]\nprofile = 'four-buttons-128'\n"),
+        (&other, &clinics[1], "[network]\naddress = '10.0.2.88/24'\n"),
+    ] {
+        put_on_card(clinic, card);
+        let file = folder.path().join("hub-setup.toml");
+        fs::write(&file, settings).unwrap();
+        copy_to_card(&file, card);
+    }
+    // Not on USB, where it may show too late to be mistaken for anything.
+    let drive = format!("if=none,id=other,format=raw,file={}", other.display());
+    let more = ["-drive", &drive, "-device", "virtio-blk-pci,drive=other"];
+    let mut vm = Vm::start_with(&parts, folder.path(), &more).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    let code = panel.open_pairing().await.unwrap();
+    assert!(code.url == "http://10.0.2.15:4001" && code.id.is_some(), "{code:?}");
+    let user = &clinics[0].users()[0];
+    let mut phone = Phone::new(&vm.url()).unwrap();
+    phone.client.handshake().await.unwrap();
+    panel.keep().await.unwrap();
+    phone.log_in(&user.email, &user.password).await.unwrap();
+    phone.sync().await.unwrap();
+    let has = |clinic: &Clinic| {
+        let is_there =
+            |row: Vec<Cell>| matches!(&row[0], Cell::Text(id) if phone.database.row("patients", id).is_some());
+        clinic.expected("patients").any(is_there)
+    };
+    assert!(has(&clinics[0]) && !has(&clinics[1]));
 }
 
 #[tokio::test]
