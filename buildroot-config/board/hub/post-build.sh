@@ -71,7 +71,7 @@ keep_listed_files() {
 }
 
 add_own_files() {
-    local board=$HUB/raspberrypi/board
+    local board=$HUB/raspberrypi/$BOARD.board
     [[ $BOARD != qemu* ]] || board=$PROJECT/image/board/qemu/board
     mkdir -p "$ROOT"/{boot,data,var}
     install -m 644 "$board" "$ROOT/usr/lib/hub/board"

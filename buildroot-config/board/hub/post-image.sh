@@ -19,6 +19,28 @@ add_firmware() {
     find "$IMAGES" -maxdepth 1 -name '*.dtb' -exec cp -t "$BOOT" {} +
 }
 
+# A card that carries a board's device tree and is not for that board would start nothing on it; one that is for a board
+# without carrying its device tree never gets that far.
+check_device_trees() {
+    local tree name fits
+    local -A carried=()
+    # shellcheck source=buildroot-config/board/hub/raspberrypi/raspberrypi3_64.board
+    source "$HUB/raspberrypi/$BOARD.board"
+    for tree in "$IMAGES"/*.dtb; do
+        fits=
+        for name in $HUB_COMPATIBLE; do
+            # A text in it ends with a zero byte, and may begin behind a byte that is none of a name's.
+            if tr '\0' '\n' <"$tree" | LC_ALL=C grep -aqE "(^|[^a-z0-9,-])$name\$"; then
+                fits=yes carried[$name]=yes
+            fi
+        done
+        [[ -n $fits ]] || die "${tree##*/} is of none of the boards that the card is for: $HUB_COMPATIBLE"
+    done
+    for name in $HUB_COMPATIBLE; do
+        [[ -n ${carried[$name]-} ]] || die "the card is for $name and has no device tree of it"
+    done
+}
+
 # add_overlays CARD: into the finished boot partition, for image/card.sh knows files only and these want a folder.
 add_overlays() {
     local name file partition=$1@@${BOOT_START_MIB}M
@@ -36,6 +58,7 @@ cp "$IMAGES/Image.gz" "$BOOT/vmlinuz"
 cp "$IMAGES/rootfs.squashfs" "$IMAGES/root.verity"
 add_verity "$IMAGES/root.verity"
 if [[ $BOARD == raspberrypi* ]]; then
+    check_device_trees
     add_firmware
     command_line serial0,115200 >"$BOOT/cmdline.txt"
 else

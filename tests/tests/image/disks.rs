@@ -224,7 +224,10 @@ async fn a_card_for_another_board_starts_nothing() {
     fs::write(&dtb, bytes).unwrap();
     parts.dtb = Some(dtb);
     let mut vm = Vm::start(&parts, folder.path()).unwrap();
-    vm.wait_for("this card is for linux,dummy-virt").await.unwrap();
+    vm.wait_for("this card is not for this board (other,board-of-4)")
+        .await
+        .unwrap();
+    vm.wait_for("this card is for: linux,dummy-virt").await.unwrap();
     assert!(!vm.said().contains(LISTENING));
 }
 
