@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
@@ -13,7 +13,8 @@ use hub_tests::phone::cell::Cell;
 
 use super::vm::{DataDisk, Vm};
 use super::{
-    LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, new_box, put_on_card, root_of, serves, switch_on,
+    LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, put_on_card, root_of, serves,
+    switch_on,
 };
 
 /// Room for data behind the card's image.
@@ -62,6 +63,22 @@ async fn without_a_disk_the_rest_of_the_card_holds_the_data_if_a_person_says_so(
     assert!(serves(&vm, &mut panel, &clinic, &patient).await);
     vm.pull_plug().await.unwrap();
     assert_eq!(read(&parts.card, start, end), root);
+    assert!(is_spared_by_flash(&parts.card));
+}
+
+/// Whether `scripts/flash` says that there are records on it, and keeps off it where nobody can say that these may go.
+fn is_spared_by_flash(disk: &Path) -> bool {
+    let before = fs::read(disk).unwrap();
+    let mut flash = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/flash"));
+    let output = flash
+        .arg("--image")
+        .arg(image())
+        .arg(disk)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let says_so = String::from_utf8_lossy(&output.stdout).contains("RECORDS");
+    says_so && !output.status.success() && fs::read(disk).unwrap() == before
 }
 
 fn read(card: &Path, start: u64, end: u64) -> Vec<u8> {
@@ -103,6 +120,7 @@ async fn of_two_data_disks_neither_is_opened() {
     fs::copy(&parts.data, &copy).unwrap();
     let before = fs::read(&parts.data).unwrap();
 
+    assert!(is_spared_by_flash(&parts.data));
     parts.has_data = DataDisk::Both;
     let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
     assert!(says(panel.wait_for("error").await.unwrap(), "More than one"));
