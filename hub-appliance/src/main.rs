@@ -81,7 +81,7 @@ enum Command {
         #[arg(long, default_value_t = 4001)]
         port: u16,
     },
-    /// Set the system's clock by NTP, again and again.
+    /// Set the system's clock by NTP, again and again; the kernel then sets the clock chip.
     SetClock {
         /// File with the addresses of the network's own time servers, a line each; they come before all others
         #[arg(long, value_name = "FILE")]

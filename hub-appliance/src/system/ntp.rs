@@ -4,6 +4,8 @@
 //! middle answer counts, so that a single wrong one does not. NTP is not signed: who controls the clinic's way out can
 //! say any time between the firmware's own and [`BELIEVED_MS`] after it. The hub clock never goes back, whatever it says.
 
+mod kernel;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::Path;
@@ -30,11 +32,11 @@ const MAX_STRATUM: u8 = 15;
 /// How long a server may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// An answer that took longer says too little.
-const MAX_ROUND_TRIP_MS: i64 = 2_000;
+const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
 /// How many servers are asked.
 const SERVERS: usize = 4;
 /// The clock is left alone when it is off by less.
-const GOOD_ENOUGH_MS: i64 = 250;
+const GOOD_ENOUGH: Duration = Duration::from_millis(250);
 /// Times that are further than this after the firmware's are not believed: 30 years.
 pub const BELIEVED_MS: i64 = 30 * 365 * 24 * 60 * 60 * 1000;
 
@@ -79,17 +81,18 @@ pub fn servers(file: &Path, usual: &[String]) -> Vec<SocketAddr> {
     named.take(SERVERS - 1).chain(found).take(SERVERS).collect()
 }
 
-/// Asks `servers` and sets the system's clock where it is off. Gives by how many milliseconds it was. `floor` is the
-/// firmware's time, before which it can't be.
+/// Asks `servers` and sets the system's clock where it is off; the kernel then keeps a clock chip to it. Gives by how many
+/// milliseconds it was. `floor` is the firmware's time, before which it can't be.
 ///
 /// # Errors
 /// [`NtpError`].
 pub fn set_clock(servers: &[SocketAddr], clock: &dyn TimeSource, floor: HubTime) -> Result<i64, NtpError> {
     let offset = middle_offset(servers, clock, floor).ok_or(NtpError::NoAnswer)?;
-    if offset.abs() > GOOD_ENOUGH_MS {
+    if Duration::from_millis(offset.unsigned_abs()) > GOOD_ENOUGH {
         let time = Duration::from_millis(u64::try_from(clock.millis() + offset).unwrap_or(0));
         clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::from_duration(time))?;
     }
+    kernel::call_right(GOOD_ENOUGH + MAX_ROUND_TRIP / 2)?;
     Ok(offset)
 }
 
@@ -155,7 +158,8 @@ fn offset(answer: &[u8], nonce: [u8; 8], sent: i64, took: i64, floor: HubTime) -
     let received = timestamp(packet, 32, floor);
     let transmitted = timestamp(packet, 40, floor);
     let under_way = took.saturating_sub(transmitted - received);
-    if !(0..=MAX_ROUND_TRIP_MS).contains(&under_way) || transmitted < received {
+    let is_quick = u64::try_from(under_way).is_ok_and(|way| Duration::from_millis(way) <= MAX_ROUND_TRIP);
+    if !is_quick || transmitted < received {
         return Err(Unusable::Slow);
     }
     if transmitted > floor.millis().saturating_add(BELIEVED_MS) {

@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// For [`super::vm::Parts::network`].
@@ -205,11 +206,16 @@ fn holds(packet: &[u8], wanted: &[u8]) -> bool {
         .any(|window| window.eq_ignore_ascii_case(wanted))
 }
 
-/// A time server (RFC 5905) at the test's address that always says `seconds` since 1970, for as long as the test runs.
-pub(crate) fn tell_time(seconds: u64) {
+/// A time server (RFC 5905) at the test's address. Dropping it stops it.
+#[derive(Debug)]
+pub(crate) struct TimeServer(Option<JoinHandle<()>>);
+
+/// Starts one that always says `seconds` since 1970.
+pub(crate) fn tell_time(seconds: u64) -> TimeServer {
     let socket = UdpSocket::bind((HERE, 123)).unwrap();
-    std::thread::spawn(move || {
+    TimeServer(Some(std::thread::spawn(move || {
         let mut request = [0; 48];
+        // Anything shorter is the end.
         while let Ok((48, from)) = socket.recv_from(&mut request) {
             let mut reply = [0; 48];
             (reply[0], reply[1]) = (0b00_100_100, 2);
@@ -220,5 +226,15 @@ pub(crate) fn tell_time(seconds: u64) {
             // Whoever asked may be gone by now.
             let _ = socket.send_to(&reply, from);
         }
-    });
+    })))
+}
+
+impl Drop for TimeServer {
+    fn drop(&mut self) {
+        let told = UdpSocket::bind((HERE, 0)).and_then(|socket| socket.send_to(&[], (HERE, 123)));
+        if let Some(thread) = self.0.take().filter(|_| told.is_ok()) {
+            // A thread that panicked has nothing left to tidy up.
+            let _ = thread.join();
+        }
+    }
 }

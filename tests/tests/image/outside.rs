@@ -75,7 +75,26 @@ async fn a_clock_that_nobody_set_is_not_trusted_until_the_network_has_told_the_t
         move |screen: &hub_tests::panel_client::Screen| screen.lines.iter().any(|line| line.contains(text))
     };
     panel.wait_until(clock_is("Not set")).await.unwrap();
-    lan::tell_time(1_830_000_000);
+    let _time = lan::tell_time(1_830_000_000);
     vm.wait_for("clock compared").await.unwrap();
     panel.wait_until(clock_is("Clock ok")).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn the_networks_time_is_written_to_the_clock_chip() {
+    const TOLD: u64 = 1_830_000_000;
+    let _lan = Lan::new();
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["-rtc", "base=2001-01-01"];
+    let mut vm = Vm::start_with(&development_box(&folder, CABLE), folder.path(), &more).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let chip = at_shell(&mut vm, "cat /sys/class/rtc/rtc0/since_epoch").await;
+    let mut numbers = chip.lines().filter_map(|line| line.trim().parse::<u64>().ok());
+    assert!(numbers.next().unwrap() < TOLD, "{chip}");
+    let _time = lan::tell_time(TOLD);
+    vm.wait_for("clock compared").await.unwrap();
+    // The kernel writes it when it likes to.
+    let is_written = format!("[ $(cat /sys/class/rtc/rtc0/since_epoch) -ge {TOLD} ]");
+    at_shell(&mut vm, &format!("until {is_written}; do sleep 1; done")).await;
 }
