@@ -50,10 +50,14 @@ impl Access {
         }
     }
 
-    /// Takes the profile's pins; whatever a contact does is told to `notifier`.
+    /// Takes the profile's pins; whatever a contact does is told to `notifier`. rppal wants the registers of all pins, which
+    /// not every kernel shows and not every user may see; the character devices give the same contacts.
     pub(super) fn open_pins(self, profile: &Profile, notifier: &Notifier) -> io::Result<Pins> {
         match self {
-            Self::Rppal => rppal_pins(profile, notifier).map_err(io::Error::other),
+            Self::Rppal => rppal_pins(profile, notifier).or_else(|error| {
+                tracing::info!(%error, "rppal does not get at the pins; they are taken one by one");
+                device_pins(profile, notifier)
+            }),
             Self::CharacterDevices => device_pins(profile, notifier),
         }
     }
