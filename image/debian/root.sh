@@ -95,7 +95,7 @@ build_root() {
     while read -r path; do
         ln -s /bin/busybox "$to$path"
     done < <(list "$DEBIAN/applets")
-    mapfile -t modules < <(list "$DEBIAN/modules")
+    mapfile -t modules < <(list "$DEBIAN/modules" && list "$board/modules")
     take_modules "$from" "$to" "${modules[@]}"
     cp -R "$PROJECT/overlay/." "$to/"
     install -m 644 "$board/board" "$to/usr/lib/hub/board"

@@ -190,6 +190,9 @@ async fn beside_another_card_the_owners_files_are_those_of_the_running_one() {
     let parts = new_box(&folder, PRIVATE_NETWORK);
     let other = parts.card.with_extension("other");
     fs::copy(&parts.card, &other).unwrap();
+    // One with another firmware has another signature.
+    let mbr = OpenOptions::new().write(true).open(&other).unwrap();
+    mbr.write_all_at(b"else", 440).unwrap();
     let clinics = [1, 2].map(|seed| Clinic::generate(seed, ClinicSize::about_rows(100)));
     for (card, clinic, settings) in [
         (&parts.card, &clinics[0], "[panel]\nprofile = 'four-buttons-128'\n"),

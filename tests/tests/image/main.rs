@@ -1,7 +1,7 @@
 //! The image, booted: what an owner does with a new box, what a changed card does, what the network gets to see.
 //!
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`. That of the next
-//! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`.
+//! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`; that for QEMU's Raspberry Pi 3 in `HUB_IMAGE_RASPI3B`.
 
 mod boot;
 mod disks;
@@ -13,6 +13,7 @@ mod lan;
 mod moving;
 mod outside;
 mod power;
+mod raspberry_pi;
 mod reader;
 mod update;
 mod vm;

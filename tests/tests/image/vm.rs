@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hub_tests::panel_client::{PanelClient, PanelError};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -77,7 +77,7 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub(crate) struct Vm {
     child: Child,
-    console: Lines<BufReader<ChildStdout>>,
+    console: BufReader<ChildStdout>,
     said: String,
     folder: PathBuf,
     port: u16,
@@ -133,7 +133,7 @@ impl Vm {
         let stdout = child.stdout.take().ok_or(io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(Self {
             child,
-            console: BufReader::new(stdout).lines(),
+            console: BufReader::new(stdout),
             said: String::new(),
             folder: folder.to_owned(),
             port: parts.port,
@@ -149,12 +149,15 @@ impl Vm {
     pub(crate) async fn wait_for(&mut self, wanted: &'static str) -> Result<Duration, VmError> {
         let began = Instant::now();
         let found = tokio::time::timeout(PATIENCE, async {
-            while let Ok(Some(line)) = self.console.next_line().await {
-                self.said.push_str(&line);
-                self.said.push('\n');
+            // A line that is being set up can send bytes that are no text.
+            let mut bytes = Vec::new();
+            while let Ok(1..) = self.console.read_until(b'\n', &mut bytes).await {
+                let line = String::from_utf8_lossy(&bytes);
+                self.said.push_str(&line.replace('\r', ""));
                 if line.contains(wanted) {
                     return true;
                 }
+                bytes.clear();
             }
             false
         });
