@@ -33,7 +33,8 @@ keep_listed_programs() {
     local path
     local -A keep=([hub-appliance]=yes [busybox]=yes)
     while read -r path; do
-        [[ -x $ROOT$path ]] || die "no package brought $path"
+        # What Debian has in /usr/bin may be in /usr/sbin here, and is called by its name alone.
+        [[ -x $ROOT$path || -x $ROOT${path/#\/usr\/bin\//\/usr\/sbin\/} ]] || die "no package brought $path"
         keep[${path##*/}]=yes
     done < <(grep -v '^#' "$PROGRAMS")
     while IFS= read -r -d '' path; do
