@@ -20,16 +20,42 @@ kernel_fragments() {
     sed -n 's/^BR2_LINUX_KERNEL_CONFIG_FRAGMENT_FILES="\(.*\)"$/\1/p' "$1"
 }
 
+# without FILE: the configuration of standard input, less what FILE sets again, for Kconfig warns of a symbol set twice.
+without() {
+    grep -vE "^(# )?($(sed -nE 's/^(# )?(BR2_[A-Za-z0-9_]+).*/\2/p' "$1" | paste -sd '|'))[ =]"
+}
+
+options_of() {
+    grep -E '^(# )?BR2_' "$1"
+}
+
 # board_config TREE BOARD [dev]: the board's whole configuration, of a development image if asked for.
 board_config() {
-    local tree=$1 board=$2 kind=${3-}
+    local defconfig=$1/configs/hub_$2_defconfig dev=$1/board/hub/dev.config kind=${3-}
     if [[ -z $kind ]]; then
-        cat "$tree/configs/hub_${board}_defconfig"
+        cat "$defconfig"
     else
-        # What dev.config sets again replaces the board's line: Kconfig warns of a symbol set twice.
-        grep -vE "^(# )?($(sed -nE 's/^(# )?(BR2_[A-Za-z0-9_]+).*/\2/p' "$tree/board/hub/dev.config" | paste -sd '|'))[ =]" \
-            "$tree/configs/hub_${board}_defconfig"
-        grep -E '^(# )?BR2_' "$tree/board/hub/dev.config"
+        without "$dev" <"$defconfig"
+        options_of "$dev"
+    fi
+}
+
+# configure_buildroot BOARD DEV OUT: the board's configuration, and over it the options in the file that
+# BUILDROOT_EXTRA_CONFIG may name.
+configure_buildroot() {
+    local board=$1 dev=$2 out=$3 check=$BUILDROOT_TREE/board/hub/check-config
+    board_config "$BUILDROOT_TREE" "$board" "$dev" >"$out/board.defconfig"
+    : >"$out/extra.defconfig"
+    if [[ -n ${BUILDROOT_EXTRA_CONFIG-} ]]; then
+        options_of "$BUILDROOT_EXTRA_CONFIG" >"$out/extra.defconfig"
+        without "$out/extra.defconfig" <"$out/board.defconfig" >"$out/kept.defconfig"
+        mv "$out/kept.defconfig" "$out/board.defconfig"
+    fi
+    cat "$out/board.defconfig" "$out/extra.defconfig" >"$out/hub.defconfig"
+    in_tree "$out" --silent defconfig BR2_DEFCONFIG="$out/hub.defconfig"
+    # What the extra options switch off may be gone with what it depended on.
+    if ! "$check" --strict "$out/.config" "$out/board.defconfig" || ! "$check" "$out/.config" "$out/extra.defconfig"; then
+        die "Buildroot dropped what the board's configuration asks for"
     fi
 }
 
@@ -108,7 +134,7 @@ write_sbom() {
     # shellcheck disable=SC2153 # VERSION is set by scripts/build-image
     in_tree "$out" --silent show-info |
         BR2_DL_DIR=${BR2_DL_DIR:-$BUILDROOT_OUT/dl} "$BUILDROOT/utils/generate-cyclonedx" \
-            --project-name hub --project-version "$VERSION" >"$file.cdx.json"
+            --project-name hub --project-version "$VERSION${BUILDROOT_EXTRA_CONFIG:+-altered}" >"$file.cdx.json"
     PATH=$PATH:$tools/bin
     if ! cargo cyclonedx --version >/dev/null 2>&1; then
         note "building cargo-cyclonedx into target/tools: some minutes, once"
@@ -125,17 +151,14 @@ write_sbom() {
 # or not. Wants VERSION, NAME, BUILD_ID and SOURCE_DATE_EPOCH set, and the tools of image/card.sh installed.
 buildroot_image() {
     local board=$1 dev=$2 target=$3 out
-    out=$BUILDROOT_OUT/$board${dev:+-dev}
+    out=$BUILDROOT_OUT/$board${dev:+-dev}${BUILDROOT_EXTRA_CONFIG:+-altered}
     export SOURCE_DATE_EPOCH BUILD_ID
     ensure_buildroot_packages
     ensure_buildroot
     vendor_crates
     step "Buildroot: $board${dev:+, for development}"
     mkdir -p "$out"
-    board_config "$BUILDROOT_TREE" "$board" "$dev" >"$out/hub.defconfig"
-    in_tree "$out" --silent defconfig BR2_DEFCONFIG="$out/hub.defconfig"
-    "$BUILDROOT_TREE/board/hub/check-config" --strict "$out/.config" "$out/hub.defconfig" ||
-        die "Buildroot dropped what the board's configuration asks for"
+    configure_buildroot "$board" "$dev" "$out"
     # Buildroot sees no change in a local package by itself.
     rm -rf "$out"/build/hub-appliance-*
     in_tree "$out"

@@ -33,12 +33,35 @@ keep_listed_programs() {
     local path
     local -A keep=([hub-appliance]=yes [busybox]=yes)
     while read -r path; do
-        [[ -x $ROOT$path ]] || die "no package brought $path"
+        # What Debian has in /usr/bin may be in /usr/sbin here, and is called by its name alone.
+        [[ -x $ROOT$path || -x $ROOT${path/#\/usr\/bin\//\/usr\/sbin\/} ]] || die "no package brought $path"
         keep[${path##*/}]=yes
     done < <(grep -v '^#' "$PROGRAMS")
     while IFS= read -r -d '' path; do
         [[ -n ${keep[${path##*/}]-} && ! -L $path ]] || rm -f "$path"
     done < <(find "$ROOT/usr/bin" "$ROOT/usr/sbin" ! -type d -print0)
+}
+
+# Of the libraries only those that the programs need, and those that these need: packages and the compiler bring more.
+keep_needed_libraries() {
+    local name path
+    local -a names next=("$ROOT"/usr/bin/* "$ROOT"/usr/sbin/*)
+    local -A keep=()
+    while [[ ${#next[@]} != 0 ]]; do
+        mapfile -t names < <(readelf --dynamic "${next[@]}" | sed -n 's/.*NEEDED.*\[\(.*\)\]$/\1/p')
+        next=()
+        for name in "${names[@]}"; do
+            path=$ROOT/usr/lib/$name
+            [[ -z ${keep[$name]-} ]] || continue
+            [[ -e $path ]] || die "no package brought $name"
+            keep[$name]=yes
+            keep[$(basename "$(readlink --canonicalize "$path")")]=yes
+            next+=("$path")
+        done
+    done
+    while IFS= read -r -d '' path; do
+        [[ -n ${keep[${path##*/}]-} ]] || rm -f "$path"
+    done < <(find "$ROOT/usr/lib" -maxdepth 1 ! -type d -print0)
 }
 
 # link_applet PATH: unless a program of its own stands there. The links are the target's, so here they lead nowhere.
@@ -56,7 +79,7 @@ link_applets() {
     done < <(grep -v '^#' "$1")
 }
 
-# Of files besides programs: libraries, the overlay, and what is made below.
+# Of other files the overlay, and what is made below.
 keep_listed_files() {
     local path
     while IFS= read -r -d '' path; do
@@ -95,6 +118,7 @@ add_shell() {
 
 check_configurations
 keep_listed_programs
+keep_needed_libraries
 link_applets "$APPLETS"
 keep_listed_files
 add_own_files

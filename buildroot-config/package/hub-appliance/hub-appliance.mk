@@ -32,9 +32,11 @@ HUB_APPLIANCE_POST_RSYNC_HOOKS += HUB_APPLIANCE_USE_VENDORED_CRATES
 
 HUB_APPLIANCE_CARGO_BUILD_OPTS = --package hub-appliance --bin hub-appliance
 
-# The profile of Cargo.toml, which Buildroot's own settings would override; and
-# no folder of the building machine in the program.
+# The profile of Cargo.toml, which Buildroot's own settings would override; no
+# folder of the building machine in the program; and the result where it is
+# installed from, whatever folder a developer has cargo use.
 HUB_APPLIANCE_CARGO_ENV = \
+	CARGO_TARGET_DIR=$(@D)/target \
 	OPENSSL_INCLUDE_DIR=$(STAGING_DIR)/usr/include \
 	OPENSSL_LIB_DIR=$(STAGING_DIR)/usr/lib \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=3 \
