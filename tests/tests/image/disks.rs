@@ -203,9 +203,12 @@ async fn beside_another_card_the_owners_files_are_those_of_the_running_one() {
         fs::write(&file, settings).unwrap();
         copy_to_card(&file, card);
     }
-    // Not on USB, where it may show too late to be mistaken for anything.
+    // Not on USB, where it may show too late to be mistaken for anything; in a slot like the card's, so that it is found
+    // right after that.
     let drive = format!("if=none,id=other,format=raw,file={}", other.display());
-    let more = ["-drive", &drive, "-device", "virtio-blk-pci,drive=other"];
+    let slot = "pcie-root-port,id=other-slot,slot=1";
+    let disk = "virtio-blk-pci,drive=other,bus=other-slot";
+    let more = ["-drive", &drive, "-device", slot, "-device", disk];
     let mut vm = Vm::start_with(&parts, folder.path(), &more).unwrap();
     vm.wait_for(LISTENING).await.unwrap();
     let mut panel = vm.panel().await.unwrap();
