@@ -18,6 +18,10 @@ HUB_APPLIANCE_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \
 	--exclude /out \
 	--exclude /.run
 
+# Nor do they belong into the archive of the sources. It would not even end, for
+# Buildroot's own folder, which it is made in, lies in one of them.
+hub-appliance-legal-info: RSYNC_VCS_EXCLUSIONS += $(HUB_APPLIANCE_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS)
+
 # A local site is not vendored by Buildroot, so the crates that Cargo.lock names
 # are fetched beforehand (scripts/build-image does it) and cargo is told here
 # where they lie. In the project itself that file would bind every build to it.
