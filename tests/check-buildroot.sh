@@ -63,6 +63,36 @@ config_check() {
     fi
 }
 
+# configures NAME STATUS OPTION WANTED: the board with an extra option over its own ends with STATUS, and what is said or
+# configured then has WANTED.
+configures() {
+    local status=0
+    printf '%s\n' "$3" >"$WORK/extra"
+    rm -rf "$WORK/out"
+    mkdir "$WORK/out"
+    BUILDROOT_EXTRA_CONFIG=$WORK/extra bash -euo pipefail -c 'source "$0/scripts/lib/common.sh"
+        source "$0/scripts/lib/buildroot.sh"
+        BUILDROOT=$1
+        configure_buildroot "$2" "" "$3"' \
+        "$PROJECT" "$BUILDROOT_DIR" "$BOARD" "$WORK/out" >"$WORK/said" 2>&1 || status=$?
+    cat "$WORK/out/.config" >>"$WORK/said"
+    if [[ $status == "$2" ]] && grep -qxF -e "$4" "$WORK/said"; then
+        passed "extra options: $1"
+    else
+        sed -i '/^#\|^BR2_/d' "$WORK/said"
+        echo "status $status, wanted $2, and: $4" >>"$WORK/said"
+        failed "extra options: $1" "$WORK/said"
+    fi
+}
+
+test_extra_options() {
+    configures "one more" 0 'BR2_PACKAGE_TREE=y' 'BR2_PACKAGE_TREE=y'
+    configures "one in the place of the board's" 0 'BR2_TARGET_GENERIC_HOSTNAME="x"' 'BR2_TARGET_GENERIC_HOSTNAME="x"'
+    configures "one that goes with what it needs" 0 '# BR2_TOOLCHAIN_BUILDROOT_CXX is not set' '# BR2_TOOLCHAIN_BUILDROOT_CXX is not set'
+    configures "a misspelt one" 1 'BR2_PACKAGE_TERE=y' 'asked: BR2_PACKAGE_TERE=y, got: nothing'
+    configures "one that costs the board its own" 1 '# BR2_PACKAGE_HUB_APPLIANCE is not set' '# BR2_PACKAGE_HUB_APPLIANCE is not set'
+}
+
 test_check_config() {
     config_check "what was asked is there" 0 'A_X=y\n# A_Y is not set\nA_Z="s"\n' '# why\nA_Z="s"\nA_X=y\n# A_Y is not set\n'
     config_check "a lost option" 1 'A_X=y\n' 'A_X=y\nA_W=y\n'
@@ -136,6 +166,7 @@ test_against_linux() {
 test_check_config
 if [[ -n ${BUILDROOT_DIR-} ]]; then
     test_against_buildroot
+    test_extra_options
 else
     skipped "check-buildroot against Buildroot: no BUILDROOT_DIR"
 fi
