@@ -140,7 +140,7 @@ write_sbom() {
         note "building cargo-cyclonedx into target/tools: some minutes, once"
         cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-cyclonedx@$CARGO_CYCLONEDX"
     fi
-    cargo cyclonedx --quiet --manifest-path "$PROJECT/hub-appliance/Cargo.toml" --format json --describe crate \
+    cargo cyclonedx --quiet --manifest-path "$PROJECT/hub-appliance/Cargo.toml" --format json \
         --target aarch64-unknown-linux-gnu --override-filename hub-sbom
     mv "$PROJECT/hub-appliance/hub-sbom.json" "$file.crates.cdx.json"
     # It writes one for each crate of the workspace.
