@@ -2,9 +2,17 @@
 
 use hub_tests::hub::PIN;
 use hub_tests::phone::wire::{Message, Session};
+use hub_tests::phone::{ClientError, HubClient};
 use serde_json::json;
 
 use super::{ROUTES, Scene, everything, refused};
+
+/// Sends a payload that was sealed before.
+async fn send_command(client: &mut HubClient, payload: &str) -> Result<Vec<u8>, ClientError> {
+    client
+        .exchange_sealed(ROUTES[2], Message::CommandResponse, payload)
+        .await
+}
 
 pub(super) async fn malformed_plaintexts(scene: &mut Scene) {
     let client = &mut scene.phone.client;
@@ -79,19 +87,10 @@ pub(super) async fn sealed_wrongly(scene: &mut Scene) {
     payloads.push(good[..good.len() / 4 * 4 - 8].to_owned());
     payloads.push(format!("{good}AAAA"));
     for payload in &payloads {
-        refused(
-            client
-                .exchange_sealed(ROUTES[2], Message::CommandResponse, payload)
-                .await,
-            428,
-            payload,
-        );
+        refused(send_command(client, payload).await, 428, payload);
     }
     // What was only tampered with has not used the message up.
-    client
-        .exchange_sealed(ROUTES[2], Message::CommandResponse, &good)
-        .await
-        .unwrap();
+    send_command(client, &good).await.unwrap();
 }
 
 pub(super) async fn replayed(scene: &mut Scene) {
@@ -108,20 +107,11 @@ pub(super) async fn replayed(scene: &mut Scene) {
         .unwrap()
         .seal(Message::Command, push.as_bytes())
         .unwrap();
-    client
-        .exchange_sealed(ROUTES[2], Message::CommandResponse, &payload)
-        .await
-        .unwrap();
+    send_command(client, &payload).await.unwrap();
     scene.before = everything(&mut scene.witness).await;
 
     let client = &mut scene.phone.client;
-    refused(
-        client
-            .exchange_sealed(ROUTES[2], Message::CommandResponse, &payload)
-            .await,
-        428,
-        "at once",
-    );
+    refused(send_command(client, &payload).await, 428, "at once");
     refused(
         client
             .exchange_sealed(ROUTES[3], Message::QueryResponse, &payload)
@@ -135,30 +125,12 @@ pub(super) async fn replayed(scene: &mut Scene) {
     let mut panel = scene.hub.hub.panel().await.unwrap();
     panel.lock().await.unwrap();
     let client = &mut scene.phone.client;
-    refused(
-        client
-            .exchange_sealed(ROUTES[2], Message::CommandResponse, &payload)
-            .await,
-        423,
-        "locked",
-    );
+    refused(send_command(client, &payload).await, 423, "locked");
     panel.unlock(PIN).await.unwrap();
-    refused(
-        client
-            .exchange_sealed(ROUTES[2], Message::CommandResponse, &payload)
-            .await,
-        428,
-        "unlocked again",
-    );
+    refused(send_command(client, &payload).await, 428, "unlocked again");
     refused(client.ping().await, 428, "locking ends sessions");
     client.handshake().await.unwrap();
     client.ping().await.unwrap();
-    refused(
-        client
-            .exchange_sealed(ROUTES[2], Message::CommandResponse, &payload)
-            .await,
-        428,
-        "a new session",
-    );
+    refused(send_command(client, &payload).await, 428, "a new session");
     scene.nothing_changed("a replay after a lock").await;
 }
