@@ -10,9 +10,7 @@ trap 'rm -rf "$WORK"' EXIT
 
 # unpack CARD FOLDER: the root of the card's second partition.
 unpack() {
-    local start
-    start=$(od -An -j 470 -N 4 -t u4 "$1" | tr -d ' ')
-    unsquashfs -quiet -no-progress -o "$((start * 512))" -d "$2" "$1" >/dev/null
+    unsquashfs -quiet -no-progress -o "$(root_offset "$1")" -d "$2" "$1" >/dev/null
 }
 
 # Each prints one kind of thing of the root in folder $1, a line each.

@@ -34,3 +34,10 @@ as_root() {
         die "this needs root and there is no sudo; run as root: $*"
     fi
 }
+
+# root_offset CARD: where the card's second partition begins, in bytes, from its MBR.
+root_offset() {
+    local start
+    start=$(od -An -j 470 -N 4 -t u4 "$1" | tr -d ' ')
+    printf '%s' "$((start * 512))"
+}
