@@ -21,6 +21,29 @@ apt_install() {
         install --no-install-recommends --no-remove "$@" >/dev/null
 }
 
+# Whether apt can install PACKAGE and leaves all others where they are.
+apt_can_install() {
+    apt-get -q -s install --no-install-recommends --no-remove "$1" >/dev/null 2>&1
+}
+
+# QEMU for 64-bit ARM. Where other parts of QEMU came from Debian's backports, and these are not among apt's sources any
+# more, Debian 12's own does not go with them: then it is taken from there too.
+ensure_qemu() {
+    local release
+    ! has qemu-system-aarch64 || return 0
+    apt_update qemu-system-arm
+    if apt_can_install qemu-system-arm; then
+        apt_install qemu-system-arm
+        return
+    fi
+    release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-backports
+    note "QEMU goes with the parts that are here only from $release: telling apt about it"
+    printf 'deb http://deb.debian.org/debian %s main\n' "$release" |
+        as_root tee "/etc/apt/sources.list.d/$release.list" >/dev/null
+    APT_UPDATED=
+    apt_install --target-release "$release" qemu-system-arm
+}
+
 # apt_candidate PACKAGE: the upstream version that apt would install, or nothing.
 apt_candidate() {
     apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p'
