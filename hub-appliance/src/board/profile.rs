@@ -115,18 +115,22 @@ impl Profile {
         PROFILES.iter().find(|profile| profile.name == name)
     }
 
+    /// The most likely profile where no display has said anything yet.
+    pub(super) const LIKELY: &'static Self = &PROFILES[0];
+
     /// The most likely profile for what the display at 0x3C says when it is read. The low four bits of the status byte
     /// tell an SH1106 (8) from an SSD1306 (3 or 6, rarely 7). An SH1107 says 7 too, and a plain SSD1306 can't be told from
     /// a bonnet's: these two have to be named.
-    pub(super) fn of_status(status: Option<u8>) -> &'static Self {
+    pub(super) fn of_status(status: u8) -> &'static Self {
         const IDENTITY: u8 = 0x0F;
         const SH1106: u8 = 0x08;
-        let controller = match status {
-            Some(status) if status & IDENTITY == SH1106 => Controller::Sh1106,
-            _ => Controller::Ssd1306,
+        let controller = if status & IDENTITY == SH1106 {
+            Controller::Sh1106
+        } else {
+            Controller::Ssd1306
         };
         let mut likely = PROFILES.iter().filter(|profile| profile.controller == controller);
-        likely.next().unwrap_or(&PROFILES[0])
+        likely.next().unwrap_or(Self::LIKELY)
     }
 }
 
@@ -160,10 +164,10 @@ mod tests {
 
     #[test]
     fn the_display_tells_which_it_is() {
-        assert_eq!(Profile::of_status(Some(0x48)).name, "waveshare-1.3");
+        assert_eq!(Profile::of_status(0x48).name, "waveshare-1.3");
         for ssd1306 in [0x43, 0x46, 0x47] {
-            assert_eq!(Profile::of_status(Some(ssd1306)).name, "adafruit-bonnet");
+            assert_eq!(Profile::of_status(ssd1306).name, "adafruit-bonnet");
         }
-        assert_eq!(Profile::of_status(None).name, "adafruit-bonnet");
+        assert_eq!(Profile::LIKELY.name, "adafruit-bonnet");
     }
 }

@@ -1,7 +1,9 @@
 //! The queue between those who notice that something happened and the panel loop.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Event;
 
@@ -13,53 +15,67 @@ const LENGTH: usize = 64;
 pub(super) enum Signal {
     /// Something happened at the board.
     Event(Event),
-    /// A contact closed or opened.
-    Contact {
-        /// Which one, by its place in the panel's profile.
-        index: usize,
-        closed: bool,
-        at: Instant,
-    },
     /// The place to draw on has changed.
     Redraw,
-    /// A [`Waker`] was used.
+    /// A [`Waker`] was used, once or often.
     Woken,
 }
 
 /// The panel loop's end.
 #[derive(Debug)]
 pub(super) struct Queue {
-    sender: SyncSender<Signal>,
+    sender: Notifier,
     receiver: Receiver<Signal>,
 }
 
 impl Queue {
     pub(super) fn new() -> Self {
-        let (sender, receiver) = sync_channel(LENGTH);
-        Self { sender, receiver }
+        let (signals, receiver) = sync_channel(LENGTH);
+        let is_woken = Arc::new(AtomicBool::new(false));
+        Self {
+            sender: Notifier { signals, is_woken },
+            receiver,
+        }
     }
 
     pub(super) fn sender(&self) -> Notifier {
-        Notifier(self.sender.clone())
+        self.sender.clone()
     }
 
     /// The next signal; none when `timeout` is over.
     pub(super) fn next(&self, timeout: Option<Duration>) -> Option<Signal> {
-        match timeout {
+        let signal = match timeout {
             Some(timeout) => self.receiver.recv_timeout(timeout).ok(),
             None => self.receiver.recv().ok(),
+        };
+        if matches!(signal, Some(Signal::Woken)) {
+            // Before anybody looks: what changes from now on is told again.
+            self.sender.is_woken.store(false, Ordering::Release);
         }
+        signal
     }
 }
 
 /// The end of those who notice.
 #[derive(Clone, Debug)]
-pub(super) struct Notifier(SyncSender<Signal>);
+pub(super) struct Notifier {
+    signals: SyncSender<Signal>,
+    /// Whether a [`Signal::Woken`] waits in the queue.
+    is_woken: Arc<AtomicBool>,
+}
 
 impl Notifier {
     /// Says whether there was room for the signal. Never waits.
     pub(super) fn notify(&self, signal: Signal) -> bool {
-        !matches!(self.0.try_send(signal), Err(TrySendError::Full(_)))
+        !matches!(self.signals.try_send(signal), Err(TrySendError::Full(_)))
+    }
+
+    /// Makes the panel loop come round. Takes one place in the queue however often it is called, so that it leaves the
+    /// rest to what people do; when that is full the loop is about to look anyway.
+    pub(super) fn wake(&self) {
+        if !self.is_woken.swap(true, Ordering::AcqRel) && !self.notify(Signal::Woken) {
+            self.is_woken.store(false, Ordering::Release);
+        }
     }
 }
 
@@ -68,9 +84,9 @@ impl Notifier {
 pub struct Waker(pub(super) Notifier);
 
 impl Waker {
-    /// Wakes the panel loop. When the queue is full it is about to look anyway.
+    /// Wakes the panel loop.
     pub fn wake(&self) {
-        self.0.notify(Signal::Woken);
+        self.0.wake();
     }
 }
 
@@ -79,12 +95,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wakes_once_for_each_call_and_never_blocks() {
+    fn however_often_it_is_woken_there_is_room_for_a_person() {
         let queue = Queue::new();
         let waker = Waker(queue.sender());
         (0..2 * LENGTH).for_each(|_| waker.wake());
-        assert!(!queue.sender().notify(Signal::Redraw), "full");
-        let woken = std::iter::from_fn(|| queue.next(Some(Duration::ZERO))).count();
-        assert_eq!(woken, LENGTH);
+        assert!(queue.sender().notify(Signal::Redraw));
+        assert!(matches!(queue.next(Some(Duration::ZERO)), Some(Signal::Woken)));
+        assert!(matches!(queue.next(Some(Duration::ZERO)), Some(Signal::Redraw)));
+        assert!(queue.next(Some(Duration::ZERO)).is_none());
+        waker.wake();
+        assert!(matches!(queue.next(Some(Duration::ZERO)), Some(Signal::Woken)));
+    }
+
+    #[test]
+    fn a_full_queue_never_blocks_and_wakes_again_once_there_is_room() {
+        let queue = Queue::new();
+        let waker = Waker(queue.sender());
+        while queue.sender().notify(Signal::Redraw) {}
+        waker.wake();
+        let waiting = std::iter::from_fn(|| queue.next(Some(Duration::ZERO))).count();
+        assert_eq!(waiting, LENGTH);
+        waker.wake();
+        assert!(matches!(queue.next(Some(Duration::ZERO)), Some(Signal::Woken)));
     }
 }

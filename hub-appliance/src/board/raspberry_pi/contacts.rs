@@ -16,11 +16,15 @@ pub(super) const HOLD: Duration = Duration::from_secs(1);
 pub(super) const REPEAT_AFTER: Duration = Duration::from_millis(500);
 pub(super) const REPEAT_EVERY: Duration = Duration::from_millis(150);
 
+/// More than a person means while nobody takes it. What is more is forgotten: a line that picks up noise is not to fill
+/// the memory.
+const MOST_MEANT: usize = 64;
+
 /// All contacts of a panel. Times are durations since some start, and never go back.
 #[derive(Debug)]
 pub(super) struct Contacts {
     contacts: Vec<Contact>,
-    /// What was meant before the last change and has not been taken.
+    /// What was meant before the last change and has not been taken: at most [`MOST_MEANT`].
     meant: VecDeque<Input>,
 }
 
@@ -58,7 +62,9 @@ impl Contacts {
     /// press whose opening waits to be told never becomes a hold.
     pub(super) fn changed(&mut self, index: usize, closed: bool, at: Duration) {
         while let Some(input) = self.settle(at) {
-            self.meant.push_back(input);
+            if self.meant.len() < MOST_MEANT {
+                self.meant.push_back(input);
+            }
         }
         if let Some(contact) = self.contacts.get_mut(index) {
             contact.raw = closed;
@@ -237,6 +243,18 @@ mod tests {
             meant_late(Button::Ok, &[(0, 0, true), (1500, 0, false)], 5000),
             ["Hold(Ok)"]
         );
+    }
+
+    #[test]
+    fn what_nobody_takes_is_bounded_and_ends_with_the_contact_open() {
+        let mut contacts = Contacts::new([Button::Ok]);
+        for at in (0..1_000_000).step_by(100) {
+            contacts.changed(0, at % 200 == 0, Duration::from_millis(at));
+        }
+        let late = Duration::from_secs(2000);
+        let taken = std::iter::from_fn(|| contacts.take(late)).count();
+        assert!((MOST_MEANT..=MOST_MEANT + 1).contains(&taken), "{taken}");
+        assert_eq!(contacts.next(), None);
     }
 
     proptest! {

@@ -1,4 +1,7 @@
 //! A display that may be missing: errors are tried again, then the hub goes on without it, and looks for it now and then.
+//!
+//! One that lost its power between two pictures acknowledges the next as if nothing had been, and stays dark. So it is
+//! started anew whenever it is to be lit again, and every few minutes while it is lit.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,10 +14,17 @@ use crate::panel::{Brightness, Frame};
 
 /// How often a missing display is looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often a display that is lit is started anew: that takes a picture's time on the bus, some 30 ms.
+const START_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// The address at which a display is asked what it is: that of all that can be told apart.
+const ASKED_AT: u8 = 0x3C;
 
 /// A display on a bus that `open` opens.
 pub(super) struct Display<B, O> {
     profile: &'static Profile,
+    /// Whether somebody named the profile, or a display said what it is.
+    is_known: bool,
     open: O,
     state: State<B>,
     /// What is to be on the glass.
@@ -24,20 +34,42 @@ pub(super) struct Display<B, O> {
 }
 
 enum State<B> {
-    There(Oled<B>),
+    There {
+        oled: Oled<B>,
+        started: Instant,
+    },
     /// To be looked for at this time.
     Missing(Instant),
 }
 
 impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
-    /// A display that is looked for at the first picture.
-    pub(super) fn new(profile: &'static Profile, open: O, now: Instant) -> Self {
+    /// The display of the panel that was named, else of one that it tells itself. It is looked for at the first picture.
+    pub(super) fn new(named: Option<&'static Profile>, open: O, now: Instant) -> Self {
         Self {
-            profile,
+            profile: named.unwrap_or(Profile::LIKELY),
+            is_known: named.is_some(),
             open,
             state: State::Missing(now),
             wanted: None,
             is_told: false,
+        }
+    }
+
+    /// The panel that it belongs to: the likeliest, as long as nobody named one and no display has answered.
+    pub(super) const fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
+    /// Asks the display what it is, unless that is known.
+    pub(super) fn identify(&mut self) {
+        if self.is_known {
+            return;
+        }
+        let mut status = [0];
+        if (self.open)().is_ok_and(|mut bus| bus.read(ASKED_AT, &mut status).is_ok()) {
+            self.profile = Profile::of_status(status[0]);
+            self.is_known = true;
+            tracing::info!(profile = self.profile.name, "the display says what it is");
         }
     }
 
@@ -60,7 +92,12 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
             return;
         };
         match &mut self.state {
-            State::There(oled) => {
+            State::There { oled, started } => {
+                let is_old = *brightness != Brightness::Off && now.saturating_duration_since(*started) >= START_EVERY;
+                if is_old || oled.is_woken_by(*brightness) {
+                    oled.forget();
+                    *started = now;
+                }
                 // The second try starts the display anew: a glitch on the bus can leave it in any state.
                 if oled.show(frame, *brightness).is_ok() || oled.show(frame, *brightness).is_ok() {
                     return;
@@ -74,7 +111,7 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
                 if std::mem::take(&mut self.is_told) {
                     tracing::warn!("the display answers again");
                 }
-                self.state = State::There(oled);
+                self.state = State::There { oled, started: now };
             }
             None => {
                 if !std::mem::replace(&mut self.is_told, true) {
@@ -88,12 +125,13 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
     /// When a missing display is looked for next.
     pub(super) const fn next_look(&self) -> Option<Instant> {
         match self.state {
-            State::There(_) => None,
+            State::There { .. } => None,
             State::Missing(at) => Some(at),
         }
     }
 
     fn find(&mut self) -> Option<Oled<B>> {
+        self.identify();
         let (frame, brightness) = self.wanted.as_ref()?;
         self.profile.addresses.iter().find_map(|address| {
             let bus = (self.open)().ok()?;
@@ -114,7 +152,9 @@ mod tests {
     use super::*;
     use crate::board::profile::PROFILES;
 
-    /// A bus whose display is plugged in or not, and which counts transfers.
+    const SH1106: u8 = 0x48;
+
+    /// A bus whose display, an SH1106, is plugged in or not, and which counts transfers.
     #[derive(Clone, Default)]
     struct Bus {
         is_plugged: Rc<Cell<bool>>,
@@ -126,8 +166,13 @@ mod tests {
     }
 
     impl I2c for Bus {
-        fn transaction(&mut self, _: u8, _: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        fn transaction(&mut self, _: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
             self.transfers.set(self.transfers.get() + 1);
+            for operation in operations {
+                if let Operation::Read(status) = operation {
+                    status.fill(SH1106);
+                }
+            }
             self.is_plugged.get().then_some(()).ok_or(ErrorKind::Bus)
         }
     }
@@ -136,7 +181,7 @@ mod tests {
     fn a_display_that_is_plugged_in_later_is_found_and_one_that_goes_is_missed() {
         let bus = Bus::default();
         let start = Instant::now();
-        let mut display = Display::new(&PROFILES[0], || Ok(bus.clone()), start);
+        let mut display = Display::new(Some(&PROFILES[0]), || Ok(bus.clone()), start);
         display.show(&Frame::default(), Brightness::Full, start);
         let next = display.next_look().unwrap();
         assert_eq!(next, start + LOOK_EVERY);
@@ -155,9 +200,51 @@ mod tests {
     }
 
     #[test]
+    fn a_display_that_is_plugged_in_later_says_what_it_is_unless_somebody_named_it() {
+        let start = Instant::now();
+        for (named, found) in [(None, "waveshare-1.3"), (Some(&PROFILES[2]), "four-buttons")] {
+            let bus = Bus::default();
+            let mut display = Display::new(named, || Ok(bus.clone()), start);
+            display.show(&Frame::default(), Brightness::Full, start);
+            assert_eq!(display.profile(), named.unwrap_or(&PROFILES[0]));
+            bus.is_plugged.set(true);
+            display.look_if_missing(start + LOOK_EVERY);
+            assert_eq!(display.profile().name, found);
+            assert_eq!(display.next_look(), None);
+        }
+    }
+
+    #[test]
+    fn a_display_that_may_have_lost_its_power_is_started_anew() {
+        let bus = Bus::default();
+        bus.is_plugged.set(true);
+        let start = Instant::now();
+        let mut display = Display::new(Some(&PROFILES[0]), || Ok(bus.clone()), start);
+        let mut cost = |brightness, after| {
+            let before = bus.transfers.get();
+            display.show(&Frame::default(), brightness, start + after);
+            bus.transfers.get() - before
+        };
+        let whole = cost(Brightness::Full, Duration::ZERO);
+        assert!(whole > 8, "all of its pages");
+        assert_eq!(cost(Brightness::Full, START_EVERY - Duration::from_secs(1)), 0);
+        assert_eq!(cost(Brightness::Full, START_EVERY), whole);
+        assert_eq!(cost(Brightness::Full, 2 * START_EVERY - Duration::from_secs(1)), 0);
+
+        assert!(cost(Brightness::Off, 2 * START_EVERY - Duration::from_secs(1)) < whole);
+        assert_eq!(cost(Brightness::Off, 9 * START_EVERY), 0, "a dark one is left alone");
+        assert_eq!(cost(Brightness::Full, 9 * START_EVERY), whole, "and started to be lit");
+        assert_eq!(cost(Brightness::Full, 10 * START_EVERY - Duration::from_secs(1)), 0);
+    }
+
+    #[test]
     fn a_bus_that_is_not_there_is_a_display_that_is_not_there() {
         let start = Instant::now();
-        let mut display = Display::new(&PROFILES[0], || Err::<Bus, _>(io::ErrorKind::NotFound.into()), start);
+        let mut display = Display::new(
+            Some(&PROFILES[0]),
+            || Err::<Bus, _>(io::ErrorKind::NotFound.into()),
+            start,
+        );
         display.show(&Frame::default(), Brightness::Full, start);
         assert!(display.next_look().is_some());
     }

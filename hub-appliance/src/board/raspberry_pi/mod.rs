@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `pins` | pins and bus, by rppal or by the kernel's character devices |
 //! | `contacts` | what a person means by contacts that close and open |
+//! | `hands` | the contacts as those who hear them and the panel loop share them |
 //! | `oled` | the controllers: which bytes make a picture |
 //! | `display` | the display that may be missing |
 
 mod contacts;
 mod display;
+mod hands;
 mod oled;
 mod pins;
 
@@ -19,10 +21,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use embedded_hal::i2c::I2c as _;
-
-use self::contacts::Contacts;
 use self::display::Display;
+use self::hands::Hands;
 use self::pins::{Access, Bus, Pins};
 use super::profile::Profile;
 use super::queue::{Queue, Signal};
@@ -31,12 +31,14 @@ use crate::panel::Resolution;
 
 /// The board on a Raspberry Pi's pins.
 pub struct RaspberryPi {
+    access: Access,
     resolution: Resolution,
     queue: Queue,
     display: Display<Bus, Box<dyn FnMut() -> io::Result<Bus> + Send>>,
-    contacts: Contacts,
-    started: Instant,
-    _pins: Option<Pins>,
+    /// The panel whose pins are taken.
+    profile: &'static Profile,
+    hands: Hands,
+    pins: Option<Pins>,
 }
 
 impl std::fmt::Debug for RaspberryPi {
@@ -55,42 +57,52 @@ pub fn is_here() -> bool {
 impl RaspberryPi {
     /// Opens the panel of this profile, or the one that most likely is there by what answers on the bus. Neither a
     /// display nor buttons have to work for it: what does not is told on the console.
-    pub(super) fn open(profile: Option<&'static Profile>) -> Self {
+    pub(super) fn open(named: Option<&'static Profile>) -> Self {
         let access = Access::here();
-        let profile = profile.unwrap_or_else(|| detect(access));
         let queue = Queue::new();
-        let pins = access.open_pins(profile, &queue.sender());
-        let pins = pins.inspect_err(|error| tracing::error!(%error, "the buttons do not work"));
-        let started = Instant::now();
+        let open_bus: Box<dyn FnMut() -> io::Result<Bus> + Send> = Box::new(move || access.open_bus());
+        let mut display = Display::new(named, open_bus, Instant::now());
+        display.identify();
+        let profile = display.profile();
+        let (hands, pins) = take_pins(access, profile, &queue);
         Self {
+            access,
             resolution: profile.controller.resolution(),
-            display: Display::new(profile, Box::new(move || access.open_bus()), started),
-            contacts: Contacts::new(profile.buttons.iter().map(|(_, button)| *button)),
-            started,
             queue,
-            _pins: pins.ok(),
+            display,
+            profile,
+            hands,
+            pins,
         }
     }
 
+    /// Looks for a missing display, if it is time to. One that says what it is may bring other buttons than were assumed.
+    fn look(&mut self) {
+        self.display.look_if_missing(Instant::now());
+        let profile = self.display.profile();
+        if profile != self.profile {
+            // Given back first: panels share pins.
+            self.pins = None;
+            (self.hands, self.pins) = take_pins(self.access, profile, &self.queue);
+            self.profile = profile;
+        }
+    }
+
+    /// How long until there is something to do, if nothing happens before.
     fn until(&self, deadline: Option<Instant>) -> Option<Duration> {
-        let contact = self.contacts.next().map(|due| self.started + due);
-        let next = [deadline, contact, self.display.next_look()]
-            .into_iter()
-            .flatten()
-            .min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        let contact = self.hands.next().map(|due| due.saturating_sub(hands::now()));
+        let others = [deadline, self.display.next_look()].into_iter().flatten();
+        let other = others.map(|at| at.saturating_duration_since(Instant::now()));
+        other.chain(contact).min()
     }
 }
 
-/// Asks the display what it is, at the address that all have that can be told apart.
-fn detect(access: Access) -> &'static Profile {
-    const ADDRESS: u8 = 0x3C;
-    let mut status = [0];
-    let answer = access.open_bus().and_then(|mut bus| {
-        let read = bus.read(ADDRESS, &mut status);
-        read.map_err(|kind| io::Error::other(kind.to_string()))
-    });
-    Profile::of_status(answer.is_ok().then_some(status[0]))
+/// The buttons of a panel; without them the hub goes on.
+fn take_pins(access: Access, profile: &Profile, queue: &Queue) -> (Hands, Option<Pins>) {
+    let hands = Hands::new(profile.buttons.iter().map(|(_, button)| *button), queue.sender());
+    let pins = access.open_pins(profile, &hands);
+    let pins = pins.inspect_err(|error| tracing::error!(%error, panel = profile.name, "the buttons do not work"));
+    (hands, pins.ok())
 }
 
 impl Board for RaspberryPi {
@@ -106,24 +118,14 @@ impl Board for RaspberryPi {
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            // What waits in the queue is older than now: only after it do the contacts mean what they mean now.
-            let mut signal = self.queue.next(Some(Duration::ZERO));
-            if signal.is_none() {
-                let now = Instant::now();
-                if let Some(input) = self.contacts.take(now.saturating_duration_since(self.started)) {
-                    return Ok(Some(Event::Input(input)));
-                }
-                self.display.look_if_missing(now);
-                if deadline.is_some_and(|deadline| deadline <= now) {
-                    return Ok(None);
-                }
-                signal = self.queue.next(self.until(deadline));
+            if let Some(input) = self.hands.take(hands::now()) {
+                return Ok(Some(Event::Input(input)));
             }
-            match signal {
-                Some(Signal::Contact { index, closed, at }) => {
-                    self.contacts
-                        .changed(index, closed, at.saturating_duration_since(self.started));
-                }
+            self.look();
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+            match self.queue.next(self.until(deadline)) {
                 Some(Signal::Event(event)) => return Ok(Some(event)),
                 Some(Signal::Redraw | Signal::Woken) => return Ok(None),
                 None => {}

@@ -23,7 +23,7 @@ type Page = [u8; WIDTH];
 /// A display on the bus `B`.
 pub(super) struct Oled<B> {
     chip: Chip<B>,
-    /// What is on the glass; none before the display was started, and after an error.
+    /// What is on the glass; none where the display is to be started first.
     shown: Option<(Vec<Page>, Brightness)>,
 }
 
@@ -33,6 +33,17 @@ impl<B: I2c> Oled<B> {
             chip: Chip::new(bus, controller, address),
             shown: None,
         }
+    }
+
+    /// Has the next picture start the display anew: nobody can tell by its answers whether it lost its power meanwhile.
+    pub(super) fn forget(&mut self) {
+        self.shown = None;
+    }
+
+    /// Whether the display is dark and this brightness lights it.
+    pub(super) fn is_woken_by(&self, brightness: Brightness) -> bool {
+        let is_dark = matches!(self.shown, Some((_, Brightness::Off)));
+        is_dark && brightness != Brightness::Off
     }
 
     /// Shows a picture. After an error the next one starts the display anew.

@@ -4,18 +4,17 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use embedded_hal::i2c::{Error as _, ErrorKind, ErrorType, I2c, Operation};
 use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Value};
 use gpiocdev::request::{Config, Request};
 use linux_embedded_hal::I2cdev;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::time::{ClockId, clock_gettime};
 use rppal::gpio::{Gpio, InputPin, OutputPin, Trigger};
 
+use super::hands::Hands;
 use crate::board::profile::Profile;
-use crate::board::queue::{Notifier, Signal};
 
 /// The bus on the header of every board so far.
 const BUS: &str = "/dev/i2c-1";
@@ -50,15 +49,15 @@ impl Access {
         }
     }
 
-    /// Takes the profile's pins; whatever a contact does is told to `notifier`. rppal wants the registers of all pins, which
+    /// Takes the profile's pins; whatever a contact does is told to `hands`. rppal wants the registers of all pins, which
     /// not every kernel shows and not every user may see; the character devices give the same contacts.
-    pub(super) fn open_pins(self, profile: &Profile, notifier: &Notifier) -> io::Result<Pins> {
+    pub(super) fn open_pins(self, profile: &Profile, hands: &Hands) -> io::Result<Pins> {
         match self {
-            Self::Rppal => rppal_pins(profile, notifier).or_else(|error| {
+            Self::Rppal => rppal_pins(profile, hands).or_else(|error| {
                 tracing::info!(%error, "rppal does not get at the pins; they are taken one by one");
-                device_pins(profile, notifier)
+                device_pins(profile, hands)
             }),
-            Self::CharacterDevices => device_pins(profile, notifier),
+            Self::CharacterDevices => device_pins(profile, hands),
         }
     }
 }
@@ -94,44 +93,37 @@ pub(super) enum Pins {
     },
 }
 
-fn rppal_pins(profile: &Profile, notifier: &Notifier) -> rppal::gpio::Result<Pins> {
-    let gpio = Gpio::new()?;
+fn rppal_pins(profile: &Profile, hands: &Hands) -> io::Result<Pins> {
+    // rppal asks for contacts in threads of its own, and tells nobody if it does not get them.
+    for (pin, _) in profile.buttons {
+        drop(input(*pin)?);
+    }
+    let gpio = Gpio::new().map_err(io::Error::other)?;
+    let get = |pin| gpio.get(pin).map_err(io::Error::other);
     let mut outputs = Vec::new();
     if let Some(pin) = profile.low {
-        outputs.push(gpio.get(pin)?.into_output_low());
+        outputs.push(get(pin)?.into_output_low());
     }
     if let Some(pin) = profile.reset {
-        let mut reset = gpio.get(pin)?.into_output_low();
+        let mut reset = get(pin)?.into_output_low();
         wait_for_reset();
         reset.set_high();
         outputs.push(reset);
     }
     let mut buttons = Vec::new();
     for (index, (pin, _)) in profile.buttons.iter().enumerate() {
-        let mut button = gpio.get(*pin)?.into_input_pullup();
-        let notifier = notifier.clone();
-        button.set_async_interrupt(Trigger::Both, None, move |event| {
-            let closed = event.trigger == Trigger::FallingEdge;
-            notifier.notify(contact(index, closed, event.timestamp));
-        })?;
+        let mut button = get(*pin)?.into_input_pullup();
+        let hands = hands.clone();
+        let told = button.set_async_interrupt(Trigger::Both, None, move |event| {
+            hands.changed(index, event.trigger == Trigger::FallingEdge, event.timestamp);
+        });
+        told.map_err(io::Error::other)?;
         buttons.push(button);
     }
     Ok(Pins::Rppal {
         _buttons: buttons,
         _outputs: outputs,
     })
-}
-
-/// `at` is the kernel's time of the edge (`CLOCK_MONOTONIC`), so that a thread that is late does not take a press for a
-/// bounce, or for a hold.
-fn contact(index: usize, closed: bool, at: Duration) -> Signal {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(at, Duration::from);
-    let instant = Instant::now();
-    Signal::Contact {
-        index,
-        closed,
-        at: instant.checked_sub(now.saturating_sub(at)).unwrap_or(instant),
-    }
 }
 
 /// Waits for edges in a thread of its own until it is dropped.
@@ -151,7 +143,7 @@ impl Drop for Reader {
     }
 }
 
-fn device_pins(profile: &Profile, notifier: &Notifier) -> io::Result<Pins> {
+fn device_pins(profile: &Profile, hands: &Hands) -> io::Result<Pins> {
     let mut outputs = Vec::new();
     if let Some(pin) = profile.low {
         outputs.push(output(pin)?);
@@ -162,24 +154,13 @@ fn device_pins(profile: &Profile, notifier: &Notifier) -> io::Result<Pins> {
         reset.set_lone_value(Value::Active).map_err(io::Error::other)?;
         outputs.push(reset);
     }
-    let mut readers = Vec::new();
-    for (pin, _) in profile.buttons {
-        let (chip, line) = find(*pin);
-        let mut config = Config::default();
-        config
-            .on_chip(chip)
-            .with_line(line)
-            .as_input()
-            .as_active_low()
-            .with_bias(Bias::PullUp)
-            .with_edge_detection(EdgeDetection::BothEdges);
-        readers.push(request(config)?);
-    }
+    let readers = profile.buttons.iter().map(|(pin, _)| input(*pin));
+    let readers = readers.collect::<io::Result<Vec<_>>>()?;
     let (bell, ear) = UnixStream::pair()?;
-    let notifier = notifier.clone();
+    let hands = hands.clone();
     let thread = std::thread::Builder::new()
         .name("panel-buttons".into())
-        .spawn(move || read_edges(&readers, &ear, &notifier))?;
+        .spawn(move || read_edges(&readers, &ear, &hands))?;
     Ok(Pins::Devices {
         _reader: Reader {
             bell: Some(bell),
@@ -197,6 +178,20 @@ fn find(pin: u8) -> (std::path::PathBuf, u32) {
     }
 }
 
+/// A contact to ground, whose edges are kept from now on.
+fn input(pin: u8) -> io::Result<Request> {
+    let (chip, line) = find(pin);
+    let mut config = Config::default();
+    config
+        .on_chip(chip)
+        .with_line(line)
+        .as_input()
+        .as_active_low()
+        .with_bias(Bias::PullUp)
+        .with_edge_detection(EdgeDetection::BothEdges);
+    request(config)
+}
+
 fn output(pin: u8) -> io::Result<Request> {
     let (chip, line) = find(pin);
     let mut config = Config::default();
@@ -212,7 +207,7 @@ fn request(config: Config) -> io::Result<Request> {
 }
 
 /// Until the other end of `ear` is gone, or a line can't be read any more.
-fn read_edges(lines: &[Request], ear: &UnixStream, notifier: &Notifier) {
+fn read_edges(lines: &[Request], ear: &UnixStream, hands: &Hands) {
     loop {
         let mut waiting: Vec<PollFd<'_>> = lines
             .iter()
@@ -231,8 +226,8 @@ fn read_edges(lines: &[Request], ear: &UnixStream, notifier: &Notifier) {
         for (index, line) in lines.iter().enumerate().filter(|(index, _)| is_ready(*index)) {
             match line.read_edge_event() {
                 Ok(event) => {
-                    let closed = event.kind == EdgeKind::Rising;
-                    notifier.notify(contact(index, closed, Duration::from_nanos(event.timestamp_ns)));
+                    let at = Duration::from_nanos(event.timestamp_ns);
+                    hands.changed(index, event.kind == EdgeKind::Rising, at);
                 }
                 Err(error) => return tracing::error!(%error, "a button cannot be read"),
             }

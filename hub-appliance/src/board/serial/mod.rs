@@ -93,7 +93,7 @@ impl Board for Serial {
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {
         Ok(match self.queue.next(timeout) {
             Some(Signal::Event(event)) => Some(event),
-            Some(Signal::Contact { .. } | Signal::Redraw | Signal::Woken) | None => None,
+            Some(Signal::Redraw | Signal::Woken) | None => None,
         })
     }
 

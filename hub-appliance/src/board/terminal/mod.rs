@@ -96,7 +96,7 @@ impl Board for Terminal {
                 self.painter.redraw(size).map_err(BoardError::io("terminal"))?;
                 Ok(None)
             }
-            Some(Signal::Contact { .. } | Signal::Woken) | None => Ok(None),
+            Some(Signal::Woken) | None => Ok(None),
         }
     }
 
