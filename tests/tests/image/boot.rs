@@ -9,6 +9,9 @@ use super::{PRIVATE_NETWORK, figure, new_box};
 /// Cortex-A53 at 1.2 GHz does.
 const COUNTED: [&str; 2] = ["-icount", "shift=0"];
 
+/// What the hub may add to the boot of a box that starts nothing else, in the box's own time.
+const SHARE: Duration = Duration::from_secs(1);
+
 /// What the console says after `before`, up to the next space, in seconds.
 fn uptime(said: &str, before: &str) -> Duration {
     let (_, after) = said.split_once(before).unwrap_or_else(|| panic!("{before}: {said}"));
@@ -27,7 +30,7 @@ fn logged(said: &str, line: &str) -> Duration {
 
 #[tokio::test]
 #[ignore = "boots an image: scripts/test --image"]
-async fn the_hubs_share_of_the_boot_is_told_in_the_boxs_own_time() {
+async fn the_hubs_share_of_the_boot_is_small_in_the_boxs_own_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut vm = Vm::start_with(&new_box(&folder, PRIVATE_NETWORK), folder.path(), &COUNTED).unwrap();
     vm.wait_for("the port is open").await.unwrap();
@@ -36,6 +39,8 @@ async fn the_hubs_share_of_the_boot_is_told_in_the_boxs_own_time() {
     let starts = uptime(said, "hub: hub starts after ");
     let own = logged(said, "the port is open") - logged(said, "process hardened");
     assert!(starts >= system);
+    // Instructions are counted, not time: a busy machine makes no difference.
+    assert!(starts - system + own <= SHARE);
     figure("by a processor of 1,000 MIPS: system up", system);
     figure("from there to the hub's start", starts - system);
     figure("from its start to the open port", own);

@@ -287,11 +287,31 @@ async fn a_changed_bit_in_the_root_never_runs() {
 
 #[tokio::test]
 #[ignore = "boots an image: scripts/test --image"]
+async fn programs_that_decayed_on_the_card_stop_the_box() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let (start, end) = root_of(&parts.card);
+    // All blocks of the root's middle: files lie there, and what says where files are is whole.
+    let quarter = (end - start) / 4;
+    (start + quarter..end - 2 * quarter)
+        .step_by(4096)
+        .for_each(|at| flip_bit(&parts.card, at));
+    let mut vm = Vm::start(&parts, folder.path()).unwrap();
+    vm.wait_for("Kernel panic").await.unwrap();
+    assert!(!vm.said().contains(LISTENING));
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
 async fn from_a_public_address_nothing_answers() {
     let folder = tempfile::tempdir().unwrap();
     let parts = new_box(&folder, PUBLIC_NETWORK);
     let mut vm = Vm::start(&parts, folder.path()).unwrap();
     vm.wait_for(LISTENING).await.unwrap();
+    const ADDRESS: &str = "hub: address 203.0.113.15";
+    if !vm.said().contains(ADDRESS) {
+        vm.wait_for(ADDRESS).await.unwrap();
+    }
     let mut phone = Phone::new(&vm.url()).unwrap();
     let answer = tokio::time::timeout(Duration::from_secs(10), phone.client.heartbeat()).await;
     assert!(!matches!(answer, Ok(Ok(_))));

@@ -1,4 +1,5 @@
-//! The data moves from an old card in a reader to the rest of the new one, cut short at random points.
+//! The data moves from an old card in a reader to the rest of the new one, or to a disk, cut short at random points. The
+//! disk also loses what was not flushed by then.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use hub_tests::hub::PIN;
 use hub_tests::panel_client::{Button, PanelClient};
 
-use super::vm::DataDisk;
-use super::{PRIVATE_NETWORK, box_on_card, new_box, next_image, serves, switch_on};
+use super::vm::{DataDisk, Parts, Vm};
+use super::{PRIVATE_NETWORK, box_on_card, new_box, next_image, serves, switch_on, write_log};
 
 /// Room for data behind a card's image.
 const REST: u64 = 200 << 20;
@@ -27,6 +28,15 @@ async fn begin(panel: &mut PanelClient) {
     panel.type_digits(PIN).await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     panel.wait_for("moving").await.unwrap();
+}
+
+/// Pulls the plug, and takes from the disk what was not flushed. `before` is the disk as it was when the log began.
+async fn cut(vm: Vm, parts: &Parts, before: &Path) {
+    vm.pull_plug().await.unwrap();
+    let Some(log) = &parts.log else { return };
+    fs::copy(before, &parts.data).unwrap();
+    let chance = || getrandom::u32().unwrap().is_multiple_of(2);
+    write_log::cut(&parts.data, log, u64::MAX, chance).unwrap();
 }
 
 #[tokio::test]
@@ -55,7 +65,10 @@ async fn moves(during: DataDisk, after: DataDisk) {
         enlarge(&parts.card);
     }
     parts.has_data = during;
+    let before = folder.path().join("before.img");
+    parts.log = (during == DataDisk::OldCardAndFixed).then(|| folder.path().join("writes.log"));
     for _ in 0..CUTS {
+        fs::copy(&parts.data, &before).unwrap();
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
         if panel.screen().name != "move-data" {
             // It was done before the cut.
@@ -64,8 +77,9 @@ async fn moves(during: DataDisk, after: DataDisk) {
         begin(&mut panel).await;
         // The moment is chance.
         tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 8000))).await;
-        vm.pull_plug().await.unwrap();
+        cut(vm, &parts, &before).await;
     }
+    parts.log = None;
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     if panel.screen().name == "move-data" {
         begin(&mut panel).await;
