@@ -64,7 +64,7 @@ fn main() -> Result<(), Failure> {
         match terminal.next_event(None)? {
             Some(Event::Input(input)) => hub.write_all(&line(&input))?,
             Some(Event::Quit) => return Ok(()),
-            None => {}
+            Some(Event::Touch) | None => {}
         }
     }
 }

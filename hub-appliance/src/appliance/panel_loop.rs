@@ -146,6 +146,10 @@ impl Running {
                 return Ok(());
             }
             match self.board.next_event(self.panel.next_wake(now))? {
+                Some(BoardEvent::Touch) => {
+                    let status = self.display.lock().clone();
+                    self.panel.touch(&status, self.started.elapsed());
+                }
                 Some(BoardEvent::Input(input)) => {
                     // What is on the panel by now is what the input is about.
                     let status = self.display.lock().clone();

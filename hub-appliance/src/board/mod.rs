@@ -74,6 +74,9 @@ impl Picture<'_> {
 /// What happens at a board.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// A finger came to a button; what it means may be told only when it goes. A board whose buttons can't be held in fact
+    /// need not tell.
+    Touch,
     /// A person did something.
     Input(Input),
     /// A person at the desk wants the program to end.

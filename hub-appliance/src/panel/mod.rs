@@ -100,6 +100,8 @@ pub struct Panel {
     shown_at: Duration,
     /// When somebody touched the panel, or the hub brought up another screen.
     active_at: Duration,
+    /// Whether the finger that touched last lit the panel.
+    is_waking: bool,
     countdown: Countdown,
 }
 
@@ -112,6 +114,7 @@ impl Panel {
             state: State::Splash,
             shown_at: Duration::ZERO,
             active_at: Duration::ZERO,
+            is_waking: false,
             countdown: Countdown {
                 left: Duration::ZERO,
                 at: Duration::ZERO,
@@ -122,13 +125,21 @@ impl Panel {
     /// What a person does, in the light of `status`. A button wakes a dark panel and does nothing else.
     pub fn input(&mut self, input: Input, status: &Status, now: Duration) -> Option<Action> {
         self.follow(status, now);
-        let was_dark = self.brightness(now) == Brightness::Off;
+        let was_dark = self.is_waking || self.brightness(now) == Brightness::Off;
         self.active_at = now;
         if was_dark && !matches!(input, Input::Type(_)) {
             return None;
         }
         let event = Event::of(input, &mut self.state, &mut self.pads);
         self.step(event, status, now)
+    }
+
+    /// A finger came to a button, before anybody knows what it will mean. It lights a dark panel; then neither its press nor
+    /// its hold nor a repetition means anything, for they are about a screen that nobody saw.
+    pub fn touch(&mut self, status: &Status, now: Duration) {
+        self.follow(status, now);
+        self.is_waking = self.brightness(now) == Brightness::Off;
+        self.active_at = now;
     }
 
     /// To be called when `status` has changed and when [`Self::next_wake`] has passed.

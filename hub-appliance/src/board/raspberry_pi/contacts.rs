@@ -1,11 +1,13 @@
 //! What a person means by contacts that open and close: a state machine without a clock or a pin.
 //!
-//! A contact counts once it has been quiet for [`QUIET`]. Up, down, left and right count when they close, and repeat
-//! while they stay closed. Ok and back count when they open, because held long enough they mean something else.
+//! A contact counts once it has been quiet for [`QUIET`]. Each that closes is a touch. Up, down, left and right then mean
+//! something when they close, and again while they stay closed; ok and back when they open, because held long enough they
+//! mean something else.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::board::Event;
 use crate::panel::{Button, HeldButton, Input};
 
 /// How long a contact has to be quiet: contacts bounce for a few milliseconds, and cables pick up shorter pulses.
@@ -24,8 +26,8 @@ const MOST_MEANT: usize = 64;
 #[derive(Debug)]
 pub(super) struct Contacts {
     contacts: Vec<Contact>,
-    /// What was meant before the last change and has not been taken: at most [`MOST_MEANT`].
-    meant: VecDeque<Input>,
+    /// What was meant and has not been taken: at most [`MOST_MEANT`].
+    meant: VecDeque<Event>,
 }
 
 #[derive(Debug)]
@@ -61,11 +63,7 @@ impl Contacts {
     /// Whoever is told late must get to the same end: what the contacts meant until then is settled first, so that a
     /// press whose opening waits to be told never becomes a hold.
     pub(super) fn changed(&mut self, index: usize, closed: bool, at: Duration) {
-        while let Some(input) = self.settle(at) {
-            if self.meant.len() < MOST_MEANT {
-                self.meant.push_back(input);
-            }
-        }
+        self.settle(at);
         if let Some(contact) = self.contacts.get_mut(index) {
             contact.raw = closed;
             contact.raw_since = at;
@@ -73,8 +71,9 @@ impl Contacts {
     }
 
     /// What is meant by `now`; to be called until there is nothing more, once all changes so far have been told.
-    pub(super) fn take(&mut self, now: Duration) -> Option<Input> {
-        self.meant.pop_front().or_else(|| self.settle(now))
+    pub(super) fn take(&mut self, now: Duration) -> Option<Event> {
+        self.settle(now);
+        self.meant.pop_front()
     }
 
     /// When [`Self::take`] may have something, if nothing changes before.
@@ -86,15 +85,18 @@ impl Contacts {
         }
     }
 
-    fn settle(&mut self, now: Duration) -> Option<Input> {
+    fn settle(&mut self, now: Duration) {
         let is_due = |contact: &Contact| contact.due().is_some_and(|due| due <= now);
-        // A contact that settles without meaning anything hides none of the others.
         while let Some(contact) = self.contacts.iter_mut().find(|contact| is_due(contact)) {
-            if let Some(input) = contact.take(now) {
-                return Some(input);
+            let was_closed = contact.closed;
+            let input = contact.take(now).map(Event::Input);
+            let touch = (contact.closed && !was_closed).then_some(Event::Touch);
+            for event in [touch, input].into_iter().flatten() {
+                if self.meant.len() < MOST_MEANT {
+                    self.meant.push_back(event);
+                }
             }
         }
-        None
     }
 }
 
@@ -157,14 +159,21 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn said_of(event: &Event) -> String {
+        match event {
+            Event::Input(input) => format!("{input:?}"),
+            other => format!("{other:?}"),
+        }
+    }
+
     /// Plays changes (time in ms, contact, closed) and lets time pass up to `end`, looking whenever something is due.
     fn play(buttons: &[Button], changes: &[(u64, usize, bool)], end: u64) -> Vec<(u64, String)> {
         let mut contacts = Contacts::new(buttons.iter().copied());
         let mut meant = Vec::new();
         let mut run_to = |contacts: &mut Contacts, until: Duration| {
             while let Some(due) = contacts.next().filter(|due| *due <= until) {
-                if let Some(input) = contacts.take(due) {
-                    meant.push((u64::try_from(due.as_millis()).unwrap(), format!("{input:?}")));
+                while let Some(event) = contacts.take(due) {
+                    meant.push((u64::try_from(due.as_millis()).unwrap(), said_of(&event)));
                 }
             }
         };
@@ -177,8 +186,11 @@ mod tests {
         meant
     }
 
+    /// What is meant, without the touches.
     fn meant(changes: &[(u64, usize, bool)], end: u64) -> Vec<(u64, String)> {
-        play(&[Button::Up, Button::Ok], changes, end)
+        let mut meant = play(&[Button::Up, Button::Ok], changes, end);
+        meant.retain(|(_, said)| said != "Touch");
+        meant
     }
 
     fn said(at: u64, input: &str) -> (u64, String) {
@@ -190,6 +202,18 @@ mod tests {
         assert_eq!(
             meant(&[(100, 0, true), (200, 0, false)], 5000),
             [said(112, "Press(Up)")]
+        );
+    }
+
+    #[test]
+    fn a_touch_comes_with_the_closing_and_only_then() {
+        let changes = [(100, 0, true), (1000, 0, false), (2000, 1, true), (4000, 1, false)];
+        let touches = play(&[Button::Up, Button::Ok], &changes, 9000);
+        let touches = touches.iter().filter(|(_, said)| said == "Touch");
+        assert_eq!(touches.map(|(at, _)| *at).collect::<Vec<_>>(), [112, 2012]);
+        assert_eq!(
+            play(&[Button::Up], &changes[..2], 200),
+            [said(112, "Touch"), said(112, "Press(Up)")]
         );
     }
 
@@ -228,9 +252,8 @@ mod tests {
             contacts.changed(*index, *closed, Duration::from_millis(*at));
         }
         let end = Duration::from_millis(end);
-        std::iter::from_fn(|| contacts.take(end))
-            .map(|input| format!("{input:?}"))
-            .collect()
+        let events = std::iter::from_fn(|| contacts.take(end)).map(|event| said_of(&event));
+        events.filter(|said| said != "Touch").collect()
     }
 
     #[test]
@@ -253,7 +276,7 @@ mod tests {
         }
         let late = Duration::from_secs(2000);
         let taken = std::iter::from_fn(|| contacts.take(late)).count();
-        assert!((MOST_MEANT..=MOST_MEANT + 1).contains(&taken), "{taken}");
+        assert_eq!(taken, MOST_MEANT);
         assert_eq!(contacts.next(), None);
     }
 
@@ -265,7 +288,8 @@ mod tests {
         ) {
             let mut at = 0;
             let changes: Vec<_> = steps.iter().map(|(gap, closed)| { at += gap; (at, 0, *closed) }).collect();
-            let in_time: Vec<String> = play(&[Button::Ok], &changes, at + 5000).into_iter().map(|(_, input)| input).collect();
+            let in_time = play(&[Button::Ok], &changes, at + 5000).into_iter().map(|(_, said)| said);
+            let in_time: Vec<String> = in_time.filter(|said| said != "Touch").collect();
             prop_assert_eq!(meant_late(Button::Ok, &changes, at + 5000), in_time);
         }
 

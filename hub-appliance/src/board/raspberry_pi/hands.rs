@@ -9,8 +9,9 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 
 use super::contacts::Contacts;
+use crate::board::Event;
 use crate::board::queue::Notifier;
-use crate::panel::{Button, Input};
+use crate::panel::Button;
 
 /// What hands do at a panel. Cheap to clone. All times are of [`now`]'s clock, by which the kernel dates edges.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ impl Hands {
     }
 
     /// What is meant by `now`; to be called until there is nothing more.
-    pub(super) fn take(&self, now: Duration) -> Option<Input> {
+    pub(super) fn take(&self, now: Duration) -> Option<Event> {
         self.lock().take(now)
     }
 

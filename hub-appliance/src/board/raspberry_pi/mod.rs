@@ -118,8 +118,8 @@ impl Board for RaspberryPi {
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            if let Some(input) = self.hands.take(hands::now()) {
-                return Ok(Some(Event::Input(input)));
+            if let Some(event) = self.hands.take(hands::now()) {
+                return Ok(Some(event));
             }
             self.look();
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {

@@ -62,6 +62,34 @@ fn dims_then_goes_dark_and_a_button_only_wakes_it() {
 }
 
 #[test]
+fn a_touch_wakes_and_what_the_same_finger_then_does_means_nothing() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    desk.wait(300);
+    desk.panel.touch(&desk.status, desk.now);
+    assert_eq!(
+        desk.panel.brightness(desk.now),
+        Brightness::Full,
+        "before it is known what is meant"
+    );
+    desk.press(&[Ok]);
+    desk.hold_ok();
+    assert_eq!(desk.screen(), "home");
+
+    desk.panel.touch(&desk.status, desk.now);
+    desk.press(&[Ok]);
+    assert_eq!(desk.screen(), "menu");
+
+    // Held so long that it repeats.
+    desk.wait(60);
+    desk.wait(300);
+    desk.panel.touch(&desk.status, desk.now);
+    desk.press(&[Down, Down, Down]);
+    desk.panel.touch(&desk.status, desk.now);
+    desk.press(&[Ok]);
+    assert_eq!(desk.screen(), "menu");
+}
+
+#[test]
 fn what_has_to_be_read_stays_lit() {
     for phase in [pairing(120, true), paired(1, None), confirming()] {
         let desk = Desk::new(phase);
