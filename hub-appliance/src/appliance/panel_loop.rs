@@ -60,6 +60,7 @@ pub(super) fn start(
         },
         language,
         notice: None,
+        answered: 0,
     };
     let display = Display {
         status: Arc::new(Mutex::new(status)),
