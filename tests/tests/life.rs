@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::{Hub, Log, PIN, TestHub, import};
-use hub_tests::panel_client::{Button, PanelClient, PanelError};
+use hub_tests::panel_client::{Button, PanelClient, PanelError, Screen};
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::{ClientError, HubClient, Phone};
 use tempfile::TempDir;
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 type Damage = (&'static str, fn(&Path));
 
 const WRONG_PIN: &str = "27182818";
+const OTHER_PIN: &str = "16180339";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 fn clinic(seed: u64) -> Clinic {
@@ -175,12 +176,18 @@ async fn waits_survive_the_plug_and_the_recovery_code_opens() {
     let (hub, mut panel) = the_box.start().await;
     panel.wait_for("wait").await.unwrap();
 
-    // The right code during the wait: told to wait, at once and without being called wrong.
-    let waiting = panel.recover(&code, PIN).await;
-    let told = |lines: &[String]| !lines.contains(&"0:00".to_owned());
-    assert!(matches!(waiting, Err(PanelError::Refused { screen, lines }) if screen == "wait" && told(&lines)));
-
-    panel.wait_for("locked").await.unwrap();
+    // A wrong code during the wait is called wrong, and the wait goes on; the right one opens at once.
+    panel.hold(Button::Ok).await.unwrap();
+    panel.wait_for("recovery").await.unwrap();
+    panel.type_digits(&"000011".repeat(8)).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel
+        .wait_until(|screen| says(screen, "That code is wrong"))
+        .await
+        .unwrap();
+    panel.hold(Button::Ok).await.unwrap();
+    let waiting = panel.wait_until(|screen| screen.name != "recovery").await.unwrap();
+    assert_eq!(waiting.name, "wait");
     let new = panel.recover(&code, PIN).await.unwrap();
     assert_ne!(new, code);
     assert!(!heartbeat_says_locked(&hub).await);
@@ -195,6 +202,63 @@ async fn waits_survive_the_plug_and_the_recovery_code_opens() {
     panel.unlock(PIN).await.unwrap();
     panel.lock().await.unwrap();
     panel.recover(&new, PIN).await.unwrap();
+}
+
+/// Types what is no PIN at a field that asks for a new one, and is asked for another.
+async fn offers_one_digit(panel: &mut PanelClient) {
+    panel.wait_until(|screen| says(screen, "New PIN")).await.unwrap();
+    panel.type_digits("88888888").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel
+        .wait_until(|screen| says(screen, "Too easy to guess"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_pin_of_one_digit_is_asked_for_again_wherever_one_is_chosen() {
+    let the_box = Box::new();
+    let (_hub, mut panel) = the_box.start().await;
+    panel.wait_for("setup-pin").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    offers_one_digit(&mut panel).await;
+    let code = panel.set_up(PIN).await.unwrap();
+
+    panel.open_pin_change().await.unwrap();
+    panel.wait_until(|screen| says(screen, "Present PIN")).await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    offers_one_digit(&mut panel).await;
+    for _ in 0..2 {
+        let before = panel.screen().lines[0].clone();
+        panel.type_digits(OTHER_PIN).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
+        panel.wait_until(|screen| screen.lines[0] != before).await.unwrap();
+    }
+    panel.wait_until(|screen| says(screen, "PIN changed")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    panel.lock().await.unwrap();
+
+    // As a PIN to unlock with it is as wrong as any other, and costs no try.
+    for _ in 0..2 {
+        panel.type_digits("88888888").await.unwrap();
+        panel.wait_until(|screen| says(screen, "********")).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
+        let told = panel.wait_until(|screen| says(screen, "Wrong PIN")).await.unwrap();
+        assert!(says(told, "before a wait: 4"), "{told:?}");
+    }
+
+    panel.hold(Button::Ok).await.unwrap();
+    panel.wait_for("recovery").await.unwrap();
+    panel.type_digits(&code.groups().concat()).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    offers_one_digit(&mut panel).await;
+    panel.set_up(PIN).await.unwrap();
+}
+
+fn says(screen: &Screen, text: &str) -> bool {
+    screen.lines.iter().any(|line| line.contains(text))
 }
 
 #[tokio::test]

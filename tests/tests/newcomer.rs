@@ -155,6 +155,7 @@ async fn does_every_task_of_the_readme() {
     let mut client = phone.client.named("Nurse's phone");
     client.handshake().await.unwrap();
     person.sees("Nurse's phone").await;
+    person.sees("[Keep]").await;
     person.take("Keep").await;
     person.sees("OK: Menu").await;
     person.has_done("pair a phone");

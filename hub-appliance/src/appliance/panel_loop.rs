@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -11,7 +11,8 @@ use super::ApplianceError;
 use super::life::Event;
 use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{About, Frame, Language, Panel, Phase, Status};
+use crate::panel::{About, Frame, Input, Language, Panel, Phase, Status};
+use crate::secret::wiping_stack;
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +61,7 @@ pub(super) fn start(
         },
         language,
         notice: None,
+        answered: 0,
     };
     let display = Display {
         status: Arc::new(Mutex::new(status)),
@@ -126,40 +128,48 @@ struct Running {
 }
 
 impl Running {
+    /// The panel holds digits while they are typed, and moves them about; so its thread sleeps with a wiped stack.
     fn run(&mut self) -> Result<(), BoardError> {
         loop {
-            self.turns.count();
             // Before the status is looked at, so that the last one is shown.
             let is_last = self.ending.load(Ordering::Acquire);
-            let status = self.display.lock().clone();
-            let now = self.started.elapsed();
-            let decided = self.panel.update(&status, now);
-            self.send(decided.map(Event::Decided));
-            let text = self.panel.render(&status, now, &mut self.frame);
-            let brightness = self.panel.brightness(now);
-            self.board.show(&Picture {
-                frame: &self.frame,
-                text: &text,
-                brightness,
-            })?;
+            let wake = wiping_stack(|| self.turn())?;
             if is_last {
                 return Ok(());
             }
-            match self.board.next_event(self.panel.next_wake(now))? {
+            match self.board.next_event(wake)? {
                 Some(BoardEvent::Touch) => {
                     let status = self.display.lock().clone();
                     self.panel.touch(&status, self.started.elapsed());
                 }
-                Some(BoardEvent::Input(input)) => {
-                    // What is on the panel by now is what the input is about.
-                    let status = self.display.lock().clone();
-                    let decided = self.panel.input(input, &status, self.started.elapsed());
-                    self.send(decided.map(Event::Decided));
-                }
+                Some(BoardEvent::Input(input)) => wiping_stack(|| self.input(input)),
                 Some(BoardEvent::Quit) => self.send(Some(Event::Quit)),
                 None => {}
             }
         }
+    }
+
+    /// Shows what there is to see, and says for how long that is so.
+    fn turn(&mut self) -> Result<Option<Duration>, BoardError> {
+        self.turns.count();
+        let status = self.display.lock().clone();
+        let now = self.started.elapsed();
+        let decided = self.panel.update(&status, now);
+        self.send(decided.map(Event::Decided));
+        let text = self.panel.render(&status, now, &mut self.frame);
+        self.board.show(&Picture {
+            frame: &self.frame,
+            text: &text,
+            brightness: self.panel.brightness(now),
+        })?;
+        Ok(self.panel.next_wake(now))
+    }
+
+    fn input(&mut self, input: Input) {
+        // What is on the panel by now is what the input is about.
+        let status = self.display.lock().clone();
+        let decided = self.panel.input(input, &status, self.started.elapsed());
+        self.send(decided.map(Event::Decided));
     }
 
     fn send(&self, event: Option<Event>) {
@@ -167,5 +177,96 @@ impl Running {
             // Its receiver is gone only when the hub ends anyway.
             let _ = self.events.send(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+    use crate::board::{self, BoardKind};
+    use crate::panel::{Button, Digits, Resolution};
+
+    const PIN: &str = "28471936";
+
+    /// Looks for the PIN in what its thread's stack holds below it, each time it is asked what happens next.
+    struct Glass {
+        inputs: Receiver<Input>,
+        found: Sender<bool>,
+        waker: Waker,
+    }
+
+    impl Board for Glass {
+        fn resolution(&self) -> Resolution {
+            Resolution::Wide
+        }
+
+        fn show(&mut self, _: &Picture<'_>) -> Result<(), BoardError> {
+            Ok(())
+        }
+
+        fn next_event(&mut self, _: Option<Duration>) -> Result<Option<BoardEvent>, BoardError> {
+            let below = stack_below();
+            let is_there = below.windows(PIN.len()).any(|bytes| bytes == PIN.as_bytes());
+            self.found.send(is_there).unwrap();
+            Ok(self.inputs.recv().ok().map(BoardEvent::Input))
+        }
+
+        fn waker(&self) -> Waker {
+            self.waker.clone()
+        }
+    }
+
+    /// The 64 KiB below its own frame.
+    fn stack_below() -> Vec<u8> {
+        let mut below = vec![0; 64 * 1024];
+        let here = 0_u8;
+        let end = std::ptr::from_ref(&here).addr();
+        let memory = File::open("/proc/self/mem").unwrap();
+        memory.read_exact_at(&mut below, (end - 64 * 1024) as u64).unwrap();
+        below
+    }
+
+    #[test]
+    fn no_digit_is_left_on_the_stack_of_the_thread_that_waits() {
+        let (type_in, inputs) = channel();
+        let (found, looks) = channel();
+        let folder = tempfile::tempdir().unwrap();
+        let another = board::open(BoardKind::Serial, Some(&folder.path().join("panel")), None).unwrap();
+        let (events, mut decided) = tokio::sync::mpsc::unbounded_channel();
+        let glass = Box::new(Glass {
+            inputs,
+            found,
+            waker: another.waker(),
+        });
+        let running = start(glass, Language::English, events).unwrap();
+        running.display().set(Status {
+            phase: Phase::Locked {
+                wait: Duration::ZERO,
+                failures: 0,
+                tries_left: 4,
+            },
+            about: About::default(),
+            language: Language::English,
+            notice: None,
+            answered: 0,
+        });
+        let digits = Digits::new(PIN).unwrap();
+        for input in [
+            Input::Type(digits),
+            Input::Press(Button::Down),
+            Input::Press(Button::Up),
+            Input::Press(Button::Ok),
+        ] {
+            assert!(!looks.recv().unwrap());
+            type_in.send(input).unwrap();
+        }
+        assert!(!looks.recv().unwrap());
+        assert!(matches!(decided.try_recv(), Ok(Event::Decided(_))));
+        drop(type_in);
+        running.stop();
     }
 }

@@ -1,4 +1,5 @@
-//! The attempt counter: how many wrong PINs and recovery codes came in a row, and how long the next has to wait.
+//! The attempt counter: how many wrong PINs came in a row, and how long the next has to wait. (A recovery code can't be
+//! guessed, so it neither counts nor waits.)
 //!
 //! - An attempt is on disk as a failure **before** it is checked, so pulling the plug during the check gains nothing.
 //! - The wait is kept as time still to be served. It shrinks only when the appliance reports time that passed under

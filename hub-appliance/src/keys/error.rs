@@ -47,11 +47,11 @@ pub enum KeysError {
 #[derive(Debug, thiserror::Error)]
 pub enum UnlockError {
     /// The PIN or the recovery code opens no slot.
-    #[error("wrong PIN or recovery code, {failures} in a row")]
+    #[error("wrong PIN or recovery code; wrong PINs in a row: {failures}")]
     Wrong {
-        /// How long until the next attempt is allowed.
+        /// How long until the next PIN may be tried.
         wait: Duration,
-        /// Wrong attempts in a row, with this one.
+        /// Wrong PINs in a row, with this one if it was one.
         failures: u32,
     },
     /// It is too early for another attempt; nothing was checked and nothing counted.

@@ -110,16 +110,23 @@ impl KeyStore {
     /// # Errors
     /// [`UnlockError`]. An attempt is counted from the moment it is recorded, even if the check then fails for want of memory.
     pub fn unlock_with_pin(&self, pin: &Pin) -> Result<MasterKey, UnlockError> {
-        self.unlock(Factor::Pin, pin.digits())
+        let slots = self.slots_asking_for(Factor::Pin)?;
+        self.attempts.record().map_err(|refused| match refused {
+            Refused::Wait(remaining) => UnlockError::Wait { remaining },
+            Refused::Io(error) => KeysError::Io(error).into(),
+        })?;
+        self.open(&slots, Factor::Pin, pin.digits())
     }
 
-    /// Opens the recovery slot. Counts and waits like a PIN. Afterwards the appliance asks for a new PIN and makes a new
-    /// code.
+    /// Opens the recovery slot, also while a PIN would have to wait: 128 random bits can't be guessed, and the wait is for
+    /// those who guess. A wrong code is no attempt, and leaves the wait as it is; the right one ends it. Afterwards the
+    /// appliance asks for a new PIN and makes a new code.
     ///
     /// # Errors
-    /// As [`KeyStore::unlock_with_pin`].
+    /// [`UnlockError`], but never [`UnlockError::Wait`].
     pub fn unlock_with_recovery(&self, code: &RecoveryCode) -> Result<MasterKey, UnlockError> {
-        self.unlock(Factor::Recovery, code.bytes())
+        let slots = self.slots_asking_for(Factor::Recovery)?;
+        self.open(&slots, Factor::Recovery, code.bytes())
     }
 
     /// Puts a slot for `pin` in the place of the PIN slot; the old PIN opens nothing any more. No data is touched.
@@ -155,7 +162,7 @@ impl KeyStore {
         }
     }
 
-    /// Wrong attempts in a row. From ten on, the panel points to the recovery code.
+    /// Wrong PINs in a row. From ten on, the panel points to the recovery code.
     #[must_use]
     pub fn failures(&self) -> u32 {
         if self.has_counter() {
@@ -183,24 +190,25 @@ impl KeyStore {
         self.is_set_up().unwrap_or(true)
     }
 
-    fn unlock(&self, factor: Factor, typed: &[u8]) -> Result<MasterKey, UnlockError> {
+    /// The slots, of which one or more ask for `factor`.
+    fn slots_asking_for(&self, factor: Factor) -> Result<Slots, KeysError> {
         let slots = self.with_slots(|file| file.load())?;
         if slots.asking_for(factor).next().is_none() {
-            return Err(KeysError::NoSlot.into());
+            return Err(KeysError::NoSlot);
         }
-        let recorded = self.attempts.record().map_err(|refused| match refused {
-            Refused::Wait(remaining) => UnlockError::Wait { remaining },
-            Refused::Io(error) => KeysError::Io(error).into(),
-        })?;
+        Ok(slots)
+    }
+
+    fn open(&self, slots: &Slots, factor: Factor, typed: &[u8]) -> Result<MasterKey, UnlockError> {
         for slot in slots.asking_for(factor) {
             if let Some(master) = slot.open(typed).map_err(KeysError::Kdf)? {
-                self.after_unlock(&slots, &master)?;
+                self.after_unlock(slots, &master)?;
                 return Ok(master);
             }
         }
         Err(UnlockError::Wrong {
-            wait: recorded.wait,
-            failures: recorded.failures,
+            wait: self.attempts.wait(),
+            failures: self.attempts.failures(),
         })
     }
 

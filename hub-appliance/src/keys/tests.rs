@@ -180,32 +180,44 @@ fn a_set_up_hub_is_not_set_up_again_even_if_its_slots_are_damaged() {
 }
 
 #[test]
-fn wrong_attempts_of_both_kinds_share_one_count_and_a_right_one_ends_it() {
+fn wrong_pins_are_counted_and_wait_and_a_right_one_ends_it() {
     let disk = Disk::set_up();
     let store = disk.start();
-    let wrong_code = RecoveryCode::generate().unwrap();
     for count in 1..=4 {
-        let result = match count {
-            2 => store.unlock_with_recovery(&wrong_code),
-            _ => store.unlock_with_pin(&pin("12345679")),
-        };
-        let Err(UnlockError::Wrong { wait, failures }) = result else {
+        let Err(UnlockError::Wrong { wait, failures }) = store.unlock_with_pin(&pin("12345679")) else {
             panic!("attempt {count} is wrong")
         };
         assert_eq!(failures, count);
         assert_eq!(wait.as_secs(), if count == 4 { 30 } else { 0 });
     }
     let store = disk.start();
-    for refused in [
-        store.unlock_with_pin(&pin("12345678")),
-        store.unlock_with_recovery(&disk.recovery),
-    ] {
-        assert!(matches!(refused, Err(UnlockError::Wait { remaining }) if remaining.as_secs() == 30));
-    }
+    let refused = store.unlock_with_pin(&pin("12345678"));
+    assert!(matches!(refused, Err(UnlockError::Wait { remaining }) if remaining.as_secs() == 30));
     assert_eq!(store.failures(), 4);
     assert_eq!(store.serve_wait(Duration::from_secs(30)).unwrap(), Duration::ZERO);
-    store.unlock_with_recovery(&disk.recovery).unwrap();
+    store.unlock_with_pin(&pin("12345678")).unwrap();
     assert_eq!((store.failures(), disk.start().failures()), (0, 0));
+}
+
+#[test]
+fn a_recovery_code_neither_counts_nor_waits_and_the_right_one_ends_the_wait() {
+    let disk = Disk::set_up();
+    let store = disk.start();
+    for _ in 0..4 {
+        assert!(is_wrong(store.unlock_with_pin(&pin("12345679"))));
+    }
+    let wrong_code = RecoveryCode::generate().unwrap();
+    assert!(is_wrong(store.unlock_with_recovery(&wrong_code)));
+    let left = (store.failures(), store.wait_remaining());
+    assert_eq!(left, (4, Duration::from_secs(30)), "as it was");
+    let store = disk.start();
+    assert_eq!((store.failures(), store.wait_remaining()), left);
+    store.unlock_with_recovery(&disk.recovery).unwrap();
+    assert_eq!((store.failures(), store.wait_remaining()), (0, Duration::ZERO));
+    assert_eq!(
+        (disk.start().failures(), disk.start().wait_remaining()),
+        (0, Duration::ZERO)
+    );
 }
 
 #[test]

@@ -64,6 +64,7 @@ pub(super) struct Canvas<'a> {
     shift: Point,
     lines: Vec<String>,
     fits: bool,
+    hides_buttons: bool,
 }
 
 impl<'a> Canvas<'a> {
@@ -76,7 +77,13 @@ impl<'a> Canvas<'a> {
             shift,
             lines: Vec::new(),
             fits: true,
+            hides_buttons: false,
         }
+    }
+
+    /// From here on no [`Self::buttons`] are drawn: they do not work yet.
+    pub(super) const fn hide_buttons(&mut self) {
+        self.hides_buttons = true;
     }
 
     /// The text that was drawn, and whether all of it fitted its place.
@@ -218,6 +225,9 @@ impl<'a> Canvas<'a> {
     /// Two buttons at the bottom, one of them chosen.
     pub(super) fn buttons(&mut self, labels: [&str; 2], chosen: usize) {
         const SIZE: Size = Size::new(58, 13);
+        if self.hides_buttons {
+            return;
+        }
         for (index, label) in labels.into_iter().enumerate() {
             let left = if index == 0 {
                 LEFT + 1

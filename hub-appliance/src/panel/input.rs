@@ -79,7 +79,7 @@ pub enum Action {
     },
     /// The recovery code is written down: two of its groups were typed back. Expects `Open`.
     RecoveryConfirmed,
-    /// Unlock with this PIN (6 to 12 digits). Expects `Unlocking`, then `Open` or `Locked`.
+    /// Unlock with this PIN (8 to 12 digits). Expects `Unlocking`, then `Open` or `Locked`.
     Unlock {
         /// The PIN as typed.
         pin: SecretText,
@@ -98,7 +98,7 @@ pub enum Action {
     Answer(Question, bool),
     /// Start to change the PIN of the open hub. Expects `pin_change` in the status.
     BeginPinChange,
-    /// Try this as the present PIN (6 to 12 digits). Expects `Checking`, then `Ask` or `Choose`.
+    /// Try this as the present PIN (8 to 12 digits). Expects `Checking`, then `Ask` or `Choose`.
     CheckPin {
         /// The PIN as typed.
         pin: SecretText,
@@ -111,6 +111,8 @@ pub enum Action {
     },
     /// The change of the PIN is done with, or given up. Expects no `pin_change` in the status.
     EndPinChange,
+    /// Nobody went on with the change of the PIN. Expects `Failed`, so that whoever comes back knows.
+    AbandonPinChange,
     /// Refuse the phone of this number from now on. Expects it as revoked in the status.
     RevokePhone(u32),
     /// Lock the hub and switch it off. Expects `Locking`, then `PoweringOff`.

@@ -9,15 +9,15 @@
 //! | `notice` | after the splash, if the owner's setup file has a mistake; left alone for a minute it passes | on |
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
-//! | `setup-recovery` | the recovery code, then two of its groups typed back | on · the code again |
+//! | `setup-recovery` | the recovery code, then two of its groups typed back; left alone for 15 minutes it is hidden | on · the code again |
 //! | `locked` | PIN pad | press the key · delete; held with nothing typed: recovery code |
-//! | `recovery` | recovery code instead of the PIN | press the key · delete, group before |
+//! | `recovery` | recovery code instead of the PIN, also during a wait | press the key · delete, group before |
 //! | `wait` | too many wrong PINs | – · recovery code |
 //! | `unlocking`, `checking`, `saving`, `locking` | the hub is at work | |
 //! | `home` | open | menu |
 //! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
-//! | `change-pin` | the present PIN, then the new one twice | press the key · delete, give up |
+//! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
 //! | `erase-disk`, `use-card`, `put-back`, `move-data` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving` | the data disk is being made; the records are being moved to it | |
 //! | `off` | locked, and about to lose power | |
@@ -26,7 +26,10 @@
 //! | `paired` | a phone has paired; left alone for a minute it is kept | choose · keep |
 //! | `error` | stopped by a fault | |
 //!
-//! Up, down and ok are enough; holding ok is back.
+//! Up, down and ok are enough; holding ok is back. What decides something and comes up by itself takes no press at first.
+//!
+//! What the hub was asked to do is known by its number: [`Status::answered`] says how far the hub has come, so that no
+//! outcome is missed, however quickly it passed.
 #![forbid(unsafe_code)]
 
 mod canvas;
@@ -83,8 +86,9 @@ pub enum Brightness {
     Full,
 }
 
-const DIM_AFTER: Duration = Duration::from_secs(60);
-const OFF_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long a screen on which a press decides something takes no press: one that was meant for the screen before must not
+/// decide it. Its buttons appear when they work.
+const SETTLES_AFTER: Duration = Duration::from_millis(400);
 /// How often the content moves by a pixel, so that no pixel of an OLED is lit for ever.
 const SHIFT_EVERY: Duration = Duration::from_secs(60);
 const SHIFTS: [Point; 4] = [Point::new(0, 0), Point::new(1, 0), Point::new(1, 1), Point::new(0, 1)];
@@ -102,6 +106,10 @@ pub struct Panel {
     active_at: Duration,
     /// Whether the finger that touched last lit the panel.
     is_waking: bool,
+    /// Since when the screen's time limit runs.
+    limit_from: Duration,
+    /// How many actions it has given so far.
+    asked: u64,
     countdown: Countdown,
 }
 
@@ -115,6 +123,8 @@ impl Panel {
             shown_at: Duration::ZERO,
             active_at: Duration::ZERO,
             is_waking: false,
+            limit_from: Duration::ZERO,
+            asked: 0,
             countdown: Countdown {
                 left: Duration::ZERO,
                 at: Duration::ZERO,
@@ -127,10 +137,14 @@ impl Panel {
         self.follow(status, now);
         let was_dark = self.is_waking || self.brightness(now) == Brightness::Off;
         self.active_at = now;
-        if was_dark && !matches!(input, Input::Type(_)) {
+        // Pressing does not make the hub any quicker.
+        if !matches!(self.state, State::Working(_)) {
+            self.limit_from = now;
+        }
+        if (was_dark || self.settles_at(now).is_some()) && !matches!(input, Input::Type(_)) {
             return None;
         }
-        let event = Event::of(input, &mut self.state, &mut self.pads);
+        let event = Event::of(input, &mut self.state);
         self.step(event, status, now)
     }
 
@@ -146,10 +160,16 @@ impl Panel {
     pub fn update(&mut self, status: &Status, now: Duration) -> Option<Action> {
         self.follow(status, now);
         let limit = self.state.time_limit()?;
-        if now < self.touched_at() + limit {
+        if now < self.limit_from + limit {
             return None;
         }
-        self.step(Event::TimedOut, status, now)
+        // What is said now, or asked of the hub, has the same time again.
+        self.limit_from = now;
+        let active_at = self.active_at;
+        let action = self.step(Event::TimedOut, status, now);
+        // Nobody is there to light another screen for.
+        self.active_at = active_at;
+        action
     }
 
     /// Draws the screen into `frame` and says what it says.
@@ -161,12 +181,10 @@ impl Panel {
     #[must_use]
     pub fn brightness(&self, now: Duration) -> Brightness {
         let idle = now.saturating_sub(self.active_at);
-        if self.state.stays_lit() || idle < DIM_AFTER {
-            Brightness::Full
-        } else if idle < OFF_AFTER {
-            Brightness::Dim
-        } else {
-            Brightness::Off
+        match self.state.light() {
+            Some((_, dark)) if idle >= dark => Brightness::Off,
+            Some((dim, _)) if idle >= dim => Brightness::Dim,
+            _ => Brightness::Full,
         }
     }
 
@@ -176,8 +194,9 @@ impl Panel {
         let every = |period| next_multiple(now, period);
         let dark = self.brightness(now) == Brightness::Off;
         let shift = (!dark).then(|| every(SHIFT_EVERY));
-        let light = [DIM_AFTER, OFF_AFTER].map(|after| (!self.state.stays_lit()).then(|| self.active_at + after));
-        let limit = self.state.time_limit().map(|limit| self.touched_at() + limit);
+        let (dim, off) = self.state.light().unzip();
+        let light = [dim, off].map(|after| after.map(|after| self.active_at + after));
+        let limit = self.state.time_limit().map(|limit| self.limit_from + limit);
         let moving = match self.state {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
             State::Wait | State::PinWait => self.countdown.next_second(now),
@@ -189,7 +208,7 @@ impl Panel {
             _ => None,
         };
         let moving = moving.filter(|_| !dark);
-        let all = [shift, light[0], light[1], limit, moving];
+        let all = [shift, light[0], light[1], limit, moving, self.settles_at(now)];
         let next = all.into_iter().flatten().filter(|at| *at > now).min()?;
         Some(next - now)
     }
@@ -202,6 +221,9 @@ impl Panel {
             shown_for: now.saturating_sub(self.shown_at),
             left: self.countdown.left(now),
         };
+        if self.settles_at(now).is_some() {
+            canvas.hide_buttons();
+        }
         let name = screens::draw(&mut canvas, &self.state, status, moment);
         let (lines, fits) = canvas.finish();
         (ScreenText { name, lines }, fits)
@@ -209,31 +231,37 @@ impl Panel {
 
     fn follow(&mut self, status: &Status, now: Duration) {
         self.countdown.observe(&status.phase, now);
-        self.change(now, |state, pads| (transitions::follow(state, status, pads), None));
+        self.change(now, |state, pads, _| (transitions::follow(state, status, pads), None));
     }
 
     fn step(&mut self, event: Event, status: &Status, now: Duration) -> Option<Action> {
-        self.change(now, |state, pads| transitions::step(state, event, status, pads))
+        self.change(now, |state, pads, request| {
+            transitions::step(state, event, status, pads, request)
+        })
     }
 
     fn change(
         &mut self,
         now: Duration,
-        transition: impl FnOnce(State, &mut PadMaker) -> (State, Option<Action>),
+        transition: impl FnOnce(State, &mut PadMaker, u64) -> (State, Option<Action>),
     ) -> Option<Action> {
-        let before = std::mem::discriminant(&self.state);
+        let before = self.state.screen();
         let state = std::mem::replace(&mut self.state, State::Home);
-        let (state, action) = transition(state, &mut self.pads);
+        let (state, action) = transition(state, &mut self.pads, self.asked + 1);
         self.state = state;
-        if std::mem::discriminant(&self.state) != before {
+        self.asked += u64::from(action.is_some());
+        if self.state.screen() != before {
             self.shown_at = now;
             self.active_at = now;
+            self.limit_from = now;
         }
         action
     }
 
-    fn touched_at(&self) -> Duration {
-        self.shown_at.max(self.active_at)
+    /// When the screen begins to take presses, if it does not yet.
+    fn settles_at(&self, now: Duration) -> Option<Duration> {
+        let at = self.shown_at + SETTLES_AFTER;
+        (self.state.decides() && now < at).then_some(at)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The PIN pad: a strip of ten digits, a delete key and a take key, moved along with two buttons and pressed with ok.
 //!
 //! The strip starts on a digit by chance, so that the number of presses tells a listener nothing, and stays where it is
-//! after each digit, so that a person has to look for the start only once.
+//! after each digit, so that a person has to look for the start only once. The further fields of one task (the PIN again,
+//! the next group) start on the same digit, for what is typed there is the same or is known to the listener as little: from
+//! the second digit on, the presses tell how far it is from the one before, wherever the strip starts.
 
 use subtle::ConstantTimeEq;
 
@@ -10,10 +12,8 @@ use super::strings::Note;
 use super::view::RecoveryCode;
 use crate::secret::SecretText;
 
-/// The fewest digits of a PIN that is chosen here.
+/// The fewest digits of a PIN.
 pub(super) const PIN_MIN: usize = 8;
-/// The fewest digits of a PIN that may unlock: one that works together with a hardware factor can be this short.
-pub(super) const UNLOCK_PIN_MIN: usize = 6;
 /// The most digits of a PIN.
 pub(super) const PIN_MAX: usize = 12;
 
@@ -62,6 +62,8 @@ pub(super) struct Pad {
     entry: Entry<PIN_MAX>,
     min: usize,
     max: usize,
+    /// The digit that the strip starts on.
+    start: usize,
     focus: usize,
     note: Option<Note>,
 }
@@ -72,9 +74,15 @@ impl Pad {
             entry: Entry::new(),
             min,
             max,
+            start: start % DELETE,
             focus: start % DELETE,
             note: None,
         }
+    }
+
+    /// An empty field like this one, for the next digits of the same task.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.min, self.max, self.start)
     }
 
     /// The same pad with something to say above it, until the next digit.
@@ -130,7 +138,13 @@ impl Pad {
     /// Forgets what was typed and says why.
     pub(super) fn clear(&mut self, note: Note) {
         self.entry.clear();
+        self.focus = self.start;
         self.note = Some(note);
+    }
+
+    /// Says no more what it said.
+    pub(super) const fn hush(&mut self) {
+        self.note = None;
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -168,6 +182,11 @@ impl Pad {
         self.entry.to_secret()
     }
 
+    /// Whether all that was typed is one digit: a PIN that anybody would try.
+    pub(super) fn is_one_digit(&self) -> bool {
+        self.expose().windows(2).all(|pair| pair[0] == pair[1])
+    }
+
     /// Whether the same digits were typed on both pads, compared in constant time.
     pub(super) fn equals(&self, other: &Self) -> bool {
         self.expose().ct_eq(other.expose()).into()
@@ -183,14 +202,9 @@ impl PadMaker {
         Self(seed)
     }
 
-    /// A pad to choose a new PIN.
-    pub(super) fn new_pin(&mut self) -> Pad {
-        Pad::new(PIN_MIN, PIN_MAX, self.start())
-    }
-
-    /// A pad for the PIN that unlocks.
+    /// A pad for a PIN.
     pub(super) fn pin(&mut self) -> Pad {
-        Pad::new(UNLOCK_PIN_MIN, PIN_MAX, self.start())
+        Pad::new(PIN_MIN, PIN_MAX, self.start())
     }
 
     /// A pad for one group of the recovery code.
@@ -212,9 +226,14 @@ impl PadMaker {
 /// A recovery code while it is typed, group by group.
 #[derive(Clone, Debug)]
 pub(super) struct CodeEntry {
-    /// The groups taken so far, in their places; the others are zero.
+    /// The groups typed so far, in their places; the others are zero.
     groups: RecoveryCode,
-    taken: usize,
+    /// How many those are.
+    typed: usize,
+    /// Which group is on the pad.
+    at: usize,
+    /// Whether it stands there as it was taken before.
+    is_taken: bool,
     pad: Pad,
 }
 
@@ -222,7 +241,9 @@ impl CodeEntry {
     pub(super) fn new(pad: Pad) -> Self {
         Self {
             groups: RecoveryCode::new([0; RecoveryCode::GROUPS]),
-            taken: 0,
+            typed: 0,
+            at: 0,
+            is_taken: false,
             pad,
         }
     }
@@ -233,40 +254,61 @@ impl CodeEntry {
 
     /// Which group is being typed, from 1.
     pub(super) fn number(&self) -> u32 {
-        u32::try_from(self.taken + 1).unwrap_or(u32::MAX)
+        u32::try_from(self.at + 1).unwrap_or(u32::MAX)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.taken == 0 && self.pad.is_empty()
+        self.typed == 0 && self.pad.is_empty()
+    }
+
+    /// Whether back deletes a digit, and does not go to the group before.
+    pub(super) const fn back_deletes(&self) -> bool {
+        !self.pad.is_empty() && !self.goes_back()
+    }
+
+    /// Whether back goes on from a group that was gone back to.
+    const fn goes_back(&self) -> bool {
+        self.is_taken && self.at > 0
     }
 
     /// Does what `input` asks for; [`PadEvent::Taken`] says that all groups are there.
-    pub(super) fn press(&mut self, input: &Input, pads: &mut PadMaker) -> PadEvent {
-        if let Input::Type(digits) = input {
-            self.add(digits, pads);
-            return PadEvent::Edited;
-        }
-        match self.pad.press(input) {
-            PadEvent::Taken => return self.take_group(pads),
-            PadEvent::Left if self.taken > 0 => {
-                self.taken -= 1;
-                self.pad = pads.group();
+    pub(super) fn press(&mut self, input: &Input) -> PadEvent {
+        match input {
+            Input::Type(digits) => {
+                self.add(digits);
+                return PadEvent::Edited;
             }
+            Input::Press(Button::Back) | Input::Hold(_) if self.goes_back() => {
+                self.show(self.at - 1);
+                return PadEvent::Edited;
+            }
+            _ => {}
+        }
+        let before = self.pad.fill();
+        match self.pad.press(input) {
+            PadEvent::Taken => return self.take_group(),
+            PadEvent::Left | PadEvent::Held if self.at > 0 => self.show(self.at - 1),
             PadEvent::Left | PadEvent::Held => return PadEvent::Left,
             PadEvent::Edited => {
+                self.is_taken &= self.pad.fill() == before;
                 self.check();
             }
         }
         PadEvent::Edited
     }
 
-    /// Digits that go on past the end of a group fill the next ones, so the whole code can be typed in one go.
-    fn add(&mut self, digits: &Digits, pads: &mut PadMaker) {
+    /// Digits that go on past the end of a group fill the next ones, so the whole code can be typed in one go. Those of a
+    /// group that was gone back to take its place.
+    fn add(&mut self, digits: &Digits) {
         let mut rest = digits.expose();
         while !rest.is_empty() {
-            let is_last = self.taken + 1 == RecoveryCode::GROUPS;
-            if self.pad.is_full() && !is_last {
-                self.take_group(pads);
+            let is_last = self.at + 1 == RecoveryCode::GROUPS;
+            if self.pad.is_full() && !self.is_taken && !is_last {
+                self.take_group();
+            }
+            if self.is_taken {
+                self.pad = self.pad.another();
+                self.is_taken = false;
             }
             let here = if is_last {
                 rest.len()
@@ -291,20 +333,30 @@ impl CodeEntry {
     }
 
     /// Goes on to the next group; [`PadEvent::Taken`] after the last.
-    fn take_group(&mut self, pads: &mut PadMaker) -> PadEvent {
+    fn take_group(&mut self) -> PadEvent {
         let Some(number) = RecoveryCode::parse_group(self.pad.expose()) else {
             self.pad.clear(Note::MistypedGroup);
             return PadEvent::Edited;
         };
         let mut numbers = *self.groups.numbers();
-        numbers[self.taken] = number;
+        numbers[self.at] = number;
         self.groups = RecoveryCode::new(numbers);
-        self.taken += 1;
-        if self.taken == RecoveryCode::GROUPS {
+        self.typed = self.typed.max(self.at + 1);
+        if self.at + 1 == RecoveryCode::GROUPS {
             return PadEvent::Taken;
         }
-        self.pad = pads.group();
+        self.show(self.at + 1);
         PadEvent::Edited
+    }
+
+    /// Puts a group on the pad, as it was taken if it was.
+    fn show(&mut self, at: usize) {
+        self.at = at;
+        self.pad = self.pad.another();
+        self.is_taken = at < self.typed;
+        if self.is_taken {
+            self.pad.add(SecretText::new(self.groups.group(at)).expose().as_bytes());
+        }
     }
 
     pub(super) fn into_code(self) -> RecoveryCode {

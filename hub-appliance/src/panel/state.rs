@@ -1,11 +1,12 @@
 //! Which screen there is, and what can happen on it.
 
+use std::mem::Discriminant;
 use std::time::Duration;
 
 use super::input::{Button, Digits, Input};
-use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
+use super::pin_pad::{CodeEntry, Pad, PadEvent};
 use super::strings::Language;
-use super::view::Question;
+use super::view::{Fault, Question};
 
 /// Which screen there is, with what a person has done on it so far.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(super) enum State {
         step: usize,
         pad: Pad,
     },
+    /// Nobody went on writing the recovery code down.
+    CodeHidden,
     EnterPin(Pad),
     Wait,
     EnterCode(CodeEntry),
@@ -66,7 +69,19 @@ pub(super) enum State {
     Formatting,
     Moving,
     Off,
-    Fault,
+    Fault(Fault),
+}
+
+/// Which screen a [`State`] is, and what it is about: another fault is another screen, another chosen button is not.
+#[derive(PartialEq, Eq)]
+pub(super) struct Screen(Discriminant<State>, Subject);
+
+#[derive(PartialEq, Eq)]
+enum Subject {
+    Nothing,
+    Fault(Fault),
+    Question(Question),
+    Phone(u32),
 }
 
 /// Which of two buttons is chosen.
@@ -91,8 +106,8 @@ pub(super) struct Work {
     pub(super) job: Job,
     /// Whether the hub's phase has shown that it began. Until then its phase is still the one before.
     begun: bool,
-    /// Wrong PINs in a row when it was asked for.
-    pub(super) failures: u32,
+    /// Which of the panel's actions asked for it, from 1; 0 where none did.
+    pub(super) request: u64,
 }
 
 /// What the hub was asked to do.
@@ -109,25 +124,31 @@ pub(super) enum Job {
 }
 
 impl Work {
-    pub(super) const fn asked(job: Job, failures: u32) -> State {
+    /// Asked for by the action of this number.
+    pub(super) const fn asked(job: Job, request: u64) -> State {
         State::Working(Self {
             job,
             begun: false,
-            failures,
+            request,
         })
     }
 
-    pub(super) const fn begun(job: Job, failures: u32) -> State {
+    /// The hub is at it, as it was asked to in `state` or by itself.
+    pub(super) const fn begun(job: Job, state: &State) -> State {
+        let request = match state {
+            State::Working(asked) => asked.request,
+            _ => 0,
+        };
         State::Working(Self {
             job,
             begun: true,
-            failures,
+            request,
         })
     }
 
-    /// Whether the hub may not have noticed yet that it was asked.
-    pub(super) const fn is_asked(self, job: Job, failures: u32) -> bool {
-        !self.begun && self.job as u8 == job as u8 && self.failures == failures
+    /// Whether the outcome is in a status that has dealt with so many actions.
+    pub(super) const fn is_answered(self, answered: u64) -> bool {
+        self.request <= answered
     }
 }
 
@@ -159,6 +180,9 @@ pub(super) const MENU: [MenuEntry; 8] = [
 /// How long the version stands at the start.
 const SPLASH: Duration = Duration::from_millis(1500);
 const MINUTE: Duration = Duration::from_secs(60);
+/// When a screen dims and goes dark.
+const READING: (Duration, Duration) = (MINUTE, Duration::from_secs(5 * 60));
+const WRITING: (Duration, Duration) = (Duration::from_secs(5 * 60), Duration::from_secs(15 * 60));
 
 impl State {
     /// How long the screen may stand untouched before [`Event::TimedOut`].
@@ -167,8 +191,10 @@ impl State {
             Self::Splash => Some(SPLASH),
             Self::Notice => Some(MINUTE),
             Self::Working(Work { begun: false, .. }) => Some(MINUTE / 2),
-            Self::Paired { answered: false, .. } | Self::PinChanged | Self::PinKept => Some(MINUTE),
+            Self::Paired { answered: false, .. } | Self::PinChanged => Some(MINUTE),
+            Self::WriteCode { .. } | Self::CheckCode { .. } => Some(15 * MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
+            Self::EnterPin(pad) if pad.note().is_some() => Some(5 * MINUTE),
             Self::PresentPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),
             Self::EnterCode(_) => Some(5 * MINUTE),
             left if left.is_left_alone() => Some(MINUTE),
@@ -176,12 +202,36 @@ impl State {
         }
     }
 
-    /// Whether somebody has to read, write or scan what is on the screen for as long as it takes.
-    pub(super) const fn stays_lit(&self) -> bool {
-        matches!(
-            self,
-            Self::Pairing | Self::Paired { .. } | Self::WriteCode { .. } | Self::CheckCode { .. }
-        )
+    /// How long the screen may stand untouched before it dims, and before it goes dark; none where somebody has to scan it
+    /// or to answer for as long as that takes.
+    pub(super) const fn light(&self) -> Option<(Duration, Duration)> {
+        match self {
+            Self::Pairing | Self::Paired { .. } => None,
+            // Writing takes longer than reading.
+            Self::WriteCode { .. } | Self::CheckCode { .. } => Some(WRITING),
+            _ => Some(READING),
+        }
+    }
+
+    /// Whether a press decides something that can't be taken back, on a screen that comes up by itself.
+    pub(super) const fn decides(&self) -> bool {
+        matches!(self, Self::Paired { .. } | Self::Answering { .. })
+    }
+
+    /// Which screen this is.
+    pub(super) fn screen(&self) -> Screen {
+        let subject = match self {
+            Self::Fault(fault) => Subject::Fault(fault.clone()),
+            Self::Answering { question, .. } => Subject::Question(question.clone()),
+            Self::Paired { number, .. } => Subject::Phone(*number),
+            _ => Subject::Nothing,
+        };
+        Screen(std::mem::discriminant(self), subject)
+    }
+
+    /// Whether it belongs to writing the recovery code down.
+    pub(super) const fn is_about_code(&self) -> bool {
+        matches!(self, Self::WriteCode { .. } | Self::CheckCode { .. } | Self::CodeHidden)
     }
 
     pub(super) const fn is_set_up(&self) -> bool {
@@ -230,14 +280,14 @@ pub(super) enum Event {
 
 impl Event {
     /// What `input` means on the screen: the field on it, if any, has dealt with it.
-    pub(super) fn of(input: Input, state: &mut State, pads: &mut PadMaker) -> Self {
+    pub(super) fn of(input: Input, state: &mut State) -> Self {
         match state {
             State::ChoosePin(pad)
             | State::RepeatPin { again: pad, .. }
             | State::CheckCode { pad, .. }
             | State::PresentPin(pad)
             | State::EnterPin(pad) => return Self::Pad(pad.press(&input)),
-            State::EnterCode(code) => return Self::Pad(code.press(&input, pads)),
+            State::EnterCode(code) => return Self::Pad(code.press(&input)),
             _ => {}
         }
         match input {

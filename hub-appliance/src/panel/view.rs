@@ -19,6 +19,9 @@ pub struct Status {
     pub language: Language,
     /// What a person has to be told once, at the start.
     pub notice: Option<Notice>,
+    /// How many of the panel's actions the hub has dealt with. It takes them in the order in which they were given, so
+    /// whoever gave the tenth knows from the number when its outcome is in here, also if all that was between passed unseen.
+    pub answered: u64,
 }
 
 /// What a person has to be told once, at the start.
@@ -153,6 +156,12 @@ pub enum PinChange {
     Changed,
     /// Not done; the old PIN is still good.
     Failed,
+}
+
+impl PinChange {
+    pub(super) const fn is_at_work(self) -> bool {
+        matches!(self, Self::Checking | Self::Changing)
+    }
 }
 
 /// Pairing while it is open.

@@ -58,7 +58,7 @@ impl PanelClient {
     /// the new code that takes the old one's place.
     ///
     /// # Errors
-    /// [`PanelError::Refused`] when the hub does not take the code: a wrong one, a wait.
+    /// [`PanelError::Refused`] when the hub does not take the code.
     pub async fn recover(&mut self, code: &RecoveryCode, pin: &str) -> Result<RecoveryCode, PanelError> {
         self.look()?;
         self.hold(Button::Ok).await?;

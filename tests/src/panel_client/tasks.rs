@@ -97,7 +97,7 @@ impl PanelClient {
     /// As [`PanelClient::wait_until`].
     pub async fn keep(&mut self) -> Result<(), PanelError> {
         self.look()?;
-        self.wait_for("paired").await?;
+        self.wait_for_buttons("paired").await?;
         let shown = self.screen.lines.clone();
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != "paired" || screen.lines != shown)
@@ -111,7 +111,7 @@ impl PanelClient {
     /// As [`PanelClient::wait_until`].
     pub async fn undo(&mut self) -> Result<(), PanelError> {
         self.look()?;
-        self.wait_for("paired").await?;
+        self.wait_for_buttons("paired").await?;
         self.press(Button::Down).await?;
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != "paired").await?;
@@ -127,7 +127,7 @@ impl PanelClient {
         if self.screen.name == "splash" {
             self.press(Button::Ok).await?;
         }
-        self.wait_for(name).await?;
+        self.wait_for_buttons(name).await?;
         if yes {
             // No is chosen until a person chooses otherwise.
             let before = self.screen.lines.clone();
@@ -136,6 +136,17 @@ impl PanelClient {
         }
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != name).await?;
+        Ok(())
+    }
+
+    /// Begins to change the PIN, from anywhere in the open hub.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn open_pin_change(&mut self) -> Result<(), PanelError> {
+        self.wake().await?;
+        self.choose("Change PIN").await?;
+        self.wait_for("change-pin").await?;
         Ok(())
     }
 
@@ -164,6 +175,13 @@ impl PanelClient {
         self.press(Button::Up).await?;
         self.press(Button::Ok).await?;
         self.wait_for("off").await?;
+        Ok(())
+    }
+
+    /// A screen that comes up by itself has its buttons a moment later, when they work.
+    async fn wait_for_buttons(&mut self, name: &str) -> Result<(), PanelError> {
+        self.wait_until(|screen| screen.name == name && screen.lines.iter().any(|line| line.contains('[')))
+            .await?;
         Ok(())
     }
 

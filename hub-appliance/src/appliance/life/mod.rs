@@ -170,6 +170,8 @@ pub(super) struct Life {
     panics: Vec<Instant>,
     ticks: u32,
     waited_at: Instant,
+    /// How many of the panel's actions are dealt with.
+    answered: u64,
     /// For the watch over its writer.
     opened_store: OpenedStore,
 }
@@ -210,6 +212,7 @@ impl Life {
             panics: Vec::new(),
             ticks: 0,
             waited_at: Instant::now(),
+            answered: 0,
             opened_store,
         })
     }
@@ -257,6 +260,7 @@ impl Life {
             Action::CheckPin { pin } => self.check_pin(pin).await,
             Action::ChangePin { pin } => self.change_pin(pin).await,
             Action::EndPinChange => self.end_pin_change(),
+            Action::AbandonPinChange => self.abandon_pin_change(),
             Action::Answer(question, yes) => self.answer(&question, yes).await,
             Action::Lock => self.lock().await?,
             Action::PowerOff => {
@@ -268,6 +272,7 @@ impl Life {
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
         }
+        self.answered += 1;
         self.show();
         Ok(())
     }

@@ -33,6 +33,11 @@ impl Life {
         self.set_change(None);
     }
 
+    /// Whoever left it and comes back is told that the old PIN is still the one.
+    pub(super) fn abandon_pin_change(&mut self) {
+        self.set_change(Some(Change::Failed));
+    }
+
     /// Ends a permission that nobody used.
     pub(super) fn expire_pin_change(&mut self) {
         if let State::Open(serving) = &mut self.state
@@ -74,7 +79,9 @@ impl Life {
         self.set_change(Some(next));
     }
 
+    /// What is no PIN changes nothing: another may be chosen.
     pub(super) async fn change_pin(&mut self, pin: SecretText) {
+        let Ok(pin) = Pin::parse(pin.expose()) else { return };
         let State::Open(serving) = &mut self.state else { return };
         let Some(Change::Permitted { master, .. }) = serving.pin_change.take() else {
             return;

@@ -58,13 +58,14 @@ impl Life {
     /// Shows how far something has come, from wherever that is done; `phase` makes the phase of it.
     pub(super) fn progress(&self, phase: fn(u16) -> Phase) -> impl Fn(u16) + Send + 'static {
         let (display, about, language) = (self.display.clone(), self.about(), self.language());
-        let notice = self.config.notice;
+        let (notice, answered) = (self.config.notice, self.answered);
         move |permille| {
             display.set(Status {
                 phase: phase(permille),
                 about: about.clone(),
                 language,
                 notice,
+                answered,
             });
         }
     }
@@ -75,6 +76,7 @@ impl Life {
             about: self.about(),
             language: self.language(),
             notice: self.config.notice,
+            answered: self.answered,
         });
     }
 

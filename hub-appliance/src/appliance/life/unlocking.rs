@@ -11,14 +11,15 @@ use crate::panel::{self, Phase};
 use crate::secret::{SecretText, wiping_stack};
 
 impl Life {
+    /// What is no PIN changes nothing here and in [`Self::renew_pin`]: another may be chosen.
     pub(super) async fn set_up(&mut self, pin: SecretText) {
+        let Ok(pin) = Pin::parse(pin.expose()) else { return };
         if !matches!(self.state, State::SetUp) {
             return;
         }
         self.show_phase(Phase::SettingUp);
         let (target, clock) = (self.config.unlock_time, Arc::clone(&self.clock));
         let prepared = blocking(move || {
-            let pin = Pin::parse(pin.expose()).map_err(|_| ApplianceError::Panicked)?;
             let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
             Ok(Prepared::new(&pin, cost, clock.now())?)
         });
@@ -80,6 +81,7 @@ impl Life {
 
     /// After the recovery code: the new PIN first, so that there is one that somebody knows; then a new code.
     pub(super) async fn renew_pin(&mut self, pin: SecretText) {
+        let Ok(pin) = Pin::parse(pin.expose()) else { return };
         match std::mem::replace(&mut self.state, State::Fault) {
             State::ChoosingPin(master) => {
                 self.show_phase(Phase::Unlocking);
@@ -124,13 +126,12 @@ impl Life {
 pub(super) fn replace_pin(
     keys: &KeyStore,
     master: &MasterKey,
-    pin: &SecretText,
+    pin: &Pin,
     target: Duration,
     clock: &HubClock,
 ) -> Result<(), ApplianceError> {
-    let pin = Pin::parse(pin.expose()).map_err(|_| ApplianceError::Pin)?;
     let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
-    Ok(keys.change_pin(master, &pin, cost, clock.now())?)
+    Ok(keys.change_pin(master, pin, cost, clock.now())?)
 }
 
 /// Why an unlocking came to nothing.
@@ -149,5 +150,48 @@ pub(super) async fn blocking_unlock<T: Send + 'static>(
         Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
         Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
         Err(_) => Err(Refused::Failed(ApplianceError::Panicked)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::panel::{About, Action, Button, Digits, Input, Language, Panel, Status};
+
+    /// What the panel asks for when these digits are typed as the new PIN, twice.
+    fn chosen(digits: &str) -> Option<SecretText> {
+        let status = Status {
+            phase: Phase::SetUp,
+            about: About::default(),
+            language: Language::English,
+            notice: None,
+            answered: 0,
+        };
+        let mut panel = Panel::new(7);
+        panel.update(&status, Duration::ZERO);
+        let mut press = |input| panel.input(input, &status, Duration::ZERO);
+        let digits = Digits::new(digits)?;
+        press(Input::Press(Button::Ok));
+        for _ in 0..2 {
+            press(Input::Type(digits.clone()));
+            if let Some(Action::SetUp { pin }) = press(Input::Press(Button::Ok)) {
+                return Some(pin);
+            }
+        }
+        None
+    }
+
+    proptest! {
+        #[test]
+        fn the_panel_asks_for_what_is_a_pin_and_for_nothing_else(digits in prop_oneof![
+            "[0-9]{1,13}",
+            (0..10_u8, 1..14_usize).prop_map(|(digit, length)| digit.to_string().repeat(length)),
+        ]) {
+            let asked = chosen(&digits);
+            prop_assert_eq!(asked.is_some(), Pin::parse(&digits).is_ok());
+            prop_assert!(asked.is_none_or(|pin| pin.expose() == digits));
+        }
     }
 }

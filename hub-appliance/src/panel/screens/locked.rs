@@ -11,7 +11,9 @@ pub(super) const MANY_FAILURES: u32 = 10;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, pad: &Pad, failures: u32, strings: &Strings) -> &'static str {
     canvas.header(strings.locked, Icon::LOCKED);
-    let text = if failures < MANY_FAILURES {
+    let text = if !pad.is_empty() {
+        [strings.locked_text[0], strings.hold_deletes]
+    } else if failures < MANY_FAILURES {
         strings.locked_text
     } else {
         strings.locked_use_code

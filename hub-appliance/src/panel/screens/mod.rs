@@ -57,6 +57,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::WriteCode { differs }, Phase::Confirming { code, .. }) => {
             set_up_recovery::write(canvas, code, *differs, strings)
         }
+        (State::CodeHidden, _) => set_up_recovery::hidden(canvas, strings),
         (State::CheckCode { step, pad }, Phase::Confirming { ask, .. }) => {
             set_up_recovery::check(canvas, asked_group(*ask, *step) + 1, pad, strings)
         }
@@ -88,7 +89,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
             pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
         }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
-        (State::Fault, Phase::Fault(fault)) => fault::draw(canvas, fault, strings),
+        (State::Fault(fault), _) => fault::draw(canvas, fault, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),
         _ => working::between(canvas, moment, strings),
     }

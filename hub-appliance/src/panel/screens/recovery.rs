@@ -8,7 +8,12 @@ use crate::panel::strings::Strings;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, code: &CodeEntry, strings: &Strings) -> &'static str {
     canvas.header(strings.enter_code, Icon::KEY);
-    let [first, second] = (strings.enter_code_text)(code.number());
-    pad::draw(canvas, [&first, &second], code.pad(), Show::Digits, strings);
+    let [first, back] = (strings.enter_code_text)(code.number());
+    let second = if code.back_deletes() {
+        strings.hold_deletes
+    } else {
+        &back
+    };
+    pad::draw(canvas, [&first, second], code.pad(), Show::Digits, strings);
     "recovery"
 }

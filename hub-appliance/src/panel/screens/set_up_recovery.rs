@@ -31,6 +31,14 @@ pub(super) fn write(
     NAME
 }
 
+/// The code is not left on the screen for whoever comes by, nor to burn in.
+pub(super) fn hidden(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
+    canvas.step_header(strings.write_code, 3, STEPS);
+    canvas.paragraph(0, &strings.code_hidden_text);
+    canvas.hint(strings.code_hidden_hint);
+    NAME
+}
+
 pub(super) fn check(canvas: &mut Canvas<'_>, group: usize, pad: &Pad, strings: &Strings) -> &'static str {
     canvas.step_header(strings.check_code, 4, STEPS);
     let [first, second] = (strings.check_code_text)(group);

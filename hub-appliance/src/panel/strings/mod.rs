@@ -68,8 +68,8 @@ pub(super) enum Note {
     TooLong(usize),
     /// The second PIN was not the first.
     Mismatch,
-    /// Set-up came back without a hub.
-    SetUpFailed,
+    /// The PIN is one that anybody would try.
+    TooSimple,
     /// A wrong PIN, and how many more there are before a wait.
     WrongPin(u32),
     /// The group just typed can't be one of a recovery code.
@@ -108,11 +108,15 @@ pub(super) struct Strings {
     pub(super) write_code: &'static str,
     pub(super) wrong_group: fn(usize) -> String,
     pub(super) write_code_hint: &'static str,
+    pub(super) code_hidden_text: [&'static str; 2],
+    pub(super) code_hidden_hint: &'static str,
     pub(super) check_code: &'static str,
     pub(super) check_code_text: fn(usize) -> [String; 2],
     pub(super) locked: &'static str,
     pub(super) locked_text: [&'static str; 2],
     pub(super) locked_use_code: [&'static str; 2],
+    /// What holding a button does on a field that is not empty.
+    pub(super) hold_deletes: &'static str,
     pub(super) wait: &'static str,
     pub(super) wait_text: &'static str,
     pub(super) wait_hold: &'static str,

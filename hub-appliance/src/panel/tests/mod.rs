@@ -41,12 +41,14 @@ impl Desk {
                 about,
                 language,
                 notice: None,
+                answered: 0,
             },
             now: Duration::ZERO,
         };
         assert!(desk.panel.update(&desk.status, desk.now).is_none());
         // The splash takes a press for itself.
         assert!(desk.press(&[Button::Ok]).is_none());
+        desk.settle();
         desk
     }
 
@@ -77,9 +79,34 @@ impl Desk {
         self.press(&[Button::Ok])
     }
 
+    /// The hub shows this phase: it is at work on what it was asked to, or has dealt with it.
     fn becomes(&mut self, phase: Phase) -> Option<Action> {
+        let is_at_work = match &phase {
+            Phase::SettingUp | Phase::Unlocking | Phase::Locking | Phase::Formatting { .. } | Phase::Moving { .. } => {
+                true
+            }
+            Phase::Open(open) => open.pin_change.is_some_and(PinChange::is_at_work),
+            _ => false,
+        };
+        if !is_at_work {
+            self.status.answered = self.panel.asked;
+        }
+        self.shows(phase)
+    }
+
+    /// The hub shows this phase, and has not yet dealt with what it was asked to.
+    fn shows(&mut self, phase: Phase) -> Option<Action> {
         self.status.phase = phase;
-        self.panel.update(&self.status, self.now)
+        let action = self.panel.update(&self.status, self.now);
+        self.settle();
+        action
+    }
+
+    /// A person looks before pressing.
+    fn settle(&mut self) {
+        if let Some(at) = self.panel.settles_at(self.now) {
+            self.now = at;
+        }
     }
 
     fn wait(&mut self, seconds: u64) -> Option<Action> {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::pin_pad::Pad;
 use super::*;
 
 const SCREENS: [&str; 34] = [
@@ -161,7 +162,104 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// The field on the screen, if there is one.
+fn field(state: &State) -> Option<&Pad> {
+    match state {
+        State::ChoosePin(pad)
+        | State::RepeatPin { again: pad, .. }
+        | State::CheckCode { pad, .. }
+        | State::PresentPin(pad)
+        | State::EnterPin(pad) => Some(pad),
+        State::EnterCode(code) => Some(code.pad()),
+        _ => None,
+    }
+}
+
+fn typed(state: &State) -> usize {
+    field(state).map_or(0, |pad| pad.fill().0)
+}
+
+/// Whether what was typed in `before` was taken, and the next is asked for.
+fn went_on(before: &State, after: &State) -> bool {
+    match (before, after) {
+        (State::ChoosePin(_), State::RepeatPin { .. }) => true,
+        (State::CheckCode { step, .. }, State::CheckCode { step: next, .. }) => next > step,
+        (State::EnterCode(code), State::EnterCode(next)) => next.number() > code.number(),
+        _ => false,
+    }
+}
+
+fn says_why(state: &State) -> bool {
+    let told = matches!(state, State::WriteCode { differs: Some(_) } | State::CodeHidden);
+    told || field(state).is_some_and(|pad| pad.note().is_some())
+}
+
+/// Whether the hub has to go on before a person can.
+fn waits_for_the_hub(desk: &Desk) -> bool {
+    let is_at_work = match &desk.status.phase {
+        Phase::Starting
+        | Phase::SettingUp
+        | Phase::Unlocking
+        | Phase::Locking
+        | Phase::PoweringOff
+        | Phase::Formatting { .. }
+        | Phase::Moving { .. }
+        | Phase::Fault(_) => true,
+        Phase::Open(open) => open.pin_change.is_some_and(PinChange::is_at_work),
+        _ => false,
+    };
+    is_at_work || matches!(desk.panel.state, State::Paired { answered: true, .. })
+}
+
 proptest! {
+    #[test]
+    fn three_buttons_lead_out_of_everywhere(first in phase(), inputs in prop::collection::vec(input(), 0..60)) {
+        let mut desk = Desk::new(first);
+        inputs.into_iter().for_each(|input| drop(desk.input(input)));
+        let home = transitions::follow(State::Home, &desk.status, &mut PadMaker::new(7)).screen();
+        let mut presses = 0;
+        while !waits_for_the_hub(&desk) && desk.panel.state.screen() != home {
+            presses += 1;
+            prop_assert!(presses < 100, "{:?}", desk.panel.state);
+            if desk.wait(1).is_some() || desk.hold_ok().is_some() {
+                return Ok(());
+            }
+        }
+        // A field can be typed in; from elsewhere ok or holding it leads on.
+        if !waits_for_the_hub(&desk) && field(&desk.panel.state).is_none() {
+            let leads_on = [Input::Press(Button::Ok), Input::Hold(HeldButton::Ok)].into_iter().any(|input| {
+                desk.wait(1).is_some() || desk.input(input).is_some() || desk.panel.state.screen() != home
+            });
+            prop_assert!(leads_on, "{:?}", desk.panel.state);
+        }
+    }
+
+    #[test]
+    fn no_field_is_emptied_without_a_word(
+        first in phase(),
+        happenings in prop::collection::vec(prop_oneof![
+            8 => input().prop_map(Ok),
+            1 => (0_u64..400_000).prop_map(Err),
+        ], 1..80),
+    ) {
+        let mut desk = Desk::new(first);
+        for happening in happenings {
+            let before = desk.panel.state.clone();
+            let action = match happening {
+                Ok(input) => desk.input(input),
+                Err(millis) => {
+                    desk.now += Duration::from_millis(millis);
+                    desk.panel.update(&desk.status, desk.now)
+                }
+            };
+            let after = &desk.panel.state;
+            // The last digit may be deleted like any other.
+            if typed(&before) > 1 && typed(after) == 0 && action.is_none() {
+                prop_assert!(went_on(&before, after) || says_why(after), "{:?} {:?}", before, after);
+            }
+        }
+    }
+
     #[test]
     fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
         let mut desk = Desk::speaking(language, first);

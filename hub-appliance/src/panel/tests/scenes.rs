@@ -71,9 +71,9 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         (
-            "set-up-failed",
-            start(Phase::SettingUp, |desk| {
-                desk.becomes(Phase::SetUp);
+            "choose-pin-simple",
+            start(Phase::SetUp, |desk| {
+                desk.enter("88888888");
             }),
         ),
         ("write-code", start(confirming(), |_| {})),
@@ -82,6 +82,12 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(confirming(), |desk| {
                 desk.press(&[OK]);
                 desk.enter("000011");
+            }),
+        ),
+        (
+            "code-hidden",
+            start(confirming(), |desk| {
+                desk.wait(15 * 60);
             }),
         ),
         (
@@ -128,6 +134,15 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(locked(0, 0, 3), |desk| {
                 desk.hold_ok();
                 desk.type_digits("000011720885122");
+            }),
+        ),
+        (
+            "recovery-group-before",
+            start(locked(0, 0, 3), |desk| {
+                desk.hold_ok();
+                desk.type_digits("000011720885");
+                desk.press(&[OK]);
+                desk.hold_ok();
             }),
         ),
         (

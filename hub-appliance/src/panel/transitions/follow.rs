@@ -10,35 +10,39 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
     let phase = &status.phase;
     match (phase, state) {
         (Phase::Starting, _) => State::Splash,
-        (Phase::Fault(_), _) => State::Fault,
+        (Phase::Fault(fault), _) => State::Fault(fault.clone()),
         (_, same @ (State::Splash | State::Notice)) => same,
 
+        // The hub is at work.
+        (Phase::SettingUp, state) => Work::begun(Job::SetUp, &state),
+        (Phase::Unlocking, state) => match state {
+            State::Working(Work { job, .. }) => Work::begun(job, &state),
+            _ => Work::begun(Job::Unlock, &state),
+        },
+        (Phase::Open(open), state) if open.pin_change.is_some_and(PinChange::is_at_work) => {
+            follow_open(state, open, pads)
+        }
+        (Phase::Locking, state) => Work::begun(Job::Lock, &state),
+        (Phase::PoweringOff, _) => State::Off,
+        (Phase::Formatting { .. }, _) => State::Formatting,
+        (Phase::Moving { .. }, _) => State::Moving,
+        // Whatever it shows before it has dealt with what it was asked to, the outcome is still to come.
+        (_, State::Working(work)) if !work.is_answered(status.answered) => Work::asked(work.job, work.request),
+
         (Phase::SetUp, same) if same.is_set_up() => same,
-        (Phase::SetUp, State::Working(work)) if work.is_asked(Job::SetUp, 0) => State::Working(work),
         (Phase::SetUp, State::Working(Work { job: Job::SetUp, .. })) => {
-            State::ChoosePin(pads.new_pin().saying(Note::SetUpFailed))
+            State::ChoosePin(pads.pin().saying(Note::TooSimple))
         }
         (Phase::SetUp, _) => State::Welcome(status.language),
-        (Phase::SettingUp, _) => Work::begun(Job::SetUp, 0),
 
         (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
-        (Phase::Renewing, State::Working(work)) if work.is_asked(Job::RenewPin, 0) => State::Working(work),
-        (Phase::Renewing, _) => State::ChoosePin(pads.new_pin()),
-        (Phase::Confirming { .. }, same @ (State::WriteCode { .. } | State::CheckCode { .. })) => same,
-        (Phase::Confirming { .. }, State::Working(work)) if work.is_asked(Job::FinishSetUp, 0) => State::Working(work),
+        (Phase::Renewing, State::Working(Work { job: Job::RenewPin, .. })) => {
+            State::ChoosePin(pads.pin().saying(Note::TooSimple))
+        }
+        (Phase::Renewing, _) => State::ChoosePin(pads.pin()),
+        (Phase::Confirming { .. }, same) if same.is_about_code() => same,
         (Phase::Confirming { .. }, _) => State::WriteCode { differs: None },
 
-        // Asked for during a wait: the hub refuses without a try, so nothing was wrong with the code.
-        (Phase::Locked { wait, failures, .. }, State::Working(work))
-            if !wait.is_zero() && work.failures == *failures =>
-        {
-            State::Wait
-        }
-        (Phase::Locked { failures, .. }, State::Working(work))
-            if work.is_asked(Job::Unlock, *failures) || work.is_asked(Job::UnlockWithCode, *failures) =>
-        {
-            State::Working(work)
-        }
         (
             Phase::Locked { .. },
             State::Working(Work {
@@ -49,27 +53,12 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Locked { .. }, same @ State::EnterCode(_)) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
-        (
-            Phase::Locked {
-                failures, tries_left, ..
-            },
-            State::Working(Work { job: Job::Unlock, .. }),
-        ) if *failures > 0 => State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left))),
+        (Phase::Locked { tries_left, .. }, State::Working(Work { job: Job::Unlock, .. })) => {
+            State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left)))
+        }
         (Phase::Locked { .. }, _) => State::EnterPin(pads.pin()),
 
-        (
-            Phase::Unlocking,
-            State::Working(Work {
-                job: Job::UnlockWithCode,
-                failures,
-                ..
-            }),
-        ) => Work::begun(Job::UnlockWithCode, failures),
-        (Phase::Unlocking, _) => Work::begun(Job::Unlock, 0),
-
         (Phase::Open(open), state) => follow_open(state, open, pads),
-        (Phase::Locking, _) => Work::begun(Job::Lock, 0),
-        (Phase::PoweringOff, _) => State::Off,
         (Phase::Asking(asked), State::Answering { question, choice }) if question == *asked => {
             State::Answering { question, choice }
         }
@@ -77,17 +66,16 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
             question: asked.clone(),
             choice: Choice::Second,
         },
-        (Phase::Formatting { .. }, _) => State::Formatting,
-        (Phase::Moving { .. }, _) => State::Moving,
     }
 }
 
 fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
-    if let (Some(change), None) = (&open.pin_change, &open.paired) {
-        return follow_pin_change(state, *change, pads);
+    if let Some(change) = open.pin_change
+        && (open.paired.is_none() || change.is_at_work())
+    {
+        return follow_pin_change(state, change, pads);
     }
     match (&open.paired, &open.pairing, state) {
-        (_, _, State::Working(work)) if work.is_asked(Job::Lock, 0) => State::Working(work),
         (
             Some(phone),
             _,
@@ -120,20 +108,22 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
 
 fn follow_pin_change(state: State, change: PinChange, pads: &mut PadMaker) -> State {
     match (change, state) {
-        (PinChange::Ask { failures, .. }, State::Working(work)) if work.is_asked(Job::CheckPin, failures) => {
-            State::Working(work)
-        }
         (PinChange::Ask { wait, .. }, _) if !wait.is_zero() => State::PinWait,
         (PinChange::Ask { .. }, same @ State::PresentPin(_)) => same,
         (PinChange::Ask { tries_left, .. }, State::Working(Work { job: Job::CheckPin, .. })) => {
             State::PresentPin(pads.pin().saying(Note::WrongPin(tries_left)))
         }
         (PinChange::Ask { .. }, _) => State::PresentPin(pads.pin()),
-        (PinChange::Checking, _) => Work::begun(Job::CheckPin, 0),
         (PinChange::Choose, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
-        (PinChange::Choose, State::Working(work)) if work.is_asked(Job::ChangePin, 0) => State::Working(work),
-        (PinChange::Choose, _) => State::ChoosePin(pads.new_pin()),
-        (PinChange::Changing, _) => Work::begun(Job::ChangePin, 0),
+        (
+            PinChange::Choose,
+            State::Working(Work {
+                job: Job::ChangePin, ..
+            }),
+        ) => State::ChoosePin(pads.pin().saying(Note::TooSimple)),
+        (PinChange::Choose, _) => State::ChoosePin(pads.pin()),
+        (PinChange::Checking, state) => Work::begun(Job::CheckPin, &state),
+        (PinChange::Changing, state) => Work::begun(Job::ChangePin, &state),
         (PinChange::Changed, _) => State::PinChanged,
         (PinChange::Failed, _) => State::PinKept,
     }

@@ -1,7 +1,7 @@
 //! What the transitions have to know of the hub's status.
 
 use crate::panel::pin_pad::Pad;
-use crate::panel::view::{OpenStatus, Phase, Phone, PhoneStanding, PinChange, RecoveryCode};
+use crate::panel::view::{OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode};
 
 pub(super) fn phones(phase: &Phase) -> &[Phone] {
     match phase {
@@ -40,17 +40,6 @@ pub(super) fn wrong_group(phase: &Phase, step: usize, pad: &Pad) -> Option<usize
 /// The index (0 to 7) of the group that is asked for first or second.
 pub(in crate::panel) const fn asked_group(ask: [usize; 2], step: usize) -> usize {
     ask[step % ask.len()] % RecoveryCode::GROUPS
-}
-
-pub(super) const fn failures(phase: &Phase) -> u32 {
-    match phase {
-        Phase::Locked { failures, .. }
-        | Phase::Open(OpenStatus {
-            pin_change: Some(PinChange::Ask { failures, .. }),
-            ..
-        }) => *failures,
-        _ => 0,
-    }
 }
 
 pub(super) const fn has_network(phase: &Phase) -> bool {

@@ -9,16 +9,23 @@ pub(super) use self::follow::follow;
 pub(super) use self::look_up::asked_group;
 
 use self::follow::start;
-use self::look_up::{around, can_revoke, failures, has_network, keeps_pairing_open, phones, place, wrong_group};
+use self::look_up::{around, can_revoke, has_network, keeps_pairing_open, phones, place, wrong_group};
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
 use super::view::{Phase, Status};
 
-/// Where `event` leads from `state`, and what the hub is to do.
+/// Where `event` leads from `state`, and what the hub is to do. `request` is the number that this action has, if there is
+/// one.
 #[allow(clippy::too_many_lines, reason = "every transition stands in one table")]
-pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMaker) -> (State, Option<Action>) {
+pub(super) fn step(
+    state: State,
+    event: Event,
+    status: &Status,
+    pads: &mut PadMaker,
+    request: u64,
+) -> (State, Option<Action>) {
     use Choice::{First, Second};
     use PadEvent::{Held, Left, Taken};
 
@@ -36,17 +43,21 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
         (State::Welcome(language), Event::Previous) => State::Welcome(language.previous()),
         (State::Welcome(language), Event::Next) => State::Welcome(language.next()),
         (State::Welcome(language), Event::Ok) => {
-            return (State::ChoosePin(pads.new_pin()), Some(Action::SetLanguage(language)));
+            return (State::ChoosePin(pads.pin()), Some(Action::SetLanguage(language)));
         }
         (State::Welcome(language), Event::Typed(digits)) => {
-            let pad = typed(pads.new_pin(), &digits);
+            let pad = typed(pads.pin(), &digits);
             return (State::ChoosePin(pad), Some(Action::SetLanguage(language)));
         }
 
         // A new PIN, twice: at set-up, after the recovery code, or because somebody changes it.
+        (State::ChoosePin(mut pad), Event::Pad(Taken)) if pad.is_one_digit() => {
+            pad.clear(Note::TooSimple);
+            State::ChoosePin(pad)
+        }
         (State::ChoosePin(first), Event::Pad(Taken)) => State::RepeatPin {
+            again: first.another(),
             first,
-            again: pads.new_pin(),
         },
         (State::ChoosePin(pad), Event::Pad(Left | Held)) => match phase {
             Phase::SetUp => State::Welcome(status.language),
@@ -58,19 +69,19 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
             State::ChoosePin(pad)
         }
         (State::ChoosePin(pad), Event::TimedOut) if matches!(phase, Phase::Open(_)) => {
-            return (State::ChoosePin(pad), Some(Action::EndPinChange));
+            return (State::ChoosePin(pad), Some(Action::AbandonPinChange));
         }
-        (State::RepeatPin { .. }, Event::TimedOut) => State::ChoosePin(pads.new_pin().saying(Note::Cleared)),
+        (State::RepeatPin { first, .. }, Event::TimedOut) => State::ChoosePin(first.another().saying(Note::Cleared)),
         (State::RepeatPin { first, again }, Event::Pad(Taken)) if again.equals(&first) => {
             let pin = first.to_secret();
             return match phase {
-                Phase::Open(_) => (Work::asked(Job::ChangePin, 0), Some(Action::ChangePin { pin })),
-                Phase::Renewing => (Work::asked(Job::RenewPin, 0), Some(Action::RenewPin { pin })),
-                _ => (Work::asked(Job::SetUp, 0), Some(Action::SetUp { pin })),
+                Phase::Open(_) => (Work::asked(Job::ChangePin, request), Some(Action::ChangePin { pin })),
+                Phase::Renewing => (Work::asked(Job::RenewPin, request), Some(Action::RenewPin { pin })),
+                _ => (Work::asked(Job::SetUp, request), Some(Action::SetUp { pin })),
             };
         }
-        (State::RepeatPin { .. }, Event::Pad(Taken)) => State::ChoosePin(pads.new_pin().saying(Note::Mismatch)),
-        (State::RepeatPin { .. }, Event::Pad(Left | Held)) => State::ChoosePin(pads.new_pin()),
+        (State::RepeatPin { first, .. }, Event::Pad(Taken)) => State::ChoosePin(first.another().saying(Note::Mismatch)),
+        (State::RepeatPin { first, .. }, Event::Pad(Left | Held)) => State::ChoosePin(first.another()),
 
         // Set-up: the recovery code, shown and then typed back in part.
         (State::WriteCode { .. }, Event::Ok) => State::CheckCode {
@@ -85,32 +96,43 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
             Some(group) => State::WriteCode { differs: Some(group) },
             None if step == 0 => State::CheckCode {
                 step: 1,
-                pad: pads.group(),
+                pad: pad.another(),
             },
-            None => return (Work::asked(Job::FinishSetUp, 0), Some(Action::RecoveryConfirmed)),
+            None => return (Work::asked(Job::FinishSetUp, request), Some(Action::RecoveryConfirmed)),
         },
-        (State::CheckCode { .. }, Event::Pad(Left | Held)) => State::WriteCode { differs: None },
+        (State::CheckCode { .. }, Event::Pad(Left | Held)) | (State::CodeHidden, Event::Ok | Event::Back) => {
+            State::WriteCode { differs: None }
+        }
+        (State::WriteCode { .. } | State::CheckCode { .. }, Event::TimedOut) => State::CodeHidden,
 
         // Locked: the PIN, or the recovery code.
         (State::EnterPin(pad), Event::Pad(Taken)) => {
             let action = Action::Unlock { pin: pad.to_secret() };
-            return (Work::asked(Job::Unlock, failures(phase)), Some(action));
+            return (Work::asked(Job::Unlock, request), Some(action));
         }
         (State::EnterPin(_), Event::Pad(Held)) | (State::Wait, Event::Back) => {
             State::EnterCode(CodeEntry::new(pads.group()))
         }
         (State::EnterPin(mut pad), Event::TimedOut) => {
-            pad.clear(Note::Cleared);
+            if pad.is_empty() {
+                pad.hush();
+            } else {
+                pad.clear(Note::Cleared);
+            }
             State::EnterPin(pad)
         }
         (State::EnterCode(code), Event::Pad(Taken)) => {
             let action = Action::UnlockWithRecovery { code: code.into_code() };
-            return (Work::asked(Job::UnlockWithCode, failures(phase)), Some(action));
+            return (Work::asked(Job::UnlockWithCode, request), Some(action));
         }
         (State::EnterCode(code), Event::TimedOut) if !code.is_empty() => {
             State::EnterCode(CodeEntry::new(pads.group().saying(Note::Cleared)))
         }
-        (State::EnterCode(_), Event::Pad(Left | Held) | Event::TimedOut) => start(status, pads),
+        (State::EnterCode(code), Event::TimedOut) => match (start(status, pads), code.pad().note()) {
+            (State::EnterPin(pad), Some(Note::Cleared)) => State::EnterPin(pad.saying(Note::Cleared)),
+            (other, _) => other,
+        },
+        (State::EnterCode(_), Event::Pad(Left | Held)) => start(status, pads),
         (State::Working(_), Event::TimedOut) => start(status, pads),
 
         // Open: the menu and what it leads to.
@@ -130,9 +152,9 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
         },
         (State::Facts | State::About | State::NoNetwork, Event::Ok | Event::Back) => State::Home,
         (State::ConfirmLock(choice), Event::Previous | Event::Next) => State::ConfirmLock(choice.other()),
-        (State::ConfirmLock(First), Event::Ok) => return (Work::asked(Job::Lock, 0), Some(Action::Lock)),
+        (State::ConfirmLock(First), Event::Ok) => return (Work::asked(Job::Lock, request), Some(Action::Lock)),
         (State::ConfirmPowerOff(choice), Event::Previous | Event::Next) => State::ConfirmPowerOff(choice.other()),
-        (State::ConfirmPowerOff(First), Event::Ok) => return (Work::asked(Job::Lock, 0), Some(Action::PowerOff)),
+        (State::ConfirmPowerOff(First), Event::Ok) => return (Work::asked(Job::Lock, request), Some(Action::PowerOff)),
         (State::ConfirmLock(Second) | State::ConfirmPowerOff(Second), Event::Ok)
         | (State::ConfirmLock(_) | State::ConfirmPowerOff(_) | State::Menu(_), Event::Back) => State::Home,
         (State::ChooseLanguage(language), Event::Previous) => State::ChooseLanguage(language.previous()),
@@ -173,12 +195,13 @@ pub(super) fn step(state: State, event: Event, status: &Status, pads: &mut PadMa
         // The PIN is changed with the hub, step by step: it ends when the hub says so, not by being left.
         (State::PresentPin(pad), Event::Pad(Taken)) => {
             let action = Action::CheckPin { pin: pad.to_secret() };
-            return (Work::asked(Job::CheckPin, failures(phase)), Some(action));
+            return (Work::asked(Job::CheckPin, request), Some(action));
         }
         (State::PresentPin(mut pad), Event::TimedOut) if !pad.is_empty() => {
             pad.clear(Note::Cleared);
             State::PresentPin(pad)
         }
+        (left @ State::PresentPin(_), Event::TimedOut) => return (left, Some(Action::AbandonPinChange)),
         (
             ended @ (State::PresentPin(_) | State::PinWait | State::PinChanged | State::PinKept),
             Event::Pad(Left | Held) | Event::Back | Event::Ok | Event::TimedOut,

@@ -27,6 +27,7 @@ fn the_strip_starts_anywhere_and_then_stays() {
                 about: About::default(),
                 language: Language::English,
                 notice: None,
+                answered: 0,
             };
             let mut panel = Panel::new(seed);
             panel.update(&status, Duration::ZERO);
@@ -100,12 +101,34 @@ fn typed_digits_are_cleared_after_a_minute_and_it_says_so() {
     assert!(desk.says("****"));
     desk.wait(1);
     assert!(!desk.says("*") && desk.says("Digits cleared"));
+    desk.wait(299);
+    assert!(desk.says("Digits cleared"));
+    desk.wait(1);
+    assert!(
+        desk.says("PIN lost?"),
+        "nobody is there any more to whom it could matter"
+    );
+}
+
+#[test]
+fn a_code_that_is_left_alone_says_what_it_forgets() {
+    let mut desk = Desk::new(locked(0, 0, 3));
+    desk.hold_ok();
+    desk.type_digits("000011000022");
+    desk.wait(299);
+    assert!(desk.says("000022"));
+    desk.wait(1);
+    assert!(desk.screen() == "recovery" && desk.says("Digits cleared") && !desk.says("000022"));
+    desk.wait(1);
+    assert_eq!(desk.screen(), "recovery", "for as long again");
+    desk.wait(299);
+    assert!(desk.screen() == "locked" && desk.says("Digits cleared"));
 }
 
 #[test]
 fn the_recovery_code_unlocks() {
     for first in [locked(0, 0, 3), locked(3600, 12, 0)] {
-        let mut desk = Desk::new(first);
+        let mut desk = Desk::new(first.clone());
         desk.hold_ok();
         assert_eq!(desk.screen(), "recovery");
         for group in 0..7 {
@@ -117,9 +140,141 @@ fn the_recovery_code_unlocks() {
             other => panic!("{other:?}"),
         }
         desk.becomes(Phase::Unlocking);
-        desk.becomes(locked(0, 1, 2));
+        desk.becomes(first.clone());
         assert!(desk.says("That code is wrong") && desk.screen() == "recovery");
+        desk.hold_ok();
+        assert_eq!(desk.screen(), Desk::new(first).screen(), "the wait is as it was");
     }
+}
+
+#[test]
+fn a_refused_try_says_so_though_its_phases_passed_unseen() {
+    let refused = |first: Phase, then: Phase, typed: &str, working: &str, note: &str| {
+        let mut desk = Desk::new(first.clone());
+        if typed.len() > 12 {
+            desk.hold_ok();
+        }
+        desk.enter(typed);
+        desk.shows(first);
+        assert_eq!(desk.screen(), working, "the hub has not dealt with it yet");
+        desk.becomes(then);
+        assert!(desk.says(note), "{:?}", desk.picture().1);
+    };
+    let code: String = (0..8).map(|group| code().group(group)).collect();
+    // What can be no PIN or code counts as no try, so nothing but the answer tells.
+    refused(locked(0, 2, 1), locked(0, 2, 1), PIN, "unlocking", "Wrong PIN");
+    refused(locked(0, 2, 1), locked(0, 3, 1), PIN, "unlocking", "Wrong PIN");
+    refused(
+        locked(0, 2, 1),
+        locked(0, 2, 1),
+        &code,
+        "unlocking",
+        "That code is wrong",
+    );
+    refused(
+        locked(60, 5, 1),
+        locked(50, 5, 1),
+        &code,
+        "unlocking",
+        "That code is wrong",
+    );
+    refused(ask_present(0, 2, 1), ask_present(0, 2, 1), PIN, "checking", "Wrong PIN");
+}
+
+#[test]
+fn a_pin_shorter_than_any_is_not_even_tried() {
+    for phase in [locked(0, 0, 3), ask_present(0, 0, 3)] {
+        let mut desk = Desk::new(phase);
+        assert!(desk.enter("2847193").is_none());
+        assert!(desk.says("8 digits or more") && desk.says("*******"));
+    }
+}
+
+#[test]
+fn three_buttons_go_back_to_a_group_and_on_again() {
+    let mut desk = Desk::new(locked(0, 0, 3));
+    desk.hold_ok();
+    for group in 0..3 {
+        desk.enter(&code().group(group));
+    }
+    assert!(desk.says("group 4 of 8") && desk.says("group before"));
+    desk.hold_ok();
+    assert!(desk.says("group 3 of 8") && desk.says(&code().group(2)) && desk.says("group before"));
+    desk.hold_ok();
+    assert!(desk.says("group 2 of 8") && desk.says(&code().group(1)));
+    // A digit more or less, and holding deletes.
+    press_key(&mut desk, "Delete", Up);
+    assert!(desk.says("group 2 of 8") && desk.says("00001") && desk.says("Hold OK: delete"));
+    for _ in 0..5 {
+        desk.hold_ok();
+    }
+    assert!(desk.says("group 2 of 8") && desk.says("group before"));
+    desk.enter("000022");
+    assert!(
+        desk.says("group 3 of 8") && desk.says(&code().group(2)),
+        "not typed again"
+    );
+    assert!(press_key(&mut desk, "OK", Up).is_none());
+    for group in 3..7 {
+        assert!(desk.enter(&code().group(group)).is_none());
+    }
+    match desk.enter(&code().group(7)) {
+        Some(Action::UnlockWithRecovery { code: typed }) => {
+            let mut right = *code().numbers();
+            right[1] = 2;
+            assert_eq!(typed, RecoveryCode::new(right));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_group_that_was_gone_back_to_can_be_typed_over() {
+    let mut desk = Desk::new(locked(0, 0, 3));
+    desk.hold_ok();
+    desk.type_digits("000011000022000033");
+    desk.press(&[Ok]);
+    desk.hold_ok();
+    desk.hold_ok();
+    assert!(desk.says("group 2 of 8"));
+    desk.type_digits("720885000044");
+    assert!(desk.says("group 3 of 8") && desk.says("000044"));
+    desk.hold_ok();
+    assert!(desk.says("00004") && !desk.says("000044"));
+}
+
+#[test]
+fn holding_does_what_the_pad_says() {
+    let mut desk = Desk::new(locked(0, 0, 3));
+    assert!(desk.says("PIN lost? Hold OK"));
+    for failures in [0, 10] {
+        desk.becomes(locked(0, failures, 1));
+        desk.type_digits("28");
+        assert!(desk.says("Hold OK: delete") && !desk.says("lost") && !desk.says("recovery"));
+        desk.hold_ok();
+        desk.hold_ok();
+        assert_eq!(desk.screen(), "locked");
+    }
+    desk.hold_ok();
+    assert_eq!(desk.screen(), "recovery");
+}
+
+#[test]
+fn the_fields_of_one_task_start_on_the_same_digit() {
+    let start = |desk: &Desk| desk.picture().1.lines.pop().unwrap();
+    let mut desk = Desk::new(locked(0, 0, 3));
+    desk.hold_ok();
+    let first = start(&desk);
+    for group in 0..7 {
+        assert_eq!(start(&desk), first);
+        desk.enter(&code().group(group));
+    }
+    let mut desk = Desk::new(Phase::Renewing);
+    let first = start(&desk);
+    desk.enter(PIN);
+    assert!(desk.says("PIN again") && start(&desk) == first);
+    desk.enter("28471937");
+    assert!(desk.says("differ") && start(&desk) == first);
 }
 
 #[test]
@@ -137,14 +292,24 @@ fn the_recovery_code_can_be_typed_in_one_go() {
 fn a_mistyped_group_is_told_at_once() {
     let mut desk = Desk::new(locked(0, 0, 3));
     desk.hold_ok();
+    let start = desk.picture().1.lines.pop();
     desk.type_digits("000012");
-    assert!(desk.says("Mistyped") && desk.says("OK"));
+    assert!(desk.says("Mistyped"));
+    assert_eq!(
+        desk.picture().1.lines.pop(),
+        start,
+        "an empty field has nothing to take"
+    );
     desk.type_digits("000011999999");
     assert!(desk.says("Mistyped"));
     desk.press(&[Back]);
     desk.enter("000011");
     assert!(desk.says("group 2 of 8"));
-    desk.press(&[Back, Back]);
+    desk.press(&[Back]);
+    assert!(desk.says("group 1 of 8") && desk.says("000011"));
+    desk.press(&[Back; 6]);
+    assert_eq!(desk.screen(), "recovery");
+    desk.press(&[Back]);
     assert_eq!(desk.screen(), "locked");
 }
 

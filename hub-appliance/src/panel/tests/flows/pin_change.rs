@@ -60,9 +60,27 @@ fn a_change_of_the_pin_that_is_left_alone_says_what_it_forgets() {
         desk.type_digits("1234");
         assert!(desk.wait(120).is_none());
         assert!(desk.says("Digits cleared") && !desk.says("*"));
-        desk.wait(60);
+        assert!(desk.wait(60).is_none());
         desk.press(&[Down]);
         assert!(desk.wait(119).is_none());
-        assert!(matches!(desk.wait(1), Some(Action::EndPinChange)));
+        assert!(matches!(desk.wait(1), Some(Action::AbandonPinChange)));
+        assert!(desk.wait(1).is_none(), "asked once");
+        desk.becomes(changing_pin(PinChange::Failed));
+        assert!(desk.wait(3600).is_none());
+        assert!(desk.says("PIN not changed"), "until somebody has read it");
+        // The first press only lights the panel.
+        desk.press(&[Ok]);
+        assert!(matches!(desk.press(&[Ok]), Some(Action::EndPinChange)));
     }
+}
+
+#[test]
+fn a_repeated_pin_that_is_left_alone_says_what_it_forgets() {
+    let mut desk = Desk::new(changing_pin(PinChange::Choose));
+    desk.enter(PIN);
+    desk.type_digits("28");
+    assert!(desk.wait(120).is_none());
+    assert!(desk.says("New PIN") && desk.says("Digits cleared"));
+    assert!(desk.wait(119).is_none());
+    assert!(matches!(desk.wait(1), Some(Action::AbandonPinChange)));
 }

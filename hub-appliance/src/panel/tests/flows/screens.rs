@@ -91,7 +91,7 @@ fn a_touch_wakes_and_what_the_same_finger_then_does_means_nothing() {
 
 #[test]
 fn what_has_to_be_read_stays_lit() {
-    for phase in [pairing(120, true), paired(1, None), confirming()] {
+    for phase in [pairing(120, true), paired(1, None)] {
         let desk = Desk::new(phase);
         assert_eq!(desk.panel.brightness(Duration::from_secs(3600)), Brightness::Full);
     }
@@ -106,6 +106,59 @@ fn news_light_the_panel() {
         (desk.screen(), desk.panel.brightness(desk.now)),
         ("error", Brightness::Full)
     );
+}
+
+#[test]
+fn other_news_light_the_panel_again() {
+    let asking = |bytes| Phase::Asking(Question::UseCard { bytes });
+    for (first, then) in [
+        (Phase::Fault(Fault::NoDisk), Phase::Fault(Fault::SeveralDisks)),
+        (asking(1), asking(2)),
+    ] {
+        let mut desk = Desk::new(first.clone());
+        desk.wait(600);
+        desk.becomes(first);
+        assert_eq!(desk.panel.brightness(desk.now), Brightness::Off);
+        desk.becomes(then);
+        assert_eq!(desk.panel.brightness(desk.now), Brightness::Full);
+    }
+}
+
+#[test]
+fn a_screen_that_goes_by_time_lights_nothing() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    desk.press(&[Ok]);
+    desk.wait(60);
+    assert_eq!(
+        (desk.screen(), desk.panel.brightness(desk.now)),
+        ("home", Brightness::Dim)
+    );
+}
+
+#[test]
+fn a_press_meant_for_the_screen_before_decides_nothing() {
+    let question = Phase::Asking(Question::MoveData { bytes: 1 });
+    for (first, news) in [(Phase::Open(open()), paired(3, None)), (locked(0, 0, 3), question)] {
+        let mut desk = Desk::new(first);
+        desk.status.phase = news;
+        assert!(desk.press(&[Up, Ok]).is_none());
+        assert!(!desk.says("["), "what does not work yet is not there");
+        desk.now += Duration::from_millis(399);
+        assert!(desk.hold_ok().is_none());
+        assert_eq!(desk.panel.next_wake(desk.now), Some(Duration::from_millis(1)));
+        desk.now += Duration::from_millis(1);
+        assert!(desk.says("["));
+        assert!(desk.press(&[Ok]).is_some());
+    }
+}
+
+#[test]
+fn the_second_phone_has_a_minute_of_its_own() {
+    let mut desk = Desk::new(paired(3, None));
+    assert!(desk.wait(50).is_none());
+    desk.becomes(paired(4, None));
+    assert!(desk.wait(59).is_none());
+    assert!(matches!(desk.wait(1), Some(Action::KeepPhone(4))));
 }
 
 #[test]

@@ -72,14 +72,52 @@ fn too_many_digits_are_refused_not_cut() {
 }
 
 #[test]
-fn a_failed_set_up_asks_again() {
-    let mut desk = Desk::new(Phase::SetUp);
-    desk.enter(PIN);
-    desk.enter(PIN);
-    desk.becomes(Phase::SettingUp);
-    desk.becomes(Phase::SetUp);
-    assert_eq!(desk.screen(), "setup-pin");
-    assert!(desk.says("Set-up failed"));
+fn a_pin_of_one_digit_is_told_at_once() {
+    for phase in [Phase::SetUp, Phase::Renewing, changing_pin(PinChange::Choose)] {
+        let mut desk = Desk::new(phase);
+        for simple in ["88888888", "000000000000"] {
+            desk.enter(simple);
+            assert!(desk.says("Too easy to guess") && desk.says("New PIN") && !desk.says("*"));
+        }
+        assert!(desk.enter(PIN).is_none());
+        assert!(desk.says("PIN again"));
+        assert!(desk.enter(PIN).is_some());
+    }
+}
+
+#[test]
+fn a_pin_that_the_hub_does_not_take_is_chosen_anew() {
+    for phase in [Phase::SetUp, Phase::Renewing, changing_pin(PinChange::Choose)] {
+        let mut desk = Desk::new(phase.clone());
+        desk.enter(PIN);
+        assert!(desk.enter(PIN).is_some());
+        desk.becomes(phase);
+        assert!(desk.says("Too easy to guess") && desk.says("New PIN"));
+    }
+}
+
+#[test]
+fn a_code_that_nobody_writes_down_is_hidden() {
+    for typing in [false, true] {
+        let mut desk = Desk::new(confirming());
+        if typing {
+            desk.type_digits("1222");
+        }
+        desk.wait(299);
+        assert_eq!(desk.panel.brightness(desk.now), Brightness::Full);
+        desk.wait(1);
+        assert_eq!(desk.panel.brightness(desk.now), Brightness::Dim);
+        assert!(desk.wait(599).is_none());
+        assert!(!desk.says("Hidden"));
+        assert!(desk.wait(1).is_none());
+        assert_eq!(desk.panel.brightness(desk.now), Brightness::Off);
+        let shows_a_group = |desk: &Desk| (0..8).any(|group| desk.says(&code().group(group)));
+        assert!(desk.says("Hidden") && !shows_a_group(&desk));
+        desk.press(&[Ok]);
+        assert!(desk.says("OK: show it again"), "the first press only lights the panel");
+        desk.press(&[Ok]);
+        assert!(shows_a_group(&desk) && desk.screen() == "setup-recovery");
+    }
 }
 
 #[test]
