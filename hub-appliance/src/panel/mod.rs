@@ -14,7 +14,7 @@
 //! | `recovery` | recovery code instead of the PIN | press the key · delete, group before |
 //! | `wait` | too many wrong PINs | – · recovery code |
 //! | `unlocking`, `checking`, `saving`, `locking` | the hub is at work | |
-//! | `home` | open | menu |
+//! | `home` | open; if the address has changed, that, until every phone called there or a person hides it | menu · hide it |
 //! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice | press the key · delete, give up |
@@ -24,6 +24,7 @@
 //! | `no-network` | pairing was asked for without a network | home · home |
 //! | `pair` | new phones may pair | keep open or not · close |
 //! | `paired` | a phone has paired; left alone for a minute it is kept | choose · keep |
+//! | `news` | something about phones did not come about, or came to an end | on · on |
 //! | `error` | stopped by a fault | |
 //!
 //! Up, down and ok are enough; holding ok is back.
@@ -54,14 +55,14 @@ pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, Notice, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
-    Question, RecoveryCode, Status,
+    About, Fault, Identity, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone,
+    PhoneStanding, PinChange, Question, RecoveryCode, Status,
 };
 
 use self::canvas::Canvas;
 use self::pin_pad::PadMaker;
 use self::screens::{HINT_FOR, Moment};
-use self::state::{Event, State};
+use self::state::{Event, SETTLE, State};
 
 /// The text of a picture, for those who read the panel as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub struct Panel {
     /// When somebody touched the panel, or the hub brought up another screen.
     active_at: Duration,
     countdown: Countdown,
+    /// Whether the home screen has more to say than fits at once.
+    home_turns: bool,
 }
 
 impl Panel {
@@ -116,6 +119,7 @@ impl Panel {
                 left: Duration::ZERO,
                 at: Duration::ZERO,
             },
+            home_turns: false,
         }
     }
 
@@ -125,6 +129,9 @@ impl Panel {
         let was_dark = self.brightness(now) == Brightness::Off;
         self.active_at = now;
         if was_dark && !matches!(input, Input::Type(_)) {
+            return None;
+        }
+        if now < self.shown_at + SETTLE && self.state.mistakes(&input) {
             return None;
         }
         let event = Event::of(input, &mut self.state, &mut self.pads);
@@ -167,18 +174,18 @@ impl Panel {
         let shift = (!dark).then(|| every(SHIFT_EVERY));
         let light = [DIM_AFTER, OFF_AFTER].map(|after| (!self.state.stays_lit()).then(|| self.active_at + after));
         let limit = self.state.time_limit().map(|limit| self.touched_at() + limit);
+        let settles = self.state.is_brought_up().then(|| self.shown_at + SETTLE);
+        // Stepping with the screen's own time keeps the hints on their turn.
+        let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
         let moving = match self.state {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
             State::Wait | State::PinWait => self.countdown.next_second(now),
-            // Stepping with the screen's own time keeps the hints on their turn.
-            State::Pairing => {
-                let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
-                Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint)))
-            }
+            State::Home if self.home_turns => Some(hint),
+            State::Pairing => Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint))),
             _ => None,
         };
         let moving = moving.filter(|_| !dark);
-        let all = [shift, light[0], light[1], limit, moving];
+        let all = [shift, light[0], light[1], limit, settles, moving];
         let next = all.into_iter().flatten().filter(|at| *at > now).min()?;
         Some(next - now)
     }
@@ -198,6 +205,7 @@ impl Panel {
 
     fn follow(&mut self, status: &Status, now: Duration) {
         self.countdown.observe(&status.phase, now);
+        self.home_turns = transitions::has_moved(&status.phase);
         self.change(now, |state, pads| (transitions::follow(state, status, pads), None));
     }
 
@@ -210,11 +218,11 @@ impl Panel {
         now: Duration,
         transition: impl FnOnce(State, &mut PadMaker) -> (State, Option<Action>),
     ) -> Option<Action> {
-        let before = std::mem::discriminant(&self.state);
+        let before = self.state.subject();
         let state = std::mem::replace(&mut self.state, State::Home);
         let (state, action) = transition(state, &mut self.pads);
         self.state = state;
-        if std::mem::discriminant(&self.state) != before {
+        if self.state.subject() != before {
             self.shown_at = now;
             self.active_at = now;
         }

@@ -1,11 +1,12 @@
 //! Which screen there is, and what can happen on it.
 
+use std::mem::Discriminant;
 use std::time::Duration;
 
 use super::input::{Button, Digits, Input};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::strings::Language;
-use super::view::Question;
+use super::view::{News, Question};
 
 /// Which screen there is, with what a person has done on it so far.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ pub(super) enum State {
         choice: Choice,
         answered: bool,
     },
+    /// Something about phones that a person has to see.
+    News(News),
     Answering {
         question: Question,
         choice: Choice,
@@ -159,14 +162,40 @@ pub(super) const MENU: [MenuEntry; 8] = [
 /// How long the version stands at the start.
 const SPLASH: Duration = Duration::from_millis(1500);
 const MINUTE: Duration = Duration::from_secs(60);
+/// How long a screen that the hub brought up takes no answer: who presses so soon means the screen before.
+pub(super) const SETTLE: Duration = Duration::from_millis(400);
 
 impl State {
+    /// What tells this screen from one of the same kind about something else.
+    pub(super) fn subject(&self) -> (Discriminant<Self>, Option<u32>, Option<News>) {
+        let (phone, news) = match self {
+            Self::Paired { number, .. } => (Some(*number), None),
+            Self::News(news) => (None, Some(*news)),
+            _ => (None, None),
+        };
+        (std::mem::discriminant(self), phone, news)
+    }
+
+    /// Whether the hub brings the screen up while somebody may be about to press.
+    pub(super) const fn is_brought_up(&self) -> bool {
+        matches!(self, Self::Pairing | Self::Paired { .. } | Self::News(_))
+    }
+
+    /// Whether `input`, as soon as such a screen is up, may have been meant for the one before.
+    pub(super) const fn mistakes(&self, input: &Input) -> bool {
+        match self {
+            // Closing what was opened by mistake can't be done too soon.
+            Self::Pairing => matches!(input, Input::Press(Button::Ok)),
+            _ => self.is_brought_up(),
+        }
+    }
+
     /// How long the screen may stand untouched before [`Event::TimedOut`].
     pub(super) fn time_limit(&self) -> Option<Duration> {
         match self {
             Self::Splash => Some(SPLASH),
             Self::Notice => Some(MINUTE),
-            Self::Working(Work { begun: false, .. }) => Some(MINUTE / 2),
+            Self::Working(Work { begun: false, .. }) | Self::Paired { answered: true, .. } => Some(MINUTE / 2),
             Self::Paired { answered: false, .. } | Self::PinChanged | Self::PinKept => Some(MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
             Self::PresentPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),

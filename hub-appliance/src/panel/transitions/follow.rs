@@ -88,6 +88,7 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
     }
     match (&open.paired, &open.pairing, state) {
         (_, _, State::Working(work)) if work.is_asked(Job::Lock, 0) => State::Working(work),
+        (_, _, state) if open.news.is_some() => open.news.map_or(state, State::News),
         (
             Some(phone),
             _,
