@@ -8,6 +8,7 @@ mod looks;
 mod phone_scenes;
 mod properties;
 mod scenes;
+mod texts;
 
 use std::time::Duration;
 
