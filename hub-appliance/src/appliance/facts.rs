@@ -47,8 +47,18 @@ pub(super) struct Facts {
     pub(super) clock: i64,
     /// The address that the phones know.
     pub(super) address: Option<Ipv4Addr>,
+    /// The address that the hub has instead, until all phones know that one.
+    pub(super) moved: Option<Moved>,
     /// The code of the language that the panel speaks, if a person chose one.
     pub(super) language: Option<String>,
+}
+
+/// Another address than the phones know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Moved {
+    to: Ipv4Addr,
+    /// When the hub had it first, epoch ms.
+    at: i64,
 }
 
 impl Facts {
@@ -89,6 +99,28 @@ impl Facts {
         before
     }
 
+    /// The hub is at `address`, and its phones were last heard of at these times. A phone that was heard of since the hub
+    /// came there knows it. Gives whether there is something to be written down.
+    pub(super) fn follow_address(
+        &mut self,
+        address: Ipv4Addr,
+        now: HubTime,
+        mut heard: impl Iterator<Item = HubTime>,
+    ) -> bool {
+        let moved = self.address.filter(|known| *known != address).and_then(|_| {
+            let moved = self.moved.filter(|moved| moved.to == address);
+            let moved = moved.unwrap_or(Moved {
+                to: address,
+                at: now.millis(),
+            });
+            heard.any(|heard| heard.millis() <= moved.at).then_some(moved)
+        });
+        let known = if moved.is_some() { self.address } else { Some(address) };
+        let changes = (self.address, self.moved) != (known, moved);
+        (self.address, self.moved) = (known, moved);
+        changes
+    }
+
     /// The language that a person chose, if this firmware speaks it.
     pub(super) fn language(&self) -> Option<Language> {
         self.language.as_deref().and_then(Language::of_code)
@@ -127,6 +159,33 @@ mod tests {
         assert_eq!(Facts::load(folder.path()).clock, 7);
         std::fs::write(path(folder.path()), b"{").unwrap();
         assert_eq!(Facts::load(folder.path()), Facts::default());
+    }
+
+    #[test]
+    fn an_address_is_known_when_every_phone_was_heard_of_there() {
+        let [before, after]: [Ipv4Addr; 2] = ["192.168.1.50".parse().unwrap(), "192.168.1.77".parse().unwrap()];
+        let mut facts = Facts::default();
+        let mut follow = |address, now, heard: &[i64]| {
+            let heard = heard.iter().copied().map(HubTime::from_millis);
+            let changes = facts.follow_address(address, HubTime::from_millis(now), heard);
+            (changes, facts.address)
+        };
+        assert_eq!(follow(before, 10, &[]), (true, Some(before)));
+        assert_eq!(follow(before, 20, &[15, 18]), (false, Some(before)));
+        assert_eq!(follow(after, 30, &[15, 18]), (true, Some(before)));
+        assert_eq!(
+            follow(after, 40, &[15, 35]),
+            (false, Some(before)),
+            "one does not know it"
+        );
+        assert_eq!(follow(before, 50, &[15, 35]), (true, Some(before)), "back again");
+        assert_eq!(follow(after, 60, &[45, 48]), (true, Some(before)));
+        assert_eq!(follow(after, 70, &[62, 65]), (true, Some(after)));
+        assert_eq!(
+            follow(before, 80, &[]),
+            (true, Some(before)),
+            "there is no phone to tell"
+        );
     }
 
     #[test]

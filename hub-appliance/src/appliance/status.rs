@@ -1,6 +1,6 @@
 //! What an open hub has to say of itself on the panel.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,14 +29,15 @@ impl Sources {
     /// The figures now; those of people's doing (a paired phone, a former address) are not among them.
     pub(super) fn look(&self) -> OpenStatus {
         let clock = self.store.clock();
-        let midnight = HubTime::from_millis(clock.peek().millis() / DAY_MS * DAY_MS);
+        // Not since midnight: the hub knows no time zone.
+        let a_day_ago = HubTime::from_millis(clock.peek().millis() - DAY_MS);
         OpenStatus {
-            address: network::reachable_address(self.listen, self.desk),
-            phones_today: self.devices.seen_since(midnight),
+            address: self.address(),
+            phones_in_24_h: self.devices.seen_since(a_day_ago),
             // A store that does not answer is reported where it is used.
-            held_rows: self.store.held_count().unwrap_or(0),
+            held_rows: self.store.held_count().ok(),
             clock_trusted: clock.follows_its_source(),
-            disk_used_percent: disk::used_percent(&self.data).unwrap_or(0),
+            disk_used_percent: disk::used_percent(&self.data).ok(),
             pairing: self.pairing(),
             phones: self
                 .devices
@@ -46,6 +47,11 @@ impl Sources {
                 .collect(),
             ..OpenStatus::default()
         }
+    }
+
+    /// Where phones reach the hub; none without a network.
+    pub(super) fn address(&self) -> Option<SocketAddrV4> {
+        network::reachable_address(self.listen, self.desk)
     }
 
     /// The pairing window, in whole seconds.

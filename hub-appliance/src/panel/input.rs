@@ -3,7 +3,7 @@
 use zeroize::Zeroize;
 
 use crate::panel::strings::Language;
-use crate::panel::view::{Question, RecoveryCode};
+use crate::panel::view::{News, Question, RecoveryCode};
 use crate::secret::SecretText;
 
 /// A button of the panel. Up, down and ok are enough for everything; the others are shortcuts.
@@ -129,6 +129,10 @@ pub enum Action {
     KeepPhone(u32),
     /// The phone of this number is to be forgotten.
     UndoPhone(u32),
+    /// A person has seen that the hub has another address. Expects no `previous_address` in the status.
+    AddressSeen,
+    /// A person has seen this. Expects it no more in the status.
+    NewsSeen(News),
 }
 
 /// Digits typed so far, at most `N`: wiped when dropped and when cleared.

@@ -14,7 +14,7 @@
 //! | `recovery` | recovery code instead of the PIN, also during a wait | press the key · delete, group before |
 //! | `wait` | too many wrong PINs | – · recovery code |
 //! | `unlocking`, `checking`, `saving`, `locking` | the hub is at work | |
-//! | `home` | open | menu |
+//! | `home` | open; if the address has changed, that, until every phone called there or a person hides it | menu · hide it |
 //! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
@@ -24,6 +24,7 @@
 //! | `no-network` | pairing was asked for without a network | home · home |
 //! | `pair` | new phones may pair | keep open or not · close |
 //! | `paired` | a phone has paired; left alone for a minute it is kept | choose · keep |
+//! | `news` | something about phones did not come about, or came to an end | on · on |
 //! | `error` | stopped by a fault | |
 //!
 //! Up, down and ok are enough; holding ok is back. What decides something and comes up by itself takes no press at first.
@@ -57,14 +58,14 @@ pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, Notice, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
-    Question, RecoveryCode, Status,
+    About, Fault, Identity, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone,
+    PhoneStanding, PinChange, Question, RecoveryCode, Status,
 };
 
 use self::canvas::Canvas;
 use self::pin_pad::PadMaker;
 use self::screens::{HINT_FOR, Moment};
-use self::state::{Event, State};
+use self::state::{Event, SETTLE, State};
 
 /// The text of a picture, for those who read the panel as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +87,6 @@ pub enum Brightness {
     Full,
 }
 
-/// How long a screen on which a press decides something takes no press: one that was meant for the screen before must not
-/// decide it. Its buttons appear when they work.
-const SETTLES_AFTER: Duration = Duration::from_millis(400);
 /// How often the content moves by a pixel, so that no pixel of an OLED is lit for ever.
 const SHIFT_EVERY: Duration = Duration::from_secs(60);
 const SHIFTS: [Point; 4] = [Point::new(0, 0), Point::new(1, 0), Point::new(1, 1), Point::new(0, 1)];
@@ -111,6 +109,8 @@ pub struct Panel {
     /// How many actions it has given so far.
     asked: u64,
     countdown: Countdown,
+    /// Whether the home screen has more to say than fits at once.
+    home_turns: bool,
 }
 
 impl Panel {
@@ -129,6 +129,7 @@ impl Panel {
                 left: Duration::ZERO,
                 at: Duration::ZERO,
             },
+            home_turns: false,
         }
     }
 
@@ -141,7 +142,8 @@ impl Panel {
         if !matches!(self.state, State::Working(_)) {
             self.limit_from = now;
         }
-        if (was_dark || self.settles_at(now).is_some()) && !matches!(input, Input::Type(_)) {
+        let is_mistaken = self.settles_at(now).is_some() && self.state.mistakes(&input);
+        if (was_dark || is_mistaken) && !matches!(input, Input::Type(_)) {
             return None;
         }
         let event = Event::of(input, &mut self.state);
@@ -197,14 +199,13 @@ impl Panel {
         let (dim, off) = self.state.light().unzip();
         let light = [dim, off].map(|after| after.map(|after| self.active_at + after));
         let limit = self.state.time_limit().map(|limit| self.limit_from + limit);
+        // Stepping with the screen's own time keeps the hints on their turn.
+        let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
         let moving = match self.state {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
             State::Wait | State::PinWait => self.countdown.next_second(now),
-            // Stepping with the screen's own time keeps the hints on their turn.
-            State::Pairing => {
-                let hint = self.shown_at + next_multiple(now.saturating_sub(self.shown_at), HINT_FOR);
-                Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint)))
-            }
+            State::Home if self.home_turns => Some(hint),
+            State::Pairing => Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint))),
             _ => None,
         };
         let moving = moving.filter(|_| !dark);
@@ -231,6 +232,7 @@ impl Panel {
 
     fn follow(&mut self, status: &Status, now: Duration) {
         self.countdown.observe(&status.phase, now);
+        self.home_turns = transitions::has_moved(&status.phase);
         self.change(now, |state, pads, _| (transitions::follow(state, status, pads), None));
     }
 
@@ -260,8 +262,8 @@ impl Panel {
 
     /// When the screen begins to take presses, if it does not yet.
     fn settles_at(&self, now: Duration) -> Option<Duration> {
-        let at = self.shown_at + SETTLES_AFTER;
-        (self.state.decides() && now < at).then_some(at)
+        let at = self.shown_at + SETTLE;
+        (self.state.is_brought_up() && now < at).then_some(at)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::input::{Button, Digits, Input};
 use super::pin_pad::{CodeEntry, Pad, PadEvent};
 use super::strings::Language;
-use super::view::{Fault, Question};
+use super::view::{Fault, News, Question};
 
 /// Which screen there is, with what a person has done on it so far.
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ pub(super) enum State {
         choice: Choice,
         answered: bool,
     },
+    /// Something about phones that a person has to see.
+    News(News),
     Answering {
         question: Question,
         choice: Choice,
@@ -82,6 +84,7 @@ enum Subject {
     Fault(Fault),
     Question(Question),
     Phone(u32),
+    News(News),
 }
 
 /// Which of two buttons is chosen.
@@ -183,15 +186,34 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// When a screen dims and goes dark.
 const READING: (Duration, Duration) = (MINUTE, Duration::from_secs(5 * 60));
 const WRITING: (Duration, Duration) = (Duration::from_secs(5 * 60), Duration::from_secs(15 * 60));
+/// How long a screen that the hub brought up takes no answer: who presses so soon means the screen before.
+pub(super) const SETTLE: Duration = Duration::from_millis(400);
 
 impl State {
+    /// Whether the hub brings the screen up while somebody may be about to press.
+    pub(super) const fn is_brought_up(&self) -> bool {
+        matches!(
+            self,
+            Self::Pairing | Self::Paired { .. } | Self::News(_) | Self::Answering { .. }
+        )
+    }
+
+    /// Whether `input`, as soon as such a screen is up, may have been meant for the one before.
+    pub(super) const fn mistakes(&self, input: &Input) -> bool {
+        match self {
+            // Closing what was opened by mistake can't be done too soon.
+            Self::Pairing => matches!(input, Input::Press(Button::Ok)),
+            _ => self.is_brought_up(),
+        }
+    }
+
     /// How long the screen may stand untouched before [`Event::TimedOut`].
     pub(super) fn time_limit(&self) -> Option<Duration> {
         match self {
             Self::Splash => Some(SPLASH),
             Self::Notice => Some(MINUTE),
-            Self::Working(Work { begun: false, .. }) => Some(MINUTE / 2),
-            Self::Paired { answered: false, .. } | Self::PinChanged => Some(MINUTE),
+            Self::Working(Work { begun: false, .. }) | Self::Paired { answered: true, .. } => Some(MINUTE / 2),
+            Self::Paired { answered: false, .. } | Self::PinChanged | Self::PinKept => Some(MINUTE),
             Self::WriteCode { .. } | Self::CheckCode { .. } => Some(15 * MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
             Self::EnterPin(pad) if pad.note().is_some() => Some(5 * MINUTE),
@@ -213,17 +235,13 @@ impl State {
         }
     }
 
-    /// Whether a press decides something that can't be taken back, on a screen that comes up by itself.
-    pub(super) const fn decides(&self) -> bool {
-        matches!(self, Self::Paired { .. } | Self::Answering { .. })
-    }
-
     /// Which screen this is.
     pub(super) fn screen(&self) -> Screen {
         let subject = match self {
             Self::Fault(fault) => Subject::Fault(fault.clone()),
             Self::Answering { question, .. } => Subject::Question(question.clone()),
             Self::Paired { number, .. } => Subject::Phone(*number),
+            Self::News(news) => Subject::News(*news),
             _ => Subject::Nothing,
         };
         Screen(std::mem::discriminant(self), subject)

@@ -5,13 +5,30 @@ use std::time::Duration;
 /// At most `max` characters of `text`, with everything but printable ASCII replaced: what comes from outside must not
 /// look like something that the hub says.
 pub(super) fn printable(text: &str, max: usize) -> String {
-    let drawable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-    let mut kept: String = text.trim().chars().map(drawable).take(max).collect();
-    if text.trim().chars().count() > max {
+    let mut kept: String = plain(text).take(max).collect();
+    if plain(text).count() > max {
         kept.truncate(max.saturating_sub(2));
         kept.push_str("..");
     }
     kept
+}
+
+/// As [`printable`], but what is too long loses its middle: names of one maker's phones differ at the end.
+pub(super) fn printable_ends(text: &str, max: usize) -> String {
+    let all = plain(text).count();
+    if all <= max {
+        return plain(text).collect();
+    }
+    let kept = max.saturating_sub(2);
+    let head = plain(text).take(kept - kept / 2);
+    head.chain("..".chars())
+        .chain(plain(text).skip(all - kept / 2))
+        .collect()
+}
+
+fn plain(text: &str) -> impl Iterator<Item = char> {
+    let drawable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    text.trim().chars().map(drawable)
 }
 
 /// A time as minutes and seconds, rounded up so that it never shows zero while there is some left.
@@ -45,6 +62,9 @@ impl Ago {
     }
 }
 
+/// What stands for a figure that could not be found out.
+pub(super) const UNKNOWN: &str = "?";
+
 /// A count in at most 3 characters.
 pub(super) fn short_count(count: u32) -> String {
     match count {
@@ -74,9 +94,10 @@ mod tests {
     proptest! {
         #[test]
         fn outside_text_is_short_and_plain(text: String, max in 2..30_usize) {
-            let shown = printable(&text, max);
-            prop_assert!(shown.len() <= max);
-            prop_assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            for shown in [printable(&text, max), printable_ends(&text, max)] {
+                prop_assert!(shown.len() <= max);
+                prop_assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            }
         }
 
         #[test]
@@ -99,6 +120,8 @@ mod tests {
         assert_eq!(printable("Galaxy\nA15\u{202e}", 20), "Galaxy?A15?");
         assert_eq!(printable("Samsung Galaxy A15", 18), "Samsung Galaxy A15");
         assert_eq!(printable("Samsung Galaxy A15", 10), "Samsung ..");
+        assert_eq!(printable_ends("Samsung Galaxy A15", 18), "Samsung Galaxy A15");
+        assert_eq!(printable_ends("Samsung Galaxy A15", 15), "Samsung..xy A15");
     }
 
     #[test]

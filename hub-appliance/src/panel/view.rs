@@ -90,20 +90,22 @@ pub enum Phase {
 pub struct OpenStatus {
     /// Where phones reach the hub; none without a network.
     pub address: Option<SocketAddrV4>,
-    /// The address that paired phones know, if it is another than now.
+    /// The address that some paired phones still know, if it is another than now.
     pub previous_address: Option<Ipv4Addr>,
-    /// Different phones that called since midnight.
-    pub phones_today: u32,
-    /// Rows that phones sent and the hub could not take.
-    pub held_rows: u32,
+    /// Different phones that called in the last 24 hours.
+    pub phones_in_24_h: u32,
+    /// Rows that phones sent and the hub could not take; none where the store does not tell.
+    pub held_rows: Option<u32>,
     /// Whether the time of day comes from a source that can be trusted.
     pub clock_trusted: bool,
-    /// How full the data disk is, 0 to 100.
-    pub disk_used_percent: u8,
+    /// How full the data disk is, 0 to 100; none where it does not tell.
+    pub disk_used_percent: Option<u8>,
     /// Set while new phones may pair.
     pub pairing: Option<PairingStatus>,
-    /// The phone that paired last, until a person (or the time-out) kept or undid it.
+    /// A phone that paired, until a person (or the time-out) kept or undid it.
     pub paired: Option<PairedPhone>,
+    /// What a person has to be told of phones, until they have seen it.
+    pub news: Option<News>,
     /// Every phone that the hub knows, in the order of pairing.
     pub phones: Arc<[Phone]>,
     /// Set while a person changes the PIN.
@@ -180,6 +182,28 @@ pub struct PairedPhone {
     pub number: u32,
     /// What the phone calls itself. Comes from outside: only printable ASCII of it is drawn, and no more than fits.
     pub name: Option<String>,
+}
+
+/// What a person has to be told of phones: something did not come about, or came to an end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A phone could not be paired.
+    NotPaired(Obstacle),
+    /// A phone was refused by a person, and will not be any more after the hub has locked: it could not be written down.
+    RefusedForNow(Obstacle),
+    /// Pairing that a person kept open was closed, because it had been open long enough.
+    PairingEnded,
+}
+
+/// What stood in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The data disk is full.
+    DiskFull,
+    /// The hub knows as many phones as it can.
+    TooManyPhones,
+    /// The data disk or the store did not take it.
+    NotWritten,
 }
 
 /// Which hub this is.

@@ -246,6 +246,11 @@ impl Devices {
         Ok(())
     }
 
+    /// Refuses a device in memory alone, where [`Self::revoke`] could not be written: until the store is closed.
+    pub fn refuse(&self, number: DeviceNumber) {
+        self.update(number, |device| device.revoked = true);
+    }
+
     /// Notes in memory that the device was just heard of.
     pub fn seen(&self, number: DeviceNumber) {
         let now = self.store.clock().peek();

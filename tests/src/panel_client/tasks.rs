@@ -84,6 +84,8 @@ impl PanelClient {
         self.look()?;
         self.expect("pair")?;
         let stays = |screen: &Screen| screen.lines.iter().any(|line| line == "Stays open");
+        // It takes buttons as soon as it says what they do, under title, address and time.
+        self.wait_until(|screen| screen.lines.len() > 3).await?;
         if !stays(&self.screen) {
             self.press(Button::Ok).await?;
             self.wait_until(stays).await?;
@@ -97,7 +99,7 @@ impl PanelClient {
     /// As [`PanelClient::wait_until`].
     pub async fn keep(&mut self) -> Result<(), PanelError> {
         self.look()?;
-        self.wait_for_buttons("paired").await?;
+        self.wait_until(asks_about_a_phone).await?;
         let shown = self.screen.lines.clone();
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != "paired" || screen.lines != shown)
@@ -111,8 +113,10 @@ impl PanelClient {
     /// As [`PanelClient::wait_until`].
     pub async fn undo(&mut self) -> Result<(), PanelError> {
         self.look()?;
-        self.wait_for_buttons("paired").await?;
+        self.wait_until(asks_about_a_phone).await?;
+        let shown = self.screen.lines.clone();
         self.press(Button::Down).await?;
+        self.wait_until(|screen| screen.lines != shown).await?;
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != "paired").await?;
         Ok(())
@@ -178,24 +182,29 @@ impl PanelClient {
         Ok(())
     }
 
-    /// A screen that comes up by itself has its buttons a moment later, when they work.
-    async fn wait_for_buttons(&mut self, name: &str) -> Result<(), PanelError> {
-        self.wait_until(|screen| screen.name == name && screen.lines.iter().any(|line| line.contains('[')))
-            .await?;
-        Ok(())
-    }
-
-    /// Goes to the menu and takes an entry.
-    async fn choose(&mut self, entry: &str) -> Result<(), PanelError> {
+    /// Goes to the menu from anywhere in the open hub and takes an entry.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn choose(&mut self, entry: &str) -> Result<(), PanelError> {
         while self.screen.name != "menu" {
             if CLOSED.contains(&self.screen.name.as_str()) {
                 return Err(self.refused());
             }
+            self.wait_until(takes_answers).await?;
             let before = self.screen.name.clone();
             let way = if before == "home" { Button::Ok } else { Button::Back };
             self.press(way).await?;
             self.wait_until(|screen| screen.name != before).await?;
         }
+        self.take(entry).await
+    }
+
+    /// Moves down until this entry of a list, or this button, is lit, and presses it.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn take(&mut self, entry: &str) -> Result<(), PanelError> {
         while !marks(&self.screen, entry) {
             let before = self.screen.lines.clone();
             self.press(Button::Down).await?;
@@ -230,10 +239,24 @@ impl PanelClient {
     }
 }
 
-/// Whether the chosen entry of a list is this one.
+/// Whether a phone has paired and the buttons to answer are lit.
+fn asks_about_a_phone(screen: &Screen) -> bool {
+    screen.name == "paired" && takes_answers(screen)
+}
+
+/// Whether the screen says what can be pressed. One that the hub brings up does not at first.
+fn takes_answers(screen: &Screen) -> bool {
+    let says = |part: &str| screen.lines.iter().any(|line| line.contains(part));
+    match screen.name.as_str() {
+        "paired" => says("["),
+        "news" => says("OK: "),
+        _ => true,
+    }
+}
+
+/// Whether this entry of a list, or this button, is the chosen one.
 fn marks(screen: &Screen, entry: &str) -> bool {
-    screen
-        .lines
-        .iter()
-        .any(|line| line.strip_prefix('>').is_some_and(|marked| marked.trim() == entry))
+    let button = format!("[{entry}]");
+    let lit = |line: &String| line.strip_prefix('>').is_some_and(|marked| marked.trim() == entry);
+    screen.lines.iter().any(|line| lit(line) || line.contains(&button))
 }

@@ -1,5 +1,6 @@
 //! The state machine of the box: one task that takes events in turn.
 
+mod address;
 mod disk;
 mod locking;
 mod moving;
@@ -9,6 +10,7 @@ mod pin_change;
 mod showing;
 mod unlocking;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,10 +27,10 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, Fault, Identity, Language, PairedPhone, Phase};
+use crate::panel::{Action, Fault, Identity, Language, News, Obstacle, PairedPhone, Phase};
 use crate::secret::wiping_stack;
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
-use crate::store::devices::PairError;
+use crate::store::devices::{DeviceNumber, PairError};
 use crate::system::data_disk::{DiskState, Offer};
 use crate::wire::session::{SessionLimits, SessionTable};
 
@@ -42,8 +44,6 @@ const REFRESH: u32 = 10;
 const WATCH: u32 = 2;
 /// How often the clock and the devices' last calls are written down, in ticks.
 const SAVE: u32 = 600;
-/// How long pairing that a person keeps open goes on at most.
-const PAIRING_KEPT: Duration = Duration::from_secs(15 * 60);
 /// So many panics within [`PANIC_WINDOW`] keep the hub locked until it is switched off and on.
 const PANICS: usize = 3;
 const PANIC_WINDOW: Duration = Duration::from_secs(10 * 60);
@@ -55,6 +55,8 @@ pub(super) enum Event {
     Decided(Action),
     /// A phone has paired.
     Paired(Paired),
+    /// A phone could not be paired.
+    NotPaired(Obstacle),
     /// There was a panic somewhere.
     Panicked,
     /// The hub is to end.
@@ -78,6 +80,7 @@ impl Hooks for ServerHooks {
 
     fn not_paired(&self, reason: &PairError) {
         tracing::warn!(%reason, "a phone could not be paired");
+        let _ = self.0.send(Event::NotPaired(phones::obstacle_to_pairing(reason)));
     }
 
     fn panicked(&self, correlation: u64) {
@@ -142,7 +145,12 @@ struct Tries {
 struct Serving {
     sources: Sources,
     identity: Identity,
-    paired: Option<PairedPhone>,
+    /// Phones that a person has not answered for, first come, first asked about.
+    paired: VecDeque<PairedPhone>,
+    /// What a person has not seen yet.
+    news: VecDeque<News>,
+    /// Phones that are refused in memory alone, because that could not be written yet.
+    refused: Vec<DeviceNumber>,
     pairing_since: Instant,
     pin_change: Option<Change>,
 }
@@ -233,6 +241,7 @@ impl Life {
                         }
                     }
                     Some(Event::Paired(phone)) => self.paired(&phone),
+                    Some(Event::NotPaired(obstacle)) => self.tell(News::NotPaired(obstacle)),
                     Some(Event::Panicked) => self.panicked().await?,
                     Some(Event::Quit) | None => break,
                 },
@@ -271,8 +280,11 @@ impl Life {
             Action::KeepPhone(number) => self.settle_phone(number),
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
+            Action::AddressSeen => self.address_seen(),
+            Action::NewsSeen(news) => self.news_seen(news),
         }
         self.answered += 1;
+        self.follow_address();
         self.show();
         Ok(())
     }
@@ -329,10 +341,11 @@ impl Life {
         if let Some(status) = pairing
             && status.keep_open
             && status.seconds_left <= 2
-            && serving.pairing_since.elapsed() < PAIRING_KEPT
         {
-            serving.sources.pairing.open(Instant::now());
-            serving.sources.pairing.set_keep_open(true);
+            self.pairing_runs_out();
+        }
+        if self.ticks.is_multiple_of(REFRESH) {
+            self.follow_address();
         }
         if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) {
             self.show();
@@ -343,6 +356,7 @@ impl Life {
             if let Err(error) = blocking(move || Ok(devices.save_last_seen()?)).await {
                 tracing::error!(%error, "the devices' last calls could not be written down");
             }
+            self.write_refusals().await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! From unlocked to open, and what becomes of an update after which the store does not open.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,7 +74,9 @@ impl Life {
         self.state = State::Open(Box::new(Serving {
             sources,
             identity,
-            paired: None,
+            paired: VecDeque::new(),
+            news: VecDeque::new(),
+            refused: Vec::new(),
             pairing_since: Instant::now(),
             pin_change: None,
         }));

@@ -1,5 +1,7 @@
 //! Tells the panel where the hub is.
 
+use std::net::Ipv4Addr;
+
 use super::{FREE_TRIES, Life, Serving, State, Tries};
 use crate::appliance::VERSION;
 use crate::keys::RecoveryCode;
@@ -44,12 +46,11 @@ impl Life {
 
     pub(super) fn open_status(&self, serving: &Serving) -> OpenStatus {
         let status = serving.sources.look();
-        let moved = status
-            .address
-            .is_some_and(|address| self.facts.address.is_some_and(|known| known != *address.ip()));
+        let is_elsewhere = |known: &Ipv4Addr| status.address.is_some_and(|address| address.ip() != known);
         OpenStatus {
-            previous_address: self.facts.address.filter(|_| moved),
-            paired: serving.paired.clone(),
+            previous_address: self.facts.address.filter(is_elsewhere),
+            paired: serving.paired.front().cloned(),
+            news: serving.news.front().copied(),
             pin_change: self.pin_change_status(serving),
             ..status
         }

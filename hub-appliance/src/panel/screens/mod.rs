@@ -8,6 +8,7 @@ mod language;
 mod lock;
 mod locked;
 mod menu;
+mod news;
 mod no_network;
 mod notice;
 mod pad;
@@ -29,7 +30,7 @@ use std::time::Duration;
 pub(super) use self::pair::HINT_FOR;
 
 use super::canvas::Canvas;
-use super::state::State;
+use super::state::{SETTLE, State};
 use super::transitions::asked_group;
 use super::view::{Phase, Status};
 
@@ -40,6 +41,13 @@ pub(super) struct Moment {
     pub(super) shown_for: Duration,
     /// What is left of the wait or of pairing.
     pub(super) left: Duration,
+}
+
+impl Moment {
+    /// Whether a screen that the hub brought up takes buttons by now.
+    pub(super) fn is_settled(self) -> bool {
+        self.shown_for >= SETTLE
+    }
 }
 
 /// Draws `state` and gives the screen's name. A state that `status` no longer goes with draws as far as it can: the
@@ -64,7 +72,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::EnterPin(pad), Phase::Locked { failures, .. }) => locked::draw(canvas, pad, *failures, strings),
         (State::Wait, Phase::Locked { failures, .. }) => wait::locked(canvas, moment.left, *failures, strings),
         (State::EnterCode(code), _) => recovery::draw(canvas, code, strings),
-        (State::Home, Phase::Open(open)) => home::draw(canvas, open, strings),
+        (State::Home, Phase::Open(open)) => home::draw(canvas, open, moment, strings),
         (State::Menu(chosen), _) => menu::draw(canvas, *chosen, strings),
         (State::Phones(chosen), Phase::Open(open)) => phones::list(canvas, open, *chosen, strings),
         (State::Phone { number, choice }, Phase::Open(open)) => phones::one(canvas, open, *number, *choice, strings),
@@ -89,6 +97,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
             pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
         }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
+        (State::News(news), _) => news::draw(canvas, *news, moment.is_settled(), strings),
         (State::Fault(fault), _) => fault::draw(canvas, fault, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),
         _ => working::between(canvas, moment, strings),

@@ -47,24 +47,26 @@ pub(super) fn draw(
 }
 
 fn beside(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: bool, strings: &Strings) {
-    canvas.beside(Face::Text, strings.pair, 0);
+    // Accents stand on the first row of a line and descenders on its last: none of them may reach the border.
+    canvas.beside(Face::Text, strings.pair, 1);
     canvas.say(strings.pair);
     let [a, b, c, d] = address.ip().octets();
     canvas.beside(Face::Text, &format!("{a}.{b}."), 11);
     canvas.beside(Face::Text, &format!("{c}.{d}"), 20);
     canvas.say(address.to_string());
     if kept {
-        canvas.beside(Face::Text, strings.pair_stays, 32);
+        canvas.beside(Face::Text, strings.pair_stays, 30);
         canvas.say(strings.pair_stays);
     } else {
         let time = minutes(moment.left);
-        canvas.beside(Face::Large, &time, 29);
+        canvas.beside(Face::Large, &time, 28);
         canvas.say(time);
     }
-    let [first, second] = hint(moment.shown_for, kept, strings);
-    canvas.beside(Face::Text, first, 45);
-    canvas.beside(Face::Text, second, 53);
-    canvas.say(format!("{first} {second}"));
+    if let Some([first, second]) = hint(moment, kept, strings) {
+        canvas.beside(Face::Text, first, 42);
+        canvas.beside(Face::Text, second, 51);
+        canvas.say(format!("{first} {second}"));
+    }
 }
 
 fn under(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: bool, strings: &Strings) {
@@ -74,21 +76,24 @@ fn under(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: b
     canvas.ends(&address.ip().to_string(), &time, TOPS[0]);
     let what = if kept { strings.pair_stays } else { strings.pair };
     canvas.ends(what, "", TOPS[1]);
-    let hint = hint(moment.shown_for, kept, strings).join(" ");
-    canvas.ends(&hint, "", TOPS[2]);
+    let hint = hint(moment, kept, strings).map(|hint| hint.join(" "));
+    canvas.ends(hint.as_deref().unwrap_or_default(), "", TOPS[2]);
     canvas.say(address.to_string());
     canvas.say(what);
     if !kept {
         canvas.say(time);
     }
-    canvas.say(hint);
+    if let Some(hint) = hint {
+        canvas.say(hint);
+    }
 }
 
 /// The hints take turns: there is room for one.
-fn hint(shown_for: Duration, kept: bool, strings: &Strings) -> [&str; 2] {
+fn hint(moment: Moment, kept: bool, strings: &Strings) -> Option<[&str; 2]> {
+    let shown_for = moment.shown_for;
     let keep = if kept { strings.pair_kept } else { strings.pair_keep };
     let hints = [strings.pair_shade, keep, strings.pair_close];
     let due = if shown_for < HARD_TO_READ { &hints[1..] } else { &hints };
     let turn = usize::try_from(shown_for.as_secs() / HINT_FOR.as_secs()).unwrap_or(0);
-    due[turn % due.len()]
+    moment.is_settled().then(|| due[turn % due.len()])
 }

@@ -1,10 +1,10 @@
 //! `paired`: a phone has paired; is it a right one?
 
+use super::phones;
 use crate::panel::canvas::{COLUMNS, Canvas, Face};
 use crate::panel::icons::Icon;
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
-use crate::panel::text::printable;
 use crate::panel::view::OpenStatus;
 
 /// Characters of a name that fit in the larger face.
@@ -13,12 +13,7 @@ const LARGE_NAME: usize = 15;
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, choice: Choice, strings: &Strings) -> &'static str {
     canvas.header(strings.paired, Icon::PHONE);
     if let Some(phone) = &open.paired {
-        let name = phone
-            .name
-            .as_deref()
-            .map(|name| printable(name, COLUMNS))
-            .filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| (strings.unnamed_phone)(phone.number));
+        let name = phones::label(phone.number, phone.name.as_deref(), COLUMNS, strings);
         let face = if name.len() > LARGE_NAME {
             Face::Text
         } else {

@@ -4,10 +4,10 @@ use crate::panel::canvas::{COLUMNS, Canvas};
 use crate::panel::icons::Icon;
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
-use crate::panel::text::{Ago, printable};
+use crate::panel::text::{Ago, printable_ends};
 use crate::panel::view::{OpenStatus, Phone, PhoneStanding};
 
-/// Characters of a name in the list, beside the mark.
+/// Characters of a number and name in the list, beside the mark.
 const LIST_NAME: usize = 17;
 
 pub(super) fn list(canvas: &mut Canvas<'_>, open: &OpenStatus, chosen: usize, strings: &Strings) -> &'static str {
@@ -32,8 +32,7 @@ pub(super) fn one(
 ) -> &'static str {
     canvas.header(strings.phone, Icon::PHONE);
     if let Some(phone) = find(open, number) {
-        canvas.line(0, &name(phone, COLUMNS, strings));
-        canvas.line(1, &(strings.seen)(Ago::of_minutes(phone.seen_minutes_ago)));
+        who(canvas, phone, strings);
         match phone.standing {
             PhoneStanding::Good => canvas.line(2, strings.phone_good),
             PhoneStanding::Stuck => canvas.line(2, strings.phone_stuck),
@@ -57,15 +56,21 @@ pub(super) fn revoke(
 ) -> &'static str {
     canvas.header(strings.revoke_title, Icon::WARNING);
     if let Some(phone) = find(open, number) {
-        canvas.line(0, &name(phone, COLUMNS, strings));
+        who(canvas, phone, strings);
     }
-    canvas.paragraph(1, &strings.revoke_text);
+    canvas.line(2, strings.revoke_text);
     canvas.buttons([strings.revoke, strings.cancel], choice as usize);
     "revoke"
 }
 
 fn find(open: &OpenStatus, number: u32) -> Option<&Phone> {
     open.phones.iter().find(|phone| phone.number == number)
+}
+
+/// Which phone it is: two of one model are told apart by number, and by when each was heard of.
+fn who(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
+    canvas.line(0, &label(phone.number, phone.name.as_deref(), COLUMNS, strings));
+    canvas.line(1, &(strings.seen)(Ago::of_minutes(phone.seen_minutes_ago)));
 }
 
 /// A name after a mark that tells those apart that do not get on.
@@ -75,15 +80,18 @@ fn entry(phone: &Phone, strings: &Strings) -> String {
         PhoneStanding::Stuck => '!',
         PhoneStanding::Revoked => 'x',
     };
-    format!("{mark} {}", name(phone, LIST_NAME, strings))
+    format!(
+        "{mark} {}",
+        label(phone.number, phone.name.as_deref(), LIST_NAME, strings)
+    )
 }
 
-fn name(phone: &Phone, max: usize, strings: &Strings) -> String {
-    let name = phone.name.as_deref().map(|name| printable(name, max));
-    let name = name.filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| printable_number(phone.number, max, strings))
-}
-
-fn printable_number(number: u32, max: usize, strings: &Strings) -> String {
-    (strings.unnamed_phone)(number).chars().take(max).collect()
+/// The hub's number for a phone and the phone's own name, in at most `max` characters.
+pub(super) fn label(number: u32, name: Option<&str>, max: usize, strings: &Strings) -> String {
+    let figure = number.to_string();
+    let name = name.map(|name| printable_ends(name, max.saturating_sub(figure.len() + 1)));
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => format!("{figure} {name}"),
+        None => (strings.unnamed_phone)(number).chars().take(max).collect(),
+    }
 }

@@ -3,12 +3,15 @@
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
+use crate::panel::text::UNKNOWN;
 use crate::panel::view::OpenStatus;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
     canvas.header(strings.status, Icon::INFO);
-    canvas.pair(0, strings.phones_today, &open.phones_today.min(999_999).to_string());
-    canvas.pair(1, strings.held, &open.held_rows.min(999_999).to_string());
+    let count = |count: u32| count.min(999_999).to_string();
+    let held = open.held_rows.map_or_else(|| UNKNOWN.to_owned(), count);
+    canvas.pair(0, strings.phones_in_24_h, &count(open.phones_in_24_h));
+    canvas.pair(1, strings.held, &held);
     canvas.pair(
         2,
         strings.clock,
@@ -18,8 +21,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings
             strings.clock_bad
         },
     );
-    let percent = open.disk_used_percent.min(100);
-    canvas.pair(3, strings.disk, &(strings.disk_used)(percent));
-    canvas.progress(53, 0, u32::from(percent) * 10);
+    match open.disk_used_percent.map(|percent| percent.min(100)) {
+        Some(percent) => {
+            canvas.pair(3, strings.disk, &(strings.disk_used)(percent));
+            canvas.progress(53, 0, u32::from(percent) * 10);
+        }
+        None => canvas.pair(3, strings.disk, UNKNOWN),
+    }
     "status"
 }

@@ -1,8 +1,8 @@
 //! The panel's texts in English.
 
 use super::super::text::{printable, size};
-use super::super::view::{Fault, Question};
-use super::{Ago, Asked, Note, Strings};
+use super::super::view::{Fault, News, Obstacle, Question};
+use super::{Ago, Asked, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Welcome",
@@ -66,8 +66,10 @@ pub(super) static STRINGS: Strings = Strings {
     back: "back",
     address_changed: "Address changed",
     address_before: |address| format!("was {address}"),
-    address_what_to_do: "Pair the phones again",
-    phones_today_short: |count| format!("{count} today"),
+    address_pair_again: "Pair the phones again",
+    address_by_router: |before| ["Or have the router".into(), format!("give {before}")],
+    address_hide: ["All phones get on?", "Hold OK: hide this"],
+    phones_short: |count| format!("24 h: {count}"),
     held_short: |count| format!("{count} held"),
     clock_good_short: "Clock ok",
     clock_bad_short: "Not set",
@@ -79,7 +81,7 @@ pub(super) static STRINGS: Strings = Strings {
         }
     },
     status: "Status",
-    phones_today: "Phones today",
+    phones_in_24_h: "Phones in 24 h",
     held: "Rows held back",
     clock: "Clock",
     clock_good: "set",
@@ -111,8 +113,8 @@ pub(super) static STRINGS: Strings = Strings {
     leave: "Back",
     revoke: "Revoke",
     revoke_title: "Revoke phone?",
-    revoke_text: ["The hub refuses it", "from now on, for good"],
-    present_pin: "Present PIN",
+    revoke_text: "Shut out for good",
+    present_pin: "Current PIN",
     present_pin_text: ["First type the PIN", "that opens the hub"],
     pin_changed: "PIN changed",
     pin_changed_text: ["Only the new PIN", "opens the hub now.", "Tell the others."],
@@ -134,6 +136,7 @@ pub(super) static STRINGS: Strings = Strings {
     unnamed_phone: |number| format!("Phone {number}"),
     keep: "Keep",
     undo: "Undo",
+    news,
     lock: "Lock the hub?",
     lock_text: ["Phones can't work", "with it until the PIN", "is typed here."],
     lock_now: "Lock",
@@ -162,6 +165,61 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
         Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
     }
+}
+
+fn news(news: News) -> Told {
+    let (title, text) = match news {
+        News::NotPaired(Obstacle::TooManyPhones) => (
+            "Phone not paired",
+            [
+                "The hub knows 256",
+                "phones, the most it",
+                "can. Call for",
+                "technical help",
+            ],
+        ),
+        News::NotPaired(Obstacle::DiskFull) => (
+            "Phone not paired",
+            ["The data disk is", "full. Call for", "technical help", ""],
+        ),
+        News::NotPaired(Obstacle::NotWritten) => (
+            "Phone not paired",
+            [
+                "It could not be",
+                "saved. Scan again; if",
+                "it fails again, call",
+                "for help",
+            ],
+        ),
+        News::RefusedForNow(Obstacle::DiskFull) => (
+            "Data disk is full",
+            [
+                "The phone is refused",
+                "only until the hub",
+                "locks. After that,",
+                "revoke it again",
+            ],
+        ),
+        News::RefusedForNow(_) => (
+            "Could not be saved",
+            [
+                "The phone is refused",
+                "only until the hub",
+                "locks. After that,",
+                "revoke it again",
+            ],
+        ),
+        News::PairingEnded => (
+            "Pairing has ended",
+            [
+                "It was open for 15",
+                "minutes. For another",
+                "phone, open it again",
+                "in the menu",
+            ],
+        ),
+    };
+    Told { title, text }
 }
 
 const UNITS: [&str; 3] = ["MB", "GB", "TB"];

@@ -1,15 +1,15 @@
 //! The panel's texts in French.
 
 use super::super::text::{printable, size};
-use super::super::view::{Fault, Question};
-use super::{Ago, Asked, Note, Strings};
+use super::super::view::{Fault, News, Obstacle, Question};
+use super::{Ago, Asked, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenue",
     language_name: "Français",
     have_paper: "Prenez de quoi écrire",
     begin: "commencer",
-    setup_file: "Fichier de départ",
+    setup_file: "Fichier réglages",
     setup_file_text: |line| {
         let what = line.map_or_else(|| "Il est illisible.".into(), |line| format!("Erreur ligne {line}."));
         [
@@ -22,7 +22,7 @@ pub(super) static STRINGS: Strings = Strings {
     go_on: "continuer",
     choose_pin: "Nouveau PIN",
     choose_pin_text: ["De 8 à 12 chiffres,", "réservés à l'équipe"],
-    repeat_pin: "PIN encore",
+    repeat_pin: "Confirmer PIN",
     repeat_pin_text: ["Tapez le même PIN", "encore une fois"],
     setting_up: "Préparation",
     setting_up_text: "Création des clés",
@@ -34,15 +34,15 @@ pub(super) static STRINGS: Strings = Strings {
     check_code: "Vérification",
     check_code_text: |group| ["D'après votre papier,".into(), format!("tapez le groupe {group}")],
     locked: "Verrouillé",
-    locked_text: ["Tapez le PIN", "Oublié ? Tenez OK"],
-    locked_use_code: ["Tapez le PIN, ou OK", "tenu: code de secours"],
+    locked_text: ["Tapez le PIN", "Oublié ? OK long"],
+    locked_use_code: ["Tapez le PIN, ou OK", "long: code de secours"],
     hold_deletes: "OK long: effacer",
     wait: "Attendez",
     wait_text: "Trop de PIN faux",
-    wait_hold: "Oublié ? Tenez OK",
-    wait_use_code: "Voyez code de secours",
-    wait_hold_for_code: "Tenez OK: le taper",
-    wait_leave: "Tenez OK pour quitter",
+    wait_hold: "Oublié ? OK long",
+    wait_use_code: "Code de secours ?",
+    wait_hold_for_code: "OK long: le taper",
+    wait_leave: "OK long: quitter",
     enter_code: "Code de secours",
     enter_code_text: |group| [format!("Tapez le groupe {group}/8"), "Retour: précédent".into()],
     unlocking: "Ouverture",
@@ -63,11 +63,13 @@ pub(super) static STRINGS: Strings = Strings {
     back: "retour",
     address_changed: "Nouvelle adresse",
     address_before: |address| format!("avant {address}"),
-    address_what_to_do: "Appairez à nouveau",
-    phones_today_short: |count| format!("{count} auj."),
+    address_pair_again: "Appairez à nouveau",
+    address_by_router: |before| ["Ou que le routeur".into(), format!("donne {before}")],
+    address_hide: ["Tout fonctionne ?", "OK long: masquer"],
+    phones_short: |count| format!("24 h: {count}"),
     held_short: |count| format!("{count} ret."),
     clock_good_short: "À l'heure",
-    clock_bad_short: "Pas réglé",
+    clock_bad_short: "Sans date",
     disk_short: |percent| {
         if percent < 100 {
             format!("{percent}% pris")
@@ -76,11 +78,11 @@ pub(super) static STRINGS: Strings = Strings {
         }
     },
     status: "État",
-    phones_today: "Vus aujourd'hui",
+    phones_in_24_h: "Tél. en 24 h",
     held: "Lignes retenues",
     clock: "Horloge",
     clock_good: "à l'heure",
-    clock_bad: "pas réglée",
+    clock_bad: "sans date",
     disk: "Disque",
     disk_used: |percent| format!("{percent}% plein"),
     about: "À propos",
@@ -107,7 +109,7 @@ pub(super) static STRINGS: Strings = Strings {
     leave: "Retour",
     revoke: "Révoquer",
     revoke_title: "Révoquer ?",
-    revoke_text: ["Le hub le refusera", "pour toujours"],
+    revoke_text: "Refusé pour toujours",
     present_pin: "PIN actuel",
     present_pin_text: ["Tapez d'abord le PIN", "qui ouvre le hub"],
     pin_changed: "PIN changé",
@@ -121,15 +123,16 @@ pub(super) static STRINGS: Strings = Strings {
     off_text: ["Débranchez le hub", "quand sa lumière", "verte reste éteinte."],
     pair: "À scanner",
     pair_keep: ["OK: rester", "ouvert"],
-    pair_kept: ["OK: revoir", "le temps"],
-    pair_close: ["Tenir OK:", "fermer"],
+    pair_kept: ["OK: temps", "limité"],
+    pair_close: ["OK long:", "fermer"],
     pair_stays: "Ouvert",
-    pair_shade: ["Ombragez", "l'écran"],
+    pair_shade: ["Faites de", "l'ombre"],
     paired: "Appairé",
     paired_text: "Est-il à vous ?",
     unnamed_phone: |number| format!("Téléphone {number}"),
     keep: "Garder",
-    undo: "Annuler",
+    undo: "Retirer",
+    news,
     lock: "Verrouiller ?",
     lock_text: ["Les téléphones", "attendront que le PIN", "soit tapé ici."],
     lock_now: "Oui",
@@ -160,12 +163,62 @@ fn note_text(note: Note) -> [String; 2] {
     }
 }
 
+fn news(news: News) -> Told {
+    let (title, text) = match news {
+        News::NotPaired(Obstacle::TooManyPhones) => (
+            "Non appairé",
+            [
+                "Le hub connaît déjà",
+                "256 téléphones, le",
+                "maximum. Demandez de",
+                "l'aide technique",
+            ],
+        ),
+        News::NotPaired(Obstacle::DiskFull) => (
+            "Non appairé",
+            ["Le disque de données", "est plein. Demandez", "de l'aide technique", ""],
+        ),
+        News::NotPaired(Obstacle::NotWritten) => (
+            "Non appairé",
+            [
+                "L'enregistrement a",
+                "échoué. Rescannez; si",
+                "ça continue, demandez",
+                "de l'aide",
+            ],
+        ),
+        News::RefusedForNow(Obstacle::DiskFull) => (
+            "Disque plein",
+            [
+                "Téléphone refusé",
+                "jusqu'au verrouillage",
+                "seulement. Ensuite,",
+                "révoquez-le à nouveau",
+            ],
+        ),
+        News::RefusedForNow(_) => (
+            "Non enregistré",
+            [
+                "Téléphone refusé",
+                "jusqu'au verrouillage",
+                "seulement. Ensuite,",
+                "révoquez-le à nouveau",
+            ],
+        ),
+        News::PairingEnded => (
+            "Fin de l'appairage",
+            ["15 minutes écoulées.", "Un autre téléphone ?", "Menu: Appairer", ""],
+        ),
+    };
+    Told { title, text }
+}
+
 const UNITS: [&str; 3] = ["Mo", "Go", "To"];
 
 fn question(question: &Question) -> Asked {
     match question {
         Question::EraseDisk { name, bytes } => Asked {
-            title: "Effacer le disque?",
+            title: "Effacer disque ?",
             text: [
                 printable(name, 21),
                 format!("{}, non vide:", size(*bytes, UNITS)),
@@ -177,7 +230,7 @@ fn question(question: &Question) -> Asked {
             title: "Pas de disque",
             text: [
                 "Garder les dossiers".into(),
-                "sur la carte mémoire?".into(),
+                "sur la carte SD ?".into(),
                 format!("Libre: {}", size(*bytes, UNITS)),
             ],
             yes: "Oui",
@@ -210,18 +263,18 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "sont illisibles.",
             "",
             "Ne le formatez pas:",
-            "appelez de l'aide",
+            "demandez de l'aide",
         ],
         Fault::Store => [
             "Les dossiers ne",
             "s'ouvrent pas.",
             "",
             "Éteignez, rallumez.",
-            "Sinon: de l'aide",
+            "Si ça dure: appelez",
         ],
         Fault::NewerStore { needs } => {
             return [
-                "Les dossiers veulent".into(),
+                "Dossiers: il faut la".into(),
                 format!("version {}", printable(needs, 12)),
                 String::new(),
                 "Mettez la carte de".into(),
@@ -294,8 +347,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "rallumez le hub",
         ],
         Fault::Port => [
-            "Aucun téléphone ne",
-            "peut joindre le hub.",
+            "Aucun téléphone: le",
+            "port du hub est pris.",
             "",
             "Éteignez le hub et",
             "rallumez-le",

@@ -8,7 +8,7 @@ mod french;
 mod spanish;
 
 use super::text::Ago;
-use super::view::{Fault, Question};
+use super::view::{Fault, News, Question};
 
 /// A language of the panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,6 +88,12 @@ pub(super) struct Asked {
     pub(super) yes: &'static str,
 }
 
+/// News as they are told.
+pub(super) struct Told {
+    pub(super) title: &'static str,
+    pub(super) text: [&'static str; 4],
+}
+
 /// The texts of one language.
 pub(super) struct Strings {
     pub(super) welcome: &'static str,
@@ -138,14 +144,16 @@ pub(super) struct Strings {
     pub(super) back: &'static str,
     pub(super) address_changed: &'static str,
     pub(super) address_before: fn(&str) -> String,
-    pub(super) address_what_to_do: &'static str,
-    pub(super) phones_today_short: fn(&str) -> String,
+    pub(super) address_pair_again: &'static str,
+    pub(super) address_by_router: fn(&str) -> [String; 2],
+    pub(super) address_hide: [&'static str; 2],
+    pub(super) phones_short: fn(&str) -> String,
     pub(super) held_short: fn(&str) -> String,
     pub(super) clock_good_short: &'static str,
     pub(super) clock_bad_short: &'static str,
     pub(super) disk_short: fn(u8) -> String,
     pub(super) status: &'static str,
-    pub(super) phones_today: &'static str,
+    pub(super) phones_in_24_h: &'static str,
     pub(super) held: &'static str,
     pub(super) clock: &'static str,
     pub(super) clock_good: &'static str,
@@ -171,7 +179,7 @@ pub(super) struct Strings {
     pub(super) leave: &'static str,
     pub(super) revoke: &'static str,
     pub(super) revoke_title: &'static str,
-    pub(super) revoke_text: [&'static str; 2],
+    pub(super) revoke_text: &'static str,
     pub(super) present_pin: &'static str,
     pub(super) present_pin_text: [&'static str; 2],
     pub(super) pin_changed: &'static str,
@@ -194,6 +202,7 @@ pub(super) struct Strings {
     pub(super) unnamed_phone: fn(u32) -> String,
     pub(super) keep: &'static str,
     pub(super) undo: &'static str,
+    pub(super) news: fn(News) -> Told,
     pub(super) lock: &'static str,
     pub(super) lock_text: [&'static str; 3],
     pub(super) lock_now: &'static str,

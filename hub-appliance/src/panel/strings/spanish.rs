@@ -1,8 +1,8 @@
 //! The panel's texts in Spanish.
 
 use super::super::text::{printable, size};
-use super::super::view::{Fault, Question};
-use super::{Ago, Asked, Note, Strings};
+use super::super::view::{Fault, News, Obstacle, Question};
+use super::{Ago, Asked, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenido",
@@ -11,13 +11,11 @@ pub(super) static STRINGS: Strings = Strings {
     begin: "empezar",
     setup_file: "Archivo de ajustes",
     setup_file_text: |line| {
-        let what = line.map_or_else(|| "usa: es ilegible.".into(), |line| format!("usa. Línea {line}."));
-        [
-            "hub-setup.toml no se".into(),
-            what,
-            "Corríjalo y reinicie".into(),
-            "el hub.".into(),
-        ]
+        let [first, second] = match line {
+            Some(line) => ["hub-setup.toml: error".into(), format!("en línea {line}. No se")],
+            None => ["hub-setup.toml es".into(), "ilegible y no se".into()],
+        };
+        [first, second, "usa. Corríjalo y".into(), "reinicie el hub.".into()]
     },
     go_on: "seguir",
     choose_pin: "PIN nuevo",
@@ -34,15 +32,15 @@ pub(super) static STRINGS: Strings = Strings {
     check_code: "Comprobación",
     check_code_text: |group| ["De su papel,".into(), format!("teclee el grupo {group}")],
     locked: "Bloqueado",
-    locked_text: ["Teclee el PIN", "¿Perdido? Mantenga OK"],
+    locked_text: ["Teclee el PIN", "¿Perdido? OK largo"],
     locked_use_code: ["Teclee el PIN o pulse", "OK largo: código"],
     hold_deletes: "OK largo: borrar",
     wait: "Espere",
-    wait_text: "Demasiados PIN falsos",
-    wait_hold: "¿Perdido? Mantenga OK",
-    wait_use_code: "Use el código rescate",
-    wait_hold_for_code: "Mantenga OK: teclear",
-    wait_leave: "Mantenga OK: salir",
+    wait_text: "Demasiados intentos",
+    wait_hold: "¿Perdido? OK largo",
+    wait_use_code: "Use código de rescate",
+    wait_hold_for_code: "OK largo: teclearlo",
+    wait_leave: "OK largo: salir",
     enter_code: "Código de rescate",
     enter_code_text: |group| [format!("Teclee grupo {group} de 8"), "Atrás: el anterior".into()],
     unlocking: "Abriendo",
@@ -63,8 +61,10 @@ pub(super) static STRINGS: Strings = Strings {
     back: "volver",
     address_changed: "Dirección nueva",
     address_before: |address| format!("era {address}"),
-    address_what_to_do: "Empareje de nuevo",
-    phones_today_short: |count| format!("{count} hoy"),
+    address_pair_again: "Empareje de nuevo",
+    address_by_router: |before| ["O que el router".into(), format!("dé {before}")],
+    address_hide: ["¿Todo funciona?", "OK largo: ocultar"],
+    phones_short: |count| format!("24 h: {count}"),
     held_short: |count| format!("{count} ret."),
     clock_good_short: "En hora",
     clock_bad_short: "Sin hora",
@@ -76,7 +76,7 @@ pub(super) static STRINGS: Strings = Strings {
         }
     },
     status: "Estado",
-    phones_today: "Teléfonos hoy",
+    phones_in_24_h: "Teléf. en 24 h",
     held: "Filas retenidas",
     clock: "Reloj",
     clock_good: "en hora",
@@ -107,11 +107,11 @@ pub(super) static STRINGS: Strings = Strings {
     leave: "Volver",
     revoke: "Revocar",
     revoke_title: "¿Revocar?",
-    revoke_text: ["El hub lo rechazará", "para siempre"],
+    revoke_text: "No tendrá más acceso",
     present_pin: "PIN actual",
     present_pin_text: ["Primero teclee el PIN", "que abre el hub"],
     pin_changed: "PIN cambiado",
-    pin_changed_text: ["Sólo el PIN nuevo", "abre ya el hub.", "Avise a los demás."],
+    pin_changed_text: ["Ahora sólo el PIN", "nuevo abre el hub.", "Avise a los demás."],
     pin_kept: "PIN sin cambiar",
     pin_kept_text: ["El PIN de antes sigue", "abriendo el hub.", "Inténtelo otra vez."],
     power_off: "¿Apagar?",
@@ -121,15 +121,16 @@ pub(super) static STRINGS: Strings = Strings {
     off_text: ["Desenchufe el hub", "cuando su luz verde", "quede apagada."],
     pair: "Escanear",
     pair_keep: ["OK: seguir", "abierto"],
-    pair_kept: ["OK: volver", "al tiempo"],
+    pair_kept: ["OK: tiempo", "limitado"],
     pair_close: ["OK largo:", "cerrar"],
     pair_stays: "Abierto",
     pair_shade: ["Dé sombra", "al panel"],
     paired: "Emparejado",
     paired_text: "¿Es uno de los suyos?",
     unnamed_phone: |number| format!("Teléfono {number}"),
-    keep: "Guardar",
-    undo: "Deshacer",
+    keep: "Conservar",
+    undo: "Quitar",
+    news,
     lock: "¿Bloquear?",
     lock_text: ["Los teléfonos esperan", "hasta que se teclee", "aquí el PIN."],
     lock_now: "Bloquear",
@@ -152,12 +153,65 @@ fn note_text(note: Note) -> [String; 2] {
         Note::TooLong(max) => ["Son demasiadas:".into(), format!("{max} cifras como mucho")],
         Note::Mismatch => ["Los PIN difieren.".into(), "Elija otra vez el PIN".into()],
         Note::TooSimple => ["Fácil de adivinar.".into(), "Elija otro PIN".into()],
-        Note::WrongPin(1) => ["PIN falso. 1 intento".into(), "antes de esperar".into()],
-        Note::WrongPin(tries) => ["PIN falso. Intentos".into(), format!("sin espera: {}", tries.min(99))],
+        Note::WrongPin(1) => ["PIN incorrecto. Tiene".into(), "1 intento sin espera".into()],
+        Note::WrongPin(tries) => [
+            "PIN incorrecto. Tiene".into(),
+            format!("{} intentos sin espera", tries.min(9)),
+        ],
         Note::MistypedGroup => ["Mal tecleado: repita".into(), "este grupo".into()],
-        Note::WrongCode => ["Ese código es falso.".into(), "Desde el grupo 1".into()],
+        Note::WrongCode => ["Código incorrecto.".into(), "Empiece en el grupo 1".into()],
         Note::Cleared => ["Cifras borradas: hace".into(), "rato sin pulsar".into()],
     }
+}
+
+fn news(news: News) -> Told {
+    let (title, text) = match news {
+        News::NotPaired(Obstacle::TooManyPhones) => (
+            "No se emparejó",
+            [
+                "El hub ya conoce 256",
+                "teléfonos, el máximo.",
+                "Pida ayuda técnica",
+                "",
+            ],
+        ),
+        News::NotPaired(Obstacle::DiskFull) => (
+            "No se emparejó",
+            ["El disco de datos", "está lleno. Pida", "ayuda técnica", ""],
+        ),
+        News::NotPaired(Obstacle::NotWritten) => (
+            "No se emparejó",
+            [
+                "No se pudo guardar.",
+                "Escanee otra vez. Si",
+                "sigue igual, pida",
+                "ayuda",
+            ],
+        ),
+        News::RefusedForNow(Obstacle::DiskFull) => (
+            "Disco lleno",
+            [
+                "Teléfono rechazado",
+                "sólo hasta bloquear",
+                "el hub. Después,",
+                "revóquelo otra vez",
+            ],
+        ),
+        News::RefusedForNow(_) => (
+            "No se guardó",
+            [
+                "Teléfono rechazado",
+                "sólo hasta bloquear",
+                "el hub. Después,",
+                "revóquelo otra vez",
+            ],
+        ),
+        News::PairingEnded => (
+            "Tiempo agotado",
+            ["Pasaron 15 minutos.", "¿Otro teléfono?", "Menú: Emparejar", ""],
+        ),
+    };
+    Told { title, text }
 }
 
 const UNITS: [&str; 3] = ["MB", "GB", "TB"];
@@ -192,13 +246,13 @@ fn question(question: &Question) -> Asked {
             yes: "Mover",
         },
         Question::PutBack { firmware } => Asked {
-            title: "Falló la versión",
+            title: "No se actualizó",
             text: [
                 "Los datos no abren.".into(),
                 "¿Volver a los de la".into(),
                 format!("versión {}?", printable(firmware, 9)),
             ],
-            yes: "Volver",
+            yes: "Restaurar",
         },
     }
 }
@@ -221,7 +275,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
         Fault::NewerStore { needs } => {
             return [
-                "Los datos necesitan".into(),
+                "Los datos exigen la".into(),
                 format!("versión {}", printable(needs, 12)),
                 String::new(),
                 "Ponga la tarjeta con".into(),
@@ -284,7 +338,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "datos.",
             "",
             "Vuelva a conectarlo.",
-            "El hub está cerrado",
+            "El hub se bloqueó",
         ],
         Fault::CardGone => [
             "Se quitó la tarjeta",
@@ -294,15 +348,15 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "reinicie el hub",
         ],
         Fault::Port => [
-            "Ningún teléfono llega",
-            "al hub: puerto usado.",
+            "Ningún teléfono: el",
+            "puerto está ocupado.",
             "",
             "Apague el hub y",
             "enciéndalo de nuevo",
         ],
         Fault::Restarts => [
             "Falla demasiado: el",
-            "hub sigue cerrado.",
+            "hub sigue bloqueado.",
             "",
             "Apague, espere y",
             "encienda; pida ayuda",

@@ -34,6 +34,10 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "use-card",
             chosen(Phase::Asking(Question::UseCard { bytes: 29_000_000_000 })),
         ),
+        (
+            "use-card-small",
+            start(Phase::Asking(Question::UseCard { bytes: 512_000_000 })),
+        ),
         ("put-back", start(put_back())),
         (
             "move-data",

@@ -5,8 +5,10 @@ mod disk_scenes;
 mod flows;
 mod golden;
 mod looks;
+mod phone_scenes;
 mod properties;
 mod scenes;
+mod texts;
 
 use std::time::Duration;
 
@@ -114,6 +116,12 @@ impl Desk {
         self.panel.update(&self.status, self.now)
     }
 
+    /// Until a screen that the hub brought up takes buttons.
+    fn settles(&mut self) {
+        self.now += state::SETTLE;
+        assert!(self.panel.update(&self.status, self.now).is_none());
+    }
+
     fn picture(&self) -> (Frame, ScreenText) {
         self.picture_on(Resolution::Wide)
     }
@@ -155,10 +163,10 @@ fn locked(wait: u64, failures: u32, tries_left: u32) -> Phase {
 fn open() -> OpenStatus {
     OpenStatus {
         address: Some("192.168.1.50:4001".parse().unwrap()),
-        phones_today: 12,
-        held_rows: 3,
+        phones_in_24_h: 12,
+        held_rows: Some(3),
         clock_trusted: true,
-        disk_used_percent: 34,
+        disk_used_percent: Some(34),
         ..OpenStatus::default()
     }
 }
@@ -205,6 +213,21 @@ fn pairing(seconds_left: u32, keep_open: bool) -> Phase {
             seconds_left,
             keep_open,
         }),
+        ..open()
+    })
+}
+
+fn told(news: News) -> Phase {
+    Phase::Open(OpenStatus {
+        news: Some(news),
+        ..open()
+    })
+}
+
+fn moved(address: &str, before: &str) -> Phase {
+    Phase::Open(OpenStatus {
+        address: Some(address.parse().unwrap()),
+        previous_address: Some(before.parse().unwrap()),
         ..open()
     })
 }

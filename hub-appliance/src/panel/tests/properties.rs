@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 34] = [
+const SCREENS: [&str; 35] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -40,6 +40,38 @@ const SCREENS: [&str; 34] = [
     "formatting",
     "moving",
     "move-data",
+    "news",
+];
+
+/// Screens from which only the hub leads on, or something that a person types or does away from the panel.
+const WAITING: [&str; 17] = [
+    "splash",
+    "setting-up",
+    "setup-pin",
+    "setup-recovery",
+    "locked",
+    "recovery",
+    "wait",
+    "unlocking",
+    "checking",
+    "saving",
+    "locking",
+    "home",
+    "menu",
+    "formatting",
+    "moving",
+    "off",
+    "error",
+];
+
+/// All news.
+pub(super) const NEWS: [News; 6] = [
+    News::NotPaired(Obstacle::TooManyPhones),
+    News::NotPaired(Obstacle::DiskFull),
+    News::NotPaired(Obstacle::NotWritten),
+    News::RefusedForNow(Obstacle::DiskFull),
+    News::RefusedForNow(Obstacle::NotWritten),
+    News::PairingEnded,
 ];
 
 #[derive(Clone, Debug)]
@@ -104,8 +136,9 @@ prop_compose! {
     fn open_status()(
         address in prop::option::of(any::<(u32, u16)>()),
         previous in prop::option::of(any::<u32>()),
-        counts in any::<(u32, u32, bool, u8)>(),
+        counts in any::<(u32, Option<u32>, bool, Option<u8>)>(),
         pairing in prop::option::of(any::<(u32, bool)>()),
+        news in prop::option::of(prop::sample::select(NEWS.to_vec())),
         paired in prop::option::of((any::<u32>(), prop::option::of(any::<String>()))),
         phones in prop::collection::vec(known_phone(), 0..8),
         pin_change in prop::option::of(pin_change()),
@@ -113,12 +146,13 @@ prop_compose! {
         OpenStatus {
             address: address.map(|(ip, port)| std::net::SocketAddrV4::new(ip.into(), port)),
             previous_address: previous.map(Into::into),
-            phones_today: counts.0,
+            phones_in_24_h: counts.0,
             held_rows: counts.1,
             clock_trusted: counts.2,
             disk_used_percent: counts.3,
             pairing: pairing.map(|(seconds_left, keep_open)| PairingStatus { seconds_left, keep_open }),
             paired: paired.map(|(number, name)| PairedPhone { number, name }),
+            news,
             phones: phones.into(),
             pin_change,
         }
@@ -280,6 +314,24 @@ proptest! {
             prop_assert!(text.lines.len() <= 9 && text.lines.iter().all(|line| line.chars().count() <= 21), "{:?}", text);
             prop_assert!(desk.panel.next_wake(desk.now) != Some(Duration::ZERO));
         }
+    }
+
+    #[test]
+    fn three_buttons_lead_on_from_everywhere(first in phase(), inputs in prop::collection::vec(input(), 0..12)) {
+        let mut desk = Desk::new(first);
+        desk.now += state::SETTLE;
+        inputs.into_iter().for_each(|input| drop(desk.input(input)));
+        let mut decided = false;
+        for _ in 0..4 {
+            decided |= desk.wait(61).is_some();
+            // Holding ok also deletes digits, and the first press may only light the panel.
+            for _ in 0..14 {
+                decided |= desk.hold_ok().is_some();
+            }
+            decided |= desk.press(&[Button::Ok]).is_some();
+        }
+        let screen = desk.screen();
+        prop_assert!(decided || WAITING.contains(&screen), "{}", screen);
     }
 
     #[test]

@@ -15,6 +15,15 @@ fn noticing(language: Language, line: Option<usize>) -> Desk {
     desk
 }
 
+/// Without the figures that can't always be found out.
+fn unknown() -> OpenStatus {
+    OpenStatus {
+        held_rows: None,
+        disk_used_percent: None,
+        ..open()
+    }
+}
+
 /// A scene's name and how to get there.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     let start = |phase, act: fn(&mut Desk)| {
@@ -104,6 +113,13 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         (
+            "locked-delete",
+            start(locked(0, 0, 3), |desk| {
+                desk.type_digits("1234");
+                desk.press(&[UP]);
+            }),
+        ),
+        (
             "locked-wrong",
             start(locked(0, 1, 2), |desk| {
                 desk.enter("12345678");
@@ -174,23 +190,35 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 let address = Some("255.255.255.255:65535".parse().unwrap());
                 let full = OpenStatus {
                     address,
-                    phones_today: u32::MAX,
-                    held_rows: u32::MAX,
+                    phones_in_24_h: u32::MAX,
+                    held_rows: Some(u32::MAX),
                     clock_trusted: false,
-                    disk_used_percent: u8::MAX,
+                    disk_used_percent: Some(u8::MAX),
                     ..open()
                 };
                 desk.becomes(Phase::Open(full));
             }),
         ),
         (
+            "home-unknown",
+            start(Phase::Open(OpenStatus::default()), |desk| {
+                desk.becomes(Phase::Open(unknown()));
+            }),
+        ),
+        (
             "home-moved",
-            start(Phase::Open(open()), |desk| {
-                let previous_address = Some("255.255.255.255".parse().unwrap());
-                desk.becomes(Phase::Open(OpenStatus {
-                    previous_address,
-                    ..open()
-                }));
+            start(moved("192.168.1.50:4001", "255.255.255.255"), |_| {}),
+        ),
+        (
+            "home-moved-router",
+            start(moved("192.168.1.50:4001", "255.255.255.255"), |desk| {
+                desk.wait(5);
+            }),
+        ),
+        (
+            "home-moved-hide",
+            start(moved("192.168.1.50:4001", "255.255.255.255"), |desk| {
+                desk.wait(10);
             }),
         ),
         (
@@ -232,12 +260,19 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(Phase::Open(OpenStatus::default()), |desk| {
                 desk.press(&[OK, DOWN, DOWN, OK]);
                 let full = OpenStatus {
-                    phones_today: u32::MAX,
-                    held_rows: u32::MAX,
-                    disk_used_percent: 255,
+                    phones_in_24_h: u32::MAX,
+                    held_rows: Some(u32::MAX),
+                    clock_trusted: false,
+                    disk_used_percent: Some(u8::MAX),
                     ..open()
                 };
                 desk.becomes(Phase::Open(full));
+            }),
+        ),
+        (
+            "status-unknown",
+            start(Phase::Open(unknown()), |desk| {
+                desk.press(&[OK, DOWN, DOWN, OK]);
             }),
         ),
         (
@@ -256,58 +291,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "menu-end",
             start(Phase::Open(open()), |desk| {
                 desk.press(&[OK, UP]);
-            }),
-        ),
-        (
-            "phones",
-            start(Phase::Open(with_phones()), |desk| {
-                desk.press(&[OK, DOWN, OK]);
-            }),
-        ),
-        (
-            "phones-many",
-            start(Phase::Open(open()), |desk| {
-                let phones = (u32::MAX - 255..=u32::MAX).map(|number| Phone {
-                    number,
-                    name: (number % 2 == 0).then(|| "Samsung Galaxy Tab A9+".into()),
-                    seen_minutes_ago: number,
-                    standing: PhoneStanding::Good,
-                });
-                desk.becomes(Phase::Open(OpenStatus {
-                    phones: phones.collect(),
-                    ..open()
-                }));
-                desk.press(&[OK, DOWN, OK, UP]);
-            }),
-        ),
-        (
-            "phones-none",
-            start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, DOWN, OK]);
-            }),
-        ),
-        (
-            "phone",
-            start(Phase::Open(with_phones()), |desk| {
-                desk.press(&[OK, DOWN, OK, OK]);
-            }),
-        ),
-        (
-            "phone-stuck",
-            start(Phase::Open(with_phones()), |desk| {
-                desk.press(&[OK, DOWN, OK, DOWN, OK, DOWN]);
-            }),
-        ),
-        (
-            "phone-revoked",
-            start(Phase::Open(with_phones()), |desk| {
-                desk.press(&[OK, DOWN, OK, UP, OK]);
-            }),
-        ),
-        (
-            "revoke",
-            start(Phase::Open(with_phones()), |desk| {
-                desk.press(&[OK, DOWN, OK, OK, DOWN, OK]);
             }),
         ),
         ("present-pin", start(ask_present(0, 0, 4), |_| {})),
@@ -350,51 +333,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ),
         ("off", start(Phase::PoweringOff, |_| {})),
         ("locking", start(Phase::Locking, |_| {})),
-        ("pair", start(pairing(118, false), |_| {})),
-        ("pair-kept-open", start(pairing(118, true), |_| {})),
-        (
-            "pair-shade",
-            start(pairing(120, false), |desk| {
-                desk.wait(31);
-            }),
-        ),
-        (
-            "pair-longest",
-            start(Phase::Open(open()), |desk| {
-                let pairing = Some(PairingStatus {
-                    seconds_left: 120,
-                    keep_open: false,
-                });
-                let address = Some("255.255.255.255:65535".parse().unwrap());
-                desk.becomes(Phase::Open(OpenStatus {
-                    pairing,
-                    address,
-                    ..open()
-                }));
-            }),
-        ),
-        (
-            "pair-no-network",
-            start(Phase::Open(open()), |desk| {
-                let pairing = Some(PairingStatus {
-                    seconds_left: 120,
-                    keep_open: false,
-                });
-                desk.becomes(Phase::Open(OpenStatus {
-                    pairing,
-                    address: None,
-                    ..open()
-                }));
-            }),
-        ),
-        ("paired", start(paired(3, Some("Galaxy A15")), |_| {})),
-        (
-            "paired-undo",
-            start(paired(3, Some("Samsung Galaxy Tab A9+ of Amina")), |desk| {
-                desk.press(&[DOWN]);
-            }),
-        ),
-        ("paired-unnamed", start(paired(u32::MAX, None), |_| {})),
         ("error-keys", start(Phase::Fault(Fault::Keys), |_| {})),
         ("error-store", start(Phase::Fault(Fault::Store), |_| {})),
         (
@@ -411,6 +349,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("error-restarts", start(Phase::Fault(Fault::Restarts), |_| {})),
         ("error-internal", start(Phase::Fault(Fault::Internal), |_| {})),
     ];
+    all.extend(phone_scenes::all(language));
     all.extend(disk_scenes::all(language));
     all
 }

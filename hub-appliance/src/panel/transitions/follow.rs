@@ -76,6 +76,7 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
         return follow_pin_change(state, change, pads);
     }
     match (&open.paired, &open.pairing, state) {
+        (_, _, state) if open.news.is_some() => open.news.map_or(state, State::News),
         (
             Some(phone),
             _,

@@ -46,6 +46,18 @@ pub(super) const fn has_network(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(OpenStatus { address: Some(_), .. }))
 }
 
+/// Whether the home screen says that the address has changed.
+pub(in crate::panel) const fn has_moved(phase: &Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Open(OpenStatus {
+            address: Some(_),
+            previous_address: Some(_),
+            ..
+        })
+    )
+}
+
 pub(super) fn keeps_pairing_open(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.pairing.is_some_and(|pairing| pairing.keep_open))
 }

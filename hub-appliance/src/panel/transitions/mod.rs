@@ -6,7 +6,7 @@ mod follow;
 mod look_up;
 
 pub(super) use self::follow::follow;
-pub(super) use self::look_up::asked_group;
+pub(super) use self::look_up::{asked_group, has_moved};
 
 use self::follow::start;
 use self::look_up::{around, can_revoke, has_network, keeps_pairing_open, phones, place, wrong_group};
@@ -137,6 +137,7 @@ pub(super) fn step(
 
         // Open: the menu and what it leads to.
         (State::Home, Event::Ok) => State::Menu(0),
+        (State::Home, Event::Back) if has_moved(phase) => return (State::Home, Some(Action::AddressSeen)),
         (State::Menu(at), Event::Previous) => State::Menu((at + MENU.len() - 1) % MENU.len()),
         (State::Menu(at), Event::Next) => State::Menu((at + 1) % MENU.len()),
         (State::Menu(at), Event::Ok) => match MENU[at % MENU.len()] {
@@ -222,6 +223,8 @@ pub(super) fn step(
             return (State::Answering { question, choice }, Some(answer));
         }
 
+        (State::News(news), Event::Ok | Event::Back) => return (State::News(news), Some(Action::NewsSeen(news))),
+
         // Pairing closes when the hub says so, not by being left.
         (State::Pairing, Event::Ok) => {
             return (
@@ -272,6 +275,13 @@ pub(super) fn step(
             };
             return (answered, Some(Action::KeepPhone(number)));
         }
+
+        // The hub has not acted on the answer, so it is asked for again.
+        (State::Paired { number, .. }, Event::TimedOut) => State::Paired {
+            number,
+            choice: First,
+            answered: false,
+        },
 
         (unmoved, _) => unmoved,
     };

@@ -9,7 +9,7 @@ fn changes_the_pin_for_who_knows_the_present_one() {
     let action = desk.press(&[Ok, Down, Down, Down, Ok]);
     assert!(matches!(action, Some(Action::BeginPinChange)));
     desk.becomes(ask_present(0, 0, 4));
-    assert!(desk.screen() == "change-pin" && desk.says("Present PIN"));
+    assert!(desk.screen() == "change-pin" && desk.says("Current PIN"));
     assert!(matches!(desk.enter("11111111"), Some(Action::CheckPin { .. })));
     desk.wait(1);
     assert_eq!(desk.screen(), "checking", "the hub has not noticed yet");

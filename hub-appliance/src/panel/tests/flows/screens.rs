@@ -237,3 +237,39 @@ fn switches_off_only_when_confirmed() {
     desk.becomes(Phase::PoweringOff);
     assert!(desk.screen() == "off" && desk.says("green light"));
 }
+
+#[test]
+fn a_changed_address_says_in_turns_what_to_do_until_it_is_seen() {
+    let mut desk = Desk::new(moved("192.168.1.77:4001", "192.168.1.50"));
+    assert!(desk.says("192.168.1.77") && desk.says("was 192.168.1.50") && desk.says("Pair the phones again"));
+    let mut turn = || {
+        let sleep = desk.panel.next_wake(desk.now).unwrap();
+        desk.now += sleep;
+        assert!(desk.panel.update(&desk.status, desk.now).is_none());
+        desk.picture().1.lines[2..4].join(" ")
+    };
+    assert_eq!(turn(), "Or have the router give 192.168.1.50");
+    assert_eq!(turn(), "All phones get on? Hold OK: hide this");
+    assert_eq!(turn(), "was 192.168.1.50 Pair the phones again");
+    assert!(matches!(desk.hold_ok(), Some(Action::AddressSeen)));
+    desk.becomes(Phase::Open(open()));
+    assert!(desk.screen() == "home" && desk.says("Hub is open"));
+    assert!(desk.hold_ok().is_none());
+}
+
+#[test]
+fn a_figure_that_nobody_knows_is_no_zero() {
+    let mut desk = Desk::new(Phase::Open(OpenStatus {
+        held_rows: None,
+        disk_used_percent: None,
+        ..open()
+    }));
+    assert!(desk.says("? held") && !desk.says("full") && !desk.says("0%"));
+    desk.press(&[Ok, Down, Down, Ok]);
+    let lines = desk.picture().1.lines;
+    assert!(
+        lines[2].starts_with("Rows held back") && lines[2].ends_with(" ?"),
+        "{lines:?}"
+    );
+    assert!(lines[4].starts_with("Disk") && lines[4].ends_with(" ?"), "{lines:?}");
+}

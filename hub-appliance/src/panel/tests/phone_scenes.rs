@@ -1,0 +1,165 @@
+//! The screens about phones, in the states that differ to the eye.
+
+use super::*;
+
+const OK: Button = Button::Ok;
+const DOWN: Button = Button::Down;
+const UP: Button = Button::Up;
+
+/// With a phone that was heard of so many minutes ago.
+fn seen(minutes_ago: u32) -> OpenStatus {
+    OpenStatus {
+        phones: [phone(1, "Galaxy A15", minutes_ago, PhoneStanding::Good)].into(),
+        ..open()
+    }
+}
+
+/// As [`super::scenes::all`], of which these are a part.
+pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
+    let start = |phase, act: fn(&mut Desk)| {
+        let mut desk = Desk::speaking(language, phase);
+        act(&mut desk);
+        desk
+    };
+    vec![
+        (
+            "phones",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "phones-many",
+            start(Phase::Open(open()), |desk| {
+                let phones = (u32::MAX - 255..=u32::MAX).map(|number| Phone {
+                    number,
+                    name: (number % 2 == 0).then(|| "Samsung Galaxy Tab A9+".into()),
+                    seen_minutes_ago: number,
+                    standing: PhoneStanding::Good,
+                });
+                desk.becomes(Phase::Open(OpenStatus {
+                    phones: phones.collect(),
+                    ..open()
+                }));
+                desk.press(&[OK, DOWN, OK, UP]);
+            }),
+        ),
+        (
+            "phones-none",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "phone",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-just-now",
+            start(Phase::Open(seen(0)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-a-day-ago",
+            start(Phase::Open(seen(1440)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-stuck",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, DOWN, OK, DOWN]);
+            }),
+        ),
+        (
+            "phone-revoked",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, UP, OK]);
+            }),
+        ),
+        (
+            "revoke",
+            start(Phase::Open(with_phones()), |desk| {
+                desk.press(&[OK, DOWN, OK, OK, DOWN, OK]);
+            }),
+        ),
+        ("pair", start(pairing(118, false), Desk::settles)),
+        ("pair-kept-open", start(pairing(118, true), Desk::settles)),
+        (
+            "pair-shade",
+            start(pairing(120, false), |desk| {
+                desk.wait(31);
+            }),
+        ),
+        (
+            "pair-longest",
+            start(Phase::Open(open()), |desk| {
+                let pairing = Some(PairingStatus {
+                    seconds_left: 120,
+                    keep_open: false,
+                });
+                let address = Some("255.255.255.255:65535".parse().unwrap());
+                desk.becomes(Phase::Open(OpenStatus {
+                    pairing,
+                    address,
+                    ..open()
+                }));
+                desk.settles();
+            }),
+        ),
+        (
+            "pair-no-network",
+            start(Phase::Open(open()), |desk| {
+                let pairing = Some(PairingStatus {
+                    seconds_left: 120,
+                    keep_open: false,
+                });
+                desk.becomes(Phase::Open(OpenStatus {
+                    pairing,
+                    address: None,
+                    ..open()
+                }));
+            }),
+        ),
+        ("paired", start(paired(3, Some("Galaxy A15")), Desk::settles)),
+        ("paired-just-now", start(paired(3, Some("Galaxy A15")), |_| {})),
+        (
+            "paired-undo",
+            start(paired(3, Some("Samsung Galaxy Tab A9+ of Amina")), |desk| {
+                desk.settles();
+                desk.press(&[DOWN]);
+            }),
+        ),
+        ("paired-unnamed", start(paired(u32::MAX, None), Desk::settles)),
+        (
+            "pair-close",
+            start(pairing(118, false), |desk| {
+                desk.wait(5);
+            }),
+        ),
+        (
+            "not-paired-full",
+            start(told(News::NotPaired(Obstacle::TooManyPhones)), Desk::settles),
+        ),
+        (
+            "not-paired-disk",
+            start(told(News::NotPaired(Obstacle::DiskFull)), Desk::settles),
+        ),
+        (
+            "not-paired",
+            start(told(News::NotPaired(Obstacle::NotWritten)), Desk::settles),
+        ),
+        (
+            "refused-disk",
+            start(told(News::RefusedForNow(Obstacle::DiskFull)), Desk::settles),
+        ),
+        (
+            "refused",
+            start(told(News::RefusedForNow(Obstacle::NotWritten)), Desk::settles),
+        ),
+        ("pairing-ended", start(told(News::PairingEnded), Desk::settles)),
+    ]
+}
