@@ -174,6 +174,8 @@ fn phase() -> impl Strategy<Value = Phase> {
             .prop_map(|(wait, (failures, tries_left))| locked(wait, failures, tries_left)),
         Just(Phase::Unlocking),
         Just(Phase::Open(with_phones())),
+        Just(paired(3, None)),
+        prop::sample::select(NEWS.to_vec()).prop_map(told),
         pin_change().prop_map(changing_pin),
         open_status().prop_map(Phase::Open),
         Just(Phase::Locking),
