@@ -213,7 +213,7 @@ impl State {
             Self::Splash => Some(SPLASH),
             Self::Notice => Some(MINUTE),
             Self::Working(Work { begun: false, .. }) | Self::Paired { answered: true, .. } => Some(MINUTE / 2),
-            Self::Paired { answered: false, .. } | Self::PinChanged | Self::PinKept => Some(MINUTE),
+            Self::Paired { answered: false, .. } | Self::PinChanged => Some(MINUTE),
             Self::WriteCode { .. } | Self::CheckCode { .. } => Some(15 * MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
             Self::EnterPin(pad) if pad.note().is_some() => Some(5 * MINUTE),

@@ -212,7 +212,7 @@ mod tests {
         let touches = touches.iter().filter(|(_, said)| said == "Touch");
         assert_eq!(touches.map(|(at, _)| *at).collect::<Vec<_>>(), [112, 2012]);
         assert_eq!(
-            play(&[Button::Up], &changes[..2], 200),
+            play(&[Button::Up], &changes[..1], 200),
             [said(112, "Touch"), said(112, "Press(Up)")]
         );
     }

@@ -50,7 +50,7 @@ impl Desk {
         assert!(desk.panel.update(&desk.status, desk.now).is_none());
         // The splash takes a press for itself.
         assert!(desk.press(&[Button::Ok]).is_none());
-        desk.settle();
+        desk.settles();
         desk
     }
 
@@ -81,8 +81,15 @@ impl Desk {
         self.press(&[Button::Ok])
     }
 
-    /// The hub shows this phase: it is at work on what it was asked to, or has dealt with it.
+    /// The hub shows this phase: it is at work on what it was asked to, or has dealt with it. A person looks before pressing.
     fn becomes(&mut self, phase: Phase) -> Option<Action> {
+        let action = self.brings_up(phase);
+        self.settles();
+        action
+    }
+
+    /// The same, for somebody who does not look.
+    fn brings_up(&mut self, phase: Phase) -> Option<Action> {
         let is_at_work = match &phase {
             Phase::SettingUp | Phase::Unlocking | Phase::Locking | Phase::Formatting { .. } | Phase::Moving { .. } => {
                 true
@@ -93,19 +100,20 @@ impl Desk {
         if !is_at_work {
             self.status.answered = self.panel.asked;
         }
-        self.shows(phase)
+        self.status.phase = phase;
+        self.panel.update(&self.status, self.now)
     }
 
     /// The hub shows this phase, and has not yet dealt with what it was asked to.
     fn shows(&mut self, phase: Phase) -> Option<Action> {
         self.status.phase = phase;
         let action = self.panel.update(&self.status, self.now);
-        self.settle();
+        self.settles();
         action
     }
 
-    /// A person looks before pressing.
-    fn settle(&mut self) {
+    /// Until a screen that the hub brought up takes buttons.
+    fn settles(&mut self) {
         if let Some(at) = self.panel.settles_at(self.now) {
             self.now = at;
         }
@@ -114,12 +122,6 @@ impl Desk {
     fn wait(&mut self, seconds: u64) -> Option<Action> {
         self.now += Duration::from_secs(seconds);
         self.panel.update(&self.status, self.now)
-    }
-
-    /// Until a screen that the hub brought up takes buttons.
-    fn settles(&mut self) {
-        self.now += state::SETTLE;
-        assert!(self.panel.update(&self.status, self.now).is_none());
     }
 
     fn picture(&self) -> (Frame, ScreenText) {

@@ -125,7 +125,12 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         ("paired", start(paired(3, Some("Galaxy A15")), Desk::settles)),
-        ("paired-just-now", start(paired(3, Some("Galaxy A15")), |_| {})),
+        (
+            "paired-just-now",
+            start(Phase::Open(open()), |desk| {
+                desk.brings_up(paired(3, Some("Galaxy A15")));
+            }),
+        ),
         (
             "paired-undo",
             start(paired(3, Some("Samsung Galaxy Tab A9+ of Amina")), |desk| {

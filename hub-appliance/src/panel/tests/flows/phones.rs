@@ -7,7 +7,7 @@ use Button::{Back, Down, Ok, Up};
 fn pairs_a_phone() {
     let mut desk = Desk::new(Phase::Open(open()));
     assert!(matches!(desk.press(&[Ok, Ok]), Some(Action::OpenPairing)));
-    desk.becomes(pairing(120, false));
+    desk.brings_up(pairing(120, false));
     assert_eq!(desk.screen(), "pair");
     assert!(desk.says("192.168.1.50:4001") && desk.says("2:00"));
     assert!(desk.press(&[Ok]).is_none(), "a second press on the menu's entry");
@@ -17,7 +17,7 @@ fn pairs_a_phone() {
     desk.becomes(pairing(120, true));
     assert!(matches!(desk.press(&[Ok]), Some(Action::KeepPairingOpen(false))));
     assert!(matches!(desk.press(&[Back]), Some(Action::ClosePairing)));
-    desk.becomes(paired(3, Some("Galaxy A15")));
+    desk.brings_up(paired(3, Some("Galaxy A15")));
     assert!(desk.screen() == "paired" && desk.says("3 Galaxy A15") && !desk.says("[Keep]"));
     desk.settles();
     assert!(desk.says("[Keep]"));
@@ -32,7 +32,7 @@ fn undoes_the_phone_it_shows_and_no_other() {
     let mut desk = Desk::new(paired(3, None));
     desk.settles();
     assert!(matches!(desk.press(&[Down, Ok]), Some(Action::UndoPhone(3))));
-    desk.becomes(paired(4, None));
+    desk.brings_up(paired(4, None));
     assert!(desk.says("Phone 4"));
     assert!(desk.press(&[Ok]).is_none(), "meant for the phone before");
     desk.settles();
@@ -55,7 +55,7 @@ fn an_answer_that_nothing_comes_of_is_asked_for_again() {
 fn news_stand_until_they_are_seen() {
     let mut desk = Desk::new(pairing(120, true));
     let news = News::NotPaired(Obstacle::DiskFull);
-    desk.becomes(told(news));
+    desk.brings_up(told(news));
     assert!(desk.screen() == "news" && desk.says("Phone not paired") && desk.says("disk is"));
     assert!(desk.press(&[Ok]).is_none() && !desk.says("OK: go on"));
     desk.settles();
