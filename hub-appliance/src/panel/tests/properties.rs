@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SCREENS: [&str; 34] = [
+const SCREENS: [&str; 35] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -33,6 +33,7 @@ const SCREENS: [&str; 34] = [
     "language",
     "power-off",
     "off",
+    "new-disk",
     "erase-disk",
     "use-card",
     "put-back",
@@ -142,6 +143,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         pin_change().prop_map(changing_pin),
         open_status().prop_map(Phase::Open),
         Just(Phase::Locking),
+        any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::NewDisk { name, bytes })),
         any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
         any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
