@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hub_appliance::system::data_disk::{self, DataDisk, DataDiskError, DiskState, Luks, Owner};
+use hub_appliance::system::data_disk::{self, DataDisk, DataDiskError, DiskState, Luks, Offer, Owner};
 use nix::unistd::{User, chown};
 
 use crate::prompt;
@@ -20,8 +20,12 @@ pub(crate) enum Action {
     Open,
     /// Unmount and lock the part for the records
     Close,
-    /// Make a data disk of an empty disk; asks for its passphrase
-    Format,
+    /// Make a data disk; asks for its passphrase. Without --allow it says what can be made one, and changes nothing
+    Format {
+        /// Number of the disk that this is allowed for: all on it is lost
+        #[arg(long, value_name = "NUMBER")]
+        allow: Option<u64>,
+    },
     /// Mount the part for the keys, and do the other things for the hub
     Serve {
         /// Socket to listen on, in a folder that only root can write
@@ -37,6 +41,8 @@ enum Failure {
     NoUser(String),
     #[error(transparent)]
     Disk(#[from] DataDiskError),
+    #[error("nothing was changed: say by --allow NUMBER which of these is to be made the data disk")]
+    NotAllowed,
     #[error("the socket: {0}")]
     Socket(#[source] io::Error),
     #[error("the passphrase: {0}")]
@@ -67,7 +73,19 @@ fn execute(action: &Action, data: &Path, user: &str) -> Result<(), Failure> {
         }
         Action::Open => Ok(disk.open(&ask()?)?),
         Action::Close => Ok(disk.close()?),
-        Action::Format => Ok(disk.format(&ask()?, None, &|_| {})?),
+        Action::Format { allow: None } => {
+            for Offer {
+                place,
+                name,
+                bytes,
+                token,
+            } in disk.offers()?
+            {
+                crate::say(&format!("{token}: {place} {name}, {bytes} bytes"));
+            }
+            Err(Failure::NotAllowed)
+        }
+        Action::Format { allow } => Ok(disk.format(&ask()?, *allow, &|_| {})?),
         Action::Serve { socket } => {
             let state = disk.attach()?;
             tracing::info!(%state, "data disk");

@@ -85,6 +85,7 @@ impl ApplianceError {
             Self::Store(StoreError::TooNew { .. }) => Fault::NewerStore {
                 needs: needed.unwrap_or("newer").to_owned(),
             },
+            Self::DataDisk(DataDiskError::Damaged) => Fault::Damaged,
             Self::DataDisk(_) | Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
             Self::Keys(KeysError::Io(_)) => Fault::Disk,

@@ -1,7 +1,7 @@
 //! Opening what the master key opens: the vault and the store.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{ApplianceError, Config};
@@ -36,7 +36,7 @@ impl OpenStore {
     /// mended by making an empty one. Otherwise what vault and store report.
     pub fn open(folder: &Path, master: &MasterKey, clock: Arc<HubClock>) -> Result<Self, ApplianceError> {
         atomic_file::private_folder(folder).map_err(ApplianceError::System)?;
-        let vault_path = folder.join("vault");
+        let vault_path = vault_path(folder);
         let vault_key = master.vault_key();
         // An empty file is no database: SQLite would make a new one of it.
         let database = fs::metadata(folder.join("hub.db"));
@@ -60,6 +60,11 @@ impl OpenStore {
             store: Arc::new(store),
         })
     }
+}
+
+/// The vault's file in the store's folder.
+pub(super) fn vault_path(folder: &Path) -> PathBuf {
+    folder.join("vault")
 }
 
 /// An open hub: what the gate lets requests use, and what the appliance keeps beside it.

@@ -229,6 +229,13 @@ pub struct Identity {
 /// What a person has to decide. Left alone, nothing is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
+    /// There is a disk with nothing on it: are the records to be kept there?
+    NewDisk {
+        /// What the disk calls itself. Comes from outside; drawn as the name of a [`PairedPhone`].
+        name: String,
+        /// Its size.
+        bytes: u64,
+    },
     /// The only disk that could hold the records is not empty: is all of it to be erased?
     EraseDisk {
         /// What the disk calls itself. Comes from outside; drawn as the name of a [`PairedPhone`].
@@ -272,6 +279,16 @@ pub enum Fault {
     },
     /// The data disk can't be written.
     Disk,
+    /// The data disk does not mount, or there is only a part of it; nothing was changed.
+    Damaged,
+    /// A disk can't be read.
+    Unreadable,
+    /// The data disk has a lock, which is on.
+    WriteProtected,
+    /// The records were moved from this card to another disk.
+    Moved,
+    /// The card that the system runs from holds records that are not in its table any more.
+    OldRecords,
     /// The records do not fit where they are to be moved to; nothing was moved.
     NoRoom,
     /// The records could not be moved; the old card still has them.

@@ -1,4 +1,4 @@
-//! The first start: PIN twice, recovery code written down and two of its groups typed back.
+//! The first start: yes to the disk that a box finds empty, PIN twice, recovery code written down and two of its groups typed back.
 
 use super::{Button, PanelClient, PanelError, Screen};
 
@@ -28,6 +28,8 @@ impl std::fmt::Debug for RecoveryCode {
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Splash,
+    /// Whether the disk in the box is to hold the records.
+    NewDisk,
     Welcome,
     Pin {
         repeated: bool,
@@ -44,7 +46,7 @@ enum Step {
 }
 
 impl PanelClient {
-    /// Sets a new hub up with this PIN and gives its recovery code.
+    /// Sets a new hub up with this PIN, on a new disk if it asks for that, and gives its recovery code.
     ///
     /// # Errors
     /// [`PanelError::Refused`] when the hub goes elsewhere (it is set up already), [`PanelError::Deadline`] when it does
@@ -79,6 +81,7 @@ impl PanelClient {
         loop {
             let step = step(self.screen());
             match &step {
+                Step::NewDisk => self.answer("new-disk", true).await?,
                 Step::Splash | Step::Welcome => self.press(Button::Ok).await?,
                 Step::Pin { .. } => {
                     self.type_digits(pin).await?;
@@ -117,6 +120,7 @@ fn step(screen: &Screen) -> Step {
     let says = |text: &str| screen.lines.iter().any(|line| line.contains(text));
     match screen.name.as_str() {
         "splash" => Step::Splash,
+        "new-disk" => Step::NewDisk,
         "setup-pin" if says("Welcome") => Step::Welcome,
         "setup-pin" => Step::Pin {
             repeated: says("PIN again 2/4"),

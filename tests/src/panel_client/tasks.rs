@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Button, PairingCode, PanelClient, PanelError, Screen};
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 17] = [
+const CLOSED: [&str; 18] = [
     "splash",
     "setup-pin",
     "setup-recovery",
@@ -18,6 +18,7 @@ const CLOSED: [&str; 17] = [
     "locking",
     "off",
     "error",
+    "new-disk",
     "erase-disk",
     "use-card",
     "put-back",

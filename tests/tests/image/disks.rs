@@ -1,6 +1,7 @@
 //! Where the data lies: a disk of its own, one with something else on it, the rest of the card; and disks that go.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,14 +12,17 @@ use hub_tests::panel_client::{PanelClient, Screen};
 use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
 
-use super::vm::{DataDisk, Vm};
+use super::vm::{DataDisk, Parts, Vm};
 use super::{
-    LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, put_on_card, root_of, serves,
-    switch_on,
+    DATA_DISK, LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, put_on_card, root_of,
+    serves, switch_on,
 };
 
 /// Room for data behind the card's image.
 const REST: u64 = 200 << 20;
+/// Where the part for the keys is on a disk of its own.
+const KEYS_AT: u64 = 1 << 20;
+const KEYS_BYTES: u64 = 16 << 20;
 
 fn says(screen: &Screen, text: &str) -> bool {
     screen.lines.iter().any(|line| line.contains(text))
@@ -108,6 +112,117 @@ async fn a_disk_with_something_on_it_is_erased_only_when_a_person_says_so() {
     let (_vm, mut panel) = switch_on(&parts, folder.path()).await;
     panel.answer("erase-disk", true).await.unwrap();
     panel.set_up(PIN).await.unwrap();
+}
+
+/// Runs a program of the disk tools.
+fn run(program: &str, arguments: &[&str], input: &str) {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{program} {arguments:?}");
+}
+
+fn write(disk: &Path, at: u64, bytes: &[u8]) {
+    let file = OpenOptions::new().write(true).open(disk).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+}
+
+/// Switches the box on, waits for what its panel says to be wrong, and sees that nothing on the disk was changed for it.
+async fn only_says(parts: &Parts, folder: &Path, text: &str) {
+    let before = fs::read(&parts.data).unwrap();
+    let (vm, mut panel) = switch_on(parts, folder).await;
+    let screen = panel.wait_until(|screen| screen.name != "splash").await.unwrap();
+    assert!(screen.name == "error" && says(screen, text), "{text}: {screen:?}");
+    vm.pull_plug().await.unwrap();
+    assert!(fs::read(&parts.data).unwrap() == before, "{text}");
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_data_disk_that_lost_a_part_is_told_of_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Left").await;
+    let whole = fs::read(&parts.data).unwrap();
+    const DAMAGED: &str = "Data disk is damaged";
+
+    // The first sector: no kernel finds the table without it.
+    write(&parts.data, 0, &[0; 512]);
+    only_says(&parts, folder.path(), DAMAGED).await;
+
+    // The superblock of the part for the keys.
+    fs::write(&parts.data, &whole).unwrap();
+    write(&parts.data, KEYS_AT + 1024, &[0; 1024]);
+    only_says(&parts, folder.path(), DAMAGED).await;
+
+    // Its key slots.
+    fs::write(&parts.data, &whole).unwrap();
+    let keys = folder.path().join("keys.img");
+    fs::write(&keys, read(&parts.data, KEYS_AT, KEYS_AT + KEYS_BYTES)).unwrap();
+    let keys_file = keys.to_str().unwrap();
+    // As at the next start: what was written last is in the journal.
+    let _ = Command::new("/sbin/e2fsck").args(["-p", keys_file]).output().unwrap();
+    run(
+        "/sbin/debugfs",
+        &["-w", "-f", "-", keys_file],
+        "rm keyslots.json\nrm keyslots.previous.json\n",
+    );
+    write(&parts.data, KEYS_AT, &fs::read(&keys).unwrap());
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    let screen = panel.wait_until(|screen| screen.name != "splash").await.unwrap();
+    assert!(
+        screen.name == "error" && says(screen, "The keys on the data"),
+        "{screen:?}"
+    );
+    vm.pull_plug().await.unwrap();
+
+    // Nothing was lost for good.
+    fs::write(&parts.data, &whole).unwrap();
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.unlock(PIN).await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn what_is_on_a_disk_without_a_table_is_asked_about_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = new_box(&folder, PRIVATE_NETWORK);
+    // As a disk that is encrypted as a whole looks.
+    let mut bytes = vec![0; usize::try_from(DATA_DISK).unwrap()];
+    getrandom::fill(&mut bytes).unwrap();
+    fs::write(&parts.data, &bytes).unwrap();
+    keeps_what_is_there(&parts, folder.path()).await;
+
+    // Two members of a RAID, at the numbers of a card's rest.
+    File::create(&parts.data).unwrap().set_len(DATA_DISK).unwrap();
+    let table = "label: dos\n,32MiB,c\n,32MiB,da\n,64MiB,da\n,,da\n";
+    run("/sbin/sfdisk", &["--quiet", parts.data.to_str().unwrap()], table);
+    let member = folder.path().join("member.img");
+    File::create(&member).unwrap().set_len(64 << 20).unwrap();
+    run(
+        "/sbin/mke2fs",
+        &["-q", "-F", "-t", "ext4", member.to_str().unwrap()],
+        "",
+    );
+    write(&parts.data, 65 << 20, &fs::read(&member).unwrap());
+    keeps_what_is_there(&parts, folder.path()).await;
+}
+
+/// Whether the box asks, with name and size, before it erases its disk, and else does not change a bit of it.
+async fn keeps_what_is_there(parts: &Parts, folder: &Path) {
+    let before = fs::read(&parts.data).unwrap();
+    let (vm, mut panel) = switch_on(parts, folder).await;
+    let asked = panel.wait_for("erase-disk").await.unwrap();
+    assert!(says(asked, "268 MB"), "{asked:?}");
+    panel.answer("erase-disk", false).await.unwrap();
+    assert!(says(panel.wait_for("error").await.unwrap(), "kept"));
+    vm.pull_plug().await.unwrap();
+    assert!(fs::read(&parts.data).unwrap() == before);
 }
 
 #[tokio::test]

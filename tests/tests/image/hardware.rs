@@ -138,6 +138,10 @@ async fn a_person_sets_up_and_unlocks_by_buttons_and_eyes_alone() {
     vm.wait_for(LISTENING).await.unwrap();
 
     let mut person = Person::at(&vm).await;
+    person.sees_title("New disk").await;
+    // No is lit until somebody moves.
+    person.press(LEFT).await;
+    person.press(OK).await;
     person.sees_title("Welcome").await;
     assert_eq!(person.display.clock(), 0xF0);
     person.press(OK).await;

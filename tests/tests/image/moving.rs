@@ -21,9 +21,12 @@ fn enlarge(card: &Path) {
     card.set_len(card.metadata().unwrap().len() + REST).unwrap();
 }
 
-/// Says yes to moving and types the PIN.
+/// Says yes to moving, and to the disk if there is one for it, and types the PIN.
 async fn begin(panel: &mut PanelClient) {
     panel.answer("move-data", true).await.unwrap();
+    if panel.screen().name == "new-disk" {
+        panel.answer("new-disk", true).await.unwrap();
+    }
     panel.wait_for("locked").await.unwrap();
     panel.type_digits(PIN).await.unwrap();
     panel.press(Button::Ok).await.unwrap();

@@ -2,37 +2,48 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::panel::{Fault, Phase, Question};
-use crate::system::data_disk::{DiskState, Offer, Place};
+use crate::system::data_disk::{DataDiskError, DiskState, Offer, Place};
+
+/// A look at the disk that is being taken.
+pub(super) type Look = oneshot::Receiver<Result<DiskState, DataDiskError>>;
+
+/// Waits until a look was taken; where none is being taken, for ever.
+pub(super) async fn taken(look: &mut Option<Look>) -> Result<DiskState, DataDiskError> {
+    let Some(being_taken) = look else {
+        return std::future::pending().await;
+    };
+    let seen = being_taken.await;
+    *look = None;
+    seen.unwrap_or(Err(DataDiskError::Service))
+}
 
 impl Life {
     /// Without a disk to set up or to unlock there is nothing to ask a person for, and with the disk of a newer firmware
     /// neither.
     pub(super) async fn take_stock(&mut self) {
-        match self.disk_state().await {
-            Ok(state) if state.is_usable() => {
-                if let Some(needs) = self.facts.needed() {
-                    let needs = needs.to_owned();
-                    self.stop(Fault::NewerStore { needs });
-                } else if state == DiskState::Closed {
-                    self.offer_move().await;
-                }
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.state()?)).await {
+            Ok(DiskState::Closed | DiskState::Open) if self.facts.needed().is_some() => {
+                let needs = self.facts.needed().unwrap_or_default().to_owned();
+                self.stop(Fault::NewerStore { needs });
             }
-            Ok(DiskState::Foreign) => self.ask_for_a_disk().await,
+            // Whoever was asked for a new PIN here would throw away the paper that opens the records.
+            Ok(DiskState::Closed) if matches!(self.state, State::SetUp) => self.wait_at(DiskState::Closed, Fault::Keys),
+            Ok(DiskState::Closed) => self.offer_move().await,
+            Ok(DiskState::Open) => {}
+            Ok(state @ (DiskState::Blank | DiskState::Foreign)) => self.ask_for_a_disk(state).await,
             Ok(state) => self.wait_for_disk(state),
             Err(error) => self.fail(&error),
         }
     }
 
-    async fn disk_state(&self) -> Result<DiskState, ApplianceError> {
-        let disk = Arc::clone(&self.config.disk);
-        blocking(move || Ok(disk.state()?)).await
-    }
-
-    async fn ask_for_a_disk(&mut self) {
-        self.waits_for_disk = Some(DiskState::Foreign);
+    async fn ask_for_a_disk(&mut self, state: DiskState) {
+        self.waits_for_disk = Some(state);
         let disk = Arc::clone(&self.config.disk);
         match blocking(move || Ok(disk.offers()?)).await {
             Ok(offers) if !offers.is_empty() => self.state = State::Choosing(offers),
@@ -41,25 +52,39 @@ impl Life {
         }
     }
 
-    fn wait_for_disk(&mut self, state: DiskState) {
-        self.waits_for_disk = Some(state);
-        self.stop(match state {
+    /// Says how it is with the disk, and goes on when it is otherwise.
+    pub(super) fn wait_for_disk(&mut self, state: DiskState) {
+        let fault = match state {
             DiskState::Missing => Fault::NoDisk,
             DiskState::Several => Fault::SeveralDisks,
             DiskState::Gone => Fault::DiskGone,
             DiskState::SystemGone => Fault::CardGone,
-            _ => Fault::Disk,
-        });
+            DiskState::Damaged => Fault::Damaged,
+            DiskState::Unreadable => Fault::Unreadable,
+            DiskState::WriteProtected => Fault::WriteProtected,
+            DiskState::Moved => Fault::Moved,
+            DiskState::Remains => Fault::OldRecords,
+            // With this the hub begins anew: it is not what it was when the hub looked before.
+            DiskState::Blank | DiskState::Foreign | DiskState::Unmounted | DiskState::Closed | DiskState::Open => {
+                self.gate.lock();
+                self.state = State::Fault;
+                self.starts_anew = true;
+                return;
+            }
+        };
+        self.wait_at(state, fault);
+    }
+
+    fn wait_at(&mut self, state: DiskState, fault: Fault) {
+        self.waits_for_disk = Some(state);
+        self.stop(fault);
     }
 
     /// Takes what a person decided, if it still is what is asked.
     pub(super) async fn answer(&mut self, question: &Question, yes: bool) {
         match &self.state {
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
-            State::OfferingMove(_) if matches!(question, Question::MoveData { .. }) => {
-                self.moves = yes;
-                self.state = State::Locked;
-            }
+            State::OfferingMove(offered) if *question == offered.question() => self.answer_move(yes),
             State::Choosing(offers) if offers.first().map(asked).as_ref() == Some(question) => self.choose(yes),
             _ => {}
         }
@@ -80,15 +105,25 @@ impl Life {
         }
     }
 
-    /// Looks after the disk. Whether the hub is to end, so that it starts anew with the disk that is there by now.
-    pub(super) async fn watch_disk(&mut self) -> Result<bool, ApplianceError> {
-        if self.starts_anew {
-            return Ok(true);
-        }
+    /// Begins a look at the disk, if there is reason for one. It may take long where another disk fails, and nobody waits
+    /// for it.
+    pub(super) fn look_at_disk(&self) -> Option<Look> {
         if !matches!(self.state, State::Locked | State::Open(_)) && self.waits_for_disk.is_none() {
-            return Ok(false);
+            return None;
         }
-        let state = match self.disk_state().await {
+        let disk = Arc::clone(&self.config.disk);
+        let (sender, look) = oneshot::channel();
+        // A thread of its own, which does not keep the process from ending.
+        std::thread::spawn(move || {
+            // A life that has ended needs no answer.
+            let _ = sender.send(disk.state());
+        });
+        Some(look)
+    }
+
+    /// Takes what was seen of the disk. Whether the hub is to end, so that it starts anew with the disk that is there by now.
+    pub(super) async fn saw_disk(&mut self, seen: Result<DiskState, DataDiskError>) -> Result<bool, ApplianceError> {
+        let state = match seen {
             Ok(state) => state,
             Err(error) => {
                 tracing::warn!(%error, "the data disk can't be watched");
@@ -107,6 +142,8 @@ impl Life {
                 // From here on the disk is one that is not there.
                 self.waits_for_disk = Some(DiskState::Missing);
             }
+            // It could not be unlocked beside another.
+            (DiskState::Several, None) if matches!(self.state, State::Locked) => self.wait_for_disk(state),
             _ => {}
         }
         Ok(false)
@@ -130,12 +167,11 @@ impl Life {
 }
 
 /// What a person is asked about an offer.
-fn asked(offer: &Offer) -> Question {
+pub(super) fn asked(offer: &Offer) -> Question {
+    let (name, bytes) = (offer.name.clone(), offer.bytes);
     match offer.place {
-        Place::Disk => Question::EraseDisk {
-            name: offer.name.clone(),
-            bytes: offer.bytes,
-        },
-        Place::Card => Question::UseCard { bytes: offer.bytes },
+        Place::New => Question::NewDisk { name, bytes },
+        Place::Disk => Question::EraseDisk { name, bytes },
+        Place::Card => Question::UseCard { bytes },
     }
 }

@@ -19,6 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
+use self::disk::{Look, taken};
+use self::moving::OfferedMove;
 use self::pin_change::Change;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
@@ -31,7 +33,7 @@ use crate::panel::{Action, Fault, Identity, Language, News, Obstacle, PairedPhon
 use crate::secret::wiping_stack;
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
 use crate::store::devices::{DeviceNumber, PairError};
-use crate::system::data_disk::{DiskState, Offer};
+use crate::system::data_disk::{DataDiskError, DiskState, Offer};
 use crate::wire::session::{SessionLimits, SessionTable};
 
 /// Wrong PINs without a wait; the next one brings the first.
@@ -119,7 +121,7 @@ enum State {
     /// A person has to allow one of these, or its like, to be made the data disk; the first is asked for.
     Choosing(Vec<Offer>),
     /// A person decides whether the records are moved here from an old card.
-    OfferingMove(Offer),
+    OfferingMove(OfferedMove),
     /// The keys are made, and are written once the person has the recovery code.
     Confirming(Box<Prepared>),
     Locked,
@@ -167,10 +169,10 @@ pub(super) struct Life {
     /// One for the whole life: it remembers messages across a lock, so that none can be replayed.
     sessions: Arc<SessionTable>,
     state: State,
-    /// What a person allowed to be made the data disk, although it is not an empty disk.
+    /// What a person allowed to be made the data disk.
     allowed: Option<u64>,
-    /// Whether the records are to be moved as soon as there is a key to them.
-    moves: bool,
+    /// Where a person allowed the records to be moved to, as soon as there is a key to them.
+    moves: Option<u64>,
     /// Whether the process is to end, so that the hub starts anew with another disk.
     starts_anew: bool,
     /// How it is with the disk, where the hub can't go on before that changes.
@@ -214,7 +216,7 @@ impl Life {
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
             state,
             allowed: None,
-            moves: false,
+            moves: None,
             starts_anew: false,
             waits_for_disk: None,
             panics: Vec::new(),
@@ -231,6 +233,7 @@ impl Life {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.take_stock().await;
         self.show();
+        let mut look: Option<Look> = None;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -247,10 +250,16 @@ impl Life {
                 },
                 _ = ticks.tick() => {
                     self.tick().await;
-                    if self.ticks.is_multiple_of(WATCH) && self.watch_disk().await? {
+                    if self.starts_anew {
                         break;
                     }
+                    if look.is_none() && self.ticks.is_multiple_of(WATCH) {
+                        look = self.look_at_disk();
+                    }
                 }
+                seen = taken(&mut look) => if self.saw_disk(seen).await? {
+                    break;
+                },
             }
         }
         self.lock().await?;
@@ -368,6 +377,9 @@ impl Life {
 
     fn fail(&mut self, error: &ApplianceError) {
         tracing::error!(%error, "the hub cannot go on");
+        if let ApplianceError::DataDisk(DataDiskError::State(state)) = error {
+            return self.wait_for_disk(*state);
+        }
         let fault = error.fault(self.facts.needed());
         self.stop(fault);
     }

@@ -13,8 +13,8 @@ use crate::panel::{Fault, Identity, Phase};
 impl Life {
     /// Opens vault and store and lets the phones in.
     pub(super) async fn open(&mut self, master: MasterKey, reason: &'static str) {
-        if self.moves {
-            return self.move_data(master).await;
+        if let Some(to) = self.moves {
+            return self.move_data(master, to).await;
         }
         // Before the store can become one that older firmware does not know.
         self.facts.announce();

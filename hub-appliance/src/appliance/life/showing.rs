@@ -13,7 +13,7 @@ impl Life {
         let phase = match &self.state {
             State::SetUp => Phase::SetUp,
             State::Choosing(offers) => Self::asking(offers),
-            State::OfferingMove(offer) => Phase::Asking(Question::MoveData { bytes: offer.bytes }),
+            State::OfferingMove(offered) => Phase::Asking(offered.question()),
             State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {
                 firmware: before.firmware.clone(),
             }),

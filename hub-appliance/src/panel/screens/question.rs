@@ -1,4 +1,4 @@
-//! `erase-disk`, `use-card`, `put-back`, `move-data`: what a person has to decide before the hub goes on.
+//! `new-disk`, `erase-disk`, `use-card`, `put-back`, `move-data`: what a person has to decide before the hub goes on.
 
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
@@ -8,6 +8,7 @@ use crate::panel::view::Question;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, question: &Question, choice: Choice, strings: &Strings) -> &'static str {
     let (name, icon) = match question {
+        Question::NewDisk { .. } => ("new-disk", Icon::DISK),
         Question::EraseDisk { .. } => ("erase-disk", Icon::WARNING),
         Question::UseCard { .. } => ("use-card", Icon::DISK),
         Question::MoveData { .. } => ("move-data", Icon::DISK),

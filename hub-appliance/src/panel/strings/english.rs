@@ -226,6 +226,15 @@ const UNITS: [&str; 3] = ["MB", "GB", "TB"];
 
 fn question(question: &Question) -> Asked {
     match question {
+        Question::NewDisk { name, bytes } => Asked {
+            title: "New disk",
+            text: [
+                printable(name, 21),
+                format!("{}, empty. Keep", size(*bytes, UNITS)),
+                "the records on it?".into(),
+            ],
+            yes: "Yes",
+        },
         Question::EraseDisk { name, bytes } => Asked {
             title: "Erase this disk?",
             text: [
@@ -305,6 +314,41 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Check that it is in,",
             "then switch on again",
+        ],
+        Fault::Damaged => [
+            "Data disk is damaged,",
+            "nothing was changed.",
+            "",
+            "Don't erase it: call",
+            "for technical help",
+        ],
+        Fault::Unreadable => [
+            "A disk is plugged in",
+            "but can't be read.",
+            "",
+            "Plug it in again. If",
+            "it stays: call help",
+        ],
+        Fault::WriteProtected => [
+            "The data disk or card",
+            "is write-protected.",
+            "",
+            "Take it out, unlock",
+            "it, put it back in",
+        ],
+        Fault::Moved => [
+            "The records of this",
+            "card were moved away.",
+            "",
+            "Plug in the disk or",
+            "card they are on now",
+        ],
+        Fault::OldRecords => [
+            "Old records are still",
+            "on this card.",
+            "",
+            "Plug in the data disk",
+            "or call for help",
         ],
         Fault::NoRoom => [
             "There is too little",

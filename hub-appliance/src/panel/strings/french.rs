@@ -217,6 +217,15 @@ const UNITS: [&str; 3] = ["Mo", "Go", "To"];
 
 fn question(question: &Question) -> Asked {
     match question {
+        Question::NewDisk { name, bytes } => Asked {
+            title: "Nouveau disque",
+            text: [
+                printable(name, 21),
+                format!("{}, vide. Garder", size(*bytes, UNITS)),
+                "les dossiers dessus?".into(),
+            ],
+            yes: "Oui",
+        },
         Question::EraseDisk { name, bytes } => Asked {
             title: "Effacer disque ?",
             text: [
@@ -296,6 +305,41 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Vérifiez qu'il est",
             "branché, rallumez",
+        ],
+        Fault::Damaged => [
+            "Le disque est abîmé,",
+            "rien n'a été changé.",
+            "",
+            "Ne l'effacez pas:",
+            "appelez de l'aide",
+        ],
+        Fault::Unreadable => [
+            "Un disque est branché",
+            "mais illisible.",
+            "",
+            "Rebranchez-le. Sinon:",
+            "demandez de l'aide",
+        ],
+        Fault::WriteProtected => [
+            "Le disque ou la carte",
+            "est verrouillé.",
+            "",
+            "Retirez, poussez le",
+            "loquet, remettez",
+        ],
+        Fault::Moved => [
+            "Les dossiers de cette",
+            "carte sont ailleurs.",
+            "",
+            "Mettez le disque ou",
+            "la carte qui les a",
+        ],
+        Fault::OldRecords => [
+            "D'anciens dossiers",
+            "sont sur cette carte.",
+            "",
+            "Branchez le disque,",
+            "ou appelez de l'aide",
         ],
         Fault::NoRoom => [
             "La place ne suffit",

@@ -218,6 +218,15 @@ const UNITS: [&str; 3] = ["MB", "GB", "TB"];
 
 fn question(question: &Question) -> Asked {
     match question {
+        Question::NewDisk { name, bytes } => Asked {
+            title: "Disco nuevo",
+            text: [
+                printable(name, 21),
+                format!("{}, vacío.", size(*bytes, UNITS)),
+                "¿Guardar datos en él?".into(),
+            ],
+            yes: "Sí",
+        },
         Question::EraseDisk { name, bytes } => Asked {
             title: "¿Borrar el disco?",
             text: [
@@ -297,6 +306,41 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Mire si está puesto,",
             "y encienda de nuevo",
+        ],
+        Fault::Damaged => [
+            "El disco está dañado,",
+            "no se cambió nada.",
+            "",
+            "No lo borre: pida",
+            "ayuda técnica",
+        ],
+        Fault::Unreadable => [
+            "Hay un disco que no",
+            "se puede leer.",
+            "",
+            "Conéctelo de nuevo.",
+            "Si sigue: pida ayuda",
+        ],
+        Fault::WriteProtected => [
+            "El disco o la tarjeta",
+            "está protegido.",
+            "",
+            "Sáquelo, quite el",
+            "seguro y métalo",
+        ],
+        Fault::Moved => [
+            "Los datos de esta",
+            "tarjeta se movieron.",
+            "",
+            "Ponga el disco o la",
+            "tarjeta que los tiene",
+        ],
+        Fault::OldRecords => [
+            "Aún hay datos viejos",
+            "en esta tarjeta.",
+            "",
+            "Conecte el disco de",
+            "datos o pida ayuda",
         ],
         Fault::NoRoom => [
             "No hay espacio para",

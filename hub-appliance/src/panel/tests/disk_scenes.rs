@@ -25,6 +25,20 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     };
     let needs = || "10.20.30-rc.1".into();
     vec![
+        (
+            "new-disk",
+            start(Phase::Asking(Question::NewDisk {
+                name: "SanDisk Ultra".into(),
+                bytes: 31_914_983_424,
+            })),
+        ),
+        (
+            "new-disk-longest",
+            chosen(Phase::Asking(Question::NewDisk {
+                name: "A disk with a name that is long".into(),
+                bytes: u64::MAX,
+            })),
+        ),
         ("erase-disk", start(erase("SanDisk Ultra", 31_914_983_424))),
         (
             "erase-disk-longest",
@@ -54,6 +68,11 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("error-no-disk", start(Phase::Fault(Fault::NoDisk))),
         ("error-several-disks", start(Phase::Fault(Fault::SeveralDisks))),
         ("error-disk-kept", start(Phase::Fault(Fault::DiskKept))),
+        ("error-damaged", start(Phase::Fault(Fault::Damaged))),
+        ("error-unreadable", start(Phase::Fault(Fault::Unreadable))),
+        ("error-write-protected", start(Phase::Fault(Fault::WriteProtected))),
+        ("error-moved", start(Phase::Fault(Fault::Moved))),
+        ("error-old-records", start(Phase::Fault(Fault::OldRecords))),
         ("error-disk-gone", start(Phase::Fault(Fault::DiskGone))),
         ("error-card-gone", start(Phase::Fault(Fault::CardGone))),
     ]

@@ -10,11 +10,18 @@
 //! | MBR, the rest of a card | 3 | label `HUBKEYS` | `83` | type `da` |
 //! | | 4 | label `HUBDATA` | `e8` | type `da` |
 //!
-//! Unfinished is a disk until it was opened once: one that has no keys was cut short while it was formatted.
+//! Unfinished is a disk until it was opened once: one that has no keys was cut short while it was formatted. On a card it is
+//! ours only behind the system that runs, and if it bears a mark of ours too, for `da` is anybody's.
+//!
+//! A disk that has some of this and not all is not a data disk, and not one that could become one either: there may be
+//! records on it that a person who knows how can still get at. So it is with a disk that can't be read.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::list::{Listed, MIN_BYTES};
+use super::DiskState;
+use super::content::Content;
+use super::list::{Listed, MIN_BYTES, Partition};
 
 /// Name of the partition for the keys.
 pub(super) const KEYS: &str = "HUBKEYS";
@@ -56,13 +63,16 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// Reads what `blkid --probe --output export` says of a partition.
-    pub(super) fn parse(export: &str) -> Self {
+    /// Reads what `blkid --probe --output export` says of a partition. It says nothing of the table where it could not
+    /// read that.
+    pub(super) fn parse(export: &str) -> Option<Self> {
         let mut probe = Self::default();
+        let mut has_table = false;
         for (key, value) in export.lines().filter_map(|line| line.split_once('=')) {
             let text = || Some(value.to_owned());
             match key {
                 "PART_ENTRY_SCHEME" => {
+                    has_table = true;
                     probe.scheme = match value {
                         "gpt" => Some(Scheme::Gpt),
                         "dos" => Some(Scheme::Mbr),
@@ -75,12 +85,11 @@ impl Probe {
                 _ => {}
             }
         }
-        probe
+        has_table.then_some(probe)
     }
 
     /// What the partition of this number is for, and whether it is finished.
     fn role(&self, number: u32) -> Option<(Role, bool)> {
-        let is = |field: &Option<String>, text: &str| field.as_deref() == Some(text);
         let roles = [
             (Role::Keys, KEYS, GPT_KEYS, MBR_KEYS, CARD_NUMBERS[0]),
             (Role::Records, RECORDS, GPT_RECORDS, MBR_RECORDS, CARD_NUMBERS[1]),
@@ -97,6 +106,25 @@ impl Probe {
             Some((role, finished))
         })
     }
+
+    /// Whether it calls itself one of ours. The type of the part for the keys is that of any Linux.
+    fn is_trace(&self) -> bool {
+        let is_ours = |text: &Option<String>| is(text, KEYS) || is(text, RECORDS);
+        is_ours(&self.label)
+            || match self.scheme {
+                Some(Scheme::Gpt) => is_ours(&self.name) || is(&self.kind, GPT_RECORDS),
+                Some(Scheme::Mbr) => is(&self.kind, MBR_RECORDS),
+                None => false,
+            }
+    }
+
+    fn is_moved(&self) -> bool {
+        self.scheme == Some(Scheme::Mbr) && is(&self.kind, MBR_MOVED)
+    }
+}
+
+fn is(field: &Option<String>, text: &str) -> bool {
+    field.as_deref() == Some(text)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,23 +133,47 @@ enum Role {
     Records,
 }
 
+/// How far a disk with the partitions of a data disk has come, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// It was never opened; it may have keys.
+    Begun,
+    /// It has keys, and was about to be marked as finished.
+    Keyed,
+    /// It was opened.
+    Finished,
+}
+
 /// A disk with the partitions of a data disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Disk {
     /// Its device, `/dev/sda` for example.
     pub(super) device: PathBuf,
+    /// What it calls itself.
+    pub(super) name: String,
+    /// The kernel's number for it.
+    pub(super) sequence: u64,
     /// Its partition table.
     pub(super) scheme: Scheme,
     /// The partition for the keys, and its number.
     pub(super) keys: (PathBuf, u32),
     /// The partition for the records, and its number.
     pub(super) records: (PathBuf, u32),
-    /// Whether it was opened once since it was formatted.
-    pub(super) is_finished: bool,
+    /// How far it has come.
+    pub(super) stage: Stage,
     /// Whether it is the rest of the card that the system runs from.
     pub(super) is_on_system: bool,
     /// The size of all of it.
     pub(super) bytes: u64,
+    /// The size of what is ours of it.
+    pub(super) room: u64,
+}
+
+impl Disk {
+    /// Whether it is the rest of a card that the system does not run from.
+    pub(super) fn is_old_card(&self) -> bool {
+        self.stage == Stage::Finished && self.scheme == Scheme::Mbr && !self.is_on_system
+    }
 }
 
 /// What is free behind the system on its card.
@@ -137,47 +189,115 @@ pub(super) struct Room {
     pub(super) bytes: u64,
 }
 
+/// A disk that nobody may be asked for, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spared {
+    /// What the hub says of it.
+    pub(super) why: DiskState,
+    /// Whether it is the card that the system runs from, which a person can't just take out.
+    pub(super) is_system: bool,
+}
+
 /// What is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// Data disks.
     pub(super) ours: Vec<Disk>,
-    /// Disks without partitions. What they hold otherwise is for a closer look.
-    pub(super) bare: Vec<Listed>,
-    /// Disks with other partitions, none of them in use by the system.
+    /// Disks with nothing on them.
+    pub(super) blank: Vec<Listed>,
+    /// Disks with something else on them.
     pub(super) foreign: Vec<Listed>,
     /// The rest of the card that the system runs from.
     pub(super) room: Option<Room>,
+    /// Those that may hold records, and are no data disks as they are.
+    pub(super) spared: Vec<Spared>,
 }
 
-/// Looks through `disks`; `probe` tells of a partition by its device.
-pub(super) fn find(disks: Vec<Listed>, probe: impl Fn(&Path) -> Probe) -> Found {
+/// Looks at disks.
+pub(super) trait Reader {
+    /// What the table and the content of a partition say; nothing if that can't be told.
+    fn probe(&self, partition: &Path) -> Option<Probe>;
+    /// What is on a disk.
+    fn content(&self, disk: &Listed) -> io::Result<Content>;
+    /// Whether a partition of a disk that begins at `start` bears the mark of one that is being made.
+    fn is_marked(&self, disk: &Listed, start: u64) -> bool;
+}
+
+/// Looks through `disks`.
+pub(super) fn find(disks: Vec<Listed>, reader: &impl Reader) -> Found {
     let mut found = Found::default();
+    let mut systems = Vec::new();
     for disk in disks {
-        if disk.partitions.is_empty() {
-            if !disk.is_held {
-                found.bare.push(disk);
+        let probes: Vec<_> = disk.partitions.iter().map(|part| reader.probe(&part.device)).collect();
+        let is_system = disk.partitions.iter().any(|partition| partition.is_held);
+        let spared = |why| Spared { why, is_system };
+        let known: Vec<_> = disk.partitions.iter().zip(probes.iter().flatten()).collect();
+        let has_all = known.len() == disk.partitions.len();
+        if disk.is_held {
+            continue;
+        }
+        if let Some(ours) = has_all.then(|| data_disk(&disk, &known, reader)).flatten() {
+            if disk.is_read_only {
+                found.spared.push(spared(DiskState::WriteProtected));
+            } else {
+                found.ours.push(ours);
             }
-        } else if let Some(disk) = data_disk(&disk, &probe) {
-            found.ours.push(disk);
-        } else if disk.partitions.iter().any(|partition| partition.is_held) {
-            // What is held, and is no data disk, is the card that the system itself runs from.
-            found.room = found.room.or_else(|| room(&disk));
+        } else if let Some(why) = spares(&known) {
+            found.spared.push(spared(why));
+        } else if !has_all {
+            found.spared.push(spared(DiskState::Unreadable));
+        } else if is_system {
+            systems.push(disk);
         } else {
-            found.foreign.push(disk);
+            match reader.content(&disk) {
+                Ok(Content::Ours) => found.spared.push(spared(DiskState::Damaged)),
+                Err(_) => found.spared.push(spared(DiskState::Unreadable)),
+                Ok(_) if disk.is_read_only => {}
+                Ok(Content::Blank) if disk.partitions.is_empty() => found.blank.push(disk),
+                Ok(Content::Blank | Content::Other) => found.foreign.push(disk),
+            }
+        }
+    }
+    // Beside a data disk the rest of the card is nobody's concern, unless that is an old card, whose records go there.
+    let is_wanted = found.ours.iter().all(Disk::is_old_card);
+    for card in systems {
+        if is_wanted
+            && found.room.is_none()
+            && let Some(room) = room(&card)
+        {
+            match reader.content(&card) {
+                Ok(Content::Ours) => found.spared.push(Spared {
+                    why: DiskState::Remains,
+                    is_system: true,
+                }),
+                Ok(_) => found.room = Some(room),
+                Err(_) => found.spared.push(Spared {
+                    why: DiskState::Unreadable,
+                    is_system: true,
+                }),
+            }
         }
     }
     found
 }
 
-fn data_disk(disk: &Listed, probe: impl Fn(&Path) -> Probe) -> Option<Disk> {
-    let roles: Vec<_> = disk
-        .partitions
+/// Why a disk that is not a whole data disk is not to be touched, by what its partitions say.
+fn spares(known: &[(&Partition, &Probe)]) -> Option<DiskState> {
+    if known.iter().any(|(_, probe)| probe.is_moved()) {
+        Some(DiskState::Moved)
+    } else if known.iter().any(|(_, probe)| probe.is_trace()) {
+        Some(DiskState::Damaged)
+    } else {
+        None
+    }
+}
+
+fn data_disk(disk: &Listed, known: &[(&Partition, &Probe)], reader: &impl Reader) -> Option<Disk> {
+    let roles: Vec<_> = known
         .iter()
-        .filter_map(|partition| {
-            let probe = probe(&partition.device);
+        .filter_map(|(partition, probe)| {
             let (role, is_finished) = probe.role(partition.number)?;
-            Some((role, is_finished, partition, probe.scheme?))
+            Some((role, is_finished, *partition, *probe))
         })
         .collect();
     let only = |wanted: Role| {
@@ -186,20 +306,32 @@ fn data_disk(disk: &Listed, probe: impl Fn(&Path) -> Probe) -> Option<Disk> {
         // Two of one name are no disk of ours.
         of_role.next().is_none().then_some(first)
     };
-    let ((_, keys_finished, keys, scheme), (_, records_finished, records, _)) =
-        (only(Role::Keys)?, only(Role::Records)?);
+    let (keys, records) = (only(Role::Keys)?, only(Role::Records)?);
     let is_on_system = disk
         .partitions
         .iter()
-        .any(|partition| partition.is_held && ![keys.number, records.number].contains(&partition.number));
+        .any(|partition| partition.is_held && ![keys.2.number, records.2.number].contains(&partition.number));
+    let stage = match (keys.1, records.1) {
+        (true, true) => Stage::Finished,
+        (false, false) => Stage::Begun,
+        _ => Stage::Keyed,
+    };
+    let scheme = keys.3.scheme?;
+    let is_marked = |part: &(Role, bool, &Partition, &Probe)| part.3.is_trace() || reader.is_marked(disk, part.2.start);
+    if scheme == Scheme::Mbr && stage != Stage::Finished && !(is_on_system && (is_marked(keys) || is_marked(records))) {
+        return None;
+    }
     Some(Disk {
+        device: disk.device.clone(),
+        name: disk.name.clone(),
+        sequence: disk.sequence,
+        scheme,
+        keys: (keys.2.device.clone(), keys.2.number),
+        records: (records.2.device.clone(), records.2.number),
+        stage,
         is_on_system,
         bytes: disk.bytes,
-        device: disk.device.clone(),
-        scheme: *scheme,
-        keys: (keys.device.clone(), keys.number),
-        records: (records.device.clone(), records.number),
-        is_finished: *keys_finished && *records_finished,
+        room: records.2.end.saturating_sub(keys.2.start),
     })
 }
 
@@ -209,7 +341,7 @@ fn room(card: &Listed) -> Option<Room> {
     let used = card.partitions.iter().map(|partition| partition.end).max()?;
     let start = used.next_multiple_of(ALIGN);
     let bytes = card.bytes.checked_sub(start)?;
-    (numbers == [1, 2] && bytes >= MIN_BYTES).then(|| Room {
+    (numbers == [1, 2] && bytes >= MIN_BYTES && !card.is_read_only).then(|| Room {
         device: card.device.clone(),
         sequence: card.sequence,
         start,
@@ -218,148 +350,4 @@ fn room(card: &Listed) -> Option<Room> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::list::Partition;
-    use super::*;
-
-    const GIB: u64 = 1 << 30;
-
-    fn disk(name: &str, partitions: u32) -> Listed {
-        let device = Path::new("/dev").join(name);
-        let partitions = (1..=partitions).map(|number| Partition {
-            device: format!("/dev/{name}{number}").into(),
-            number,
-            end: u64::from(number) * (40 << 20),
-            is_held: false,
-        });
-        Listed {
-            device,
-            name: name.to_uppercase(),
-            bytes: GIB,
-            sequence: 1,
-            is_held: false,
-            partitions: partitions.collect(),
-        }
-    }
-
-    fn card(partitions: u32) -> Listed {
-        let mut card = disk("mmcblk0p", partitions);
-        card.partitions[1].is_held = true;
-        card
-    }
-
-    fn gpt(name: &str, kind: &str) -> String {
-        format!("PART_ENTRY_SCHEME=gpt\nPART_ENTRY_NAME={name}\nPART_ENTRY_TYPE={kind}\n")
-    }
-
-    fn mbr(kind: &str, label: &str) -> String {
-        format!("LABEL={label}\nPART_ENTRY_SCHEME=dos\nPART_ENTRY_TYPE=0x{kind}\n")
-    }
-
-    fn look(disks: &[Listed], probes: &[(&str, String)]) -> Found {
-        find(disks.to_vec(), |device| {
-            let known = probes.iter().find(|(name, _)| device == Path::new("/dev").join(name));
-            known.map_or(Probe::default(), |(_, export)| Probe::parse(export))
-        })
-    }
-
-    #[test]
-    fn a_data_disk_is_known_by_names_and_types() {
-        let probes = [
-            ("sda1", gpt("HUBKEYS", GPT_KEYS)),
-            ("sda2", gpt("HUBDATA", &GPT_RECORDS.to_uppercase())),
-            ("sdb1", gpt("HUBKEYS-NEW", GPT_KEYS)),
-            ("sdb2", gpt("HUBDATA-NEW", GPT_RECORDS)),
-            ("sdc1", gpt("HUBKEYS", GPT_RECORDS)),
-            ("sdc2", gpt("HUBDATA", GPT_RECORDS)),
-        ];
-        let found = look(&[disk("sda", 2), disk("sdb", 2), disk("sdc", 2)], &probes);
-        let seen: Vec<_> = found
-            .ours
-            .iter()
-            .map(|disk| (disk.device.to_str().unwrap(), disk.is_finished))
-            .collect();
-        assert_eq!(seen, [("/dev/sda", true), ("/dev/sdb", false)]);
-        assert_eq!(found.ours[0].records, (PathBuf::from("/dev/sda2"), 2));
-        assert_eq!(found.foreign, [disk("sdc", 2)], "a type that does not go with its name");
-    }
-
-    #[test]
-    fn names_that_were_changed_by_half_are_unfinished() {
-        let probes = [
-            ("sda1", gpt("HUBKEYS", GPT_KEYS)),
-            ("sda2", gpt("HUBDATA-NEW", GPT_RECORDS)),
-        ];
-        assert!(!look(&[disk("sda", 2)], &probes).ours[0].is_finished);
-    }
-
-    #[test]
-    fn one_half_or_twice_the_name_is_no_data_disk() {
-        let probes = [
-            ("sda1", gpt("HUBKEYS", GPT_KEYS)),
-            ("sdb1", gpt("HUBKEYS", GPT_KEYS)),
-            ("sdb2", gpt("HUBKEYS", GPT_KEYS)),
-            ("sdb3", gpt("HUBDATA", GPT_RECORDS)),
-        ];
-        let found = look(&[disk("sda", 1), disk("sdb", 3)], &probes);
-        assert!(found.ours.is_empty());
-        assert_eq!(found.foreign.len(), 2);
-    }
-
-    #[test]
-    fn the_rest_of_the_card_is_room_until_it_holds_data() {
-        let found = look(&[card(2)], &[]);
-        let room = found.room.clone().unwrap();
-        assert_eq!((room.start, room.bytes), (80 << 20, GIB - (80 << 20)));
-        assert_eq!(
-            found,
-            Found {
-                room: Some(room),
-                ..Found::default()
-            }
-        );
-
-        let [new, made] = [["da", "da"], ["83", "e8"]].map(|[keys, records]| {
-            let probes = [
-                ("mmcblk0p3", mbr(keys, "HUBKEYS")),
-                ("mmcblk0p4", mbr(records, "HUBDATA")),
-            ];
-            look(&[card(4)], &probes)
-        });
-        assert!(!new.ours[0].is_finished && made.ours[0].is_finished);
-        assert!(made.ours[0].is_on_system);
-        assert_eq!((new.room, made.room), (None, None));
-    }
-
-    #[test]
-    fn a_card_in_a_reader_is_not_the_one_that_the_system_runs_from() {
-        let with = |keys, records| [("sda3", mbr(keys, "HUBKEYS")), ("sda4", mbr(records, "HUBDATA"))];
-        let found = look(&[disk("sda", 4)], &with("83", "e8"));
-        assert!(found.ours[0].is_finished && !found.ours[0].is_on_system);
-        let moved = look(&[disk("sda", 4)], &with(MBR_MOVED, MBR_MOVED));
-        assert!(moved.ours.is_empty());
-    }
-
-    #[test]
-    fn a_card_without_room_offers_none() {
-        let mut small = card(2);
-        small.bytes = 100 << 20;
-        assert_eq!(look(&[small, card(3)], &[]), Found::default());
-    }
-
-    #[test]
-    fn other_labels_and_other_places_on_a_card_are_not_ours() {
-        let probes = [("sda1", mbr("83", "HUBKEYS")), ("sda2", mbr("e8", "HUBDATA"))];
-        assert!(look(&[disk("sda", 2)], &probes).ours.is_empty());
-        let probes = [("sda3", mbr("83", "OTHER")), ("sda4", mbr("e8", "HUBDATA"))];
-        assert!(look(&[disk("sda", 4)], &probes).ours.is_empty());
-    }
-
-    #[test]
-    fn what_is_in_use_as_a_whole_is_no_candidate() {
-        let mut held = disk("sda", 0);
-        held.is_held = true;
-        assert_eq!(look(&[held], &[]), Found::default());
-        assert_eq!(look(&[disk("sda", 0)], &[]).bare, [disk("sda", 0)]);
-    }
-}
+mod tests;

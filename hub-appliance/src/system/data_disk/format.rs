@@ -3,29 +3,23 @@
 //! The passphrase is 256 random bits, so the key derivation in front of LUKS adds nothing but time; it is PBKDF2 with as
 //! few rounds as cryptsetup takes.
 
-use std::path::{Path, PathBuf};
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use nix::mount::umount;
 
-use super::find::{
-    CARD_NUMBERS, Disk, Found, GPT_KEYS, GPT_RECORDS, KEYS, MBR_UNFINISHED, RECORDS, Room, Scheme, UNFINISHED,
-};
+use super::choice::{Target, offered};
+use super::content::MARK;
+use super::find::{CARD_NUMBERS, Disk, Found, GPT_KEYS, GPT_RECORDS, KEYS, MBR_UNFINISHED, RECORDS, Room, UNFINISHED};
 use super::list::SECTOR;
-use super::luks::{COPY, chosen, is_mounted, lock, text, unlock};
+use super::luks::COPY;
+use super::volume::{is_mounted, lock, text, unlock};
 use super::{DataDiskError, DiskState, Luks, Tool};
 use crate::secret::SecretText;
 
 const KEYS_MIB: u64 = 16;
-
-/// What is made the data disk.
-pub(super) enum Target {
-    /// All of a disk.
-    Whole(PathBuf),
-    /// The rest of the system's card.
-    Rest(Room),
-    /// Partitions that were made before.
-    Begun(Disk),
-}
 
 impl Luks {
     /// Makes the disk, see [`super::DataDisk::format`].
@@ -36,6 +30,8 @@ impl Luks {
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError> {
         progress(0);
+        // A person was asked a while ago.
+        self.forget();
         let target = self.target(&self.look()?, allowed)?;
         if is_mounted(&self.keys)? {
             umount(&self.keys)?;
@@ -72,22 +68,13 @@ impl Luks {
     }
 
     fn target(&self, found: &Found, allowed: Option<u64>) -> Result<Target, DataDiskError> {
-        let target = match self.state_of(found)? {
-            DiskState::Blank => match chosen(found) {
-                Ok(Some(disk)) if disk.scheme == Scheme::Mbr => Some(Target::Begun(disk.clone())),
-                Ok(Some(disk)) => Some(Target::Whole(disk.device.clone())),
-                _ => found.bare.first().map(|disk| Target::Whole(disk.device.clone())),
-            },
-            DiskState::Foreign => {
-                let mut disks = found.foreign.iter();
-                let disk = disks.find(|disk| Some(disk.sequence) == allowed);
-                let room = found.room.as_ref().filter(|room| Some(room.sequence) == allowed);
-                disk.map(|disk| Target::Whole(disk.device.clone()))
-                    .or_else(|| room.cloned().map(Target::Rest))
-            }
+        let state = self.state_of(found)?;
+        let mut offered = match state {
+            DiskState::Blank | DiskState::Foreign => offered(found).into_iter(),
             state => return Err(DataDiskError::State(state)),
         };
-        target.ok_or(DataDiskError::State(DiskState::Foreign))
+        let taken = offered.find(|(offer, _)| Some(offer.token) == allowed);
+        Ok(taken.ok_or(DataDiskError::State(state))?.1)
     }
 
     fn partition_disk(&self, device: &Path) -> Result<Disk, DataDiskError> {
@@ -111,8 +98,9 @@ impl Luks {
     /// Adds the two partitions behind those of the system, which is running from the card: the kernel is told of these
     /// two alone.
     fn partition_card(&self, room: &Room) -> Result<Disk, DataDiskError> {
-        let start = room.start / SECTOR;
-        let keys = KEYS_MIB * 1024 * 1024 / SECTOR;
+        let keys = KEYS_MIB * 1024 * 1024;
+        mark_room(&room.device, [room.start, room.start + keys])?;
+        let (start, keys) = (room.start / SECTOR, keys / SECTOR);
         let table = format!(
             "start={start}, size={keys}, type={MBR_UNFINISHED}\nstart={}, type={MBR_UNFINISHED}\n",
             start + keys
@@ -158,6 +146,16 @@ impl Luks {
         ];
         Tool::Mke2fs.run(&arguments, &[])
     }
+}
+
+/// Marks the beginnings of the two partitions before they are in the table, so that a cut at any moment leaves one of them
+/// marked, or labelled by what was made there: the type that they have at first is anybody's.
+fn mark_room(card: &Path, starts: [u64; 2]) -> io::Result<()> {
+    let card = OpenOptions::new().write(true).open(card)?;
+    for start in starts {
+        card.write_all_at(MARK, start)?;
+    }
+    card.sync_all()
 }
 
 fn encrypt(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::protocol::{Answer, Request, read_line};
-use super::{DataDisk, DataDiskError, DiskState, Offer};
+use super::{DataDisk, DataDiskError, DiskState, Move, Offer};
 use crate::secret::SecretText;
 
 /// How long an answer may take: a large, slow stick is formatted in less.
@@ -32,27 +32,11 @@ impl Helper {
         }
     }
 
-    fn ask(&self, request: &Request) -> Result<DiskState, DataDiskError> {
-        match self.exchange(request, &|_| {})? {
-            Answer::Ok(state) => Ok(state),
-            Answer::Failed(error) => Err(error),
-            Answer::Offers(_) | Answer::Progress(_) => Err(DataDiskError::Service),
-        }
-    }
-
-    fn watch(&self, request: &Request, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+    /// Has something done.
+    fn order(&self, request: &Request, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
         match self.exchange(request, progress)? {
-            Answer::Ok(_) => Ok(()),
-            Answer::Failed(error) => Err(error),
-            Answer::Offers(_) | Answer::Progress(_) => Err(DataDiskError::Service),
-        }
-    }
-
-    fn ask_for_offers(&self, request: &Request) -> Result<Vec<Offer>, DataDiskError> {
-        match self.exchange(request, &|_| {})? {
-            Answer::Offers(offers) => Ok(offers),
-            Answer::Failed(error) => Err(error),
-            Answer::Ok(_) | Answer::Progress(_) => Err(DataDiskError::Service),
+            Answer::Done => Ok(()),
+            other => Err(failure(other)),
         }
     }
 
@@ -75,6 +59,14 @@ impl Helper {
     }
 }
 
+/// Why an answer is not the one that was asked for.
+fn failure(answer: Answer) -> DataDiskError {
+    match answer {
+        Answer::Failed(error) => error,
+        _ => DataDiskError::Service,
+    }
+}
+
 fn exchange(stream: &mut BufReader<UnixStream>, request: &Request, progress: &dyn Fn(u16)) -> io::Result<Answer> {
     stream.get_mut().write_all(request.to_line().as_bytes())?;
     loop {
@@ -88,11 +80,17 @@ fn exchange(stream: &mut BufReader<UnixStream>, request: &Request, progress: &dy
 
 impl DataDisk for Helper {
     fn state(&self) -> Result<DiskState, DataDiskError> {
-        self.ask(&Request::State)
+        match self.exchange(&Request::State, &|_| {})? {
+            Answer::State(state) => Ok(state),
+            other => Err(failure(other)),
+        }
     }
 
     fn offers(&self) -> Result<Vec<Offer>, DataDiskError> {
-        self.ask_for_offers(&Request::Offers)
+        match self.exchange(&Request::Offers, &|_| {})? {
+            Answer::Offers(offers) => Ok(offers),
+            other => Err(failure(other)),
+        }
     }
 
     fn format(
@@ -101,30 +99,33 @@ impl DataDisk for Helper {
         allowed: Option<u64>,
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError> {
-        self.watch(&Request::Format(passphrase.clone(), allowed), progress)
+        self.order(&Request::Format(passphrase.clone(), allowed), progress)
     }
 
-    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
-        Ok(self.ask_for_offers(&Request::Movable)?.pop())
+    fn movable(&self) -> Result<Option<Move>, DataDiskError> {
+        match self.exchange(&Request::Movable, &|_| {})? {
+            Answer::Movable(movable) => Ok(movable),
+            other => Err(failure(other)),
+        }
     }
 
-    fn copy(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
-        self.watch(&Request::Copy(passphrase.clone()), progress)
+    fn copy(&self, passphrase: &SecretText, allowed: u64, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        self.order(&Request::Copy(passphrase.clone(), allowed), progress)
     }
 
     fn open_copy(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        self.ask(&Request::OpenCopy(passphrase.clone())).map(|_| ())
+        self.order(&Request::OpenCopy(passphrase.clone()), &|_| {})
     }
 
     fn finish_move(&self) -> Result<(), DataDiskError> {
-        self.ask(&Request::FinishMove).map(|_| ())
+        self.order(&Request::FinishMove, &|_| {})
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        self.ask(&Request::Open(passphrase.clone())).map(|_| ())
+        self.order(&Request::Open(passphrase.clone()), &|_| {})
     }
 
     fn close(&self) -> Result<(), DataDiskError> {
-        self.ask(&Request::Close).map(|_| ())
+        self.order(&Request::Close, &|_| {})
     }
 }

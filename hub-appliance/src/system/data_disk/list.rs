@@ -15,7 +15,7 @@ const NAMES: [&str; 3] = ["device/vendor", "device/model", "device/name"];
 /// Longest name of a disk that is passed on, characters.
 const MAX_NAME: usize = 32;
 
-/// A disk that can be written.
+/// A disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     /// Its device, `/dev/sda` for example.
@@ -26,6 +26,8 @@ pub(super) struct Listed {
     pub(super) bytes: u64,
     /// The kernel's number for it, which no other disk gets before the next start.
     pub(super) sequence: u64,
+    /// Whether it can only be read.
+    pub(super) is_read_only: bool,
     /// Whether another device (an encrypted one) is made of all of it.
     pub(super) is_held: bool,
     /// Its partitions, by number.
@@ -37,6 +39,8 @@ pub(super) struct Listed {
 pub(super) struct Partition {
     pub(super) device: PathBuf,
     pub(super) number: u32,
+    /// Its first byte.
+    pub(super) start: u64,
     /// The first byte after it.
     pub(super) end: u64,
     /// Whether another device (a verified or encrypted one) is made of it.
@@ -59,7 +63,7 @@ pub(super) fn list(sys_block: &Path) -> io::Result<Vec<Listed>> {
 
 fn disk(folder: &Path, name: &str) -> io::Result<Option<Listed>> {
     let bytes = number(&folder.join("size"))? * SECTOR;
-    if bytes < MIN_BYTES || number(&folder.join("ro"))? != 0 {
+    if bytes < MIN_BYTES {
         return Ok(None);
     }
     Ok(Some(Listed {
@@ -67,6 +71,7 @@ fn disk(folder: &Path, name: &str) -> io::Result<Option<Listed>> {
         name: called(folder),
         bytes,
         sequence: number(&folder.join("diskseq"))?,
+        is_read_only: number(&folder.join("ro"))? != 0,
         is_held: is_held(folder),
         partitions: partitions(folder)?,
     }))
@@ -95,6 +100,7 @@ fn partitions(folder: &Path) -> io::Result<Vec<Partition>> {
         partitions.push(Partition {
             device: Path::new("/dev").join(entry.file_name()),
             number: u32::try_from(number_of_it).map_err(|_| io::ErrorKind::InvalidData)?,
+            start: start * SECTOR,
             end: (start + size) * SECTOR,
             is_held: is_held(&folder),
         });
@@ -175,9 +181,17 @@ mod tests {
         let seen: Vec<_> = disk
             .partitions
             .iter()
-            .map(|part| (part.device.to_str().unwrap(), part.number, part.end >> 20, part.is_held))
+            .map(|part| {
+                (
+                    part.device.to_str().unwrap(),
+                    part.number,
+                    part.start >> 20,
+                    part.end >> 20,
+                    part.is_held,
+                )
+            })
             .collect();
-        assert_eq!(seen, [("/dev/sda1", 1, 2, false), ("/dev/sda2", 2, 3, true)]);
+        assert_eq!(seen, [("/dev/sda1", 1, 1, 2, false), ("/dev/sda2", 2, 2, 3, true)]);
     }
 
     #[test]
@@ -197,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_written_is_no_disk() {
+    fn what_can_hold_no_data_is_no_disk() {
         let sys = Sys::new();
         sys.disk("sda", GIB, 0);
         sys.disk("sdb", 1 << 20, 0);
@@ -205,7 +219,11 @@ mod tests {
         sys.write("sdc/ro", "1");
         sys.disk("loop0", GIB, 0);
         sys.write("gone/x", "");
-        let found: Vec<_> = sys.list().into_iter().map(|disk| disk.device).collect();
-        assert_eq!(found, [PathBuf::from("/dev/sda")]);
+        let disks = sys.list();
+        let found: Vec<_> = disks
+            .iter()
+            .map(|disk| (disk.device.to_str().unwrap(), disk.is_read_only))
+            .collect();
+        assert_eq!(found, [("/dev/sda", false), ("/dev/sdc", true)]);
     }
 }

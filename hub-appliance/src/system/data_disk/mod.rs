@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `list` | which disks there are, from what the kernel shows |
 //! | `find` | which of them it is, by names and types in their partition tables |
+//! | `content` | what is on a disk beside that |
+//! | `choice` | what follows from it, and what a person may be asked for |
 //! | `luks` | opens and closes it; needs root |
+//! | `volume` | the same for a part of it; needs root |
 //! | `format` | makes it; needs root |
 //! | `moving` | moves the data from an old card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
@@ -15,9 +18,11 @@
 //! hub (user hub) ── Unix socket ──► hub-appliance data-disk serve (root) ──► sfdisk, mke2fs, cryptsetup, mount(2)
 //! ```
 //!
-//! It promises that nothing is formatted without a person's word but an empty disk or one whose formatting was cut short,
-//! that of two data disks neither is opened, and that the records are closed when the hub ends, however it ends.
+//! It promises that nothing is formatted without a person's word for that very disk, that what may hold records is not even
+//! asked for, that of two data disks neither is opened, and that the records are closed when the hub ends, however it ends.
 
+mod choice;
+mod content;
 mod find;
 mod format;
 mod helper;
@@ -27,6 +32,7 @@ mod moving;
 mod protocol;
 mod service;
 mod tool;
+mod volume;
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
@@ -46,16 +52,26 @@ pub enum DiskState {
     Missing,
     /// There are two or more that could: none is touched.
     Several,
-    /// There is only what a person has to allow: a disk with something else on it, or the rest of the system's card.
+    /// There is nothing better than a disk with something else on it, or the rest of the system's card.
     Foreign,
-    /// There is a data disk that does not mount: it is not touched.
+    /// There is a data disk that does not mount, or a part or a trace of one: it is not touched.
     Damaged,
+    /// There is a disk that can't be read.
+    Unreadable,
+    /// There is a data disk that can't be written.
+    WriteProtected,
+    /// There is an old card whose records were moved to another disk.
+    Moved,
+    /// There is nothing but what is left of records on the card that the system runs from, with no table that tells of it.
+    Remains,
     /// The disk whose keys or records are mounted was pulled out.
     Gone,
     /// The card that the system runs from was pulled out: no program can be started from it any more.
     SystemGone,
     /// There is an empty disk, or one whose formatting was cut short.
     Blank,
+    /// There is a data disk that came after the hub: one that starts anew can read its keys.
+    Unmounted,
     /// The keys can be read, the records are closed.
     Closed,
     /// The records can be read.
@@ -66,7 +82,7 @@ impl DiskState {
     /// Whether a hub can start with it: to be set up, or to be unlocked.
     #[must_use]
     pub const fn is_usable(self) -> bool {
-        matches!(self, Self::Blank | Self::Closed | Self::Open)
+        matches!(self, Self::Blank | Self::Unmounted | Self::Closed | Self::Open)
     }
 }
 
@@ -77,9 +93,14 @@ impl std::fmt::Display for DiskState {
             Self::Several => "several",
             Self::Foreign => "foreign",
             Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
+            Self::WriteProtected => "write-protected",
+            Self::Moved => "moved",
+            Self::Remains => "in pieces",
             Self::Gone => "gone",
             Self::SystemGone => "without the system's card",
             Self::Blank => "blank",
+            Self::Unmounted => "unmounted",
             Self::Closed => "closed",
             Self::Open => "open",
         })
@@ -90,10 +111,22 @@ impl std::fmt::Display for DiskState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
+    /// A disk with nothing on it, or with nothing more than what we began to make there.
+    New,
     /// A disk with something else on it, all of which is lost then.
     Disk,
     /// The rest of the card that the system runs from.
     Card,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::New => "a disk with nothing on it,",
+            Self::Disk => "a disk with something on it,",
+            Self::Card => "the rest of the system's card",
+        })
+    }
 }
 
 /// What could become the data disk if a person allows it.
@@ -105,8 +138,17 @@ pub struct Offer {
     pub name: String,
     /// How much room it has.
     pub bytes: u64,
-    /// What to allow: no other disk has this number before the next start.
+    /// What to allow: nothing else has this number before the next start.
     pub token: u64,
+}
+
+/// Records on an old card in a reader, and where they can go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The size of all of the old card.
+    pub bytes: u64,
+    /// Where they go.
+    pub to: Offer,
 }
 
 /// Why the data disk did not do what was asked.
@@ -156,7 +198,8 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     /// [`DataDiskError`] if that can't be told.
     fn state(&self) -> Result<DiskState, DataDiskError>;
 
-    /// What a person may allow while there is nothing better ([`DiskState::Foreign`]), the most natural first.
+    /// What a person may allow while there is no data disk ([`DiskState::Blank`], [`DiskState::Foreign`]), the most natural
+    /// first.
     ///
     /// # Errors
     /// [`DataDiskError`] if that can't be told.
@@ -165,12 +208,11 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     }
 
     /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
-    /// `allowed` is the token of the offer that a person took, if that was needed; `progress` is told how far it has
+    /// `allowed` is the token of the offer that a person took, where one was made; `progress` is told how far it has
     /// come, of 1,000.
     ///
     /// # Errors
-    /// [`DataDiskError::State`], with nothing changed, unless the disk is [`DiskState::Blank`], or [`DiskState::Foreign`]
-    /// and among its offers is the one that was allowed; else what failed.
+    /// [`DataDiskError::State`], with nothing changed, unless what was allowed still is among the offers; else what failed.
     fn format(
         &self,
         passphrase: &SecretText,
@@ -186,21 +228,20 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         self.state()
     }
 
-    /// Whether the data lies on an old card in a reader and can be moved to where it belongs: the place, and the size of
-    /// all of the old card.
+    /// Whether the data lies on an old card in a reader and can be moved to where it belongs.
     ///
     /// # Errors
     /// [`DataDiskError`] if that can't be told.
-    fn movable(&self) -> Result<Option<Offer>, DataDiskError> {
+    fn movable(&self) -> Result<Option<Move>, DataDiskError> {
         Ok(None)
     }
 
-    /// Copies the closed records to where they can be moved, or goes on with that after a power cut. `progress` is told
-    /// how far it has come, of 1,000.
+    /// Copies the closed records to where they can be moved, or goes on with that after a power cut. `allowed` is the token
+    /// of that place; `progress` is told how far it has come, of 1,000.
     ///
     /// # Errors
     /// [`DataDiskError::NoRoom`], or what failed. The original is untouched.
-    fn copy(&self, _passphrase: &SecretText, _progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+    fn copy(&self, _passphrase: &SecretText, _allowed: u64, _progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
         Err(DataDiskError::State(DiskState::Missing))
     }
 

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! The copy has no keys before it was compared, so until then it is a disk whose making was cut short, and the original
-//! is the data disk. With the original marked, the copy is the only one.
+//! is the data disk. Then the copy gets the keys and the mark of a disk that has them, which nobody is asked for any more;
+//! the original is marked as moved; and the copy is marked as finished. Whoever opens the original instead takes the keys
+//! from the copy again, which is older from then on.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,10 +20,11 @@ use nix::mount::{MsFlags, umount};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::fchown;
 
-use super::find::{Disk, Found, MBR_MOVED, Scheme};
-use super::format::Target;
-use super::luks::{self, COPY, MAPPED, check, chosen, is_mounted, lock, mount_ext4, unlock};
-use super::{DataDiskError, DiskState, Luks, Offer, Owner, Place};
+use super::choice::{Target, movable};
+use super::find::{Disk, Found, KEYS, MBR_MOVED, MBR_UNFINISHED, RECORDS, Scheme, Stage, UNFINISHED};
+use super::luks::{self, COPY, MAPPED, finished};
+use super::volume::{SLOTS, check, is_mounted, lock, mount_ext4, unlock};
+use super::{DataDiskError, DiskState, Luks, Move, Owner};
 use crate::atomic_file;
 use crate::secret::SecretText;
 
@@ -35,43 +38,28 @@ const STAMP: &str = "moved-from";
 const SPARE: u64 = 4 * 1024 * 1024;
 
 impl Luks {
-    /// The original and where its copy goes, if there is something to move and somewhere to move it to.
-    fn move_of(&self, found: &Found) -> Result<Option<(Disk, Target)>, DataDiskError> {
-        let original = match chosen(found) {
-            Ok(Some(disk)) if disk.is_finished && disk.scheme == Scheme::Mbr && !disk.is_on_system => disk.clone(),
-            _ => return Ok(None),
-        };
-        let begun = found.ours.iter().find(|disk| !disk.is_finished);
-        let target = match (begun, found.bare.as_slice(), &found.room) {
-            (Some(disk), ..) => Target::Begun(disk.clone()),
-            (None, [disk], _) => Target::Whole(disk.device.clone()),
-            (None, [], Some(room)) => Target::Rest(room.clone()),
-            _ => return Ok(None),
-        };
-        Ok(Some((original, target)))
-    }
-
     /// See [`super::DataDisk::movable`].
-    pub(super) fn offer_move(&self) -> Result<Option<Offer>, DataDiskError> {
+    pub(super) fn offer_move(&self) -> Result<Option<Move>, DataDiskError> {
         let found = self.look()?;
         if self.state_of(&found)? != DiskState::Closed {
             return Ok(None);
         }
-        Ok(self.move_of(&found)?.map(|(original, target)| Offer {
-            place: match target {
-                Target::Rest(_) => Place::Card,
-                Target::Whole(_) | Target::Begun(_) => Place::Disk,
-            },
-            name: String::new(),
+        Ok(movable(&found).map(|(original, to, _)| Move {
             bytes: original.bytes,
-            token: 0,
+            to,
         }))
     }
 
     /// See [`super::DataDisk::copy`].
-    pub(super) fn copy_all(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
-        let moving = self.move_of(&self.look()?)?;
-        let (original, target) = moving.ok_or(DataDiskError::State(DiskState::Missing))?;
+    pub(super) fn copy_all(
+        &self,
+        passphrase: &SecretText,
+        allowed: u64,
+        progress: &dyn Fn(u16),
+    ) -> Result<(), DataDiskError> {
+        let found = self.look()?;
+        let moving = movable(&found).filter(|(_, to, _)| to.token == allowed);
+        let (original, _, target) = moving.ok_or(DataDiskError::State(DiskState::Missing))?;
         unlock(&original.records.0, passphrase, luks::MAPPED_NAME)?;
         let copied = check(Path::new(MAPPED))
             .and_then(|()| mount_ext4(Path::new(MAPPED), &self.store, MsFlags::MS_RDONLY))
@@ -110,33 +98,64 @@ impl Luks {
     }
 
     fn copy_of_move(&self) -> Result<Disk, DataDiskError> {
-        match self.move_of(&self.look()?)? {
-            Some((_, Target::Begun(disk))) => Ok(disk),
+        match movable(&self.look()?) {
+            Some((_, _, Target::Begun(disk))) => Ok(disk),
             _ => Err(DataDiskError::State(DiskState::Missing)),
         }
     }
 
     /// See [`super::DataDisk::finish_move`].
     pub(super) fn settle_move(&self) -> Result<(), DataDiskError> {
-        let moving = self.move_of(&self.look()?)?;
-        let Some((original, Target::Begun(copy))) = moving else {
+        let found = self.look()?;
+        let Some((original, _, Target::Begun(copy))) = movable(&found) else {
             return Err(DataDiskError::State(DiskState::Missing));
         };
-        let folder = Path::new(COPY_FOLDER);
-        fs::create_dir_all(folder)?;
-        check(&copy.keys.0)?;
-        mount_ext4(&copy.keys.0, folder, MsFlags::MS_SYNCHRONOUS)?;
         let mut copying = Copying {
             owner: self.owner,
             all: 0,
             done: 0,
             progress: &|_| {},
         };
-        let copied = copying.folder(&self.keys, folder);
-        umount(folder)?;
-        copied?;
-        self.mark(&original, [MBR_MOVED; 2])
+        with_keys_of(&copy, |folder| copying.folder(&self.keys, folder))?;
+        let [keys, records] = finished(&copy);
+        self.mark_one(&copy, copy.keys.1, keys)?;
+        self.mark(original, [MBR_MOVED; 2])?;
+        self.mark_one(&copy, copy.records.1, records)
     }
+
+    /// Takes the keys from copies of `disk` that were never made the data disk, before that is written to: one day it may
+    /// not be there, and then the hub would go on with older records.
+    pub(super) fn disown_copies(&self, found: &Found, disk: &Disk) -> Result<(), DataDiskError> {
+        let copies = found.ours.iter().filter(|copy| copy.device != disk.device);
+        for copy in copies.filter(|copy| copy.stage == Stage::Keyed) {
+            with_keys_of(copy, |folder| {
+                for name in SLOTS {
+                    match fs::remove_file(folder.join(name)) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+                File::open(folder)?.sync_all()
+            })?;
+            let unfinished = [KEYS, RECORDS].map(|name| match copy.scheme {
+                Scheme::Gpt => format!("{name}{UNFINISHED}"),
+                Scheme::Mbr => MBR_UNFINISHED.to_owned(),
+            });
+            self.mark(copy, unfinished.each_ref().map(String::as_str))?;
+        }
+        Ok(())
+    }
+}
+
+/// Mounts the part for the keys of a copy while `work` is done there.
+fn with_keys_of(copy: &Disk, work: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), DataDiskError> {
+    let folder = Path::new(COPY_FOLDER);
+    fs::create_dir_all(folder)?;
+    check(&copy.keys.0)?;
+    mount_ext4(&copy.keys.0, folder, MsFlags::MS_SYNCHRONOUS)?;
+    let worked = work(folder);
+    umount(folder)?;
+    Ok(worked?)
 }
 
 /// Opens the copy's disk at `folder`.

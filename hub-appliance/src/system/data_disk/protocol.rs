@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! → state | offers | close | open <passphrase> | format <passphrase> [<token of an offer>]
-//!   | movable | copy <passphrase> | open-copy <passphrase> | finish-move
-//! ← {"ok":"closed"} | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
+//!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move
+//! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
 //! Before the answers to `format` and `copy` there are lines that say how far it has come: `{"progress":450}`.
@@ -13,7 +13,7 @@ use std::io::{self, BufRead, Read};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{DataDiskError, DiskState, Offer};
+use super::{DataDiskError, DiskState, Move, Offer};
 use crate::secret::SecretText;
 
 /// The longest line, either way: an answer with all offers.
@@ -28,17 +28,20 @@ pub(super) enum Request {
     Format(SecretText, Option<u64>),
     Open(SecretText),
     Movable,
-    Copy(SecretText),
+    Copy(SecretText, u64),
     OpenCopy(SecretText),
     FinishMove,
 }
 
-/// What it gets. After a request that changes something, the state afterwards.
+/// What it gets.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
-    Ok(DiskState),
+    State(DiskState),
     Offers(Vec<Offer>),
+    Movable(Option<Move>),
+    /// What was asked for is done.
+    Done,
     /// Of 1,000; the answer is still to come.
     Progress(u16),
     Failed(DataDiskError),
@@ -54,7 +57,7 @@ impl Request {
             Self::Format(passphrase, token) => ("format", Some(passphrase), *token),
             Self::Open(passphrase) => ("open", Some(passphrase), None),
             Self::Movable => ("movable", None, None),
-            Self::Copy(passphrase) => ("copy", Some(passphrase), None),
+            Self::Copy(passphrase, token) => ("copy", Some(passphrase), Some(*token)),
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
             Self::FinishMove => ("finish-move", None, None),
         };
@@ -81,7 +84,7 @@ impl Request {
             ("close", None) => Self::Close,
             ("movable", None) => Self::Movable,
             ("finish-move", None) => Self::FinishMove,
-            ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?),
+            ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?, words.next()?.parse().ok()?),
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
             ("format", Some(passphrase)) => {
@@ -135,7 +138,7 @@ mod tests {
             Request::Format(secret(), Some(u64::MAX)),
             Request::Open(secret()),
             Request::Movable,
-            Request::Copy(secret()),
+            Request::Copy(secret(), 7),
             Request::OpenCopy(secret()),
             Request::FinishMove,
         ] {
@@ -149,7 +152,18 @@ mod tests {
     #[test]
     fn answers_read_back() {
         for answer in [
-            Answer::Ok(DiskState::Blank),
+            Answer::State(DiskState::Blank),
+            Answer::Done,
+            Answer::Movable(None),
+            Answer::Movable(Some(Move {
+                bytes: u64::MAX,
+                to: Offer {
+                    place: super::super::Place::New,
+                    name: String::new(),
+                    bytes: u64::MAX,
+                    token: u64::MAX,
+                },
+            })),
             Answer::Progress(450),
             Answer::Offers(vec![
                 Offer {
@@ -182,6 +196,7 @@ mod tests {
             "wipe",
             &format!("shut {PASSPHRASE}"),
             &format!("open {PASSPHRASE} 1"),
+            &format!("copy {PASSPHRASE}"),
             &format!("format {PASSPHRASE} "),
             &format!("format {PASSPHRASE} -1"),
             &format!("format {PASSPHRASE} 1 2"),

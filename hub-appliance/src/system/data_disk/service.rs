@@ -62,21 +62,23 @@ fn send(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
 
 fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Result<Answer, DataDiskError> {
     match request {
-        Request::State => {}
+        Request::State => return Ok(Answer::State(disk.state()?)),
         Request::Offers => return Ok(Answer::Offers(disk.offers()?)),
+        Request::Movable => return Ok(Answer::Movable(disk.movable()?)),
         Request::Close => disk.close()?,
         Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,
         Request::Open(passphrase) => disk.open(passphrase)?,
-        Request::Movable => return Ok(Answer::Offers(disk.movable()?.into_iter().collect())),
-        Request::Copy(passphrase) => disk.copy(passphrase, progress)?,
+        Request::Copy(passphrase, allowed) => disk.copy(passphrase, *allowed, progress)?,
         Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
         Request::FinishMove => disk.finish_move()?,
     }
-    Ok(Answer::Ok(disk.state()?))
+    // And nothing more: to look at all disks may take long where one fails, and who locks can't wait for that.
+    Ok(Answer::Done)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use super::super::{DiskState, Helper, Offer, Place};
@@ -87,7 +89,7 @@ mod tests {
 
     /// A disk that is nothing but its state.
     #[derive(Debug, Clone)]
-    struct Imagined(Arc<Mutex<DiskState>>);
+    struct Imagined(Arc<Mutex<DiskState>>, Arc<AtomicUsize>);
 
     impl Imagined {
         fn turn(&self, from: DiskState, to: DiskState) -> Result<(), DataDiskError> {
@@ -102,6 +104,7 @@ mod tests {
 
     impl DataDisk for Imagined {
         fn state(&self) -> Result<DiskState, DataDiskError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
             Ok(*self.0.lock().unwrap())
         }
 
@@ -111,9 +114,10 @@ mod tests {
 
         fn format(&self, _: &SecretText, allowed: Option<u64>, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
             progress(500);
-            match allowed {
-                Some(token) if token == offer().token => self.turn(DiskState::Foreign, DiskState::Closed),
-                _ => self.turn(DiskState::Blank, DiskState::Closed),
+            if allowed == Some(offer().token) {
+                self.turn(DiskState::Blank, DiskState::Closed)
+            } else {
+                Err(DataDiskError::State(self.state()?))
             }
         }
 
@@ -136,7 +140,7 @@ mod tests {
         fn start(user: Uid) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let listener = UnixListener::bind(folder.path().join("disk")).unwrap();
-            let disk = Imagined(Arc::new(Mutex::new(DiskState::Blank)));
+            let disk = Imagined(Arc::new(Mutex::new(DiskState::Blank)), Arc::default());
             let served = disk.clone();
             std::thread::spawn(move || serve(&served, &listener, user));
             Self { disk, folder }
@@ -171,10 +175,10 @@ mod tests {
         assert_eq!(hub.state(), Ok(DiskState::Blank));
         assert_eq!(hub.open(&secret()), Err(DataDiskError::State(DiskState::Blank)));
         let steps = std::cell::RefCell::new(Vec::new());
-        hub.format(&secret(), None, &|step| steps.borrow_mut().push(step))
+        hub.format(&secret(), Some(4), &|step| steps.borrow_mut().push(step))
             .unwrap();
         assert_eq!(steps.into_inner(), [500]);
-        assert_eq!(format(&hub, None), Err(DataDiskError::State(DiskState::Closed)));
+        assert_eq!(format(&hub, Some(4)), Err(DataDiskError::State(DiskState::Closed)));
         hub.open(&secret()).unwrap();
         assert_eq!(hub.state(), Ok(DiskState::Open));
         hub.close().unwrap();
@@ -184,20 +188,30 @@ mod tests {
     #[test]
     fn what_a_person_allowed_is_formatted_and_nothing_else() {
         let bench = Bench::start(Uid::current());
-        *bench.disk.0.lock().unwrap() = DiskState::Foreign;
         let hub = bench.helper();
         assert_eq!(hub.offers(), Ok(vec![offer()]));
         for refused in [None, Some(5)] {
-            assert_eq!(format(&hub, refused), Err(DataDiskError::State(DiskState::Foreign)));
+            assert_eq!(format(&hub, refused), Err(DataDiskError::State(DiskState::Blank)));
         }
         format(&hub, Some(4)).unwrap();
+    }
+
+    #[test]
+    fn whoever_closes_the_disk_waits_for_no_look_at_the_others() {
+        let bench = Bench::start(Uid::current());
+        let hub = bench.helper();
+        format(&hub, Some(4)).unwrap();
+        hub.open(&secret()).unwrap();
+        let looks = bench.disk.1.load(Ordering::Relaxed);
+        hub.close().unwrap();
+        assert_eq!(bench.disk.1.load(Ordering::Relaxed), looks);
     }
 
     #[test]
     fn a_hub_that_ends_leaves_the_disk_closed() {
         let bench = Bench::start(Uid::current());
         let hub = bench.helper();
-        format(&hub, None).unwrap();
+        format(&hub, Some(4)).unwrap();
         hub.open(&secret()).unwrap();
         drop(hub);
         // The next client is served only after the last one's disk is closed.

@@ -56,19 +56,21 @@ impl Tool {
         status.code().ok_or(DataDiskError::Tool(self))
     }
 
-    /// Runs it and gives what it writes to its standard output, whatever its exit status.
+    /// Runs it and gives its exit status and what it writes to its standard output.
     ///
     /// # Errors
-    /// [`DataDiskError::Tool`] if it can't be run.
-    pub(super) fn output(self, arguments: &[&str]) -> Result<String, DataDiskError> {
+    /// [`DataDiskError::Tool`] if it can't be run or is killed.
+    pub(super) fn output(self, arguments: &[&str]) -> Result<(i32, String), DataDiskError> {
+        let failed = |_| DataDiskError::Tool(self);
         let mut child = self.start(arguments, Stdio::piped())?;
         let mut text = String::new();
         let read = child
             .stdout
             .take()
             .map_or(Ok(0), |stdout| stdout.take(MAX_OUTPUT).read_to_string(&mut text));
-        child.wait().and(read).map_err(|_| DataDiskError::Tool(self))?;
-        Ok(text)
+        let status = child.wait().map_err(failed)?;
+        read.map_err(failed)?;
+        Ok((status.code().ok_or(DataDiskError::Tool(self))?, text))
     }
 
     fn start(self, arguments: &[&str], stdout: Stdio) -> Result<Child, DataDiskError> {

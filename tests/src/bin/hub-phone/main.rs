@@ -142,7 +142,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn unlock(arguments: &Arguments, pin: &str) -> Result<(), Failure> {
     let socket = arguments.panel.as_deref().ok_or(Failure::NoPanel)?;
     let mut panel = PanelClient::connect(socket).await?;
-    if panel.look()?.name == "setup-pin" {
+    if matches!(panel.look()?.name.as_str(), "setup-pin" | "new-disk") {
         let code = panel.set_up(pin).await?;
         println!("set up; the recovery code: {}", code.groups().join(" "));
     } else {

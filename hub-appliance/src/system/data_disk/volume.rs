@@ -1,0 +1,98 @@
+//! The parts of a data disk: mended, unlocked, mounted. For root only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount, umount};
+
+use super::{DataDiskError, Tool};
+use crate::secret::SecretText;
+
+/// `cryptsetup open`: no key slot for the passphrase.
+const CRYPTSETUP_NO_PERMISSION: i32 = 2;
+/// `e2fsck`: faults were mended.
+const E2FSCK_MENDED: i32 = 1;
+/// Where something is mounted only to be looked at.
+const LOOK: &str = "/run/hub-look";
+/// What lies on a disk gives no rights, and is not run.
+const NOTHING_FROM_IT: MsFlags = MsFlags::MS_NODEV
+    .union(MsFlags::MS_NOSUID)
+    .union(MsFlags::MS_NOEXEC)
+    .union(MsFlags::MS_NOATIME);
+/// The files that hold the key slots: the last, and the one before.
+pub(super) const SLOTS: [&str; 2] = ["keyslots.json", "keyslots.previous.json"];
+
+pub(super) fn unlock(device: &Path, passphrase: &SecretText, name: &str) -> Result<(), DataDiskError> {
+    let arguments = ["open", "--type", "luks2", "--key-file", "-", text(device), name];
+    match Tool::Cryptsetup.status(&arguments, passphrase.expose().as_bytes())? {
+        0 => Ok(()),
+        CRYPTSETUP_NO_PERMISSION => Err(DataDiskError::Passphrase),
+        _ => Err(DataDiskError::Tool(Tool::Cryptsetup)),
+    }
+}
+
+pub(super) fn lock(name: &str) -> Result<(), DataDiskError> {
+    Tool::Cryptsetup.run(&["close", name], &[])
+}
+
+/// Replays the journal and mends what needs no decision.
+pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
+    match Tool::E2fsck.status(&["-p", text(device)], &[])? {
+        0 | E2FSCK_MENDED => Ok(()),
+        status => {
+            tracing::error!(status, "a file system of the data disk needs a person");
+            Err(DataDiskError::Damaged)
+        }
+    }
+}
+
+pub(super) fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
+    let flags = NOTHING_FROM_IT | more;
+    mount(Some(device), target, Some("ext4"), flags, Some("errors=remount-ro")).map_err(|errno| match errno {
+        Errno::EUCLEAN | Errno::EINVAL => DataDiskError::Damaged,
+        errno => errno.into(),
+    })
+}
+
+/// Whether there are key slots in the folder `keys`.
+pub(super) fn has_slots(keys: &Path) -> bool {
+    SLOTS.iter().any(|name| keys.join(name).exists())
+}
+
+/// Whether a partition holds key slots, looked at without changing a bit of it: not even its journal is replayed.
+pub(super) fn holds_slots(partition: &Path) -> bool {
+    let folder = Path::new(LOOK);
+    let flags = NOTHING_FROM_IT | MsFlags::MS_RDONLY;
+    let mounted = fs::create_dir_all(folder).is_ok()
+        && mount(Some(partition), folder, Some("ext4"), flags, Some("noload")).is_ok();
+    if !mounted {
+        return false;
+    }
+    let holds = has_slots(folder);
+    if let Err(error) = umount(folder) {
+        tracing::error!(%error, "a disk that was looked at stays mounted");
+    }
+    holds
+}
+
+/// Whether something of a disk is mounted at `target`.
+pub(super) fn is_mounted(target: &Path) -> Result<bool, DataDiskError> {
+    Ok(mounted_device(target)?.is_some())
+}
+
+/// The device of a disk that is mounted at `target`.
+pub(super) fn mounted_device(target: &Path) -> Result<Option<PathBuf>, DataDiskError> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let target = text(target);
+    Ok(mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ');
+        let device = fields.next().filter(|device| device.starts_with("/dev/"))?;
+        (fields.next() == Some(target)).then(|| device.into())
+    }))
+}
+
+/// Device names and the image's folders are ASCII; another name is one that no program finds.
+pub(super) fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
