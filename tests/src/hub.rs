@@ -125,7 +125,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::NotListening`] when it ends or says nothing for a minute.
     pub async fn start(data: &Path, panel_socket: &Path, listen: &str, log: Log) -> Result<Self, HubError> {
-        Self::start_binary(&binary()?, data, panel_socket, listen, log, None).await
+        Self::start_with(data, panel_socket, listen, log, &[]).await
     }
 
     /// The same with an owner's `hub-setup.toml`.
@@ -139,7 +139,22 @@ impl Hub {
         log: Log,
         setup_file: &Path,
     ) -> Result<Self, HubError> {
-        Self::start_binary(&binary()?, data, panel_socket, listen, log, Some(setup_file)).await
+        let more = [OsStr::new("--setup-file"), setup_file.as_os_str()];
+        Self::start_with(data, panel_socket, listen, log, &more).await
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Errors
+    /// As [`Hub::start`].
+    pub async fn start_with(
+        data: &Path,
+        panel_socket: &Path,
+        listen: &str,
+        log: Log,
+        more: &[&OsStr],
+    ) -> Result<Self, HubError> {
+        Self::start_binary(&binary()?, data, panel_socket, listen, log, more).await
     }
 
     async fn start_binary(
@@ -148,15 +163,14 @@ impl Hub {
         panel_socket: &Path,
         listen: &str,
         log: Log,
-        setup_file: Option<&Path>,
+        more: &[&OsStr],
     ) -> Result<Self, HubError> {
-        let setup_file = setup_file.map(|file| [OsStr::new("--setup-file"), file.as_os_str()]);
         let mut child = Command::new(binary)
             .args(["serve", "--listen", listen, "--board", "serial", "--data"])
             .arg(data)
             .arg("--panel")
             .arg(panel_socket)
-            .args(setup_file.into_iter().flatten())
+            .args(more)
             .env("RUST_LOG", log.filter())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -338,7 +352,7 @@ mod tests {
             Path::new("none"),
             ANY_PORT,
             Log::Warnings,
-            None,
+            &[],
         )
         .await
     }

@@ -11,7 +11,7 @@ use super::view::Question;
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Splash,
-    /// Something that a person has to be told once, at the start.
+    /// Something that a person has to be told once.
     Notice,
     Welcome(Language),
     ChoosePin(Pad),

@@ -17,11 +17,11 @@ pub struct Status {
     pub about: About,
     /// What the panel speaks.
     pub language: Language,
-    /// What a person has to be told once, at the start.
+    /// What a person has to be told once, at the start or when the hub opens.
     pub notice: Option<Notice>,
 }
 
-/// What a person has to be told once, at the start.
+/// What a person has to be told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The owner's setup file has a mistake, so nothing of it is used.
@@ -29,6 +29,27 @@ pub enum Notice {
         /// Its line, from 1; none where the file can't be read at all.
         line: Option<usize>,
     },
+    /// How it is with the owner's file of records, told when the hub has opened.
+    ImportFile(ImportFile),
+}
+
+impl Notice {
+    /// Whether it is told when the hub has opened, not at the start.
+    pub(super) const fn is_of_opening(self) -> bool {
+        matches!(self, Self::ImportFile(_))
+    }
+}
+
+/// Why a person has to see after the owner's file of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportFile {
+    /// It has a mistake, so nothing of it was taken in.
+    Mistake {
+        /// Its line, from 1; none where the file can't be read at all.
+        line: Option<usize>,
+    },
+    /// It is still on the card, where anybody can read it.
+    StillThere,
 }
 
 /// Where the hub is in its life.

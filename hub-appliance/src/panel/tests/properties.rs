@@ -41,6 +41,11 @@ const SCREENS: [&str; 34] = [
     "move-data",
 ];
 
+const NOTICES: [Notice; 2] = [
+    Notice::SetupFile { line: None },
+    Notice::ImportFile(ImportFile::StillThere),
+];
+
 #[derive(Clone, Debug)]
 enum Happening {
     Input(Input),
@@ -163,9 +168,9 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 proptest! {
     #[test]
-    fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
+    fn every_screen_is_known_and_fits(first in phase(), notice in prop::sample::select(NOTICES.to_vec()), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
         let mut desk = Desk::speaking(language, first);
-        desk.status.notice = Some(Notice::SetupFile { line: None });
+        desk.status.notice = Some(notice);
         let mut frame = Frame::new(resolution);
         for happening in happenings {
             match happening {

@@ -3,7 +3,7 @@
 use crate::panel::pin_pad::{CodeEntry, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
-use crate::panel::view::{OpenStatus, Phase, PinChange, Status};
+use crate::panel::view::{Notice, OpenStatus, Phase, PinChange, Status};
 
 /// Where the hub's `status` leads from `state`.
 pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
@@ -67,6 +67,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         ) => Work::begun(Job::UnlockWithCode, failures),
         (Phase::Unlocking, _) => Work::begun(Job::Unlock, 0),
 
+        (Phase::Open(_), state) if opened(&state) && status.notice.is_some_and(Notice::is_of_opening) => State::Notice,
         (Phase::Open(open), state) => follow_open(state, open, pads),
         (Phase::Locking, _) => Work::begun(Job::Lock, 0),
         (Phase::PoweringOff, _) => State::Off,
@@ -79,6 +80,18 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         },
         (Phase::Formatting { .. }, _) => State::Formatting,
         (Phase::Moving { .. }, _) => State::Moving,
+    }
+}
+
+/// Whether the hub was opening until now.
+const fn opened(before: &State) -> bool {
+    match before {
+        State::Formatting => true,
+        State::Working(work) => matches!(
+            work.job,
+            Job::SetUp | Job::FinishSetUp | Job::RenewPin | Job::Unlock | Job::UnlockWithCode
+        ),
+        _ => false,
     }
 }
 

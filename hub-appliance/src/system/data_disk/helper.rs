@@ -120,6 +120,10 @@ impl DataDisk for Helper {
         self.ask(&Request::FinishMove).map(|_| ())
     }
 
+    fn forget_import(&self) -> Result<(), DataDiskError> {
+        self.ask(&Request::ForgetImport).map(|_| ())
+    }
+
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
         self.ask(&Request::Open(passphrase.clone())).map(|_| ())
     }

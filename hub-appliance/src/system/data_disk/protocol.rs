@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! → state | offers | close | open <passphrase> | format <passphrase> [<token of an offer>]
-//!   | movable | copy <passphrase> | open-copy <passphrase> | finish-move
+//!   | movable | copy <passphrase> | open-copy <passphrase> | finish-move | forget-import
 //! ← {"ok":"closed"} | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
@@ -31,6 +31,7 @@ pub(super) enum Request {
     Copy(SecretText),
     OpenCopy(SecretText),
     FinishMove,
+    ForgetImport,
 }
 
 /// What it gets. After a request that changes something, the state afterwards.
@@ -57,6 +58,7 @@ impl Request {
             Self::Copy(passphrase) => ("copy", Some(passphrase), None),
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
             Self::FinishMove => ("finish-move", None, None),
+            Self::ForgetImport => ("forget-import", None, None),
         };
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
@@ -81,6 +83,7 @@ impl Request {
             ("close", None) => Self::Close,
             ("movable", None) => Self::Movable,
             ("finish-move", None) => Self::FinishMove,
+            ("forget-import", None) => Self::ForgetImport,
             ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?),
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
@@ -138,6 +141,7 @@ mod tests {
             Request::Copy(secret()),
             Request::OpenCopy(secret()),
             Request::FinishMove,
+            Request::ForgetImport,
         ] {
             let line = request.to_line();
             let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();
@@ -178,6 +182,7 @@ mod tests {
             "open",
             "open ",
             "state now",
+            "forget-import /etc/passwd",
             "open 00",
             "wipe",
             &format!("shut {PASSPHRASE}"),
