@@ -27,18 +27,21 @@ add_verity() {
     [[ ${#ROOT_HASH} == 64 ]] || die "veritysetup gave no root hash"
 }
 
-# The card's signature, by which the kernel finds the root's partition.
+# The image's signature, by which the kernel finds the root's partition. scripts/flash gives each card that it writes one
+# of its own in its place.
 card_signature() {
     printf '%s' "${ROOT_HASH:0:8}"
 }
 
 # command_line CONSOLE: what the kernel is started with. A block that is not as it was made ends in a panic, and the
-# panic in a restart. A watchdog gives the start two minutes.
+# panic in a restart. A watchdog gives the start two minutes, and then half a minute from one feeding to the next. That of
+# a Raspberry Pi counts to 16 s, and the kernel feeds it in between; but the driver takes the rest of the time by 16 s for
+# the hardware's, which has to be more than the 8 s that the kernel lets pass.
 command_line() {
     local blocks=$((ROOT_BYTES / VERITY_BLOCK)) sectors=$((ROOT_BYTES / 512)) partition
     partition=PARTUUID=$(card_signature)-02
     printf '%s' "console=$1 loglevel=4 panic=10 oops=panic ipv6.disable=1 ro root=/dev/dm-0 rootfstype=squashfs " \
-        "i6300esb.heartbeat=30 watchdog.open_timeout=120 " \
+        "i6300esb.heartbeat=30 bcm2835_wdt.heartbeat=30 watchdog.open_timeout=120 " \
         "dm-mod.waitfor=$partition dm-mod.create=\"hubroot,,,ro,0 $sectors verity 1 $partition $partition " \
         "$VERITY_BLOCK $VERITY_BLOCK $blocks $((blocks + 1)) sha256 $ROOT_HASH $ROOT_SALT 1 panic_on_corruption\""
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests scripts/flash on files that stand for cards: what it writes, and that it destroys records only for a person who
-# typed that.
+# typed that. What a disk has to be like is tested on folders that stand for what the kernel says of one.
 set -uo pipefail
 
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -67,6 +67,154 @@ check() {
     fi
 }
 
+# result NAME WANTED GOT
+result() {
+    if [[ $2 == "$3" ]]; then
+        printf 'ok       %s\n' "$1"
+        PASSED=$((PASSED + 1))
+    else
+        printf 'FAILED   %s: %s instead of %s\n' "$1" "$3" "$2"
+        sed 's/^/         /' "$WORK/said"
+        FAILED=$((FAILED + 1))
+    fi
+}
+
+# new_disk NAME PLACE MAJOR: the kernel's account of a disk with one partition, which nothing uses.
+new_disk() {
+    local place=$WORK/sys/devices/$2/block/$1
+    rm -rf "$WORK/sys" "$WORK/proc"
+    mkdir -p "$place/$1p1/holders" "$place/holders" "$place/device" "$WORK/sys/class/block" "$WORK/proc/self"
+    ln -s "$place" "$WORK/sys/class/block/$1"
+    echo 0 >"$place/removable"
+    echo "$3:0" >"$place/dev"
+    echo "$3:1" >"$place/$1p1/dev"
+    echo 1 >"$place/$1p1/partition"
+    echo 62333952 >"$place/size"
+    echo 7 >"$place/diskseq"
+    echo '22 1 8:2 / / rw - ext4 /dev/sda2 rw' >"$WORK/proc/self/mountinfo"
+    echo 'Filename Type Size Used Priority' >"$WORK/proc/swaps"
+    DISK=$place
+}
+
+# with_flash COMMAND…: runs a function of scripts/flash on that account.
+with_flash() {
+    (
+        # shellcheck source=scripts/flash
+        source "$PROJECT/scripts/flash"
+        # shellcheck disable=SC2034 # read by the functions
+        SYS=$WORK/sys PROC=$WORK/proc
+        "$@"
+    ) >"$WORK/said" 2>&1
+}
+
+# disk NAME free|refused: whether the disk of this name may be written.
+disk() {
+    local got=refused
+    ! with_flash check_disk "$DISK_NAME" || got=free
+    result "$1" "$2" "$got"
+}
+
+test_disks() {
+    local DISK DISK_NAME=sdx
+    new_disk sdx pci0/usb1/1-1 8
+    disk "a disk on USB" free
+    echo '40 22 8:1 / /media rw - vfat /dev/sdx rw' >>"$WORK/proc/self/mountinfo"
+    disk "one that is mounted" refused
+    new_disk sdx pci0/usb1/1-1 8
+    echo '40 22 0:45 / /media rw - btrfs /dev/sdx rw' >>"$WORK/proc/self/mountinfo"
+    disk "one that is mounted under another number" refused
+    new_disk sdx pci0/usb1/1-1 8
+    mkdir "$DISK/sdx1" && echo 8:17 >"$DISK/sdx1/dev"
+    echo '/dev/sdx1 partition 1000 0 -2' >>"$WORK/proc/swaps"
+    disk "one that is swap" refused
+    new_disk sdx pci0/usb1/1-1 8
+    mkdir "$DISK/sdxp1/holders/dm-0"
+    disk "one that another disk is made of" refused
+    new_disk sdx pci0/usb1/1-1 8
+    rm "$WORK/proc/self/mountinfo"
+    disk "where nobody says what is mounted" refused
+    new_disk sdx pci0/usb1/1-1 8
+    rm "$DISK/removable"
+    disk "where nobody says whether it can be taken out" refused
+    new_disk sdx pci0/ata1 8
+    disk "one inside the machine" refused
+    echo 1 >"$DISK/removable"
+    disk "a card reader inside the machine" free
+    new_disk sdx pci0/usb1/1-1 8
+    echo 1 >"$DISK/partition"
+    disk "a partition" refused
+    DISK_NAME=mmcblk0
+    new_disk mmcblk0 mmc0 179
+    echo SD >"$DISK/device/type"
+    disk "an SD card in a slot" free
+    echo MMC >"$DISK/device/type"
+    disk "one that is soldered in" refused
+    rm "$DISK/device/type"
+    disk "one that nobody says this of" refused
+}
+
+# another_card NAME COMMAND…: after this, scripts/flash takes the disk for another card.
+another_card() {
+    local before after got=same
+    new_disk sdx pci0/usb1/1-1 8
+    before=$(with_flash identity sdx && cat "$WORK/said")
+    "${@:2}"
+    after=$(with_flash identity sdx && cat "$WORK/said")
+    [[ -n $before && $before == "$after" ]] || got=other
+    result "$1" other "$got"
+}
+
+grow() {
+    echo 1 >"$DISK/size"
+}
+
+change_media() {
+    echo 8 >"$DISK/diskseq"
+}
+
+plug_elsewhere() {
+    new_disk sdx pci0/usb1/1-2 8
+}
+
+# The image of a hub: signature, and three places in the kernel's command line that name it.
+new_hub_image() {
+    truncate -s 6M "$IMAGE"
+    /sbin/sfdisk --quiet "$IMAGE" <<<"label: dos
+label-id: 0x3b90d19e
+start=1MiB, size=4MiB, type=c"
+    printf 'waitfor=PARTUUID=3b90d19e-02 verity 1 PARTUUID=3b90d19e-02 PARTUUID=3b90d19e-02 4096' |
+        dd of="$IMAGE" bs=1 seek=$(((1 << 20) + 3)) conv=notrunc status=none
+}
+
+# The signature in the card's table, and those that its command line names.
+signatures() {
+    printf '%s %s' "$(/sbin/sfdisk --disk-id "$CARD")" "$(grep -aoP 'PARTUUID=\K[0-9a-f]{8}' "$CARD" | sort | uniq -c | tr -s ' ')"
+}
+
+test_signature() {
+    local first second own got=no
+    new_hub_image
+    new_card
+    flash "$CARD\n"
+    first=$(signatures)
+    own=$(/sbin/sfdisk --disk-id "$CARD")
+    [[ $first != "$own  3 ${own#0x}" || $own == 0x3b90d19e ]] || got=yes
+    result "a hub's card has a signature of its own, where the kernel looks for it too" yes "$got"
+    # All else is the image's.
+    got=$(cmp --verbose --bytes "$(stat -c %s "$IMAGE")" "$IMAGE" "$CARD" | awk '{ print ($1 <= 444 ? "table" : "line") }' | sort -u | xargs)
+    result "and nothing else is changed" "line table" "$got"
+    new_card
+    flash "$CARD\n"
+    second=$(signatures)
+    got=same
+    [[ $first == "$second" ]] || got=other
+    result "the next card has another" other "$got"
+    printf PARTUUID=3b90d19e-02 | dd of="$IMAGE" bs=1M seek=3 conv=notrunc status=none
+    new_card
+    flash "$CARD\n"
+    check "an image that names it elsewhere too is written as it is" written silent
+}
+
 head -c 6M /dev/urandom >"$IMAGE"
 
 new_card
@@ -122,6 +270,28 @@ check "a hub's card whose records were moved" written silent
 new_data_disk HUBKEYS-NEW HUBDATA-NEW
 flash "$CARD\n"
 check "a data disk whose set-up was cut short" written silent
+
+new_data_disk HUBKEYS HUBDATA
+dd if=/dev/zero of="$CARD" bs=512 count=1 conv=notrunc status=none
+cp "$CARD" "$CARD.before"
+flash "$CARD\n"
+check "a data disk whose first sector is lost" kept asks
+printf 'EFI PART and no table' | dd of="$CARD" bs=512 seek=1 conv=notrunc status=none
+cp "$CARD" "$CARD.before"
+flash "$CARD\n"
+check "the same with its table spoilt" kept asks
+new_card
+mkdir "$WORK/broken"
+printf '#!/bin/sh\nexit 1\n' >"$WORK/broken/dd"
+chmod 755 "$WORK/broken/dd"
+PATH=$WORK/broken:$PATH flash "$CARD\n"
+check "a card that can't be read" kept silent
+
+test_disks
+another_card "a card of another size" grow
+another_card "another card in the same reader" change_media
+another_card "a reader that is plugged in elsewhere" plug_elsewhere
+test_signature
 
 printf '\n%d passed, %d failed\n' "$PASSED" "$FAILED"
 [[ $FAILED == 0 ]]

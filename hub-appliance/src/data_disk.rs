@@ -31,6 +31,9 @@ pub(crate) enum Action {
         /// Socket to listen on, in a folder that only root can write
         #[arg(long, value_name = "SOCKET")]
         socket: PathBuf,
+        /// File of records on the system's card that is removed when the hub has taken it in
+        #[arg(long, value_name = "FILE")]
+        import: Option<PathBuf>,
     },
 }
 
@@ -86,7 +89,8 @@ fn execute(action: &Action, data: &Path, user: &str) -> Result<(), Failure> {
             Err(Failure::NotAllowed)
         }
         Action::Format { allow } => Ok(disk.format(&ask()?, *allow, &|_| {})?),
-        Action::Serve { socket } => {
+        Action::Serve { socket, import } => {
+            let disk = disk.with_import(import.clone());
             let state = disk.attach()?;
             tracing::info!(%state, "data disk");
             let listener = listen(socket, owner).map_err(Failure::Socket)?;

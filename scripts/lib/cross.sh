@@ -52,7 +52,14 @@ fetch_arm64() {
         DEBS_FETCHED+=("$folder/${package}_${version//:/%3a}_arm64.deb")
         [[ -e ${DEBS_FETCHED[-1]} ]] || wanted+=("$package:arm64=$version")
     done
-    [[ ${#wanted[@]} == 0 ]] || (cd "$folder" && apt-get -q -o APT::Sandbox::User=root download "${wanted[@]}" >/dev/null)
+    if [[ ${#wanted[@]} != 0 ]]; then
+        # Elsewhere first, for a file of which a part came only is not to be taken for the whole.
+        rm -rf "$folder/partial"
+        mkdir "$folder/partial"
+        (cd "$folder/partial" && apt-get -q -o APT::Sandbox::User=root download "${wanted[@]}" >/dev/null)
+        mv "$folder/partial"/*.deb "$folder/"
+        rmdir "$folder/partial"
+    fi
 }
 
 # OpenSSL's libcrypto of the target, which SQLCipher is linked with, unpacked beside everything else.
@@ -74,7 +81,7 @@ cross_build() {
     local rust_home=${CARGO_HOME:-$HOME/.cargo} flags
     ensure_cross_tools
     ensure_cross_libcrypto
-    flags="--remap-path-prefix=$PROJECT=/hub --remap-path-prefix=$rust_home=/cargo -C link-arg=-Wl,--build-id=none"
+    flags="--remap-path-prefix=$(realpath "$PROJECT")=/hub --remap-path-prefix=$rust_home=/cargo -C link-arg=-Wl,--build-id=none"
     env \
         SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
         CARGO_TARGET_DIR="$CROSS_TARGET_DIR" \

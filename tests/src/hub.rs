@@ -125,7 +125,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::NotListening`] when it ends or says nothing for a minute.
     pub async fn start(data: &Path, panel_socket: &Path, listen: &str, log: Log) -> Result<Self, HubError> {
-        Self::start_binary(&binary()?, data, panel_socket, listen, log, &[]).await
+        Self::start_with(data, panel_socket, listen, log, &[]).await
     }
 
     /// The same with an owner's `hub-setup.toml`.
@@ -140,7 +140,7 @@ impl Hub {
         setup_file: &Path,
     ) -> Result<Self, HubError> {
         let more = [OsStr::new("--setup-file"), setup_file.as_os_str()];
-        Self::start_binary(&binary()?, data, panel_socket, listen, log, &more).await
+        Self::start_with(data, panel_socket, listen, log, &more).await
     }
 
     /// The same with its data on a disk of its own, whose service listens at the socket `data_disk`.
@@ -149,7 +149,21 @@ impl Hub {
     /// As [`Hub::start`].
     pub async fn start_on_disk(data: &Path, panel_socket: &Path, data_disk: &Path) -> Result<Self, HubError> {
         let more = [OsStr::new("--data-disk"), data_disk.as_os_str()];
-        Self::start_binary(&binary()?, data, panel_socket, ANY_PORT, Log::Warnings, &more).await
+        Self::start_with(data, panel_socket, ANY_PORT, Log::Warnings, &more).await
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Errors
+    /// As [`Hub::start`].
+    pub async fn start_with(
+        data: &Path,
+        panel_socket: &Path,
+        listen: &str,
+        log: Log,
+        more: &[&OsStr],
+    ) -> Result<Self, HubError> {
+        Self::start_binary(&binary()?, data, panel_socket, listen, log, more).await
     }
 
     async fn start_binary(

@@ -2,6 +2,8 @@
 # Makes the card: the root with its hash tree, and the boot partition with the kernel and, for a Raspberry Pi, the
 # firmware. The steps are those of image/card.sh. Buildroot calls it with the folder of its images.
 set -euo pipefail
+# FAT's times are those of a time zone.
+export TZ=UTC LC_ALL=C
 # shellcheck source=buildroot-config/board/hub/board.sh
 source "$BR2_EXTERNAL_HUB_PATH/board/hub/board.sh"
 # shellcheck source=image/card.sh

@@ -6,7 +6,7 @@ use crate::board::BoardError;
 use crate::keys::{KeysError, VaultError};
 use crate::panel::Fault;
 use crate::store::StoreError;
-use crate::store::cloud::BundleError;
+use crate::store::cloud::{BundleError, MalformedBundle};
 use crate::system::data_disk::DataDiskError;
 use crate::wire::handshake::HandshakeError;
 
@@ -52,9 +52,9 @@ pub enum ApplianceError {
     /// The bundle to import could not be read.
     #[error("the bundle cannot be read: {0}")]
     BundleFile(#[source] io::Error),
-    /// The bundle to import was not applied.
+    /// The bundle to import has a mistake; nothing of it was applied.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(#[from] MalformedBundle),
     /// The random source failed.
     #[error("the random source failed")]
     Random(#[from] getrandom::Error),
@@ -64,6 +64,15 @@ pub enum ApplianceError {
     /// Locking did not end in time, so the process has to.
     #[error("the hub could not be locked in time")]
     LockTimeout,
+}
+
+impl From<BundleError> for ApplianceError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Malformed(mistake) => Self::Bundle(mistake),
+            BundleError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl ApplianceError {

@@ -1,4 +1,5 @@
-//! Import of a bundle: how a clinic that never has internet gets its users, forms and drugs.
+//! Import of a bundle: how a clinic that never has internet gets its users, forms and drugs, once from the card at
+//! set-up, or by hand.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, store_folder};
+use super::{ApplianceError, Config, OpenStore, firmware_clock, keys_folder, store_folder};
 use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
+use crate::panel::{ImportFile, Notice};
 use crate::store::audit::Entry;
 use crate::store::cloud::{Bundle, BundleError, BundleSummary};
 use crate::store::{Store, StoreLock};
@@ -57,11 +59,44 @@ pub fn import(
     Ok(summary)
 }
 
+/// Takes the owner's file of records in where the hub has no users yet, and has it removed from the card, where it lies
+/// in the clear. Gives what a person has to be told of it: a mistake in it keeps nobody out of the hub.
+///
+/// # Errors
+/// What the store reports; then nothing was imported.
+pub(super) fn take_in(config: &Config, store: &Store) -> Result<Option<Notice>, ApplianceError> {
+    let Some(file) = &config.first_import else {
+        return Ok(None);
+    };
+    if store.has_users()? {
+        // It may be another one by now, which nobody has read: it is not the hub's to remove.
+        let is_left = !config.desk && file.exists();
+        return Ok(is_left.then_some(Notice::ImportFile(ImportFile::StillThere)));
+    }
+    let line = match import_file(store, file) {
+        Ok(_) => {
+            let forgotten = config.disk.forget_import();
+            return Ok(forgotten.err().map(|error| {
+                tracing::error!(%error, "the imported file is still on the card");
+                Notice::ImportFile(ImportFile::StillThere)
+            }));
+        }
+        Err(ApplianceError::Bundle(mistake)) => mistake.line,
+        Err(ApplianceError::BundleFile(error)) => {
+            tracing::warn!(%error, "the file to import cannot be read");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    tracing::warn!(line, "the file to import has a mistake; nothing of it is taken in");
+    Ok(Some(Notice::ImportFile(ImportFile::Mistake { line })))
+}
+
 /// Imports the bundle in `file` into an open store, in one transaction.
 ///
 /// # Errors
-/// [`ApplianceError::BundleFile`] or [`ApplianceError::Bundle`]; then nothing was imported.
-pub(super) fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
+/// [`ApplianceError::BundleFile`], [`ApplianceError::Bundle`], or what the store reports; then nothing was imported.
+fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
     let mut json = String::new();
     let file = File::open(file).map_err(ApplianceError::BundleFile)?;
     file.take(MAX_BYTES + 1)

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{ApplianceError, Config};
+use super::{ApplianceError, Config, import};
 use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
+use crate::panel::Notice;
 use crate::procedures::{Procedures, TokenKeys, TokenPolicy};
 use crate::server::{OpenHub, Pairing};
 use crate::store::audit::Entry;
@@ -73,6 +74,8 @@ pub(super) struct Opened {
     pub(super) store: Arc<Store>,
     pub(super) devices: Arc<Devices>,
     pub(super) pairing: Arc<Pairing>,
+    /// What a person has to be told now.
+    pub(super) notice: Option<Notice>,
 }
 
 /// Why the hub did not open.
@@ -128,11 +131,7 @@ fn open_mounted(
     reason: &'static str,
 ) -> Result<Opened, ApplianceError> {
     let OpenStore { vault, store } = OpenStore::open(&config.store_folder(), master, clock)?;
-    if let Some(bundle) = &config.first_import
-        && !store.has_users()?
-    {
-        super::import::import_file(&store, bundle)?;
-    }
+    let notice = import::take_in(config, &store)?;
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
     let hub_id = vault.hub_id.to_string();
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
@@ -159,5 +158,6 @@ fn open_mounted(
         store,
         devices,
         pairing,
+        notice,
     })
 }

@@ -6,7 +6,7 @@
 //! | screen | when | ok · back |
 //! |---|---|---|
 //! | `splash` | at the start: the version | on |
-//! | `notice` | after the splash, if the owner's setup file has a mistake; left alone for a minute it passes | on |
+//! | `notice` | after the splash, if the owner's setup file has a mistake; once open, if the file of records has, or is still on the card; left alone for a minute it passes | on |
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
 //! | `setup-recovery` | the recovery code, then two of its groups typed back; left alone for 15 minutes it is hidden | on · the code again |
@@ -58,7 +58,7 @@ pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone,
+    About, Fault, Identity, ImportFile, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone,
     PhoneStanding, PinChange, Question, RecoveryCode, Status,
 };
 

@@ -12,7 +12,7 @@ use super::view::{Fault, News, Question};
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Splash,
-    /// Something that a person has to be told once, at the start.
+    /// Something that a person has to be told once.
     Notice,
     Welcome(Language),
     ChoosePin(Pad),

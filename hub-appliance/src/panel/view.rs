@@ -17,14 +17,14 @@ pub struct Status {
     pub about: About,
     /// What the panel speaks.
     pub language: Language,
-    /// What a person has to be told once, at the start.
+    /// What a person has to be told once, at the start or when the hub opens.
     pub notice: Option<Notice>,
     /// How many of the panel's actions the hub has dealt with. It takes them in the order in which they were given, so
     /// whoever gave the tenth knows from the number when its outcome is in here, also if all that was between passed unseen.
     pub answered: u64,
 }
 
-/// What a person has to be told once, at the start.
+/// What a person has to be told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The owner's setup file has a mistake, so nothing of it is used.
@@ -32,6 +32,27 @@ pub enum Notice {
         /// Its line, from 1; none where the file can't be read at all.
         line: Option<usize>,
     },
+    /// How it is with the owner's file of records, told when the hub has opened.
+    ImportFile(ImportFile),
+}
+
+impl Notice {
+    /// Whether it is told when the hub has opened, not at the start.
+    pub(super) const fn is_of_opening(self) -> bool {
+        matches!(self, Self::ImportFile(_))
+    }
+}
+
+/// Why a person has to see after the owner's file of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportFile {
+    /// It has a mistake, so nothing of it was taken in.
+    Mistake {
+        /// Its line, from 1; none where the file can't be read at all.
+        line: Option<usize>,
+    },
+    /// It is still on the card, where anybody can read it.
+    StillThere,
 }
 
 /// Where the hub is in its life.

@@ -26,8 +26,17 @@ use crate::clock::HubTime;
 
 /// The bundle is not the JSON of an answer of the cloud.
 #[derive(Debug, thiserror::Error)]
-#[error("the file is not a bundle of records")]
-pub struct MalformedBundle;
+#[error("the file is not a bundle of records{}", self.place())]
+pub struct MalformedBundle {
+    /// The line of the mistake, from 1, where there is one.
+    pub line: Option<usize>,
+}
+
+impl MalformedBundle {
+    fn place(&self) -> String {
+        self.line.map_or_else(String::new, |line| format!(": line {line}"))
+    }
+}
 
 /// An answer of the cloud: `{"success":true,"changes":{table:{"created":[…],"updated":[…],"deleted":[…]}},"timestamp":…}`.
 #[derive(Deserialize)]
@@ -36,6 +45,9 @@ pub struct Bundle<'a> {
     success: Option<bool>,
     #[serde(borrow)]
     changes: HashMap<Cow<'a, str>, &'a RawValue>,
+    /// All of it.
+    #[serde(skip)]
+    json: &'a str,
 }
 
 /// What became of a bundle's rows.
@@ -57,11 +69,22 @@ impl<'a> Bundle<'a> {
     /// # Errors
     /// [`MalformedBundle`] if it is not the shape of an answer, or says that it failed.
     pub fn parse(json: &'a str) -> Result<Self, MalformedBundle> {
-        let bundle: Self = serde_json::from_str(json).map_err(|_| MalformedBundle)?;
+        let bundle: Self = serde_json::from_str(json).map_err(|error| MalformedBundle {
+            line: Some(error.line()),
+        })?;
         if bundle.success == Some(false) {
-            Err(MalformedBundle)
+            Err(MalformedBundle { line: None })
         } else {
-            Ok(bundle)
+            Ok(Self { json, ..bundle })
+        }
+    }
+
+    /// A mistake in a part of the bundle.
+    fn mistake(&self, part: &RawValue, error: &serde_json::Error) -> MalformedBundle {
+        let start = part.get().as_ptr().addr() - self.json.as_ptr().addr();
+        let before = self.json.as_bytes().iter().take(start).filter(|byte| **byte == b'\n');
+        MalformedBundle {
+            line: Some(before.count() + error.line()),
         }
     }
 
@@ -84,7 +107,9 @@ impl<'a> Bundle<'a> {
         };
         for table in TableId::all().filter(|table| table.table().cloud.pulls()) {
             if let Some(lists) = self.changes.get(table.table().name) {
-                import.table(table, lists)?;
+                let read: Option<Lists<'_>> =
+                    serde_json::from_str(lists.get()).map_err(|error| self.mistake(lists, &error))?;
+                import.table(table, read.unwrap_or_default())?;
             }
         }
         let summary = import.summary;
@@ -113,9 +138,7 @@ struct Import<'t, 'c> {
 }
 
 impl Import<'_, '_> {
-    fn table(&mut self, table: TableId, lists: &RawValue) -> Result<(), BundleError> {
-        let lists: Option<Lists<'_>> = serde_json::from_str(lists.get()).map_err(|_| MalformedBundle)?;
-        let lists = lists.unwrap_or_default();
+    fn table(&mut self, table: TableId, lists: Lists<'_>) -> Result<(), StoreError> {
         let mut written = 0;
         for (list, rows) in [(List::Created, lists.created), (List::Updated, lists.updated)] {
             for raw in rows.unwrap_or_default() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::audit::{self, AuditKey, Entry};
-use super::cloud::Bundle;
+use super::cloud::{Bundle, BundleError, MalformedBundle};
 use super::cursors::{Cursor, Seen};
 use super::devices::{DeviceNumber, Devices, Scope, Standing};
 use super::gatekeeper::{Access, Gatekeeper};
@@ -238,8 +238,25 @@ fn a_bundle_is_applied_twice_without_harm_and_keeps_local_edits() {
             .iter()
             .any(|(why, cells)| why == "lost" && cells["given_name"] == "Cloud later")
     );
-    assert!(Bundle::parse("{\"success\":false,\"changes\":{}}").is_err());
-    assert!(Bundle::parse("[]").is_err());
+}
+
+#[test]
+fn a_mistake_in_a_bundle_is_told_with_its_line() {
+    let hub = hub();
+    let mistake = |json: &'static str| {
+        let applied = hub.store.write(move |tx| Bundle::parse(json)?.apply(tx).map(drop));
+        match applied {
+            Err(BundleError::Malformed(MalformedBundle { line })) => line,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(mistake("[]"), Some(1));
+    assert_eq!(mistake("{\"changes\":{\n\"patients\":{}\n"), Some(3));
+    assert_eq!(
+        mistake("{\n\"changes\":{\n\"patients\":{\n\"created\":\"p\"}}}"),
+        Some(4)
+    );
+    assert_eq!(mistake("{\"success\":false,\"changes\":{}}"), None);
 }
 
 #[test]

@@ -132,7 +132,8 @@ impl PanelClient {
         if self.screen.name == "splash" {
             self.press(Button::Ok).await?;
         }
-        self.wait_for_buttons(name).await?;
+        self.wait_until(|screen| screen.name == name && has_buttons(screen))
+            .await?;
         if yes {
             // No is chosen until a person chooses otherwise.
             let before = self.screen.lines.clone();
@@ -247,12 +248,16 @@ fn asks_about_a_phone(screen: &Screen) -> bool {
 
 /// Whether the screen says what can be pressed. One that the hub brings up does not at first.
 fn takes_answers(screen: &Screen) -> bool {
-    let says = |part: &str| screen.lines.iter().any(|line| line.contains(part));
     match screen.name.as_str() {
-        "paired" => says("["),
-        "news" => says("OK: "),
+        "paired" => has_buttons(screen),
+        "news" => screen.lines.iter().any(|line| line.contains("OK: ")),
         _ => true,
     }
+}
+
+/// Whether one of two buttons is lit.
+fn has_buttons(screen: &Screen) -> bool {
+    screen.lines.iter().any(|line| line.contains('['))
 }
 
 /// Whether this entry of a list, or this button, is the chosen one.

@@ -5,6 +5,21 @@ use std::path::PathBuf;
 use super::vm::{Parts, Vm};
 use super::{LISTENING, PRIVATE_NETWORK, new_box};
 
+/// Capabilities by their numbers (`man 7 capabilities`).
+const CHOWN: u32 = 0;
+const DAC_OVERRIDE: u32 = 1;
+const FOWNER: u32 = 3;
+const NET_BIND_SERVICE: u32 = 10;
+const NET_ADMIN: u32 = 12;
+const NET_RAW: u32 = 13;
+const IPC_LOCK: u32 = 14;
+const SYS_ADMIN: u32 = 21;
+const SYS_TIME: u32 = 25;
+const MKNOD: u32 = 27;
+const OVER_DISKS: u64 = 1 << SYS_ADMIN | 1 << MKNOD | 1 << CHOWN | 1 << DAC_OVERRIDE | 1 << FOWNER | 1 << IPC_LOCK;
+/// What the console says of a hub that ended too often.
+const WAITS: &str = "hub: hub ended 5 times in a minute";
+
 /// A box like any other, with a development card.
 pub(crate) fn development_box(folder: &tempfile::TempDir, network: &'static str) -> Parts {
     let card = PathBuf::from(std::env::var_os("HUB_IMAGE_DEV").expect("HUB_IMAGE_DEV names a development image"));
@@ -68,13 +83,16 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
     assert!(matches!(bound[..], [one] if one.contains("0.0.0.0:5353")), "{said}");
 
     // Each service has a user or the rights that it needs, and no way to more.
+    let processes = at_shell(&mut vm, "ps -o pid,args").await;
     for (name, user, rights) in [
         ("hub-appliance serve", 100, 0),
         ("hub-appliance announce", 103, 0),
-        ("hub-appliance set-clock", 104, 1_u64 << 25),
+        ("hub-appliance set-clock", 104, 1_u64 << SYS_TIME),
+        ("hub-appliance data-disk", 0, OVER_DISKS),
+        ("udhcpc", 0, 1 << NET_ADMIN | 1 << NET_RAW | 1 << NET_BIND_SERVICE),
+        ("start-watchdog", 0, 0),
         ("start-power", 0, 0),
     ] {
-        let processes = at_shell(&mut vm, "ps -o pid,args").await;
         let process = processes
             .lines()
             .find(|line| line.contains(name) && !line.contains("setpriv"));
@@ -98,4 +116,41 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         }
     }
     assert!(vm.said().contains(LISTENING));
+
+    // The owner's files may hold a clinic's records.
+    const READ: &str = "/boot/hub-release.txt >/dev/null && echo readable";
+    for (user, reads) in [("hub", true), ("announce", false), ("clock", false)] {
+        let command = format!("setpriv --reuid={user} --regid={user} --clear-groups cat {READ}");
+        let said = at_shell(&mut vm, &command).await;
+        assert_eq!(said.contains("readable"), reads, "{user}: {said}");
+    }
+    let said = at_shell(&mut vm, "nft list chain inet hub input").await;
+    let first = said.lines().find(|line| !line.contains(['{', ';'])).unwrap();
+    assert_eq!(first.trim(), "meta nfproto ipv6 drop", "{said}");
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_hub_that_ends_again_and_again_does_not_start_the_box_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = development_box(&folder, PRIVATE_NETWORK);
+    // A box that is started anew ends here.
+    let mut vm = Vm::start_with(&parts, folder.path(), &["-no-reboot"]).unwrap();
+    vm.wait_for("announced address").await.unwrap();
+    // The watchdog's feeder has seen it move on, and grants it no more than half a minute.
+    at_shell(
+        &mut vm,
+        "until read -r n </run/hub/progress && [ \"$n\" -ge 3 ]; do usleep 200000; done",
+    )
+    .await;
+    let kill = "n=0; while [ $n -lt 5 ]; do usleep 100000; for p in /proc/[0-9]*; do \
+        [ \"$(stat -c %U $p)\" != hub ] || { kill -9 ${p#/proc/} && n=$((n + 1)); }; done; done 2>/dev/null";
+    at_shell(&mut vm, kill).await;
+    if !vm.said().contains(WAITS) {
+        vm.wait_for(WAITS).await.unwrap();
+    }
+    vm.wait_for(LISTENING).await.unwrap();
+    assert!(!vm.said().contains("the watchdog is not fed"));
+    let said = at_shell(&mut vm, "ls /run/keep").await;
+    assert!(said.contains("hub") && !said.contains("waits"), "{said}");
 }

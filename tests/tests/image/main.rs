@@ -64,7 +64,7 @@ fn new_box_of(card: &Path, folder: &TempDir, network: &'static str) -> Parts {
     let parts = Parts {
         card: folder.path().join("card.img"),
         data: folder.path().join("data.img"),
-        write_card: false,
+        write_card: true,
         has_data: DataDisk::Fixed,
         dtb: None,
         network,
@@ -91,6 +91,20 @@ fn copy_to_card(file: &Path, card: &Path) {
     let mut copy = Command::new("mcopy");
     copy.arg("-o").arg("-i").arg(format!("{}@@1M", card.display()));
     assert!(copy.arg(file).arg("::").status().unwrap().success());
+}
+
+/// What lies on the card's first partition: names, sizes, times and room, and what the board starts from.
+fn files_on_card(card: &Path) -> [Vec<u8>; 3] {
+    [("mdir", "::"), ("mtype", "::vmlinuz"), ("mtype", "::cmdline.txt")].map(|(program, path)| {
+        let partition = format!("{}@@1M", card.display());
+        let output = Command::new(program).args(["-i", &partition, path]).output().unwrap();
+        assert!(output.status.success());
+        output.stdout
+    })
+}
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
 }
 
 /// Where the second partition begins and ends, from the card's MBR.
@@ -120,6 +134,7 @@ async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power
     let folder = tempfile::tempdir().unwrap();
     let parts = new_box(&folder, PRIVATE_NETWORK);
     let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(500));
+    let files_before = files_on_card(&parts.card);
     put_on_card(&clinic, &parts.card);
     let user = &clinic.users()[0];
 
@@ -148,6 +163,8 @@ async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power
     phone.sync().await.unwrap();
     drop(panel);
 
+    // It was in the clear: now it is in the hub alone.
+    assert!(files_on_card(&parts.card) == files_before);
     vm.reset().await.unwrap();
     figure("restart to the open port", vm.wait_for(LISTENING).await.unwrap());
     let began = std::time::Instant::now();
@@ -169,9 +186,11 @@ async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power
     // What is on the disk tells nothing.
     vm.pull_plug().await.unwrap();
     let disk = fs::read(&parts.data).unwrap();
-    let holds = |text: &[u8]| disk.windows(text.len()).any(|window| window == text);
-    assert!(holds(b"HUBKEYS") && holds(b"LUKS"));
-    assert!(!holds(user.email.as_bytes()) && !holds(b"SQLite format"));
+    assert!(holds(&disk, b"HUBKEYS") && holds(&disk, b"LUKS"));
+    assert!(!holds(&disk, user.email.as_bytes()) && !holds(&disk, b"SQLite format"));
+    // Nor is it on the card, not even where no file is.
+    let card = fs::read(&parts.card).unwrap();
+    assert!(holds(&card, b"HUBBOOT") && !holds(&card, user.email.as_bytes()));
 }
 
 /// A phone that was kept.
@@ -308,9 +327,10 @@ async fn from_a_public_address_nothing_answers() {
     let parts = new_box(&folder, PUBLIC_NETWORK);
     let mut vm = Vm::start(&parts, folder.path()).unwrap();
     vm.wait_for(LISTENING).await.unwrap();
-    const ADDRESS: &str = "hub: address 203.0.113.15";
-    if !vm.said().contains(ADDRESS) {
-        vm.wait_for(ADDRESS).await.unwrap();
+    // It has the address, and says what is wrong with it.
+    const TOLD: &str = "an address on the internet, where no phone is served";
+    if !vm.said().contains(TOLD) {
+        vm.wait_for(TOLD).await.unwrap();
     }
     let mut phone = Phone::new(&vm.url()).unwrap();
     let answer = tokio::time::timeout(Duration::from_secs(10), phone.client.heartbeat()).await;

@@ -29,7 +29,7 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, Fault, Identity, Language, News, Obstacle, PairedPhone, Phase};
+use crate::panel::{Action, Fault, Identity, Language, News, Notice, Obstacle, PairedPhone, Phase};
 use crate::secret::wiping_stack;
 use crate::server::{Gate, Hooks, PairedPhone as Paired};
 use crate::store::devices::{DeviceNumber, PairError};
@@ -175,6 +175,8 @@ pub(super) struct Life {
     moves: Option<u64>,
     /// Whether the process is to end, so that the hub starts anew with another disk.
     starts_anew: bool,
+    /// What a person has to be told once: at the start, then of what came up while the hub opened.
+    notice: Option<Notice>,
     /// How it is with the disk, where the hub can't go on before that changes.
     waits_for_disk: Option<DiskState>,
     panics: Vec<Instant>,
@@ -206,6 +208,7 @@ impl Life {
             State::SetUp
         };
         Ok(Self {
+            notice: config.notice,
             config: Arc::new(config),
             listen,
             gate,

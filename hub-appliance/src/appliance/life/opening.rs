@@ -46,6 +46,7 @@ impl Life {
             store,
             devices,
             pairing,
+            notice,
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
@@ -70,6 +71,7 @@ impl Life {
             data: self.config.store_folder(),
         };
         self.opened_store.set(&sources.store);
+        self.notice = notice;
         self.gate.open(hub);
         self.state = State::Open(Box::new(Serving {
             sources,

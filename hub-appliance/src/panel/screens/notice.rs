@@ -1,4 +1,4 @@
-//! `notice`: what a person has to be told once, at the start.
+//! `notice`: what a person has to be told once.
 
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
@@ -6,11 +6,13 @@ use crate::panel::strings::Strings;
 use crate::panel::view::Notice;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, notice: Option<Notice>, strings: &Strings) -> &'static str {
-    canvas.header(strings.setup_file, Icon::WARNING);
-    if let Some(Notice::SetupFile { line }) = notice {
-        let text = (strings.setup_file_text)(line);
-        canvas.paragraph(0, &text.each_ref().map(String::as_str));
-    }
+    let (title, text) = match notice {
+        Some(Notice::ImportFile(file)) => (strings.import_file, (strings.import_file_text)(file)),
+        Some(Notice::SetupFile { line }) => (strings.setup_file, (strings.setup_file_text)(line)),
+        None => (strings.setup_file, Default::default()),
+    };
+    canvas.header(title, Icon::WARNING);
+    canvas.paragraph(0, &text.each_ref().map(String::as_str));
     canvas.hint(strings.go_on);
     "notice"
 }

@@ -1,7 +1,7 @@
 //! The panel's texts in English.
 
 use super::super::text::{printable, size};
-use super::super::view::{Fault, News, Obstacle, Question};
+use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -21,6 +21,27 @@ pub(super) static STRINGS: Strings = Strings {
             "Correct it and start".into(),
             "the hub again.".into(),
         ]
+    },
+    import_file: "Clinic's records",
+    import_file_text: |file| {
+        let mistake = |what: String| {
+            [
+                "clinic.json not used.".into(),
+                what,
+                "Correct it and start".into(),
+                "the hub again.".into(),
+            ]
+        };
+        match file {
+            ImportFile::Mistake { line: Some(line) } => mistake(format!("See line {line}.")),
+            ImportFile::Mistake { line: None } => mistake("It can't be read.".into()),
+            ImportFile::StillThere => [
+                "clinic.json is still".into(),
+                "on the card, readable".into(),
+                "by anyone. Delete it".into(),
+                "with a computer.".into(),
+            ],
+        }
     },
     go_on: "go on",
     choose_pin: "New PIN",

@@ -1,7 +1,7 @@
 //! The panel's texts in French.
 
 use super::super::text::{printable, size};
-use super::super::view::{Fault, News, Obstacle, Question};
+use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -18,6 +18,27 @@ pub(super) static STRINGS: Strings = Strings {
             "Corrigez-le, puis".into(),
             "redémarrez le hub.".into(),
         ]
+    },
+    import_file: "Fichier de données",
+    import_file_text: |file| {
+        let mistake = |what: String| {
+            [
+                "clinic.json ignoré.".into(),
+                what,
+                "Corrigez-le, puis".into(),
+                "redémarrez le hub.".into(),
+            ]
+        };
+        match file {
+            ImportFile::Mistake { line: Some(line) } => mistake(format!("Voir ligne {line}.")),
+            ImportFile::Mistake { line: None } => mistake("Il est illisible.".into()),
+            ImportFile::StillThere => [
+                "clinic.json est resté".into(),
+                "sur la carte, lisible".into(),
+                "par tous: effacez-le".into(),
+                "sur un ordinateur.".into(),
+            ],
+        }
     },
     go_on: "continuer",
     choose_pin: "Nouveau PIN",

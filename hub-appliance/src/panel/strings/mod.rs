@@ -8,7 +8,7 @@ mod french;
 mod spanish;
 
 use super::text::Ago;
-use super::view::{Fault, News, Question};
+use super::view::{Fault, ImportFile, News, Question};
 
 /// A language of the panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub(super) struct Strings {
     pub(super) setup_file: &'static str,
     /// The line of the mistake, if one is known.
     pub(super) setup_file_text: fn(Option<usize>) -> [String; 4],
+    pub(super) import_file: &'static str,
+    pub(super) import_file_text: fn(ImportFile) -> [String; 4],
     pub(super) go_on: &'static str,
     pub(super) choose_pin: &'static str,
     pub(super) choose_pin_text: [&'static str; 2],

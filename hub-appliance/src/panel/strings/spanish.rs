@@ -1,7 +1,7 @@
 //! The panel's texts in Spanish.
 
 use super::super::text::{printable, size};
-use super::super::view::{Fault, News, Obstacle, Question};
+use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -16,6 +16,27 @@ pub(super) static STRINGS: Strings = Strings {
             None => ["hub-setup.toml es".into(), "ilegible y no se".into()],
         };
         [first, second, "usa. Corríjalo y".into(), "reinicie el hub.".into()]
+    },
+    import_file: "Archivo de datos",
+    import_file_text: |file| {
+        let mistake = |what: String| {
+            [
+                "clinic.json no se usa".into(),
+                what,
+                "Corríjalo y reinicie".into(),
+                "el hub.".into(),
+            ]
+        };
+        match file {
+            ImportFile::Mistake { line: Some(line) } => mistake(format!("Línea {line}.")),
+            ImportFile::Mistake { line: None } => mistake("Es ilegible.".into()),
+            ImportFile::StillThere => [
+                "clinic.json sigue en".into(),
+                "la tarjeta, a la".into(),
+                "vista. Bórrelo desde".into(),
+                "una computadora.".into(),
+            ],
+        }
     },
     go_on: "seguir",
     choose_pin: "PIN nuevo",

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 35] = [
+const SCREENS: [&str; 36] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -73,6 +73,11 @@ pub(super) const NEWS: [News; 6] = [
     News::RefusedForNow(Obstacle::DiskFull),
     News::RefusedForNow(Obstacle::NotWritten),
     News::PairingEnded,
+];
+
+const NOTICES: [Notice; 2] = [
+    Notice::SetupFile { line: None },
+    Notice::ImportFile(ImportFile::StillThere),
 ];
 
 #[derive(Clone, Debug)]
@@ -299,9 +304,9 @@ proptest! {
     }
 
     #[test]
-    fn every_screen_is_known_and_fits(first in phase(), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
+    fn every_screen_is_known_and_fits(first in phase(), notice in prop::sample::select(NOTICES.to_vec()), language in prop::sample::select(Language::ALL.to_vec()), resolution in prop::sample::select(Resolution::ALL.to_vec()), happenings in prop::collection::vec(happening(), 1..80)) {
         let mut desk = Desk::speaking(language, first);
-        desk.status.notice = Some(Notice::SetupFile { line: None });
+        desk.status.notice = Some(notice);
         let mut frame = Frame::new(resolution);
         for happening in happenings {
             match happening {

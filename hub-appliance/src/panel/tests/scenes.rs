@@ -24,6 +24,16 @@ fn unknown() -> OpenStatus {
     }
 }
 
+/// A hub that has just opened, with something to tell of the owner's file of records.
+fn opened_with(language: Language, file: ImportFile) -> Desk {
+    let mut desk = Desk::speaking(language, locked(0, 0, 4));
+    desk.enter("12345678");
+    desk.becomes(Phase::Unlocking);
+    desk.status.notice = Some(Notice::ImportFile(file));
+    desk.becomes(Phase::Open(open()));
+    desk
+}
+
 /// A scene's name and how to get there.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     let start = |phase, act: fn(&mut Desk)| {
@@ -39,6 +49,14 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         }),
         ("notice", noticing(language, Some(16_384))),
         ("notice-unreadable", noticing(language, None)),
+        ("notice-import", {
+            let line = Some(536_870_912);
+            opened_with(language, ImportFile::Mistake { line })
+        }),
+        ("notice-import-unreadable", {
+            opened_with(language, ImportFile::Mistake { line: None })
+        }),
+        ("notice-import-left", opened_with(language, ImportFile::StillThere)),
         ("welcome", start(Phase::SetUp, |_| {})),
         (
             "choose-pin",

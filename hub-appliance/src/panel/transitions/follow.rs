@@ -3,7 +3,7 @@
 use crate::panel::pin_pad::{CodeEntry, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
-use crate::panel::view::{OpenStatus, Phase, PinChange, Status};
+use crate::panel::view::{Notice, OpenStatus, Phase, PinChange, Status};
 
 /// Where the hub's `status` leads from `state`.
 pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
@@ -58,6 +58,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         }
         (Phase::Locked { .. }, _) => State::EnterPin(pads.pin()),
 
+        (Phase::Open(_), state) if opened(&state) && status.notice.is_some_and(Notice::is_of_opening) => State::Notice,
         (Phase::Open(open), state) => follow_open(state, open, pads),
         (Phase::Asking(asked), State::Answering { question, choice }) if question == *asked => {
             State::Answering { question, choice }
@@ -66,6 +67,18 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
             question: asked.clone(),
             choice: Choice::Second,
         },
+    }
+}
+
+/// Whether the hub was opening until now.
+const fn opened(before: &State) -> bool {
+    match before {
+        State::Formatting => true,
+        State::Working(work) => matches!(
+            work.job,
+            Job::SetUp | Job::FinishSetUp | Job::RenewPin | Job::Unlock | Job::UnlockWithCode
+        ),
+        _ => false,
     }
 }
 

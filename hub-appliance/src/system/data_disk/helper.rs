@@ -121,6 +121,10 @@ impl DataDisk for Helper {
         self.order(&Request::FinishMove, &|_| {})
     }
 
+    fn forget_import(&self) -> Result<(), DataDiskError> {
+        self.order(&Request::ForgetImport, &|_| {})
+    }
+
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
         self.order(&Request::Open(passphrase.clone()), &|_| {})
     }

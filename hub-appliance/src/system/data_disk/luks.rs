@@ -16,7 +16,7 @@ use super::find::{Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Read
 use super::list::{Listed, has_lost_parts, list};
 use super::moving::close_copy;
 use super::volume::{check, has_slots, holds_slots, is_mounted, lock, mount_ext4, mounted_device, text, unlock};
-use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool};
+use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool, import_file};
 use crate::secret::SecretText;
 
 const SYS_BLOCK: &str = "/sys/block";
@@ -43,6 +43,8 @@ pub struct Luks {
     pub(super) keys: PathBuf,
     pub(super) store: PathBuf,
     pub(super) owner: Owner,
+    /// The owner's file of records on the system's card.
+    import: Option<PathBuf>,
     /// The disks at the last look, and what was made of them.
     seen: Mutex<Option<(Vec<Listed>, Found)>>,
     /// The kernel's number for the disk whose keys could not be mounted.
@@ -57,9 +59,16 @@ impl Luks {
             keys: data.join("keys"),
             store: data.join("store"),
             owner,
+            import: None,
             seen: Mutex::new(None),
             refused: Mutex::new(None),
         }
+    }
+
+    /// The same, with the file on the system's card that is to be forgotten when it was imported.
+    #[must_use]
+    pub fn with_import(self, import: Option<PathBuf>) -> Self {
+        Self { import, ..self }
     }
 
     pub(super) fn mount_keys(&self, disk: &Disk) -> Result<(), DataDiskError> {
@@ -260,6 +269,10 @@ impl DataDisk for Luks {
 
     fn finish_move(&self) -> Result<(), DataDiskError> {
         self.settle_move()
+    }
+
+    fn forget_import(&self) -> Result<(), DataDiskError> {
+        self.import.as_deref().map_or(Ok(()), import_file::forget)
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {

@@ -10,6 +10,7 @@
 //! | `volume` | the same for a part of it; needs root |
 //! | `format` | makes it; needs root |
 //! | `moving` | moves the data from an old card; needs root |
+//! | `import_file` | removes the owner's file of records from the system's card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
 //! | `protocol` | what the two say to each other |
@@ -26,6 +27,7 @@ mod content;
 mod find;
 mod format;
 mod helper;
+mod import_file;
 mod list;
 mod luks;
 mod moving;
@@ -259,6 +261,15 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     /// [`DataDiskError`]; then the original is the data disk.
     fn finish_move(&self) -> Result<(), DataDiskError> {
         Err(DataDiskError::State(DiskState::Missing))
+    }
+
+    /// Removes the owner's file of records from the system's card, where it lies in the clear. To be called when it was
+    /// taken in. Does nothing where there is none, or no card.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if it may still be there.
+    fn forget_import(&self) -> Result<(), DataDiskError> {
+        Ok(())
     }
 
     /// Opens and mounts the part for the records. Does nothing if it is open.

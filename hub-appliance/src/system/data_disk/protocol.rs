@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! → state | offers | close | open <passphrase> | format <passphrase> [<token of an offer>]
-//!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move
+//!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
@@ -31,6 +31,7 @@ pub(super) enum Request {
     Copy(SecretText, u64),
     OpenCopy(SecretText),
     FinishMove,
+    ForgetImport,
 }
 
 /// What it gets.
@@ -60,6 +61,7 @@ impl Request {
             Self::Copy(passphrase, token) => ("copy", Some(passphrase), Some(*token)),
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
             Self::FinishMove => ("finish-move", None, None),
+            Self::ForgetImport => ("forget-import", None, None),
         };
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
@@ -84,6 +86,7 @@ impl Request {
             ("close", None) => Self::Close,
             ("movable", None) => Self::Movable,
             ("finish-move", None) => Self::FinishMove,
+            ("forget-import", None) => Self::ForgetImport,
             ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?, words.next()?.parse().ok()?),
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
@@ -141,6 +144,7 @@ mod tests {
             Request::Copy(secret(), 7),
             Request::OpenCopy(secret()),
             Request::FinishMove,
+            Request::ForgetImport,
         ] {
             let line = request.to_line();
             let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();
@@ -192,6 +196,7 @@ mod tests {
             "open",
             "open ",
             "state now",
+            "forget-import /etc/passwd",
             "open 00",
             "wipe",
             &format!("shut {PASSPHRASE}"),

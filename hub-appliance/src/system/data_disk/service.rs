@@ -71,6 +71,7 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::Copy(passphrase, allowed) => disk.copy(passphrase, *allowed, progress)?,
         Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
         Request::FinishMove => disk.finish_move()?,
+        Request::ForgetImport => disk.forget_import()?,
     }
     // And nothing more: to look at all disks may take long where one fails, and who locks can't wait for that.
     Ok(Answer::Done)
@@ -129,6 +130,11 @@ mod tests {
             *self.0.lock().unwrap() = DiskState::Closed;
             Ok(())
         }
+
+        /// A card whose import can be forgotten once.
+        fn forget_import(&self) -> Result<(), DataDiskError> {
+            self.turn(DiskState::Open, DiskState::Closed)
+        }
     }
 
     struct Bench {
@@ -183,6 +189,16 @@ mod tests {
         assert_eq!(hub.state(), Ok(DiskState::Open));
         hub.close().unwrap();
         assert_eq!(hub.state(), Ok(DiskState::Closed));
+    }
+
+    #[test]
+    fn the_import_is_forgotten_or_it_says_that_it_is_not() {
+        let bench = Bench::start(Uid::current());
+        let hub = bench.helper();
+        format(&hub, None).unwrap();
+        hub.open(&secret()).unwrap();
+        hub.forget_import().unwrap();
+        assert_eq!(hub.forget_import(), Err(DataDiskError::State(DiskState::Closed)));
     }
 
     #[test]

@@ -203,6 +203,36 @@ fn a_mistake_in_the_setup_file_is_told_once() {
 }
 
 #[test]
+fn what_is_wrong_with_the_import_is_told_whenever_the_hub_opens() {
+    let mut desk = Desk::new(Phase::SetUp);
+    desk.status.notice = Some(Notice::ImportFile(ImportFile::Mistake { line: Some(12) }));
+    desk.becomes(Phase::Starting);
+    desk.becomes(Phase::SetUp);
+    desk.press(&[Ok]);
+    assert_eq!(desk.screen(), "setup-pin", "not at the start");
+    for before in [Phase::SettingUp, Phase::Formatting { permille: 900 }, Phase::Unlocking] {
+        desk.becomes(before);
+        desk.becomes(Phase::Open(open()));
+        assert!(desk.screen() == "notice" && desk.says("clinic.json") && desk.says("line 12"));
+        desk.becomes(Phase::Open(with_phones()));
+        assert_eq!(desk.screen(), "notice", "until somebody has read it");
+        desk.press(&[Ok]);
+        assert_eq!(desk.screen(), "home");
+    }
+    desk.becomes(changing_pin(PinChange::Checking));
+    desk.becomes(changing_pin(PinChange::Changing));
+    desk.becomes(Phase::Open(open()));
+    assert_eq!(desk.screen(), "home", "once");
+
+    desk.becomes(Phase::Unlocking);
+    desk.status.notice = Some(Notice::ImportFile(ImportFile::StillThere));
+    desk.becomes(Phase::Open(open()));
+    assert!(desk.screen() == "notice" && desk.says("still"));
+    desk.wait(60);
+    assert_eq!(desk.screen(), "home");
+}
+
+#[test]
 fn speaks_the_language_that_is_chosen() {
     let mut desk = Desk::new(Phase::SetUp);
     desk.press(&[Down]);

@@ -1,0 +1,86 @@
+//! The owner's file of records on the system's card, in the clear for whoever holds the card: removed once it was taken
+//! in.
+//!
+//! That is the only time that anything writes to the card's first partition, from which the board starts. No other file
+//! there is touched, each step is on the card before the next begins, and a power cut leaves a card that starts: with
+//! the file whole, spoilt, or gone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::libc::O_NOFOLLOW;
+use nix::mount::{MsFlags, mount};
+
+use super::DataDiskError;
+
+/// How much of the file is written over at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Removes `file` from the partition that is mounted, for reading only, where the file's folder is.
+///
+/// # Errors
+/// [`DataDiskError`] if it may still be there, a card that is locked against writing for example.
+pub(super) fn forget(file: &Path) -> Result<(), DataDiskError> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    if !file.try_exists()? {
+        return Ok(());
+    }
+    remount(folder, MsFlags::MS_SYNCHRONOUS)?;
+    let wiped = wipe(file);
+    if let Err(error) = remount(folder, MsFlags::MS_RDONLY) {
+        tracing::error!(%error, "the card's first partition stays open for writing");
+    }
+    Ok(wiped?)
+}
+
+fn remount(folder: &Path, how: MsFlags) -> Result<(), DataDiskError> {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | how;
+    Ok(mount(None::<&str>, folder, None::<&str>, flags, None::<&str>)?)
+}
+
+/// Overwrites the file in its place, and then removes it: what it held is not left in free clusters.
+fn wipe(file: &Path) -> io::Result<()> {
+    let mut open = OpenOptions::new().write(true).custom_flags(O_NOFOLLOW).open(file)?;
+    let zeros = vec![0; CHUNK];
+    let mut left = open.metadata()?.len();
+    while left > 0 {
+        let length = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        open.write_all(&zeros[..length])?;
+        left -= length as u64;
+    }
+    open.sync_all()?;
+    drop(open);
+    fs::remove_file(file)?;
+    File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_file_is_left_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other_name) = (folder.path().join("clinic.json"), folder.path().join("same"));
+        let length = CHUNK + 7;
+        fs::write(&file, vec![b'p'; length]).unwrap();
+        // Another name for the same bytes on the disk.
+        fs::hard_link(&file, &other_name).unwrap();
+        wipe(&file).unwrap();
+        assert!(!file.exists());
+        assert!(fs::read(&other_name).unwrap() == vec![0; length]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_forgotten_and_one_elsewhere_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.json");
+        forget(&file).unwrap();
+        fs::write(&file, "{}").unwrap();
+        // Nothing is mounted there that could be opened for writing.
+        assert!(forget(&file).is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"{}");
+    }
+}
