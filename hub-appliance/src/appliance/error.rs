@@ -67,12 +67,17 @@ pub enum ApplianceError {
 }
 
 impl ApplianceError {
-    /// Whether the store itself is at fault, and no disk, key or other process.
+    /// Whether the store itself is at fault, or the disk that it grew on, and no key or other process.
     pub(super) const fn is_of_the_store(&self) -> bool {
         matches!(
             self,
             Self::Store(
-                StoreError::AuditBroken { .. } | StoreError::Database(_) | StoreError::Defect | StoreError::WrongKey
+                StoreError::AuditBroken { .. }
+                    | StoreError::Database(_)
+                    | StoreError::Defect
+                    | StoreError::WrongKey
+                    | StoreError::Full
+                    | StoreError::Disk(_)
             ) | Self::PartMissing
                 | Self::Vault(_)
                 | Self::Identity(_)
@@ -85,7 +90,10 @@ impl ApplianceError {
             Self::Store(StoreError::TooNew { .. }) => Fault::NewerStore {
                 needs: needed.unwrap_or("newer").to_owned(),
             },
-            Self::DataDisk(_) | Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
+            Self::Store(StoreError::Full) => Fault::DiskFull,
+            Self::Store(StoreError::NoRoom { .. }) => Fault::NoRoomToUpdate,
+            Self::Store(error) if error.trouble().is_some() => Fault::DiskFailed,
+            Self::DataDisk(_) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
             Self::Keys(KeysError::Io(_)) => Fault::Disk,
             Self::Keys(_) => Fault::Keys,

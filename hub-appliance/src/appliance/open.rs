@@ -74,8 +74,10 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: ApplianceError,
-    /// Whether the store is at fault and there is the copy that was asked for.
+    /// Whether the store is at fault, or the room it needs, and there is the copy that was asked for.
     pub(super) has_copy: bool,
+    /// The schema that the store has now, if it tells.
+    pub(super) schema: Option<i64>,
 }
 
 /// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again, once
@@ -91,13 +93,19 @@ pub(super) fn open_hub(
     config.disk.open(&master.luks_passphrase()).map_err(|error| Failure {
         error: error.into(),
         has_copy: false,
+        schema: None,
     })?;
     open_mounted(config, master, clock, sessions, reason).map_err(|error| {
         let folder = config.store_folder();
-        let has_copy =
-            error.is_of_the_store() && copy_of.is_some_and(|version| Store::has_migration_copy(&folder, version));
+        let schema = Store::schema_version(&folder, &master.store_key());
+        let has_copy = error.is_of_the_store()
+            && copy_of.is_some_and(|version| schema != Some(version) && Store::has_migration_copy(&folder, version));
         close_disk(config);
-        Failure { error, has_copy }
+        Failure {
+            error,
+            has_copy,
+            schema,
+        }
     })
 }
 

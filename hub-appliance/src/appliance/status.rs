@@ -37,6 +37,7 @@ impl Sources {
             held_rows: self.store.held_count().unwrap_or(0),
             clock_trusted: clock.follows_its_source(),
             disk_used_percent: disk::used_percent(&self.data).unwrap_or(0),
+            disk_is_full: self.store.is_full(),
             pairing: self.pairing(),
             phones: self
                 .devices

@@ -215,6 +215,25 @@ impl<'a> Canvas<'a> {
         self.say(format!("OK: {text}"));
     }
 
+    /// The same, with something else to know at the end of the line.
+    pub(super) fn hint_beside(&mut self, text: &str, beside: &str) {
+        self.hint(text);
+        let top = self.layout.foot(52) - 1;
+        let left = RIGHT - Face::Text.width(beside);
+        let taken = LEFT + 20 + Face::Text.width(text) + 4;
+        self.put(
+            Face::Text,
+            beside,
+            Point::new(left + 1, top),
+            BinaryColor::On,
+            taken..=RIGHT,
+        );
+        if let Some(line) = self.lines.last_mut() {
+            let gap = COLUMNS.saturating_sub(line.chars().count() + beside.chars().count());
+            *line = format!("{line}{:gap$}{beside}", "");
+        }
+    }
+
     /// Two buttons at the bottom, one of them chosen.
     pub(super) fn buttons(&mut self, labels: [&str; 2], chosen: usize) {
         const SIZE: Size = Size::new(58, 13);

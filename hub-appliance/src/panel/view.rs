@@ -97,6 +97,8 @@ pub struct OpenStatus {
     pub clock_trusted: bool,
     /// How full the data disk is, 0 to 100.
     pub disk_used_percent: u8,
+    /// Whether it is so full that the hub takes no more records.
+    pub disk_is_full: bool,
     /// Set while new phones may pair.
     pub pairing: Option<PairingStatus>,
     /// The phone that paired last, until a person (or the time-out) kept or undid it.
@@ -105,6 +107,33 @@ pub struct OpenStatus {
     pub phones: Arc<[Phone]>,
     /// Set while a person changes the PIN.
     pub pin_change: Option<PinChange>,
+}
+
+impl OpenStatus {
+    /// The part of the disk, in percent, from which on a person is told, long before it is full.
+    const NEARLY_FULL: u8 = 90;
+
+    /// How much room the disk has.
+    pub(super) const fn room(&self) -> Room {
+        if self.disk_is_full {
+            Room::None
+        } else if self.disk_used_percent >= Self::NEARLY_FULL {
+            Room::Little
+        } else {
+            Room::Enough
+        }
+    }
+}
+
+/// How much room a disk has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Nobody has to do anything.
+    Enough,
+    /// A person has to see to it.
+    Little,
+    /// The hub takes no more records.
+    None,
 }
 
 /// A phone that the hub knows.
@@ -239,6 +268,12 @@ pub enum Fault {
     },
     /// The data disk can't be written.
     Disk,
+    /// The data disk has not even the room that a hub needs that takes no more records.
+    DiskFull,
+    /// The data disk failed to read or write while the hub was open; the hub has locked itself.
+    DiskFailed,
+    /// The data disk has too little room for what this firmware makes of the records; nothing was changed.
+    NoRoomToUpdate,
     /// The records do not fit where they are to be moved to; nothing was moved.
     NoRoom,
     /// The records could not be moved; the old card still has them.

@@ -6,22 +6,37 @@ use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
 use crate::panel::text::short_count;
-use crate::panel::view::OpenStatus;
+use crate::panel::view::{OpenStatus, Room};
 
 const FIGURE_TOP: i32 = 13;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
-    match (open.address, open.previous_address) {
-        (None, _) => no_network(canvas, strings),
-        (Some(address), Some(before)) => moved(canvas, *address.ip(), before, strings),
-        (Some(address), None) => at_work(canvas, *address.ip(), open, strings),
+    match (open.address, open.previous_address, open.room()) {
+        (None, _, room) => {
+            no_network(canvas, strings);
+            foot(canvas, open, room, strings);
+        }
+        (Some(address), Some(before), room) => {
+            moved(canvas, *address.ip(), before, strings);
+            foot(canvas, open, room, strings);
+        }
+        (Some(address), None, Room::None) => {
+            full(canvas, *address.ip(), strings);
+            canvas.hint(strings.menu);
+        }
+        (Some(address), None, room) => {
+            match room {
+                Room::Enough => canvas.header(strings.open, Icon::OPEN),
+                _ => canvas.header(strings.disk_nearly_full, Icon::WARNING),
+            }
+            at_work(canvas, *address.ip(), open, strings);
+            canvas.hint(strings.menu);
+        }
     }
-    canvas.hint(strings.menu);
     "home"
 }
 
 fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, strings: &Strings) {
-    canvas.header(strings.open, Icon::OPEN);
     figure(canvas, &address.to_string());
     let phones = (strings.phones_today_short)(&short_count(open.phones_today));
     let held = (strings.held_short)(&short_count(open.held_rows));
@@ -33,6 +48,22 @@ fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, string
     };
     let disk = (strings.disk_short)(open.disk_used_percent.min(100));
     canvas.facts(3, (Icon::CLOCK, clock), (Icon::DISK, &disk));
+}
+
+/// Whoever looks for why the phones can't sync has to find it here.
+fn full(canvas: &mut Canvas<'_>, address: Ipv4Addr, strings: &Strings) {
+    canvas.header(strings.disk_full, Icon::WARNING);
+    figure(canvas, &address.to_string());
+    canvas.paragraph(2, &strings.disk_full_text);
+}
+
+/// What ok does, and what else is the matter beside what fills the screen.
+fn foot(canvas: &mut Canvas<'_>, open: &OpenStatus, room: Room, strings: &Strings) {
+    match room {
+        Room::Enough => canvas.hint(strings.menu),
+        Room::Little => canvas.hint_beside(strings.menu, &(strings.disk_beside)(open.disk_used_percent.min(100))),
+        Room::None => canvas.hint_beside(strings.menu, &(strings.disk_beside)(100)),
+    }
 }
 
 /// Phones keep the address they paired with, so this comes before everything else.

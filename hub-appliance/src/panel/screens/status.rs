@@ -3,7 +3,7 @@
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
-use crate::panel::view::OpenStatus;
+use crate::panel::view::{OpenStatus, Room};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
     canvas.header(strings.status, Icon::INFO);
@@ -20,6 +20,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings
     );
     let percent = open.disk_used_percent.min(100);
     canvas.pair(3, strings.disk, &(strings.disk_used)(percent));
-    canvas.progress(53, 0, u32::from(percent) * 10);
+    match open.room() {
+        Room::Enough => canvas.progress(53, 0, u32::from(percent) * 10),
+        Room::Little => canvas.line(4, strings.disk_get_help),
+        Room::None => canvas.line(4, strings.disk_takes_nothing),
+    }
     "status"
 }

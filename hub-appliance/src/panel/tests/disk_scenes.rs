@@ -15,6 +15,20 @@ fn put_back() -> Phase {
     })
 }
 
+fn filled(disk_used_percent: u8, disk_is_full: bool) -> OpenStatus {
+    OpenStatus {
+        disk_used_percent,
+        disk_is_full,
+        ..open()
+    }
+}
+
+fn status_of(language: Language, open: OpenStatus) -> Desk {
+    let mut desk = Desk::speaking(language, Phase::Open(open));
+    desk.press(&[Button::Ok, Button::Down, Button::Down, Button::Ok]);
+    desk
+}
+
 /// As [`super::scenes::all`], of which these are a part.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     let start = |phase| Desk::speaking(language, phase);
@@ -40,6 +54,27 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             chosen(Phase::Asking(Question::MoveData { bytes: 31_914_983_424 })),
         ),
         ("moving", start(Phase::Moving { permille: 300 })),
+        ("home-nearly-full", start(Phase::Open(filled(90, false)))),
+        ("home-full", start(Phase::Open(filled(98, true)))),
+        (
+            "home-moved-nearly-full",
+            start(Phase::Open(OpenStatus {
+                previous_address: Some("192.168.1.20".parse().unwrap()),
+                ..filled(99, false)
+            })),
+        ),
+        (
+            "home-no-network-full",
+            start(Phase::Open(OpenStatus {
+                address: None,
+                ..filled(98, true)
+            })),
+        ),
+        ("status-nearly-full", status_of(language, filled(90, false))),
+        ("status-full", status_of(language, filled(98, true))),
+        ("error-disk-full", start(Phase::Fault(Fault::DiskFull))),
+        ("error-disk-failed", start(Phase::Fault(Fault::DiskFailed))),
+        ("error-no-room-to-update", start(Phase::Fault(Fault::NoRoomToUpdate))),
         ("error-no-room", start(Phase::Fault(Fault::NoRoom))),
         ("error-not-moved", start(Phase::Fault(Fault::NotMoved))),
         ("formatting", start(Phase::Formatting { permille: 600 })),
