@@ -102,3 +102,21 @@ impl ApplianceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_told_by_what_is_the_matter_with_it() {
+        let store = |error| ApplianceError::Store(error);
+        let no_room = || StoreError::NoRoom { needed: 2, free: 1 };
+        let broken = || StoreError::Disk(io::ErrorKind::ReadOnlyFilesystem.into());
+        assert_eq!(store(StoreError::Full).fault(None), Fault::DiskFull);
+        assert_eq!(store(no_room()).fault(None), Fault::NoRoomToUpdate);
+        assert_eq!(store(broken()).fault(None), Fault::DiskFailed);
+        // After a migration the copy from before may still open on such a disk. Before one there is nothing to put back.
+        assert!(store(StoreError::Full).is_of_the_store() && store(broken()).is_of_the_store());
+        assert!(!store(no_room()).is_of_the_store());
+    }
+}

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{ApplianceError, Config};
+use serde_json::json;
+
+use super::{ApplianceError, Config, VERSION};
 use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
@@ -13,6 +15,7 @@ use crate::server::{OpenHub, Pairing};
 use crate::store::audit::Entry;
 use crate::store::devices::Devices;
 use crate::store::{Store, new_id};
+use crate::system::release::Release;
 use crate::wire::handshake::IdentityKeys;
 use crate::wire::session::SessionTable;
 
@@ -123,6 +126,14 @@ fn close_disk(config: &Config) {
     }
 }
 
+/// Which image the hub runs from, for the audit log; nothing on a desk.
+fn firmware(release: &Release) -> String {
+    let build = release.build.as_ref();
+    build.map_or_else(String::new, |build| {
+        json!({"version": VERSION, "build": build, "root": release.root_hash}).to_string()
+    })
+}
+
 fn open_mounted(
     config: &Config,
     master: &MasterKey,
@@ -141,13 +152,13 @@ fn open_mounted(
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
     let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
     let pairing = Arc::new(Pairing::new());
-    store.write(move |tx| {
-        tx.audit(&Entry {
-            action: reason,
-            outcome: "ok",
-            ..Entry::default()
-        })
-    })?;
+    let entry = Entry {
+        action: reason,
+        detail: firmware(&config.release),
+        outcome: "ok",
+        ..Entry::default()
+    };
+    store.write(move |tx| tx.audit(&entry))?;
     let hub = OpenHub {
         identity: IdentityKeys::new(&vault.x25519, &vault.p256)?,
         hub_id,
@@ -163,4 +174,22 @@ fn open_mounted(
         devices,
         pairing,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_log_says_which_image_was_opened_and_nothing_on_a_desk() {
+        assert_eq!(firmware(&Release::default()), "");
+        let release = Release {
+            build: Some("hub 0.1.0 4d43c9c12ab3 qemu".into()),
+            root_hash: Some("0a1b".into()),
+            is_development: false,
+        };
+        let detail: serde_json::Value = serde_json::from_str(&firmware(&release)).unwrap();
+        let expected = json!({"version": VERSION, "build": "hub 0.1.0 4d43c9c12ab3 qemu", "root": "0a1b"});
+        assert_eq!(detail, expected);
+    }
 }

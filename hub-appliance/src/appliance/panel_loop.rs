@@ -48,16 +48,14 @@ pub(super) struct PanelLoop {
 /// Starts the loop.
 pub(super) fn start(
     board: Box<dyn Board>,
+    about: About,
     language: Language,
     events: UnboundedSender<Event>,
 ) -> Result<PanelLoop, ApplianceError> {
     let seed = getrandom::u64()?;
     let status = Status {
         phase: Phase::Starting,
-        about: About {
-            version: super::VERSION.into(),
-            identity: None,
-        },
+        about,
         language,
         notice: None,
     };

@@ -106,12 +106,16 @@ impl<'a> Canvas<'a> {
 
     /// The header of a wizard, which says what step of how many it is.
     pub(super) fn step_header(&mut self, title: &str, step: u32, steps: u32) {
-        let figure = format!("{step}/{steps}");
+        self.marked_header(title, &format!("{step}/{steps}"));
+    }
+
+    /// A header with a short word at its end.
+    pub(super) fn marked_header(&mut self, title: &str, mark: &str) {
         self.bar(title);
-        let left = RIGHT - Face::Text.width(&figure) - 1;
-        self.put(Face::Text, &figure, Point::new(left, 0), BinaryColor::Off, left..=RIGHT);
+        let left = RIGHT - Face::Text.width(mark) - 1;
+        self.put(Face::Text, mark, Point::new(left, 0), BinaryColor::Off, left..=RIGHT);
         self.fits &= Face::Text.width(title) < left - 2 * LEFT - 3;
-        self.say(format!("{title} {figure}"));
+        self.say(format!("{title} {mark}"));
     }
 
     fn bar(&mut self, title: &str) {

@@ -202,11 +202,18 @@ pub struct PairedPhone {
     pub name: Option<String>,
 }
 
+/// How an image for development is marked, in every language.
+pub(super) const DEVELOPMENT: &str = "DEV";
+
 /// Which hub this is.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     /// The firmware's version.
     pub version: String,
+    /// The revision that its image was built from; none on a desk.
+    pub revision: Option<String>,
+    /// Whether the image is one for development, which nobody's records are safe in.
+    pub is_development: bool,
     /// Who the hub is; none before it was set up and while it is locked.
     pub identity: Option<Identity>,
 }

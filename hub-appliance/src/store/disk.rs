@@ -91,6 +91,21 @@ impl Disk {
         self.has_refused.swap(false, Ordering::Relaxed)
     }
 
+    /// How full it is, in percent: full is where what is kept back begins.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`] if the disk does not tell.
+    pub(super) fn used_percent(&self) -> Result<u8, StoreError> {
+        let disk = statvfs(&self.folder).map_err(std::io::Error::from)?;
+        let kept_back = kept_back(&disk);
+        let (all, free) = (
+            size(&disk).saturating_sub(kept_back),
+            free(&disk).saturating_sub(kept_back),
+        );
+        let percent = (free.saturating_mul(100)).checked_div(all).unwrap_or(0);
+        Ok(100 - u8::try_from(percent.min(100)).unwrap_or(100))
+    }
+
     /// Whether records were refused, or would be.
     pub(super) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed) || self.free().is_ok_and(|free| free == 0)
@@ -109,8 +124,11 @@ fn free(disk: &Statvfs) -> u64 {
 }
 
 fn kept_back(disk: &Statvfs) -> u64 {
-    let all = disk.blocks().saturating_mul(disk.fragment_size());
-    (all / KEPT_BACK_PART).clamp(KEPT_BACK_AT_LEAST, KEPT_BACK_AT_MOST)
+    (size(disk) / KEPT_BACK_PART).clamp(KEPT_BACK_AT_LEAST, KEPT_BACK_AT_MOST)
+}
+
+fn size(disk: &Statvfs) -> u64 {
+    disk.blocks().saturating_mul(disk.fragment_size())
 }
 
 #[cfg(test)]
@@ -122,6 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::under(&folder.path().join("hub.db"));
         disk.has_room_for(0).unwrap();
+        assert!(disk.used_percent().unwrap() <= 100);
         assert!(!disk.is_full() && !disk.take_refusal());
         assert!(matches!(disk.has_room_for(u64::MAX), Err(StoreError::Full)));
         assert!(disk.is_full() && disk.take_refusal() && !disk.take_refusal());
@@ -143,6 +162,7 @@ mod tests {
     fn a_disk_that_is_gone_is_neither_full_nor_written_to() {
         let disk = Disk::under(Path::new("/no/such/folder/hub.db"));
         assert!(matches!(disk.has_room_for(0), Err(StoreError::Disk(_))));
+        assert!(disk.used_percent().is_err());
         assert!(!disk.is_full() && !disk.has_failed());
         disk.note(Trouble::Failed);
         assert!(disk.has_failed() && !disk.is_full());

@@ -205,6 +205,14 @@ impl Store {
         held::count(self.snapshot()?.connection()?)
     }
 
+    /// How full the disk is, in percent: at 100, no more records are taken in.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`] if the disk does not tell.
+    pub fn disk_used_percent(&self) -> Result<u8, StoreError> {
+        self.disk.used_percent()
+    }
+
     /// Whether the disk is so full that no more records are taken in.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -80,7 +80,6 @@ impl Life {
             pairing,
             listen: self.listen,
             desk: self.config.desk,
-            data: self.config.store_folder(),
         };
         self.opened_store.set(&sources.store);
         self.gate.open(hub);

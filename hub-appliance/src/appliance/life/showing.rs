@@ -1,7 +1,6 @@
 //! Tells the panel where the hub is.
 
 use super::{FREE_TRIES, Life, Serving, State, Tries};
-use crate::appliance::VERSION;
 use crate::keys::RecoveryCode;
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
@@ -84,8 +83,8 @@ impl Life {
             _ => None,
         };
         About {
-            version: VERSION.into(),
             identity,
+            ..self.config.about()
         }
     }
 

@@ -6,11 +6,22 @@ use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
 use crate::panel::text::short_count;
-use crate::panel::view::{OpenStatus, Room};
+use crate::panel::view::{DEVELOPMENT, OpenStatus, Room};
 
 const FIGURE_TOP: i32 = 13;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    open: &OpenStatus,
+    is_development: bool,
+    strings: &Strings,
+) -> &'static str {
+    let (title, icon) = title(open, strings);
+    if is_development {
+        canvas.marked_header(title, DEVELOPMENT);
+    } else {
+        canvas.header(title, icon);
+    }
     match (open.address, open.previous_address, open.room()) {
         (None, _, room) => {
             no_network(canvas, strings);
@@ -24,16 +35,22 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings
             full(canvas, *address.ip(), strings);
             canvas.hint(strings.menu);
         }
-        (Some(address), None, room) => {
-            match room {
-                Room::Enough => canvas.header(strings.open, Icon::OPEN),
-                _ => canvas.header(strings.disk_nearly_full, Icon::WARNING),
-            }
+        (Some(address), None, _) => {
             at_work(canvas, *address.ip(), open, strings);
             canvas.hint(strings.menu);
         }
     }
     "home"
+}
+
+fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
+    match (open.address, open.previous_address, open.room()) {
+        (None, ..) => (strings.open, Icon::WARNING),
+        (Some(_), Some(_), _) => (strings.address_changed, Icon::WARNING),
+        (Some(_), None, Room::None) => (strings.disk_full, Icon::WARNING),
+        (Some(_), None, Room::Little) => (strings.disk_nearly_full, Icon::WARNING),
+        (Some(_), None, Room::Enough) => (strings.open, Icon::OPEN),
+    }
 }
 
 fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, strings: &Strings) {
@@ -52,7 +69,6 @@ fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, string
 
 /// Whoever looks for why the phones can't sync has to find it here.
 fn full(canvas: &mut Canvas<'_>, address: Ipv4Addr, strings: &Strings) {
-    canvas.header(strings.disk_full, Icon::WARNING);
     figure(canvas, &address.to_string());
     canvas.paragraph(2, &strings.disk_full_text);
 }
@@ -68,14 +84,12 @@ fn foot(canvas: &mut Canvas<'_>, open: &OpenStatus, room: Room, strings: &String
 
 /// Phones keep the address they paired with, so this comes before everything else.
 fn moved(canvas: &mut Canvas<'_>, address: Ipv4Addr, before: Ipv4Addr, strings: &Strings) {
-    canvas.header(strings.address_changed, Icon::WARNING);
     figure(canvas, &address.to_string());
     canvas.line(2, &(strings.address_before)(&before.to_string()));
     canvas.line(3, strings.address_what_to_do);
 }
 
 fn no_network(canvas: &mut Canvas<'_>, strings: &Strings) {
-    canvas.header(strings.open, Icon::WARNING);
     figure(canvas, strings.no_network);
     canvas.paragraph(2, &strings.no_network_text);
 }

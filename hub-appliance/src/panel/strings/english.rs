@@ -338,8 +338,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "The hub failed too",
             "often and stays shut.",
             "",
-            "Switch off, wait and",
-            "on; or call for help",
+            "Wait 10 minutes, then",
+            "the PIN; or call help",
         ],
         Fault::Internal => [
             "Something in the hub",

@@ -334,8 +334,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Falla demasiado: el",
             "hub sigue cerrado.",
             "",
-            "Apague, espere y",
-            "encienda; pida ayuda",
+            "Espere 10 minutos y",
+            "ponga el PIN; o ayuda",
         ],
         Fault::Internal => [
             "Algo ha fallado en el",
