@@ -18,6 +18,7 @@ use hub_appliance::system::announce;
 use hub_appliance::system::data_disk::Helper;
 use hub_appliance::system::memory::{WipingAllocator, wipe_freed_database_memory};
 use hub_appliance::system::power::Power;
+use hub_appliance::system::release::Release;
 use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
 
@@ -152,6 +153,7 @@ fn main() -> ExitCode {
                 first_import,
                 progress,
                 desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
+                release: Release::read(Path::new("/")),
                 ..Config::new(data)
             };
             let settled = setup_file.map_or_else(SetupFile::default, |file| settle(&file, &mut config));

@@ -76,12 +76,17 @@ impl From<BundleError> for ApplianceError {
 }
 
 impl ApplianceError {
-    /// Whether the store itself is at fault, and no disk, key or other process.
+    /// Whether the store itself is at fault, or the disk that it grew on, and no key or other process.
     pub(super) const fn is_of_the_store(&self) -> bool {
         matches!(
             self,
             Self::Store(
-                StoreError::AuditBroken { .. } | StoreError::Database(_) | StoreError::Defect | StoreError::WrongKey
+                StoreError::AuditBroken { .. }
+                    | StoreError::Database(_)
+                    | StoreError::Defect
+                    | StoreError::WrongKey
+                    | StoreError::Full
+                    | StoreError::Disk(_)
             ) | Self::PartMissing
                 | Self::Vault(_)
                 | Self::Identity(_)
@@ -95,12 +100,33 @@ impl ApplianceError {
                 needs: needed.unwrap_or("newer").to_owned(),
             },
             Self::DataDisk(DataDiskError::Damaged) => Fault::Damaged,
-            Self::DataDisk(_) | Self::Store(StoreError::Full | StoreError::Disk(_)) => Fault::Disk,
+            Self::Store(StoreError::Full) => Fault::DiskFull,
+            Self::Store(StoreError::NoRoom { .. }) => Fault::NoRoomToUpdate,
+            Self::Store(error) if error.trouble().is_some() => Fault::DiskFailed,
+            Self::DataDisk(_) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
             Self::Keys(KeysError::Io(_)) => Fault::Disk,
             Self::Keys(_) => Fault::Keys,
             Self::Port(_) => Fault::Port,
             _ => Fault::Internal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_told_by_what_is_the_matter_with_it() {
+        let store = |error| ApplianceError::Store(error);
+        let no_room = || StoreError::NoRoom { needed: 2, free: 1 };
+        let broken = || StoreError::Disk(io::ErrorKind::ReadOnlyFilesystem.into());
+        assert_eq!(store(StoreError::Full).fault(None), Fault::DiskFull);
+        assert_eq!(store(no_room()).fault(None), Fault::NoRoomToUpdate);
+        assert_eq!(store(broken()).fault(None), Fault::DiskFailed);
+        // After a migration the copy from before may still open on such a disk. Before one there is nothing to put back.
+        assert!(store(StoreError::Full).is_of_the_store() && store(broken()).is_of_the_store());
+        assert!(!store(no_room()).is_of_the_store());
     }
 }

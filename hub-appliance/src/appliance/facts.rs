@@ -39,8 +39,10 @@ impl Writer {
 pub(super) struct Facts {
     /// The hub's id.
     pub(super) hub_id: Option<String>,
-    /// The firmware that writes the store, written down before it does so first.
+    /// The firmware that writes the store. One with an older schema keeps off it.
     pub(super) writer: Option<Writer>,
+    /// One that was about to open the store. Whether it changed it before the power was cut, only the store can tell.
+    pub(super) next: Option<Writer>,
     /// The one before it, until the store was opened well once with this one: whose store the migration's copy is.
     pub(super) before: Option<Writer>,
     /// A time that the hub clock has shown, epoch ms.
@@ -80,14 +82,30 @@ impl Facts {
         (writer.schema > SCHEMA_VERSION).then_some(&writer.firmware)
     }
 
-    /// Notes that this firmware is about to open the store. From now on an older one keeps off it.
+    /// Notes that this firmware is about to open the store, so that an older one that finds a newer schema there can name it.
     pub(super) fn announce(&mut self) {
-        let present = Writer::present();
-        let last = self.writer.replace(present.clone());
-        // What a first start left, which a power cut ended, is still from the firmware before.
-        if self.before.is_none() {
-            self.before = last.filter(|last| last.schema < present.schema);
+        let is_newer = |next: &Writer| next.schema > SCHEMA_VERSION;
+        if !self.next.as_ref().is_some_and(is_newer) {
+            self.next = Some(Writer::present());
         }
+    }
+
+    /// Takes notice of the schema that the store was found to have after that. A firmware that did not change it leaves
+    /// nothing here.
+    pub(super) fn found(&mut self, schema: i64) {
+        let next = self.next.take().filter(|next| next.schema == schema);
+        if schema == SCHEMA_VERSION {
+            self.before = self.writer_before();
+            self.writer = Some(Writer::present());
+        } else if next.is_some() {
+            self.writer = next;
+        }
+    }
+
+    /// The firmware before, if this one migrates the store, or did and has not opened it well yet.
+    pub(super) fn writer_before(&self) -> Option<Writer> {
+        let older = self.writer.as_ref().filter(|writer| writer.schema < SCHEMA_VERSION);
+        self.before.as_ref().or(older).cloned()
     }
 
     /// The store is again as the firmware before left it.
@@ -199,15 +217,49 @@ mod tests {
     fn the_firmware_before_is_remembered_until_a_good_start() {
         let mut facts = written_by(SCHEMA_VERSION - 1);
         let before = facts.writer.clone();
+        // The power is cut twice, before and after the store was migrated.
         facts.announce();
+        assert_eq!((&facts.writer, facts.writer_before()), (&before, before.clone()));
         facts.announce();
+        facts.found(SCHEMA_VERSION);
         assert_eq!(facts.writer, Some(Writer::present()));
+        assert_eq!((&facts.before, facts.writer_before()), (&before, before.clone()));
+        facts.announce();
+        facts.found(SCHEMA_VERSION);
         assert_eq!(facts.before, before);
         assert_eq!(facts.take_back(), before);
         assert_eq!((facts.writer, facts.before), (before, None));
 
         let mut same = written_by(SCHEMA_VERSION);
         same.announce();
-        assert_eq!(same.before, None);
+        same.found(SCHEMA_VERSION);
+        assert_eq!((same.before, same.next), (None, None));
+    }
+
+    #[test]
+    fn a_firmware_that_did_not_change_the_store_leaves_nothing() {
+        let before = written_by(SCHEMA_VERSION - 1);
+        let mut facts = before.clone();
+        facts.announce();
+        facts.found(SCHEMA_VERSION - 1);
+        assert_eq!(facts, before);
+    }
+
+    #[test]
+    fn what_a_newer_firmware_was_about_to_do_is_told_by_the_store() {
+        let newer = written_by(SCHEMA_VERSION + 1).writer;
+        let cut = || {
+            let mut facts = written_by(SCHEMA_VERSION);
+            facts.next.clone_from(&newer);
+            assert_eq!(facts.needed(), None, "it is not known yet");
+            facts.announce();
+            facts
+        };
+        let mut changed = cut();
+        changed.found(SCHEMA_VERSION + 1);
+        assert_eq!((changed.needed(), &changed.next), (Some("0.0.9"), &None));
+        let mut as_it_was = cut();
+        as_it_was.found(SCHEMA_VERSION);
+        assert_eq!((as_it_was.writer, as_it_was.next), (Some(Writer::present()), None));
     }
 }

@@ -10,6 +10,7 @@ pub mod import;
 mod life;
 mod open;
 mod panel_loop;
+mod panics;
 mod progress;
 mod status;
 
@@ -20,19 +21,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 pub use error::ApplianceError;
-use life::Life;
+use facts::Facts;
+use life::{Event, Life};
 pub use open::OpenStore;
-use progress::OpenedStore;
+use panel_loop::Display;
+use panics::Panics;
+use progress::{Beats, OpenedStore};
 
 use crate::board::Board;
 use crate::clock::{HubClock, HubTime, SystemClock};
-use crate::panel::{Language, Notice};
-use crate::server::{Gate, Limits, Server};
+use crate::panel::{About, Fault, Language, Notice, Phase, Status};
+use crate::server::{Gate, Limits, Server, ServerHandle};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
+use crate::system::release::Release;
 
 /// The firmware's version. That of a test's next firmware says so.
 pub const VERSION: &str = if cfg!(feature = "next-schema") {
@@ -69,6 +74,8 @@ pub struct Config {
     pub desk: bool,
     /// A file that gets a new number for as long as all parts of the hub move on: what a watchdog is fed by.
     pub progress: Option<PathBuf>,
+    /// The image that the system runs from.
+    pub release: Release,
 }
 
 impl Config {
@@ -86,6 +93,17 @@ impl Config {
             notice: None,
             desk: false,
             progress: None,
+            release: Release::default(),
+        }
+    }
+
+    /// What the panel says of this hub before it is unlocked.
+    fn about(&self) -> About {
+        About {
+            version: VERSION.into(),
+            revision: self.release.revision(),
+            is_development: self.release.is_development,
+            identity: None,
         }
     }
 
@@ -127,51 +145,138 @@ pub enum Ending {
     PowerOff,
 }
 
+/// How long a hub that could not start waits before it tries again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Runs a hub until it is told to end or to switch off, and locks it then.
 ///
-/// The line `listening on http://ADDRESS:PORT` goes to standard output once the port is bound.
+/// The line `listening on http://ADDRESS:PORT` goes to standard output once the port is bound. An appliance that can't
+/// start says so on its panel and tries again; on a desk that ends the program.
 ///
 /// # Errors
-/// [`ApplianceError`] if the hub cannot start, or could not be locked in time.
+/// [`ApplianceError`] if the hub could not be locked in time, has no panel, or, on a desk, cannot start.
 pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, ApplianceError> {
-    // The keys may be on another disk than for the hub before this one. What is wrong with it is seen when stock is taken.
-    let disk = Arc::clone(&config.disk);
-    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || disk.attach()).await {
-        tracing::warn!(%error, "the data disk does not answer");
-    }
-    let _lock = StoreLock::take(&config.keys_folder())?;
-    let listener = TcpListener::bind(config.listen).await.map_err(ApplianceError::Port)?;
-    let listen = listener.local_addr().map_err(ApplianceError::Port)?;
-    announce(listen)?;
-
     let (events, inbox) = mpsc::unbounded_channel();
-    let gate = Arc::new(Gate::new());
-    let hooks = Arc::new(life::ServerHooks::new(events.clone()));
-    let server =
-        Server::start(listener, Arc::clone(&gate), config.limits.clone(), hooks).map_err(ApplianceError::Port)?;
-    life::report_panics(events.clone());
+    let panics = Arc::new(Panics::beside(&config.keys_folder()));
+    life::report_panics(events.clone(), Arc::clone(&panics));
     life::report_signals(&events)?;
-    let panel = panel_loop::start(board, config.language, events)?;
-    let store = OpenedStore::default();
+    let panel = panel_loop::start(board, config.about(), config.language, events.clone())?;
+    let (store, server) = (OpenedStore::default(), Beats::default());
     let progress = config.progress.clone().map(|file| {
         let display = panel.display();
         let parts = progress::Parts {
-            server: Box::new(server.beats()),
+            server: server.counted(),
             panel: panel.turns(),
             wake_panel: Box::new(move || display.wake()),
             store: store.clone(),
         };
         tokio::spawn(progress::report(file, parts))
     });
-    let outcome = Life::new(config, listen, gate, panel.display(), store)?
-        .live(inbox)
-        .await;
+    let hub = Hub {
+        config,
+        display: panel.display(),
+        events,
+        store,
+        beats: server,
+        panics,
+    };
+    let outcome = hub.run(inbox).await;
     if let Some(progress) = progress {
         progress.abort();
     }
-    server.stop().await;
     panel.stop();
     outcome
+}
+
+/// A hub that has a panel, and nothing else yet.
+struct Hub {
+    config: Config,
+    display: Display,
+    events: UnboundedSender<Event>,
+    store: OpenedStore,
+    beats: Beats,
+    panics: Arc<Panics>,
+}
+
+/// What a hub has from its start to its end.
+struct Started {
+    _lock: StoreLock,
+    listen: SocketAddr,
+    gate: Arc<Gate>,
+    server: ServerHandle,
+}
+
+impl Hub {
+    async fn run(self, mut inbox: UnboundedReceiver<Event>) -> Result<Ending, ApplianceError> {
+        let started = loop {
+            match self.start().await {
+                Ok(started) => break started,
+                Err(error) if self.config.desk => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, "the hub cannot start; it tries again");
+                    self.show(error.fault(None));
+                }
+            }
+            if is_told_to_end(&mut inbox).await {
+                return Ok(Ending::Told);
+            }
+        };
+        self.panics.recall();
+        self.beats.are_those_of(&started.server);
+        let life = Life::new(
+            self.config,
+            started.listen,
+            started.gate,
+            self.display,
+            self.store,
+            self.panics,
+        );
+        let outcome = life.live(inbox).await;
+        started.server.stop().await;
+        outcome
+    }
+
+    async fn start(&self) -> Result<Started, ApplianceError> {
+        // The keys may be on another disk than for the hub before this one. What is wrong with it is seen when stock is taken.
+        let disk = Arc::clone(&self.config.disk);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || disk.attach()).await {
+            tracing::warn!(%error, "the data disk does not answer");
+        }
+        let lock = StoreLock::take(&self.config.keys_folder())?;
+        let listener = TcpListener::bind(self.config.listen)
+            .await
+            .map_err(ApplianceError::Port)?;
+        let listen = listener.local_addr().map_err(ApplianceError::Port)?;
+        announce(listen)?;
+        let gate = Arc::new(Gate::new());
+        let hooks = Arc::new(life::ServerHooks::new(self.events.clone()));
+        let limits = self.config.limits.clone();
+        let server = Server::start(listener, Arc::clone(&gate), limits, hooks).map_err(ApplianceError::Port)?;
+        Ok(Started {
+            _lock: lock,
+            listen,
+            gate,
+            server,
+        })
+    }
+
+    fn show(&self, fault: Fault) {
+        self.display.set(Status {
+            phase: Phase::Fault(fault),
+            about: self.config.about(),
+            language: Facts::load(&self.config.keys_folder())
+                .language()
+                .unwrap_or(self.config.language),
+            notice: None,
+            answered: 0,
+        });
+    }
+}
+
+/// Waits a while, and says whether the hub was told to end meanwhile. Nothing else can be asked of it.
+async fn is_told_to_end(inbox: &mut UnboundedReceiver<Event>) -> bool {
+    let told = async { while !matches!(inbox.recv().await, Some(Event::Quit) | None) {} };
+    tokio::time::timeout(AGAIN, told).await.is_ok()
 }
 
 #[allow(clippy::print_stdout, reason = "whoever started the hub reads its port there")]

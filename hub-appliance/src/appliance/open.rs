@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{ApplianceError, Config, import};
+use serde_json::json;
+
+use super::{ApplianceError, Config, VERSION, import};
 use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
@@ -14,6 +16,7 @@ use crate::server::{OpenHub, Pairing};
 use crate::store::audit::Entry;
 use crate::store::devices::Devices;
 use crate::store::{Store, new_id};
+use crate::system::release::Release;
 use crate::wire::handshake::IdentityKeys;
 use crate::wire::session::SessionTable;
 
@@ -82,8 +85,10 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: ApplianceError,
-    /// Whether the store is at fault and there is the copy that was asked for.
+    /// Whether the store is at fault, or the room it needs, and there is the copy that was asked for.
     pub(super) has_copy: bool,
+    /// The schema that the store has now, if it tells.
+    pub(super) schema: Option<i64>,
 }
 
 /// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again, once
@@ -99,13 +104,19 @@ pub(super) fn open_hub(
     config.disk.open(&master.luks_passphrase()).map_err(|error| Failure {
         error: error.into(),
         has_copy: false,
+        schema: None,
     })?;
     open_mounted(config, master, clock, sessions, reason).map_err(|error| {
         let folder = config.store_folder();
-        let has_copy =
-            error.is_of_the_store() && copy_of.is_some_and(|version| Store::has_migration_copy(&folder, version));
+        let schema = Store::schema_version(&folder, &master.store_key());
+        let has_copy = error.is_of_the_store()
+            && copy_of.is_some_and(|version| schema != Some(version) && Store::has_migration_copy(&folder, version));
         close_disk(config);
-        Failure { error, has_copy }
+        Failure {
+            error,
+            has_copy,
+            schema,
+        }
     })
 }
 
@@ -123,6 +134,14 @@ fn close_disk(config: &Config) {
     }
 }
 
+/// Which image the hub runs from, for the audit log; nothing on a desk.
+fn firmware(release: &Release) -> String {
+    let build = release.build.as_ref();
+    build.map_or_else(String::new, |build| {
+        json!({"version": VERSION, "build": build, "root": release.root_hash}).to_string()
+    })
+}
+
 fn open_mounted(
     config: &Config,
     master: &MasterKey,
@@ -137,13 +156,13 @@ fn open_mounted(
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
     let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
     let pairing = Arc::new(Pairing::new());
-    store.write(move |tx| {
-        tx.audit(&Entry {
-            action: reason,
-            outcome: "ok",
-            ..Entry::default()
-        })
-    })?;
+    let entry = Entry {
+        action: reason,
+        detail: firmware(&config.release),
+        outcome: "ok",
+        ..Entry::default()
+    };
+    store.write(move |tx| tx.audit(&entry))?;
     let hub = OpenHub {
         identity: IdentityKeys::new(&vault.x25519, &vault.p256)?,
         hub_id,
@@ -160,4 +179,22 @@ fn open_mounted(
         pairing,
         notice,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_log_says_which_image_was_opened_and_nothing_on_a_desk() {
+        assert_eq!(firmware(&Release::default()), "");
+        let release = Release {
+            build: Some("hub 0.1.0 4d43c9c12ab3 qemu".into()),
+            root_hash: Some("0a1b".into()),
+            is_development: false,
+        };
+        let detail: serde_json::Value = serde_json::from_str(&firmware(&release)).unwrap();
+        let expected = json!({"version": VERSION, "build": "hub 0.1.0 4d43c9c12ab3 qemu", "root": "0a1b"});
+        assert_eq!(detail, expected);
+    }
 }

@@ -49,16 +49,14 @@ pub(super) struct PanelLoop {
 /// Starts the loop.
 pub(super) fn start(
     board: Box<dyn Board>,
+    about: About,
     language: Language,
     events: UnboundedSender<Event>,
 ) -> Result<PanelLoop, ApplianceError> {
     let seed = getrandom::u64()?;
     let status = Status {
         phase: Phase::Starting,
-        about: About {
-            version: super::VERSION.into(),
-            identity: None,
-        },
+        about,
         language,
         notice: None,
         answered: 0,
@@ -242,7 +240,7 @@ mod tests {
             found,
             waker: another.waker(),
         });
-        let running = start(glass, Language::English, events).unwrap();
+        let running = start(glass, About::default(), Language::English, events).unwrap();
         running.display().set(Status {
             phase: Phase::Locked {
                 wait: Duration::ZERO,

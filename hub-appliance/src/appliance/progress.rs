@@ -7,12 +7,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::server::ServerHandle;
 use crate::store::{Store, StoreError};
 
 /// How often there is a new number.
@@ -30,6 +31,35 @@ impl Turns {
 
     fn so_far(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How often the accept loop came round. Before there is one, nobody has to wait for it.
+#[derive(Clone, Default)]
+pub(super) struct Beats {
+    server: Arc<OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>>,
+    before: Turns,
+}
+
+impl Beats {
+    /// From now on it is this server's.
+    pub(super) fn are_those_of(&self, server: &ServerHandle) {
+        // There is one server in the life of a process.
+        let _ = self.server.set(Box::new(server.beats()));
+    }
+
+    /// What [`Parts::server`] is.
+    pub(super) fn counted(&self) -> Box<dyn Fn() -> u64 + Send> {
+        let Self { server, before } = self.clone();
+        Box::new(move || {
+            server.get().map_or_else(
+                || {
+                    before.count();
+                    before.so_far()
+                },
+                |beats| beats(),
+            )
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! What an open hub has to say of itself on the panel.
 
 use std::net::{SocketAddr, SocketAddrV4};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +9,7 @@ use crate::panel::{OpenStatus, PairingStatus, Phone, PhoneStanding};
 use crate::server::Pairing;
 use crate::store::Store;
 use crate::store::devices::{Device, Devices};
-use crate::system::{disk, network};
+use crate::system::network;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = 60 * 1000;
@@ -22,7 +21,6 @@ pub(super) struct Sources {
     pub(super) pairing: Arc<Pairing>,
     pub(super) listen: SocketAddr,
     pub(super) desk: bool,
-    pub(super) data: PathBuf,
 }
 
 impl Sources {
@@ -37,7 +35,8 @@ impl Sources {
             // A store that does not answer is reported where it is used.
             held_rows: self.store.held_count().ok(),
             clock_trusted: clock.follows_its_source(),
-            disk_used_percent: disk::used_percent(&self.data).ok(),
+            disk_used_percent: self.store.disk_used_percent().ok(),
+            disk_is_full: self.store.is_full(),
             pairing: self.pairing(),
             phones: self
                 .devices

@@ -113,12 +113,16 @@ impl<'a> Canvas<'a> {
 
     /// The header of a wizard, which says what step of how many it is.
     pub(super) fn step_header(&mut self, title: &str, step: u32, steps: u32) {
-        let figure = format!("{step}/{steps}");
+        self.marked_header(title, &format!("{step}/{steps}"));
+    }
+
+    /// A header with a short word at its end.
+    pub(super) fn marked_header(&mut self, title: &str, mark: &str) {
         self.bar(title);
-        let left = RIGHT - Face::Text.width(&figure) - 1;
-        self.put(Face::Text, &figure, Point::new(left, 0), BinaryColor::Off, left..=RIGHT);
+        let left = RIGHT - Face::Text.width(mark) - 1;
+        self.put(Face::Text, mark, Point::new(left, 0), BinaryColor::Off, left..=RIGHT);
         self.fits &= Face::Text.width(title) < left - 2 * LEFT - 3;
-        self.say(format!("{title} {figure}"));
+        self.say(format!("{title} {mark}"));
     }
 
     fn bar(&mut self, title: &str) {
@@ -220,6 +224,25 @@ impl<'a> Canvas<'a> {
             LEFT..=RIGHT,
         );
         self.say(format!("OK: {text}"));
+    }
+
+    /// The same, with something else to know at the end of the line.
+    pub(super) fn hint_beside(&mut self, text: &str, beside: &str) {
+        self.hint(text);
+        let top = self.layout.foot(52) - 1;
+        let left = RIGHT - Face::Text.width(beside);
+        let taken = LEFT + 20 + Face::Text.width(text) + 4;
+        self.put(
+            Face::Text,
+            beside,
+            Point::new(left + 1, top),
+            BinaryColor::On,
+            taken..=RIGHT,
+        );
+        if let Some(line) = self.lines.last_mut() {
+            let gap = COLUMNS.saturating_sub(line.chars().count() + beside.chars().count());
+            *line = format!("{line}{:gap$}{beside}", "");
+        }
     }
 
     /// Two buttons at the bottom, one of them chosen, or none as long as they can't be pressed.

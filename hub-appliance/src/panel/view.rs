@@ -121,6 +121,8 @@ pub struct OpenStatus {
     pub clock_trusted: bool,
     /// How full the data disk is, 0 to 100; none where it does not tell.
     pub disk_used_percent: Option<u8>,
+    /// Whether it is so full that the hub takes no more records.
+    pub disk_is_full: bool,
     /// Set while new phones may pair.
     pub pairing: Option<PairingStatus>,
     /// A phone that paired, until a person (or the time-out) kept or undid it.
@@ -131,6 +133,36 @@ pub struct OpenStatus {
     pub phones: Arc<[Phone]>,
     /// Set while a person changes the PIN.
     pub pin_change: Option<PinChange>,
+}
+
+impl OpenStatus {
+    /// The part of the disk, in percent, from which on a person is told, long before it is full.
+    const NEARLY_FULL: u8 = 90;
+
+    /// How much room the disk has.
+    pub(super) fn room(&self) -> Room {
+        if self.disk_is_full {
+            Room::None
+        } else if self
+            .disk_used_percent
+            .is_some_and(|percent| percent >= Self::NEARLY_FULL)
+        {
+            Room::Little
+        } else {
+            Room::Enough
+        }
+    }
+}
+
+/// How much room a disk has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Nobody has to do anything.
+    Enough,
+    /// A person has to see to it.
+    Little,
+    /// The hub takes no more records.
+    None,
 }
 
 /// A phone that the hub knows.
@@ -227,11 +259,18 @@ pub enum Obstacle {
     NotWritten,
 }
 
+/// How an image for development is marked, in every language.
+pub(super) const DEVELOPMENT: &str = "DEV";
+
 /// Which hub this is.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     /// The firmware's version.
     pub version: String,
+    /// The revision that its image was built from; none on a desk.
+    pub revision: Option<String>,
+    /// Whether the image is one for development, which nobody's records are safe in.
+    pub is_development: bool,
     /// Who the hub is; none before it was set up and while it is locked.
     pub identity: Option<Identity>,
 }
@@ -310,6 +349,12 @@ pub enum Fault {
     Moved,
     /// The card that the system runs from holds records that are not in its table any more.
     OldRecords,
+    /// The data disk has not even the room that a hub needs that takes no more records.
+    DiskFull,
+    /// The data disk failed to read or write while the hub was open; the hub has locked itself.
+    DiskFailed,
+    /// The data disk has too little room for what this firmware makes of the records; nothing was changed.
+    NoRoomToUpdate,
     /// The records do not fit where they are to be moved to; nothing was moved.
     NoRoom,
     /// The records could not be moved; the old card still has them.

@@ -25,7 +25,7 @@ use crate::store::audit::Entry;
 use crate::store::devices::{DeviceNumber, Devices};
 use crate::store::people::{Rights, User};
 use crate::store::tokens::Tokens;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Trouble};
 use crate::wire::envelope::{Opened, Outgoing};
 use crate::wire::message::{Call, Kind};
 use crate::wire::session::MessageId;
@@ -96,12 +96,15 @@ pub enum ProcedureError {
     /// The store does not take or give data.
     #[error("storage unavailable")]
     Unavailable,
+    /// The disk does not take or give data.
+    #[error("the disk is in trouble")]
+    OfTheDisk(Trouble),
 }
 
 impl From<StoreError> for ProcedureError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
-        Self::Unavailable
+        error.trouble().map_or(Self::Unavailable, Self::OfTheDisk)
     }
 }
 
@@ -316,10 +319,13 @@ impl Procedures {
         let result = match request.procedure.run {
             Handler::Open(run) => run(self, caller, request, answer),
             Handler::User(run) => {
-                let session = self.session(caller, request.token.as_ref())?;
-                run(self, caller, &session, request, answer)
+                let session = self.session(caller, request.token.as_ref());
+                session.and_then(|session| run(self, caller, &session, request, answer))
             }
         };
+        if let Err(ProcedureError::OfTheDisk(trouble)) = result {
+            self.store.note(trouble);
+        }
         if result.is_err() {
             answer.clear();
         }

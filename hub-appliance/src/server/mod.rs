@@ -201,7 +201,7 @@ impl ServerHandle {
 
     /// What gives a number that grows once a second while connections are accepted and tasks get their turn: what a
     /// watchdog looks at.
-    pub fn beats(&self) -> impl Fn() -> u64 + Send + use<> {
+    pub fn beats(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let beats = Arc::clone(&self.beats);
         move || beats.load(Ordering::Relaxed)
     }

@@ -165,7 +165,7 @@ impl From<ProcedureError> for Failure {
             ProcedureError::Conflict => Self::Conflict,
             ProcedureError::Replayed => Self::NoSession,
             ProcedureError::Backoff { retry_after } => Self::TooMany { retry_after },
-            ProcedureError::Unavailable => Self::Unavailable,
+            ProcedureError::Unavailable | ProcedureError::OfTheDisk(_) => Self::Unavailable,
         }
     }
 }

@@ -156,6 +156,7 @@ impl Import<'_, '_> {
 
     /// Whether the row changed the store.
     fn row(&mut self, table: TableId, list: List, json: &str) -> Result<bool, StoreError> {
+        self.applier.tx().take_row()?;
         let mut row = match read_row(table.table(), json, Source::Cloud) {
             Ok((row, None)) => row,
             Ok((row, Some(column))) => {
@@ -182,6 +183,7 @@ impl Import<'_, '_> {
     }
 
     fn delete(&mut self, table: TableId, json: &str) -> Result<bool, StoreError> {
+        self.applier.tx().take_row()?;
         let row = match read_deleted(table.table(), json, Source::Cloud) {
             Ok(row) => row,
             Err(reason) => return self.hold(table, List::Deleted, None, json, reason),

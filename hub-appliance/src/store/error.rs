@@ -1,5 +1,14 @@
 //! What can go wrong in the store.
 
+/// What it is with the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is full, but for what is kept back.
+    Full,
+    /// It failed to read or write, so that nothing more can be expected of it.
+    Failed,
+}
+
 /// An error of the store. None of them carries a value of a record.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -17,9 +26,17 @@ pub enum StoreError {
     /// Another process holds the store.
     #[error("the store is in use by another process")]
     InUse,
-    /// The disk is full.
+    /// The disk is full, but for what is kept back.
     #[error("the disk is full")]
     Full,
+    /// The disk has too little room for the copy that a migration begins with, so nothing was changed.
+    #[error("the disk has {free} bytes to spare, a migration needs {needed}")]
+    NoRoom {
+        /// What the copy and the migration need.
+        needed: u64,
+        /// What is free beyond what is kept back.
+        free: u64,
+    },
     /// The store was closed while the work waited.
     #[error("the store is closed")]
     Closed,
@@ -41,6 +58,19 @@ pub enum StoreError {
     /// The random source failed.
     #[error("the random source failed")]
     Random(#[from] getrandom::Error),
+}
+
+impl StoreError {
+    /// What it says of the disk, if it says anything of that.
+    #[must_use]
+    pub const fn trouble(&self) -> Option<Trouble> {
+        use rusqlite::ErrorCode::{ReadOnly, SystemIoFailure};
+        match self {
+            Self::Full => Some(Trouble::Full),
+            Self::Disk(_) | Self::Database(ReadOnly | SystemIoFailure) => Some(Trouble::Failed),
+            _ => None,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

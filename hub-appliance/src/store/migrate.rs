@@ -12,8 +12,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::disk::Disk;
 use super::error::StoreError;
 use super::schema::TABLES;
+
+/// What the steps of a migration may take of the disk beside the copy, bytes: as much as a log may keep.
+const STEPS_TAKE: u64 = 16 * 1024 * 1024;
 
 /// One step: the statements that take the schema from the version before to this one.
 type Step = fn() -> String;
@@ -31,23 +35,44 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 /// Brings the database at `path`, open as `connection`, to this firmware's schema.
 ///
 /// # Errors
-/// [`StoreError::TooNew`] for a database of newer firmware (nothing is changed), or what SQLite or the disk report
-/// (the step is rolled back, the copy stays).
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    run(connection, path, STEPS)
+/// [`StoreError::TooNew`] for a database of newer firmware, [`StoreError::NoRoom`] where there is none for its copy, or
+/// what SQLite or the disk report. Where not even the first step was taken, the database is as it was and the disk has its
+/// room back, so that the firmware before opens it; else the copy stays.
+pub(super) fn migrate(connection: &mut Connection, path: &Path, disk: &Disk) -> Result<(), StoreError> {
+    run(connection, path, disk, STEPS)
 }
 
-fn run(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), StoreError> {
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+/// The version of the schema of an open database.
+///
+/// # Errors
+/// What SQLite reports.
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+fn run(connection: &mut Connection, path: &Path, disk: &Disk, steps: &[Step]) -> Result<(), StoreError> {
+    let found = version(connection)?;
     let supported = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     let Some(missing) = usize::try_from(found).ok().and_then(|done| steps.get(done..)) else {
         return Err(StoreError::TooNew { found, supported });
     };
-    if found > 0 && !missing.is_empty() {
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        copy(path, &copy_path(path, found))?;
+    if missing.is_empty() {
+        return Ok(());
     }
-    for (version, step) in (found + 1..).zip(missing) {
+    if found > 0 {
+        copy_first(connection, path, disk, found)?;
+    }
+    let taken = take(connection, found, missing);
+    if taken.is_err() && version(connection).is_ok_and(|now| now == found) {
+        // A copy of what did not change is of no use, and neither is what the step left in the log.
+        forget_copy(path, found)?;
+        checkpoint(connection)?;
+    }
+    taken
+}
+
+fn take(connection: &mut Connection, found: i64, steps: &[Step]) -> Result<(), StoreError> {
+    for (version, step) in (found + 1..).zip(steps) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(&step())?;
         transaction.pragma_update(None, "user_version", version)?;
@@ -56,14 +81,29 @@ fn run(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), S
     Ok(())
 }
 
+/// Copies the database, if there is room for the copy and for as much as the steps may bring into the log.
+fn copy_first(connection: &Connection, path: &Path, disk: &Disk, found: i64) -> Result<(), StoreError> {
+    checkpoint(connection)?;
+    // One that a power cut left is of a database that has been written to since.
+    forget_copy(path, found)?;
+    let database = fs::metadata(path)?.len();
+    disk.has_room_to_migrate(database.saturating_add(STEPS_TAKE))?;
+    Ok(copy(path, &copy_path(path, found))?)
+}
+
+/// Takes all of the write-ahead log into the database, and leaves nothing of it.
+fn checkpoint(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
 /// Copies a database that nobody writes. There is no copy until all of it is on the disk.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let unfinished = to.with_added_extension("new");
-    fs::copy(from, &unfinished).inspect_err(|_| {
-        // On a full disk, so that its space is not missed: this firmware does not open, the one before does.
+    let unfinished = unfinished(to);
+    let copied = fs::copy(from, &unfinished).and_then(|_| File::open(&unfinished)?.sync_all());
+    copied.inspect_err(|_| {
+        // So that its room is not missed: the firmware before opens the database as it is.
         let _ = fs::remove_file(&unfinished);
     })?;
-    File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, to)?;
     sync_folder(to)
 }
@@ -110,9 +150,20 @@ fn remove(file: &Path) -> io::Result<()> {
 /// What the disk reports.
 pub(super) fn drop_copies(path: &Path) -> Result<(), StoreError> {
     for version in 1..=SCHEMA_VERSION {
-        remove(&copy_path(path, version))?;
+        forget_copy(path, version)?;
     }
     Ok(())
+}
+
+/// Removes the copy from before the migration from schema `version`, also one that was cut short.
+fn forget_copy(path: &Path, version: i64) -> io::Result<()> {
+    let copy = copy_path(path, version);
+    remove(&unfinished(&copy))?;
+    remove(&copy)
+}
+
+fn unfinished(copy: &Path) -> PathBuf {
+    copy.with_added_extension("new")
 }
 
 fn copy_path(path: &Path, version: i64) -> PathBuf {
@@ -242,23 +293,76 @@ mod tests {
         let path = folder.path().join("hub.db");
         let key = StoreKey::new([1; 32]);
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        run(&mut connection, &path, STEPS).unwrap();
+        run(&mut connection, &path, &Disk::under(&path), STEPS).unwrap();
         assert!(!has_copy(&path, 1));
 
-        run(&mut connection, &path, &[first_schema, broken_schema]).unwrap_err();
+        run(
+            &mut connection,
+            &path,
+            &Disk::under(&path),
+            &[first_schema, broken_schema],
+        )
+        .unwrap_err();
         assert!(!colours(&connection), "a failed step changes nothing");
 
-        run(&mut connection, &path, &[first_schema, second_schema]).unwrap();
+        run(
+            &mut connection,
+            &path,
+            &Disk::under(&path),
+            &[first_schema, second_schema],
+        )
+        .unwrap();
         assert!(colours(&connection));
         let copy = open(&copy_path(&path, 1), &key, Purpose::Write).unwrap();
         assert!(!colours(&copy));
 
-        let error = run(&mut connection, &path, STEPS).unwrap_err();
+        let error = run(&mut connection, &path, &Disk::under(&path), STEPS).unwrap_err();
         assert!(matches!(error, StoreError::TooNew { found: 2, supported: 1 }));
 
         drop_copies(&path).unwrap();
         assert!(!has_copy(&path, 1));
         drop_copies(&path).unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_comes_to_nothing_leaves_the_database_and_the_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let disk = Disk::under(&path);
+        let first: &[Step] = &[first_schema];
+        let mut connection = open(&path, &StoreKey::new([1; 32]), Purpose::Write).unwrap();
+        run(&mut connection, &path, &disk, first).unwrap();
+        checkpoint(&connection).unwrap();
+        let whole = fs::read(&path).unwrap();
+        // What power cuts left of earlier tries.
+        let leave_copies = || {
+            fs::write(copy_path(&path, 1), "an earlier one").unwrap();
+            fs::write(unfinished(&copy_path(&path, 1)), "half").unwrap();
+        };
+        let nothing_is_left = || {
+            let names = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names == ["hub.db", "hub.db-shm", "hub.db-wal"]
+        };
+
+        // There is no disk that it would fit on twice.
+        leave_copies();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1 << 43).unwrap();
+        let refused = run(&mut connection, &path, &disk, &[first_schema, second_schema]);
+        assert!(matches!(refused, Err(StoreError::NoRoom { needed, free }) if needed > 1 << 43 && free < needed));
+        file.set_len(whole.len() as u64).unwrap();
+        assert!(nothing_is_left() && fs::read(&path).unwrap() == whole);
+
+        leave_copies();
+        run(&mut connection, &path, &disk, &[first_schema, broken_schema]).unwrap_err();
+        assert!(nothing_is_left() && fs::read(&path).unwrap() == whole);
+        assert_eq!(fs::metadata(folder.path().join("hub.db-wal")).unwrap().len(), 0);
+
+        run(&mut connection, &path, &disk, first).unwrap();
+        run(&mut connection, &path, &disk, &[first_schema, second_schema]).unwrap();
+        assert!(colours(&connection) && has_copy(&path, 1));
     }
 
     #[test]
@@ -269,13 +373,19 @@ mod tests {
         let first: &[Step] = &[first_schema];
         {
             let mut connection = open(&path, &key, Purpose::Write).unwrap();
-            run(&mut connection, &path, first).unwrap();
+            run(&mut connection, &path, &Disk::under(&path), first).unwrap();
         }
         put_copy_back(&path, 1).unwrap_err();
         assert!(path.exists(), "without a copy nothing changes");
 
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        run(&mut connection, &path, &[first_schema, second_schema]).unwrap();
+        run(
+            &mut connection,
+            &path,
+            &Disk::under(&path),
+            &[first_schema, second_schema],
+        )
+        .unwrap();
         // The process ends without a checkpoint: the newer schema stands in the log.
         let log = folder.path().join("hub.db-wal");
         assert!(fs::metadata(&log).unwrap().len() > 0);
@@ -284,7 +394,7 @@ mod tests {
         put_copy_back(&path, 1).unwrap();
         assert!(!log.exists() && !has_copy(&path, 1));
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        run(&mut connection, &path, first).unwrap();
+        run(&mut connection, &path, &Disk::under(&path), first).unwrap();
         assert!(!colours(&connection));
     }
 }

@@ -10,6 +10,7 @@ pub mod cloud;
 mod connection;
 pub mod cursors;
 pub mod devices;
+mod disk;
 mod error;
 pub mod gatekeeper;
 pub mod held;
@@ -45,7 +46,8 @@ use uuid::Uuid;
 use audit::{AuditChain, AuditKey};
 use connection::Purpose;
 pub use connection::StoreKey;
-pub use error::StoreError;
+use disk::Disk;
+pub use error::{StoreError, Trouble};
 pub use inventory::Inventory;
 pub use migrate::SCHEMA_VERSION;
 use snapshot::Readers;
@@ -90,6 +92,7 @@ pub struct Store {
     writer: Writer,
     readers: Readers,
     clock: Arc<HubClock>,
+    disk: Arc<Disk>,
     path: PathBuf,
 }
 
@@ -105,11 +108,13 @@ impl Store {
     /// The hub clock takes notice of the last change time; the audit log is checked over the last day.
     ///
     /// # Errors
-    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::AuditBroken`], or what SQLite or the disk report.
+    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::NoRoom`], [`StoreError::AuditBroken`], or what
+    /// SQLite or the disk report.
     pub fn open(folder: &Path, key: &StoreKey, audit_key: AuditKey, clock: Arc<HubClock>) -> Result<Self, StoreError> {
         let path = database(folder);
+        let disk = Arc::new(Disk::under(&path));
         let mut connection = connection::open(&path, key, Purpose::Write)?;
-        migrate::migrate(&mut connection, &path)?;
+        migrate::migrate(&mut connection, &path, &disk)?;
         let last_change: Option<i64> = connection
             .query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))
             .optional()?;
@@ -125,13 +130,22 @@ impl Store {
         audit::verify(&connection, &audit_key, clock.peek().plus_millis(-AUDIT_CHECK))?;
         let audit = AuditChain::resume(&connection, audit_key)?;
         let readers = Readers::open(&path, key, READERS)?;
-        let writer = Writer::start(connection, Arc::clone(&clock), audit)?;
+        let writer = Writer::start(connection, Arc::clone(&clock), audit, &disk)?;
         Ok(Self {
             writer,
             readers,
             clock,
+            disk,
             path,
         })
+    }
+
+    /// The version of the schema that the database in `folder` has, which nobody has open; none where there is no database
+    /// that opens with this key.
+    #[must_use]
+    pub fn schema_version(folder: &Path, key: &StoreKey) -> Option<i64> {
+        let connection = connection::open(&database(folder), key, Purpose::Read).ok()?;
+        migrate::version(&connection).ok()
     }
 
     /// The hub clock.
@@ -189,6 +203,31 @@ impl Store {
     /// What SQLite reports.
     pub fn held_count(&self) -> Result<u32, StoreError> {
         held::count(self.snapshot()?.connection()?)
+    }
+
+    /// How full the disk is, in percent: at 100, no more records are taken in.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`] if the disk does not tell.
+    pub fn disk_used_percent(&self) -> Result<u8, StoreError> {
+        self.disk.used_percent()
+    }
+
+    /// Whether the disk is so full that no more records are taken in.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.disk.is_full()
+    }
+
+    /// Whether the disk failed to read or write: what is read or written from now on fails too.
+    #[must_use]
+    pub fn disk_has_failed(&self) -> bool {
+        self.disk.has_failed()
+    }
+
+    /// Takes notice of what somebody met with who used the store.
+    pub fn note(&self, trouble: Trouble) {
+        self.disk.note(trouble);
     }
 
     /// Removes the copies that a migration left: called after a good start.

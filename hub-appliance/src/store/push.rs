@@ -251,6 +251,7 @@ impl Push {
         };
         let mut applier = Applier::new(tx, author.clone(), seen);
         for pushed in self.rows {
+            applier.tx().take_row()?;
             let applied = match &pushed.row {
                 Ok(row) => apply_row(&mut applier, &pushed, row, gate)?,
                 Err(reason) => Err(reason.clone()),
@@ -272,6 +273,7 @@ impl Push {
             }
         }
         for (table, row) in &self.own {
+            applier.tx().take_row()?;
             put_right(&mut applier, *table, row)?;
         }
         Ok(summary)

@@ -4,6 +4,7 @@
 //! cost the SD card one flush and not twenty. A piece that fails or panics is rolled back alone. Nobody is told of
 //! success before the commit is on disk.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use rusqlite::{Connection, InterruptHandle};
 
 use super::audit::{AuditChain, Entry};
+use super::disk::Disk;
 use super::error::StoreError;
 use crate::clock::{HubClock, HubTime};
 use crate::secret::wiping_stack;
@@ -23,13 +25,18 @@ const QUEUE: usize = 64;
 const CLOSING: Duration = Duration::from_secs(1);
 /// Pieces of work in one transaction.
 const BATCH: usize = 32;
+/// After how many rows the disk's room is looked at again.
+const ROWS: u32 = 256;
 
 /// The open transaction of one piece of work.
 pub struct WriteTx<'a> {
     connection: &'a Connection,
     clock: &'a HubClock,
     audit: &'a mut AuditChain,
+    disk: &'a Disk,
     change: Option<HubTime>,
+    /// Rows that were taken in.
+    rows: u32,
 }
 
 impl WriteTx<'_> {
@@ -47,6 +54,33 @@ impl WriteTx<'_> {
     #[must_use]
     pub fn now(&self) -> HubTime {
         self.change.unwrap_or_else(|| self.clock.peek())
+    }
+
+    /// To be called before each row that is taken in from outside, so that the disk never fills up with them.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there is no room for more.
+    pub(super) fn take_row(&mut self) -> Result<(), StoreError> {
+        if self.rows.is_multiple_of(ROWS) {
+            self.look_for_room()?;
+        }
+        self.rows = self.rows.saturating_add(1);
+        Ok(())
+    }
+
+    /// What the transaction has brought into the log is gone from the disk already; what the database will grow by when the
+    /// log is taken into it is not.
+    fn look_for_room(&self) -> Result<(), StoreError> {
+        let mut size = self
+            .connection
+            .prepare_cached("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")?;
+        let size: i64 = size.query_row([], |row| row.get(0))?;
+        let on_disk = self
+            .connection
+            .path()
+            .map_or(Ok(0), |path| fs::metadata(path).map(|file| file.len()))?;
+        self.disk
+            .has_room_for(u64::try_from(size).unwrap_or(0).saturating_sub(on_disk))
     }
 
     /// Adds an entry to the audit log.
@@ -112,7 +146,13 @@ impl Writer {
     ///
     /// # Errors
     /// What the operating system reports.
-    pub(super) fn start(connection: Connection, clock: Arc<HubClock>, audit: AuditChain) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        clock: Arc<HubClock>,
+        audit: AuditChain,
+        disk: &Arc<Disk>,
+    ) -> Result<Self, StoreError> {
+        let disk = Arc::clone(disk);
         let (sender, receiver) = sync_channel(QUEUE);
         let (running, ended) = sync_channel(0);
         let interrupt = connection.get_interrupt_handle();
@@ -122,6 +162,7 @@ impl Writer {
                 connection,
                 clock,
                 audit,
+                disk,
             };
             wiping_stack(|| writing.run(&receiver));
             drop(running);
@@ -146,7 +187,7 @@ impl Writer {
         let (reply, answer) = sync_channel::<Result<T, E>>(1);
         let work: Work = Box::new(move |transaction| {
             let result = work(transaction).and_then(|value| {
-                transaction.note_change()?;
+                transaction.finish()?;
                 Ok(value)
             });
             Done {
@@ -195,8 +236,11 @@ impl Drop for Writer {
 }
 
 impl WriteTx<'_> {
-    /// Writes down the change time, in the same transaction as the rows that carry it.
-    fn note_change(&self) -> Result<(), StoreError> {
+    /// Writes down the change time, in the same transaction as the rows that carry it, if there is room for these.
+    fn finish(&self) -> Result<(), StoreError> {
+        if self.rows > 0 {
+            self.look_for_room()?;
+        }
         if let Some(change) = self.change {
             self.connection
                 .prepare_cached("UPDATE hub_state SET last_change = ?1")?
@@ -210,6 +254,7 @@ struct Loop {
     connection: Connection,
     clock: Arc<HubClock>,
     audit: AuditChain,
+    disk: Arc<Disk>,
 }
 
 impl Loop {
@@ -217,7 +262,11 @@ impl Loop {
         while let Ok(first) = receiver.recv() {
             self.batch(std::iter::once(first).chain(receiver.try_iter()).take(BATCH));
         }
-        // Leaves nothing in the write-ahead log; should that fail, the next opening replays it.
+        self.checkpoint();
+    }
+
+    /// Leaves nothing in the write-ahead log; should that fail, the next opening replays it.
+    fn checkpoint(&self) {
         let _ = self
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -227,25 +276,40 @@ impl Loop {
         let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
         let mut delivers = Vec::new();
         for work in works {
-            match &begun {
-                Ok(()) => delivers.extend(self.piece(work)),
+            // A disk that is full or fails makes SQLite end the transaction by itself, with all that came before.
+            if begun.is_ok() && !self.connection.is_autocommit() {
+                delivers.extend(self.piece(work));
+            } else {
                 // Dropping the work tells its caller that the store did not take it.
-                Err(_) => drop(work),
+                drop(work);
             }
         }
-        if begun.is_err() {
+        if let Err(error) = begun {
+            self.note(&error.into());
             return;
         }
-        let commit = self
-            .connection
-            .execute_batch("COMMIT")
-            .map_err(|error| CommitFailure::from(StoreError::from(error)));
+        let commit = self.connection.execute_batch("COMMIT").map_err(|error| {
+            let error = StoreError::from(error);
+            self.note(&error);
+            CommitFailure::from(error)
+        });
         if commit.is_err() {
             let _ = self.connection.execute_batch("ROLLBACK");
             let _ = self.audit.rewind(&self.connection);
         }
         for deliver in delivers {
             deliver(commit);
+        }
+        if self.disk.take_refusal() {
+            // What was refused may have filled the log up before it was taken back.
+            self.checkpoint();
+        }
+    }
+
+    /// Takes notice of a transaction that failed as a whole.
+    fn note(&self, error: &StoreError) {
+        if let Some(trouble) = error.trouble() {
+            self.disk.note(trouble);
         }
     }
 
@@ -259,7 +323,9 @@ impl Loop {
             connection: &self.connection,
             clock: &self.clock,
             audit: &mut self.audit,
+            disk: &self.disk,
             change: None,
+            rows: 0,
         };
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut transaction))).ok();
         if done.as_ref().is_none_or(|done| !done.keep) {

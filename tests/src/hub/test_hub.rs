@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tempfile::TempDir;
@@ -30,7 +30,14 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn empty(log: Log) -> Result<Self, HubError> {
-        let folder = tempfile::tempdir()?;
+        Self::empty_in(tempfile::tempdir()?, log).await
+    }
+
+    /// The same in this folder, on a disk of the test's choice.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn empty_in(folder: TempDir, log: Log) -> Result<Self, HubError> {
         let hub = Hub::start(&data_in(&folder), &socket_in(&folder), ANY_PORT, log).await?;
         let recovery = hub.panel().await?.set_up(PIN).await?;
         Ok(Self {
@@ -47,7 +54,15 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn with_clinic(clinic: &Clinic, log: Log) -> Result<Self, HubError> {
-        let mut hub = Self::empty(log).await?;
+        Self::with_clinic_in(tempfile::tempdir()?, clinic, log).await
+    }
+
+    /// The same in this folder, on a disk of the test's choice.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn with_clinic_in(folder: TempDir, clinic: &Clinic, log: Log) -> Result<Self, HubError> {
+        let mut hub = Self::empty_in(folder, log).await?;
         hub.take_in(|file| clinic.write_bundle(file)).await?;
         Ok(hub)
     }
@@ -96,8 +111,17 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn start_locked(&mut self) -> Result<(), HubError> {
+        self.start_locked_by(&super::binary()?).await
+    }
+
+    /// The same by a program of this path.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn start_locked_by(&mut self, program: &Path) -> Result<(), HubError> {
         let address = self.hub.url.trim_start_matches("http://").to_owned();
-        self.hub = Hub::start(&self.data(), &socket_in(&self.folder), &address, self.log).await?;
+        let (data, socket) = (self.data(), socket_in(&self.folder));
+        self.hub = Hub::start_binary(program, &data, &socket, &address, self.log, &[]).await?;
         Ok(())
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Serving;
-use super::{Life, State};
+use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::appliance::status::Sources;
-use crate::panel::Phase;
+use crate::panel::{Fault, Phase};
 use crate::secret::wiping_stack;
 use crate::server::{Draining, OpenHub};
 use crate::store::audit::Entry;
-use crate::system::data_disk::DataDisk;
+use crate::system::data_disk::{DataDisk, DiskState};
 
 /// How long requests may go on after the gate is closed, before the store interrupts them.
 const DRAIN: Duration = Duration::from_millis(700);
@@ -45,6 +45,25 @@ impl Life {
             // Somebody still holds keys: only the end of the process is sure to wipe them.
             Ok(None) | Err(_) => Err(ApplianceError::LockTimeout),
         }
+    }
+
+    /// Locks a hub whose disk fails under it, and says so. To stay open would serve nobody: each login, push and pull is
+    /// written down before it is answered. Locked, the phones keep what they have, the keys are out of memory, and nothing
+    /// more is written to what is left.
+    pub(super) async fn disk_failed(&mut self) -> Result<(), ApplianceError> {
+        tracing::error!("the data disk failed");
+        self.lock().await?;
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.state()?)).await {
+            // It was pulled out, which is told by those who watch it.
+            Ok(DiskState::Gone | DiskState::SystemGone) => self.show(),
+            // The hub begins anew when there is another one.
+            state => {
+                self.waits_for_disk = state.ok();
+                self.stop(Fault::DiskFailed);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ use self::moving::OfferedMove;
 use self::pin_change::Change;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
+use super::panics::Panics;
 use super::progress::OpenedStore;
 use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
@@ -46,9 +47,6 @@ const REFRESH: u32 = 10;
 const WATCH: u32 = 2;
 /// How often the clock and the devices' last calls are written down, in ticks.
 const SAVE: u32 = 600;
-/// So many panics within [`PANIC_WINDOW`] keep the hub locked until it is switched off and on.
-const PANICS: usize = 3;
-const PANIC_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Something that happened.
 #[derive(Debug)]
@@ -91,12 +89,13 @@ impl Hooks for ServerHooks {
 }
 
 /// Turns every panic of the process into an event. What a panic says may hold anything, so only its place is logged.
-pub(super) fn report_panics(events: UnboundedSender<Event>) {
+pub(super) fn report_panics(events: UnboundedSender<Event>, panics: Arc<Panics>) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic
             .location()
             .map_or((String::new(), 0), |place| (place.file().to_owned(), place.line()));
         tracing::error!(file = place.0, line = place.1, "panic");
+        panics.note();
         let _ = events.send(Event::Panicked);
     }));
 }
@@ -179,7 +178,9 @@ pub(super) struct Life {
     notice: Option<Notice>,
     /// How it is with the disk, where the hub can't go on before that changes.
     waits_for_disk: Option<DiskState>,
-    panics: Vec<Instant>,
+    panics: Arc<Panics>,
+    /// Whether it is for them that the hub is shut.
+    kept_shut: bool,
     ticks: u32,
     waited_at: Instant,
     /// How many of the panel's actions are dealt with.
@@ -189,25 +190,20 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// A hub before its first event: not set up, or locked.
+    /// A hub before its first event.
     pub(super) fn new(
         config: Config,
         listen: SocketAddr,
         gate: Arc<Gate>,
         display: Display,
         opened_store: OpenedStore,
-    ) -> Result<Self, ApplianceError> {
+        panics: Arc<Panics>,
+    ) -> Self {
         let keys = KeyStore::at(config.keys_folder());
         let facts = Facts::load(&config.keys_folder());
         let clock = firmware_clock();
         clock.observe(facts.clock());
-        let state = if keys.is_set_up()? {
-            gate.lock();
-            State::Locked
-        } else {
-            State::SetUp
-        };
-        Ok(Self {
+        Self {
             notice: config.notice,
             config: Arc::new(config),
             listen,
@@ -217,25 +213,44 @@ impl Life {
             clock: Arc::new(clock),
             facts,
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
-            state,
+            state: State::SetUp,
             allowed: None,
             moves: None,
             starts_anew: false,
             waits_for_disk: None,
-            panics: Vec::new(),
+            panics,
+            kept_shut: false,
             ticks: 0,
             waited_at: Instant::now(),
             answered: 0,
             opened_store,
-        })
+        }
+    }
+
+    /// Finds out whether the hub is set up or locked, or has to stay shut.
+    async fn begin(&mut self) {
+        self.kept_shut = self.panics.are_too_many();
+        match self.keys.is_set_up() {
+            Ok(true) => {
+                self.gate.lock();
+                self.state = State::Locked;
+            }
+            Ok(false) => self.state = State::SetUp,
+            Err(error) => return self.fail(&error.into()),
+        }
+        if self.kept_shut {
+            self.stop(Fault::Restarts);
+        } else {
+            self.take_stock().await;
+            self.show();
+        }
     }
 
     /// Lives until the hub is to end, and locks it then.
     pub(super) async fn live(mut self, mut events: UnboundedReceiver<Event>) -> Result<Ending, ApplianceError> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.take_stock().await;
-        self.show();
+        self.begin().await;
         let mut look: Option<Look> = None;
         loop {
             tokio::select! {
@@ -252,7 +267,7 @@ impl Life {
                     Some(Event::Quit) | None => break,
                 },
                 _ = ticks.tick() => {
-                    self.tick().await;
+                    self.tick().await?;
                     if self.starts_anew {
                         break;
                     }
@@ -302,13 +317,10 @@ impl Life {
     }
 
     async fn panicked(&mut self) -> Result<(), ApplianceError> {
-        let now = Instant::now();
-        self.panics.retain(|panic| now.duration_since(*panic) < PANIC_WINDOW);
-        self.panics.push(now);
         self.lock().await?;
-        if self.panics.len() >= PANICS {
-            self.state = State::Fault;
-            self.show_phase(Phase::Fault(Fault::Restarts));
+        self.kept_shut = self.panics.are_too_many();
+        if self.kept_shut {
+            self.stop(Fault::Restarts);
         } else {
             self.show();
         }
@@ -320,7 +332,7 @@ impl Life {
         self.save_facts();
     }
 
-    async fn tick(&mut self) {
+    async fn tick(&mut self) -> Result<(), ApplianceError> {
         self.ticks = self.ticks.wrapping_add(1);
         let elapsed = self.waited_at.elapsed();
         self.waited_at = Instant::now();
@@ -330,13 +342,18 @@ impl Life {
         }
         if matches!(self.state, State::Open(_)) {
             self.expire_pin_change();
-            self.tick_open().await;
+            self.tick_open().await?;
+        }
+        // Those of late fall into oblivion, and what keeps the hub shut with them.
+        if !self.panics.are_too_many() && self.kept_shut {
+            self.begin().await;
         }
         // What stopped the hub may be a store of newer firmware, whose facts are not this one's to write.
         if self.ticks.is_multiple_of(SAVE) && !matches!(self.state, State::Fault) {
             self.facts.clock = self.clock.peek().millis();
             self.save_facts();
         }
+        Ok(())
     }
 
     fn serve_wait(&mut self, elapsed: Duration) {
@@ -347,8 +364,13 @@ impl Life {
         }
     }
 
-    async fn tick_open(&mut self) {
-        let State::Open(serving) = &self.state else { return };
+    async fn tick_open(&mut self) -> Result<(), ApplianceError> {
+        let State::Open(serving) = &self.state else {
+            return Ok(());
+        };
+        if serving.sources.store.disk_has_failed() {
+            return self.disk_failed().await;
+        }
         let pairing = serving.sources.pairing();
         if let Some(status) = pairing
             && status.keep_open
@@ -363,13 +385,16 @@ impl Life {
             self.show();
         }
         if self.ticks.is_multiple_of(SAVE) {
-            let State::Open(serving) = &self.state else { return };
+            let State::Open(serving) = &self.state else {
+                return Ok(());
+            };
             let devices = Arc::clone(&serving.sources.devices);
             if let Err(error) = blocking(move || Ok(devices.save_last_seen()?)).await {
                 tracing::error!(%error, "the devices' last calls could not be written down");
             }
             self.write_refusals().await;
         }
+        Ok(())
     }
 
     fn save_facts(&self) {

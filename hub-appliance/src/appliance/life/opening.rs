@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Life, Serving, State, blocking};
-use crate::appliance::open::{Opened, open_hub, put_back};
+use crate::appliance::facts::Writer;
+use crate::appliance::open::{Failure, Opened, open_hub, put_back};
 use crate::appliance::status::Sources;
 use crate::keys::MasterKey;
 use crate::panel::{Fault, Identity, Phase};
+use crate::store::SCHEMA_VERSION;
 
 impl Life {
     /// Opens vault and store and lets the phones in.
@@ -16,12 +18,12 @@ impl Life {
         if let Some(to) = self.moves {
             return self.move_data(master, to).await;
         }
+        let before = self.facts.writer_before();
         // Before the store can become one that older firmware does not know.
         self.facts.announce();
         self.save_facts();
         let (config, clock) = (Arc::clone(&self.config), Arc::clone(&self.clock));
         let sessions = Arc::clone(&self.sessions);
-        let before = self.facts.before.clone();
         let copy_of = before.as_ref().map(|before| before.schema);
         let opened = blocking(move || {
             let opened = open_hub(&config, &master, clock, sessions, reason, copy_of);
@@ -29,13 +31,24 @@ impl Life {
         });
         match (opened.await, before) {
             (Ok(Ok(opened)), before) => self.serve(opened, before.is_none()).await,
-            (Ok(Err((failure, master))), Some(before)) if failure.has_copy => {
+            (Ok(Err((failure, master))), before) => self.not_opened(&failure, master, before),
+            (Err(error), _) => self.fail(&error),
+        }
+    }
+
+    /// Writes down what the store was found to be, and asks whether it is to be put back where that can be.
+    fn not_opened(&mut self, failure: &Failure, master: MasterKey, before: Option<Writer>) {
+        if let Some(schema) = failure.schema {
+            self.facts.found(schema);
+            self.save_facts();
+        }
+        match before {
+            Some(before) if failure.has_copy => {
                 tracing::error!(error = %failure.error, "the store does not open after its migration");
                 self.gate.lock();
                 self.state = State::PuttingBack(Box::new(master), before);
             }
-            (Ok(Err((failure, _))), _) => self.fail(&failure.error),
-            (Err(error), _) => self.fail(&error),
+            _ => self.fail(&failure.error),
         }
     }
 
@@ -59,6 +72,7 @@ impl Life {
                 tracing::warn!(%error, "the copy from before an update could not be removed");
             }
         }
+        self.facts.found(SCHEMA_VERSION);
         self.facts.before = None;
         self.facts.hub_id = Some(hub.hub_id.clone());
         self.save_facts();
@@ -68,7 +82,6 @@ impl Life {
             pairing,
             listen: self.listen,
             desk: self.config.desk,
-            data: self.config.store_folder(),
         };
         self.opened_store.set(&sources.store);
         self.notice = notice;

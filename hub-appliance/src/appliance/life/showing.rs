@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use super::{FREE_TRIES, Life, Serving, State, Tries};
-use crate::appliance::VERSION;
 use crate::keys::RecoveryCode;
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
@@ -87,8 +86,8 @@ impl Life {
             _ => None,
         };
         About {
-            version: VERSION.into(),
             identity,
+            ..self.config.about()
         }
     }
 

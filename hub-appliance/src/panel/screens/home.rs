@@ -8,22 +8,55 @@ use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
 use crate::panel::text::{UNKNOWN, short_count};
-use crate::panel::view::OpenStatus;
+use crate::panel::view::{DEVELOPMENT, OpenStatus, Room};
 
 const FIGURE_TOP: i32 = 13;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, strings: &Strings) -> &'static str {
-    match (open.address, open.previous_address) {
-        (None, _) => no_network(canvas, strings),
-        (Some(address), Some(before)) => moved(canvas, *address.ip(), before, moment, strings),
-        (Some(address), None) => at_work(canvas, *address.ip(), open, strings),
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    open: &OpenStatus,
+    is_development: bool,
+    moment: Moment,
+    strings: &Strings,
+) -> &'static str {
+    let (title, icon) = title(open, strings);
+    if is_development {
+        canvas.marked_header(title, DEVELOPMENT);
+    } else {
+        canvas.header(title, icon);
     }
-    canvas.hint(strings.menu);
+    match (open.address, open.previous_address, open.room()) {
+        (None, _, room) => {
+            no_network(canvas, strings);
+            foot(canvas, open, room, strings);
+        }
+        (Some(address), Some(before), room) => {
+            moved(canvas, *address.ip(), before, moment, strings);
+            foot(canvas, open, room, strings);
+        }
+        (Some(address), None, Room::None) => {
+            full(canvas, *address.ip(), strings);
+            canvas.hint(strings.menu);
+        }
+        (Some(address), None, _) => {
+            at_work(canvas, *address.ip(), open, strings);
+            canvas.hint(strings.menu);
+        }
+    }
     "home"
 }
 
+fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
+    match (open.address, open.previous_address, open.room()) {
+        (None, ..) => (strings.open, Icon::WARNING),
+        (Some(_), Some(_), _) => (strings.address_changed, Icon::WARNING),
+        (Some(_), None, Room::None) => (strings.disk_full, Icon::WARNING),
+        (Some(_), None, Room::Little) => (strings.disk_nearly_full, Icon::WARNING),
+        (Some(_), None, Room::Enough) => (strings.open, Icon::OPEN),
+    }
+}
+
 fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, strings: &Strings) {
-    canvas.header(strings.open, Icon::OPEN);
     figure(canvas, &address.to_string());
     let phones = (strings.phones_short)(&short_count(open.phones_in_24_h));
     let held = (strings.held_short)(&open.held_rows.map_or_else(|| UNKNOWN.to_owned(), short_count));
@@ -40,6 +73,24 @@ fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, string
     canvas.facts(3, (Icon::CLOCK, clock), (Icon::DISK, &disk));
 }
 
+/// Whoever looks for why the phones can't sync has to find it here.
+fn full(canvas: &mut Canvas<'_>, address: Ipv4Addr, strings: &Strings) {
+    figure(canvas, &address.to_string());
+    canvas.paragraph(2, &strings.disk_full_text);
+}
+
+/// What ok does, and what else is the matter beside what fills the screen.
+fn foot(canvas: &mut Canvas<'_>, open: &OpenStatus, room: Room, strings: &Strings) {
+    match room {
+        Room::Enough => canvas.hint(strings.menu),
+        Room::Little => canvas.hint_beside(
+            strings.menu,
+            &(strings.disk_beside)(open.disk_used_percent.unwrap_or(0).min(100)),
+        ),
+        Room::None => canvas.hint_beside(strings.menu, &(strings.disk_beside)(100)),
+    }
+}
+
 /// Phones keep the address they paired with, so this comes before everything else. What to do takes turns.
 fn moved(canvas: &mut Canvas<'_>, address: Ipv4Addr, before: Ipv4Addr, moment: Moment, strings: &Strings) {
     let before = before.to_string();
@@ -53,13 +104,11 @@ fn moved(canvas: &mut Canvas<'_>, address: Ipv4Addr, before: Ipv4Addr, moment: M
         1 => router,
         _ => hide,
     };
-    canvas.header(strings.address_changed, Icon::WARNING);
     figure(canvas, &address.to_string());
     canvas.paragraph(2, &advice.each_ref().map(String::as_str));
 }
 
 fn no_network(canvas: &mut Canvas<'_>, strings: &Strings) {
-    canvas.header(strings.open, Icon::WARNING);
     figure(canvas, strings.no_network);
     canvas.paragraph(2, &strings.no_network_text);
 }

@@ -72,7 +72,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::EnterPin(pad), Phase::Locked { failures, .. }) => locked::draw(canvas, pad, *failures, strings),
         (State::Wait, Phase::Locked { failures, .. }) => wait::locked(canvas, moment.left, *failures, strings),
         (State::EnterCode(code), _) => recovery::draw(canvas, code, strings),
-        (State::Home, Phase::Open(open)) => home::draw(canvas, open, moment, strings),
+        (State::Home, Phase::Open(open)) => home::draw(canvas, open, status.about.is_development, moment, strings),
         (State::Menu(chosen), _) => menu::draw(canvas, *chosen, strings),
         (State::Phones(chosen), Phase::Open(open)) => phones::list(canvas, open, *chosen, strings),
         (State::Phone { number, choice }, Phase::Open(open)) => phones::one(canvas, open, *number, *choice, strings),

@@ -7,7 +7,7 @@ use embedded_graphics::primitives::Rectangle;
 use crate::panel::canvas::{Canvas, Face};
 use crate::panel::strings::Strings;
 use crate::panel::text::printable;
-use crate::panel::view::About;
+use crate::panel::view::{About, DEVELOPMENT};
 
 const NAME: &str = "Clinic Hub";
 
@@ -15,7 +15,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, about: &About, strings: &Strings) ->
     cross(canvas);
     canvas.figure(Face::Large, NAME, 28);
     canvas.say(NAME);
-    canvas.centred(4, &format!("{} {}", strings.version, printable(&about.version, 12)));
+    // Longest is the pre-release of a development image: 12 characters, and its mark.
+    let version = match about.is_development {
+        false => format!("{} {}", strings.version, printable(&about.version, 12)),
+        true => format!("{} {DEVELOPMENT}", printable(&about.version, 12)),
+    };
+    canvas.centred(4, &version);
     "splash"
 }
 

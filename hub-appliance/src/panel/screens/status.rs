@@ -4,7 +4,7 @@ use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
 use crate::panel::text::UNKNOWN;
-use crate::panel::view::OpenStatus;
+use crate::panel::view::{OpenStatus, Room};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
     canvas.header(strings.status, Icon::INFO);
@@ -21,12 +21,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings
             strings.clock_bad
         },
     );
-    match open.disk_used_percent.map(|percent| percent.min(100)) {
-        Some(percent) => {
-            canvas.pair(3, strings.disk, &(strings.disk_used)(percent));
-            canvas.progress(53, 0, u32::from(percent) * 10);
-        }
-        None => canvas.pair(3, strings.disk, UNKNOWN),
+    let percent = open.disk_used_percent.map(|percent| percent.min(100));
+    let used = percent.map_or_else(|| UNKNOWN.to_owned(), strings.disk_used);
+    canvas.pair(3, strings.disk, &used);
+    match (open.room(), percent) {
+        (Room::Enough, Some(percent)) => canvas.progress(53, 0, u32::from(percent) * 10),
+        (Room::Enough, None) => {}
+        (Room::Little, _) => canvas.line(4, strings.disk_get_help),
+        (Room::None, _) => canvas.line(4, strings.disk_takes_nothing),
     }
     "status"
 }

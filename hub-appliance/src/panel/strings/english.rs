@@ -109,6 +109,18 @@ pub(super) static STRINGS: Strings = Strings {
     clock_bad: "not set",
     disk: "Disk",
     disk_used: |percent| format!("{percent}% full"),
+    disk_nearly_full: "Disk nearly full",
+    disk_get_help: "Get a larger one soon",
+    disk_full: "Disk full",
+    disk_full_text: ["New work stays on the", "phones. Get help now"],
+    disk_takes_nothing: "Takes no new records",
+    disk_beside: |percent| {
+        if percent < 100 {
+            format!("Disk {percent}%")
+        } else {
+            "Disk full".into()
+        }
+    },
     about: "About",
     version: "Version",
     fingerprint: "Hub key",
@@ -371,6 +383,27 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Plug in the data disk",
             "or call for help",
         ],
+        Fault::DiskFull => [
+            "The data disk is full",
+            "to the last byte.",
+            "",
+            "Nothing is lost: call",
+            "for technical help",
+        ],
+        Fault::DiskFailed => [
+            "The data disk fails.",
+            "The hub is locked.",
+            "",
+            "Switch off and on. If",
+            "it stays: call help",
+        ],
+        Fault::NoRoomToUpdate => [
+            "The data disk is too",
+            "full for this update.",
+            "",
+            "Put the old card back",
+            "in: it works as ever",
+        ],
         Fault::NoRoom => [
             "There is too little",
             "room for the records.",
@@ -431,8 +464,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "The hub failed too",
             "often and stays shut.",
             "",
-            "Switch off, wait and",
-            "on; or call for help",
+            "Wait 10 minutes, then",
+            "the PIN; or call help",
         ],
         Fault::Internal => [
             "Something in the hub",

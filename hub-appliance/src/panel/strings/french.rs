@@ -106,6 +106,18 @@ pub(super) static STRINGS: Strings = Strings {
     clock_bad: "sans date",
     disk: "Disque",
     disk_used: |percent| format!("{percent}% plein"),
+    disk_nearly_full: "Presque plein",
+    disk_get_help: "Prévoyez plus grand",
+    disk_full: "Disque plein",
+    disk_full_text: ["Chaque tél. garde ses", "saisies. Appelez."],
+    disk_takes_nothing: "N'accepte plus rien",
+    disk_beside: |percent| {
+        if percent < 100 {
+            format!("Disque {percent}%")
+        } else {
+            "Disque plein".into()
+        }
+    },
     about: "À propos",
     version: "Version",
     fingerprint: "Clé du hub",
@@ -362,6 +374,27 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Branchez le disque,",
             "ou appelez de l'aide",
         ],
+        Fault::DiskFull => [
+            "Le disque est plein:",
+            "plus aucune place.",
+            "",
+            "Rien n'est perdu:",
+            "demandez de l'aide",
+        ],
+        Fault::DiskFailed => [
+            "Le disque est en",
+            "panne. Hub verrouillé",
+            "",
+            "Éteignez, rallumez.",
+            "Sinon: de l'aide",
+        ],
+        Fault::NoRoomToUpdate => [
+            "Disque trop plein",
+            "pour cette version.",
+            "",
+            "Remettez l'ancienne",
+            "carte: elle marche",
+        ],
         Fault::NoRoom => [
             "La place ne suffit",
             "pas aux dossiers.",
@@ -422,8 +455,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Trop de pannes: le",
             "hub reste fermé.",
             "",
-            "Éteignez, attendez,",
-            "rallumez; ou appelez",
+            "Attendez 10 minutes,",
+            "puis le PIN; appelez",
         ],
         Fault::Internal => ["Une panne dans le", "hub.", "", "Éteignez le hub et", "rallumez-le"],
     }

@@ -162,6 +162,13 @@ pub(super) struct Strings {
     pub(super) clock_bad: &'static str,
     pub(super) disk: &'static str,
     pub(super) disk_used: fn(u8) -> String,
+    pub(super) disk_nearly_full: &'static str,
+    pub(super) disk_get_help: &'static str,
+    pub(super) disk_full: &'static str,
+    pub(super) disk_full_text: [&'static str; 2],
+    pub(super) disk_takes_nothing: &'static str,
+    /// In at most 11 characters.
+    pub(super) disk_beside: fn(u8) -> String,
     pub(super) about: &'static str,
     pub(super) version: &'static str,
     pub(super) fingerprint: &'static str,

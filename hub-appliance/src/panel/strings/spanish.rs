@@ -104,6 +104,18 @@ pub(super) static STRINGS: Strings = Strings {
     clock_bad: "sin hora",
     disk: "Disco",
     disk_used: |percent| format!("{percent}% usado"),
+    disk_nearly_full: "Disco casi lleno",
+    disk_get_help: "Prevea otro mayor",
+    disk_full: "Disco lleno",
+    disk_full_text: ["Lo nuevo queda en los", "teléfonos. Pida ayuda"],
+    disk_takes_nothing: "No acepta más datos",
+    disk_beside: |percent| {
+        if percent < 100 {
+            format!("Disco {percent}%")
+        } else {
+            "Disco lleno".into()
+        }
+    },
     about: "Acerca de",
     version: "Versión",
     fingerprint: "Clave del hub",
@@ -363,6 +375,27 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Conecte el disco de",
             "datos o pida ayuda",
         ],
+        Fault::DiskFull => [
+            "El disco está lleno",
+            "del todo.",
+            "",
+            "No se perdió nada:",
+            "pida ayuda técnica",
+        ],
+        Fault::DiskFailed => [
+            "El disco falla. El",
+            "hub está bloqueado.",
+            "",
+            "Apague y encienda. Si",
+            "sigue: pida ayuda",
+        ],
+        Fault::NoRoomToUpdate => [
+            "Disco muy lleno para",
+            "esta versión.",
+            "",
+            "Ponga la tarjeta de",
+            "antes: aún funciona",
+        ],
         Fault::NoRoom => [
             "No hay espacio para",
             "los datos.",
@@ -423,8 +456,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Falla demasiado: el",
             "hub sigue bloqueado.",
             "",
-            "Apague, espere y",
-            "encienda; pida ayuda",
+            "Espere 10 minutos y",
+            "ponga el PIN; o ayuda",
         ],
         Fault::Internal => [
             "Algo ha fallado en el",

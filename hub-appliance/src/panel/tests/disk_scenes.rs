@@ -15,6 +15,29 @@ fn put_back() -> Phase {
     })
 }
 
+/// An image for development, with the longest of its marks.
+fn development(language: Language, phase: Phase) -> Desk {
+    let mut desk = Desk::speaking(language, phase);
+    desk.status.about.version = "10.20.30-rc.1".into();
+    desk.status.about.revision = Some("4d43c9c1+".into());
+    desk.status.about.is_development = true;
+    desk
+}
+
+fn filled(disk_used_percent: u8, disk_is_full: bool) -> OpenStatus {
+    OpenStatus {
+        disk_used_percent: Some(disk_used_percent),
+        disk_is_full,
+        ..open()
+    }
+}
+
+fn status_of(language: Language, open: OpenStatus) -> Desk {
+    let mut desk = Desk::speaking(language, Phase::Open(open));
+    desk.press(&[Button::Ok, Button::Down, Button::Down, Button::Ok]);
+    desk
+}
+
 /// As [`super::scenes::all`], of which these are a part.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     let start = |phase| Desk::speaking(language, phase);
@@ -58,6 +81,58 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             chosen(Phase::Asking(Question::MoveData { bytes: 31_914_983_424 })),
         ),
         ("moving", start(Phase::Moving { permille: 300 })),
+        ("splash-development", {
+            let mut desk = development(language, Phase::Locking);
+            desk.becomes(Phase::Starting);
+            desk
+        }),
+        ("home-development", development(language, Phase::Open(open()))),
+        (
+            "home-moved-development",
+            development(
+                language,
+                Phase::Open(OpenStatus {
+                    previous_address: Some("192.168.1.20".parse().unwrap()),
+                    ..open()
+                }),
+            ),
+        ),
+        (
+            "home-nearly-full-development",
+            development(language, Phase::Open(filled(90, false))),
+        ),
+        ("about-development", {
+            let mut desk = development(language, Phase::Open(open()));
+            desk.press(&[Button::Ok, Button::Up, Button::Ok]);
+            desk
+        }),
+        ("about-image", {
+            let mut desk = development(language, Phase::Open(open()));
+            desk.status.about.is_development = false;
+            desk.press(&[Button::Ok, Button::Up, Button::Ok]);
+            desk
+        }),
+        ("home-nearly-full", start(Phase::Open(filled(90, false)))),
+        ("home-full", start(Phase::Open(filled(98, true)))),
+        (
+            "home-moved-nearly-full",
+            start(Phase::Open(OpenStatus {
+                previous_address: Some("192.168.1.20".parse().unwrap()),
+                ..filled(99, false)
+            })),
+        ),
+        (
+            "home-no-network-full",
+            start(Phase::Open(OpenStatus {
+                address: None,
+                ..filled(98, true)
+            })),
+        ),
+        ("status-nearly-full", status_of(language, filled(90, false))),
+        ("status-full", status_of(language, filled(98, true))),
+        ("error-disk-full", start(Phase::Fault(Fault::DiskFull))),
+        ("error-disk-failed", start(Phase::Fault(Fault::DiskFailed))),
+        ("error-no-room-to-update", start(Phase::Fault(Fault::NoRoomToUpdate))),
         ("error-no-room", start(Phase::Fault(Fault::NoRoom))),
         ("error-not-moved", start(Phase::Fault(Fault::NotMoved))),
         ("formatting", start(Phase::Formatting { permille: 600 })),

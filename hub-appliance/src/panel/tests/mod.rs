@@ -35,6 +35,7 @@ impl Desk {
         let about = About {
             version: "0.1.0".into(),
             identity: Some(identity),
+            ..About::default()
         };
         let mut desk = Self {
             panel: Panel::new(7),

@@ -156,6 +156,7 @@ prop_compose! {
             held_rows: counts.1,
             clock_trusted: counts.2,
             disk_used_percent: counts.3,
+            disk_is_full: counts.0 % 2 == 1,
             pairing: pairing.map(|(seconds_left, keep_open)| PairingStatus { seconds_left, keep_open }),
             paired: paired.map(|(number, name)| PairedPhone { number, name }),
             news,
