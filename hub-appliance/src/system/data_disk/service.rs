@@ -195,7 +195,7 @@ mod tests {
     fn the_import_is_forgotten_or_it_says_that_it_is_not() {
         let bench = Bench::start(Uid::current());
         let hub = bench.helper();
-        format(&hub, None).unwrap();
+        format(&hub, Some(offer().token)).unwrap();
         hub.open(&secret()).unwrap();
         hub.forget_import().unwrap();
         assert_eq!(hub.forget_import(), Err(DataDiskError::State(DiskState::Closed)));
