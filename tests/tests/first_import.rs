@@ -21,13 +21,15 @@ fn serve_disk(socket: &Path, file: PathBuf, is_locked: bool) {
         let mut to = stream.try_clone().unwrap();
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let answer = match line.as_str() {
-                "offers" | "movable" => r#"{"offers":[]}"#,
+                "state" => r#"{"state":"open"}"#,
+                "offers" => r#"{"offers":[]}"#,
+                "movable" => r#"{"movable":null}"#,
                 "forget-import" if is_locked => r#"{"failed":{"system":30}}"#,
                 "forget-import" => {
                     fs::remove_file(&file).unwrap();
-                    r#"{"ok":"open"}"#
+                    r#""done""#
                 }
-                _ => r#"{"ok":"open"}"#,
+                _ => r#""done""#,
             };
             if writeln!(to, "{answer}").is_err() {
                 break;

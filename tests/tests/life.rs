@@ -225,7 +225,7 @@ async fn a_pin_of_one_digit_is_asked_for_again_wherever_one_is_chosen() {
     let code = panel.set_up(PIN).await.unwrap();
 
     panel.open_pin_change().await.unwrap();
-    panel.wait_until(|screen| says(screen, "Present PIN")).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Current PIN")).await.unwrap();
     panel.type_digits(PIN).await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     offers_one_digit(&mut panel).await;
