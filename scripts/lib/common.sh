@@ -41,3 +41,13 @@ root_offset() {
     start=$(od -An -j 470 -N 4 -t u4 "$1" | tr -d ' ')
     printf '%s' "$((start * 512))"
 }
+
+# round_up FILE: to a size that is a power of two, for QEMU takes no other card.
+round_up() {
+    local size bytes=1
+    size=$(stat -c %s "$1")
+    while ((bytes < size)); do
+        bytes=$((bytes * 2))
+    done
+    truncate -s "$bytes" "$1"
+}

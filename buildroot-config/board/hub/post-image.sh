@@ -13,8 +13,7 @@ IMAGES=$1
 BOOT=$IMAGES/boot
 
 # Those that config.txt names, and the table by which the firmware finds the one for its board.
-OVERLAYS=(overlay_map.dtb i2c-rtc.dtbo i2c-rtc-pi5.dtbo disable-wifi.dtbo disable-wifi-pi5.dtbo disable-bt.dtbo
-    disable-bt-pi5.dtbo)
+OVERLAYS=(overlay_map.dtb i2c-rtc.dtbo disable-wifi.dtbo disable-wifi-pi5.dtbo disable-bt.dtbo disable-bt-pi5.dtbo)
 
 add_firmware() {
     find "$IMAGES/rpi-firmware" -maxdepth 1 -type f -exec cp -t "$BOOT" {} +
@@ -49,6 +48,7 @@ add_overlays() {
     mmd -i "$partition" ::overlays
     for name in "${OVERLAYS[@]}"; do
         file=$IMAGES/rpi-firmware/overlays/$name
+        [[ -e $file ]] || die "the firmware package has no overlay $name"
         touch -d "@$SOURCE_DATE_EPOCH" "$file"
         mcopy -m -i "$partition" "$file" "::overlays/$name"
     done

@@ -1,6 +1,7 @@
 //! The device tree, the card's controller, the USB and the pins of a Raspberry Pi 3, as far as QEMU has them.
 //!
-//! `scripts/test-image --full` builds a card for it and runs these with its path in the variable `HUB_IMAGE_RASPI3B`.
+//! `scripts/test-image --full` builds a card for it and runs these with its path in the variable `HUB_IMAGE_RASPI3B`. The one
+//! without a panel also takes the card of `raspberrypi3_64`, where that was built with mainline Linux.
 
 use std::fs;
 use std::path::PathBuf;
