@@ -30,8 +30,9 @@ check_device_trees() {
     for tree in "$IMAGES"/*.dtb; do
         fits=
         for name in $HUB_COMPATIBLE; do
-            # A text in it ends with a zero byte, and may begin behind a byte that is none of a name's.
-            if tr '\0' '\n' <"$tree" | LC_ALL=C grep -aqE "(^|[^a-z0-9,-])$name\$"; then
+            # A text in it ends with a zero byte, and may begin behind a byte that is none of a name's. All of it is read: one
+            # that ended at the first match would leave the command before it with a broken pipe, which counts as none.
+            if tr '\0' '\n' <"$tree" | LC_ALL=C grep -aE "(^|[^a-z0-9,-])$name\$" >/dev/null; then
                 fits=yes carried[$name]=yes
             fi
         done
