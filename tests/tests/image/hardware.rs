@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::display::Display;
-use super::reader::{Reader, Reading, lit_key};
+use super::reader::{Reader, Reading, lit_button, lit_key};
 use super::vm::Vm;
 use super::{LISTENING, PRIVATE_NETWORK, new_box_of};
 
@@ -27,6 +27,9 @@ const RIGHT: u8 = 23;
 /// The place of the key that takes what is typed.
 const TAKE: usize = 11;
 const KEYS: usize = 12;
+/// The places of a question's buttons.
+const YES: usize = 0;
+const NO: usize = 1;
 /// Digits of a group of the recovery code, which fill its field.
 const GROUP: usize = 6;
 /// Time in the box is counted in its instructions, 4 ns each: else a press could be over, on a machine that does other
@@ -74,6 +77,11 @@ impl Person {
             reading.filter(|reading| reading.title == title).cloned()
         })
         .await
+    }
+
+    async fn sees_lit_button(&mut self, button: usize) {
+        let is_lit = |frame: &Frame, _: Option<&Reading>| (lit_button(frame)? == button).then_some(());
+        self.see("lit button", is_lit).await;
     }
 
     /// Presses a button, and looks until something has changed.
@@ -139,8 +147,10 @@ async fn a_person_sets_up_and_unlocks_by_buttons_and_eyes_alone() {
 
     let mut person = Person::at(&vm).await;
     person.sees_title("New disk").await;
-    // No is lit until somebody moves.
+    // The buttons come when they work, and no is lit until somebody moves.
+    person.sees_lit_button(NO).await;
     person.press(LEFT).await;
+    person.sees_lit_button(YES).await;
     person.press(OK).await;
     person.sees_title("Welcome").await;
     assert_eq!(person.display.clock(), 0xF0);

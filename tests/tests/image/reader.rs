@@ -22,6 +22,10 @@ const KEYS_LEFT: usize = 3;
 const KEYS_TOP: usize = 47;
 const PITCH: usize = 10;
 const CAP: (usize, usize) = (11, 14);
+/// Well inside the two buttons at the bottom: the columns where each begins, the row, and the size.
+const BUTTONS: [usize; 2] = [6, 70];
+const BUTTONS_TOP: usize = 50;
+const BUTTON: (usize, usize) = (50, 9);
 
 /// The pixels of a character, a row a byte, leftmost first from the least bit.
 type Glyph = [u8; HEIGHT];
@@ -88,6 +92,14 @@ pub(crate) fn lit_key(frame: &Frame) -> Option<usize> {
     all.max()
         .filter(|(lit, _)| *lit > CAP.0 * CAP.1 * 2 / 3)
         .map(|(_, key)| key)
+}
+
+/// Which of the two buttons at the bottom is lit, from the left: none while they are not there yet.
+pub(crate) fn lit_button(frame: &Frame) -> Option<usize> {
+    BUTTONS.iter().position(|left| {
+        let places = (0..BUTTON.1).flat_map(|dy| (0..BUTTON.0).map(move |dx| (left + dx, BUTTONS_TOP + dy)));
+        places.filter(|(x, y)| frame.is_lit(*x, *y)).count() > BUTTON.0 * BUTTON.1 * 2 / 3
+    })
 }
 
 /// Draws a character, and sees what is lit.
@@ -194,6 +206,17 @@ mod tests {
             assert_eq!(lit_key(&canvas.frame()), Some(key.into()));
             canvas.0[56 * 16..].fill(0);
             assert_eq!(lit_key(&canvas.frame()), None);
+        }
+    }
+
+    #[test]
+    fn sees_which_button_is_lit() {
+        for (place, left) in [(0, 2), (1, 68)] {
+            let mut canvas = Canvas([0; 1024]);
+            assert_eq!(lit_button(&canvas.frame()), None);
+            canvas.fill((left, 48), (58, 13));
+            canvas.write("Cancel", (left + 11, 49), BinaryColor::Off);
+            assert_eq!(lit_button(&canvas.frame()), Some(place));
         }
     }
 }
