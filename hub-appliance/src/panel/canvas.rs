@@ -245,9 +245,8 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Two buttons at the bottom, one of them chosen, or none as long as they can't be pressed.
-    pub(super) fn buttons(&mut self, labels: [&str; 2], chosen: impl Into<Option<usize>>) {
-        let chosen = chosen.into();
+    /// Two buttons at the bottom, one of them chosen; none as long as they can't be pressed.
+    pub(super) fn buttons(&mut self, labels: [&str; 2], chosen: usize) {
         const SIZE: Size = Size::new(58, 13);
         if self.hides_buttons {
             return;
@@ -260,7 +259,7 @@ impl<'a> Canvas<'a> {
             };
             let button = Rectangle::new(Point::new(left, self.layout.foot(48)), SIZE);
             self.outline(button);
-            let ink = if Some(index) == chosen {
+            let ink = if index == chosen {
                 self.fill_rounded(button, BinaryColor::On);
                 BinaryColor::Off
             } else {
@@ -275,7 +274,7 @@ impl<'a> Canvas<'a> {
                 left + 2..=left + SIZE.width.cast_signed() - 3,
             );
         }
-        let mark = |index| if Some(index) == chosen { ["[", "]"] } else { [" ", " "] };
+        let mark = |index| if index == chosen { ["[", "]"] } else { [" ", " "] };
         let ([a, b], [c, d]) = (mark(0), mark(1));
         self.say(format!("{a}{}{b} {c}{}{d}", labels[0], labels[1]));
     }

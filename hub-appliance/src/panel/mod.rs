@@ -221,8 +221,9 @@ impl Panel {
         let moment = Moment {
             shown_for: now.saturating_sub(self.shown_at),
             left: self.countdown.left(now),
+            is_settled: self.settles_at(now).is_none(),
         };
-        if self.settles_at(now).is_some() {
+        if !moment.is_settled {
             canvas.hide_buttons();
         }
         let name = screens::draw(&mut canvas, &self.state, status, moment);

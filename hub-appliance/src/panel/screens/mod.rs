@@ -30,7 +30,7 @@ use std::time::Duration;
 pub(super) use self::pair::HINT_FOR;
 
 use super::canvas::Canvas;
-use super::state::{SETTLE, State};
+use super::state::State;
 use super::transitions::asked_group;
 use super::view::{Phase, Status};
 
@@ -41,13 +41,8 @@ pub(super) struct Moment {
     pub(super) shown_for: Duration,
     /// What is left of the wait or of pairing.
     pub(super) left: Duration,
-}
-
-impl Moment {
     /// Whether a screen that the hub brought up takes buttons by now.
-    pub(super) fn is_settled(self) -> bool {
-        self.shown_for >= SETTLE
-    }
+    pub(super) is_settled: bool,
 }
 
 /// Draws `state` and gives the screen's name. A state that `status` no longer goes with draws as far as it can: the
@@ -97,7 +92,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
             pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
         }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
-        (State::News(news), _) => news::draw(canvas, *news, moment.is_settled(), strings),
+        (State::News(news), _) => news::draw(canvas, *news, moment.is_settled, strings),
         (State::Fault(fault), _) => fault::draw(canvas, fault, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),
         _ => working::between(canvas, moment, strings),

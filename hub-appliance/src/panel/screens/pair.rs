@@ -95,5 +95,5 @@ fn hint(moment: Moment, kept: bool, strings: &Strings) -> Option<[&str; 2]> {
     let hints = [strings.pair_shade, keep, strings.pair_close];
     let due = if shown_for < HARD_TO_READ { &hints[1..] } else { &hints };
     let turn = usize::try_from(shown_for.as_secs() / HINT_FOR.as_secs()).unwrap_or(0);
-    moment.is_settled().then(|| due[turn % due.len()])
+    moment.is_settled.then(|| due[turn % due.len()])
 }
