@@ -17,6 +17,8 @@ const SYS_ADMIN: u32 = 21;
 const SYS_TIME: u32 = 25;
 const MKNOD: u32 = 27;
 const OVER_DISKS: u64 = 1 << SYS_ADMIN | 1 << MKNOD | 1 << CHOWN | 1 << DAC_OVERRIDE | 1 << FOWNER | 1 << IPC_LOCK;
+/// What the started system may use of memory, files that it could read again left out, KiB.
+const MEMORY: u64 = 60 << 10;
 /// What the console says of a hub that ended too often.
 const WAITS: &str = "hub: hub ended 5 times in a minute";
 
@@ -43,6 +45,22 @@ pub(crate) async fn at_shell(vm: &mut Vm, command: &str) -> String {
         .filter(|line| !other.iter().any(|mark| line.contains(mark)))
         .collect();
     lines.join("\n")
+}
+
+/// The memory in use, KiB. What lies in a file system in memory is in use too, though the kernel counts it as page cache.
+async fn memory_used(vm: &mut Vm) -> u64 {
+    let said = at_shell(vm, "cat /proc/meminfo").await;
+    let field = |name: &str| -> u64 {
+        let line = said.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let again = field("Buffers:") + field("Cached:") + field("SReclaimable:") - field("Shmem:");
+    field("MemTotal:") - field("MemFree:") - again
+}
+
+#[allow(clippy::print_stdout, reason = "a figure for people")]
+fn say_memory(used: u64) {
+    println!("memory in use after boot: {} MiB", used >> 10);
 }
 
 #[tokio::test]
@@ -116,6 +134,9 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         }
     }
     assert!(vm.said().contains(LISTENING));
+    let used = memory_used(&mut vm).await;
+    say_memory(used);
+    assert!(used <= MEMORY, "{used} KiB of memory");
 
     // The owner's files may hold a clinic's records.
     const READ: &str = "/boot/hub-release.txt >/dev/null && echo readable";

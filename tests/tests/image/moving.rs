@@ -1,15 +1,17 @@
 //! The data moves from an old card in a reader to the rest of the new one, or to a disk, cut short at random points. The
-//! disk also loses what was not flushed by then.
+//! disk also loses what was not flushed by then. And it is cut between the marks that make the copy the data disk, which
+//! chance would not find.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use hub_tests::hub::PIN;
 use hub_tests::panel_client::{Button, PanelClient};
 
 use super::vm::{DataDisk, Parts, Vm};
-use super::{PRIVATE_NETWORK, box_on_card, new_box, next_image, serves, switch_on, write_log};
+use super::{PRIVATE_NETWORK, box_on_card, new_box, next_image, pair, register, serves, switch_on, write_log};
 
 /// Room for data behind a card's image.
 const REST: u64 = 200 << 20;
@@ -31,6 +33,22 @@ async fn begin(panel: &mut PanelClient) {
     panel.type_digits(PIN).await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     panel.wait_for("moving").await.unwrap();
+}
+
+/// Goes through with moving, from its question to the screen of a locked hub that has moved.
+async fn move_all(panel: &mut PanelClient) {
+    begin(panel).await;
+    panel.wait_until(|screen| screen.name != "moving").await.unwrap();
+    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+}
+
+/// Gives the partitions of a disk these names or types, whichever its table has.
+fn mark(disk: &Path, option: &str, values: [(&str, &str); 2]) {
+    for (number, value) in values {
+        let mut sfdisk = Command::new("/sbin/sfdisk");
+        sfdisk.args(["--quiet", option]).arg(disk).args([number, value]);
+        assert!(sfdisk.status().unwrap().success());
+    }
 }
 
 /// Pulls the plug, and takes from the disk what was not flushed. `before` is the disk as it was when the log began.
@@ -85,9 +103,7 @@ async fn moves(during: DataDisk, after: DataDisk) {
     parts.log = None;
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     if panel.screen().name == "move-data" {
-        begin(&mut panel).await;
-        panel.wait_until(|screen| screen.name != "moving").await.unwrap();
-        panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+        move_all(&mut panel).await;
     }
     vm.pull_plug().await.unwrap();
 
@@ -98,4 +114,55 @@ async fn moves(during: DataDisk, after: DataDisk) {
         panel.unlock(PIN).await.unwrap();
         assert!(serves(&vm, &mut panel, &clinic, &patient).await);
     }
+}
+
+#[tokio::test]
+#[ignore = "boots images: scripts/test --image"]
+async fn cut_between_its_marks_a_move_leaves_one_data_disk_and_it_is_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    (parts.has_data, parts.write_card) = (DataDisk::None, true);
+    enlarge(&parts.card);
+    let (clinic, _, patient) = box_on_card(&parts, folder.path(), "Moved").await;
+    let old_card = parts.card.with_extension("old");
+    fs::rename(&parts.card, &old_card).unwrap();
+    fs::copy(next_image(), &parts.card).unwrap();
+    parts.has_data = DataDisk::OldCardAndFixed;
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    move_all(&mut panel).await;
+    vm.pull_plug().await.unwrap();
+
+    // The original is marked, by half and as a whole, and the copy not yet as finished.
+    let copy_as_it_was = folder.path().join("copy-as-it-was.img");
+    mark(&parts.data, "--part-label", [("1", "HUBKEYS"), ("2", "HUBDATA-NEW")]);
+    fs::copy(&parts.data, &copy_as_it_was).unwrap();
+    for marks in [[("3", "7f"), ("4", "e8")], [("3", "7f"), ("4", "7f")]] {
+        fs::copy(&copy_as_it_was, &parts.data).unwrap();
+        mark(&old_card, "--part-type", marks);
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        panel.unlock(PIN).await.unwrap();
+        assert!(serves(&vm, &mut panel, &clinic, &patient).await, "{marks:?}");
+        vm.pull_plug().await.unwrap();
+    }
+
+    // The original is not marked. A person goes on with it all the same, and then the copy is older.
+    fs::copy(&copy_as_it_was, &parts.data).unwrap();
+    mark(&old_card, "--part-type", [("3", "83"), ("4", "e8")]);
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.answer("move-data", false).await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    let mut phone = pair(&vm, &mut panel, &clinic).await;
+    let later = register(&mut phone, "Later").await;
+    vm.pull_plug().await.unwrap();
+
+    parts.has_data = DataDisk::Fixed;
+    let (vm, panel) = switch_on(&parts, folder.path()).await;
+    assert_eq!(panel.screen().name, "new-disk", "older records would be opened");
+    vm.pull_plug().await.unwrap();
+
+    parts.has_data = DataDisk::OldCardAndFixed;
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    move_all(&mut panel).await;
+    panel.unlock(PIN).await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &later).await);
 }

@@ -1,4 +1,5 @@
-//! The plug pulled at random moments while phones push, on a disk that loses what was not flushed.
+//! The plug pulled at random moments while phones push, on a disk that loses what was not flushed: every push that was
+//! acknowledged is there afterwards, and the file systems are whole.
 //!
 //! The moment is drawn from the log of the disk's writes, right after one of them, for that is when a cut hurts: hardly
 //! ever would it come there by itself. A push counts if its acknowledgement came while the log was shorter than that.
@@ -16,8 +17,9 @@ use hub_tests::phone::client::ClientError;
 use hub_tests::phone::edit::NewPatient;
 use tokio::sync::Notify;
 
+use super::inside::{at_shell, development_box};
 use super::vm::{Parts, Vm};
-use super::{LISTENING, PRIVATE_NETWORK, new_box, put_on_card, write_log};
+use super::{LISTENING, PRIVATE_NETWORK, put_on_card, write_log};
 
 /// How often the plug is pulled, unless `HUB_POWER_CUTS` says otherwise.
 const CUTS: usize = 20;
@@ -112,13 +114,26 @@ async fn unlock(parts: &Parts, folder: &Path) -> Vm {
     vm
 }
 
+/// Has both file systems checked from end to end as they are on the disk, while nothing is written.
+async fn check_files(vm: &mut Vm) {
+    for folder in ["/data/keys", "/data/store"] {
+        let command = format!(
+            "d=$(grep ' {folder} ' /proc/mounts); busybox fsfreeze --freeze {folder} && \
+            /sbin/e2fsck -f -n ${{d%% *}}; echo \"status $?\"; busybox fsfreeze --unfreeze {folder}"
+        );
+        let said = at_shell(vm, &command).await;
+        assert!(said.contains("status 0"), "{folder}: {said}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "boots an image many times: scripts/test --image-full"]
 async fn what_was_acknowledged_outlives_every_power_cut() {
     let number = |name: &str, usual| std::env::var(name).map_or(usual, |count| count.parse().unwrap());
     let (cuts, count) = (number("HUB_POWER_CUTS", CUTS), number("HUB_POWER_PHONES", PHONES));
     let folder = tempfile::tempdir().unwrap();
-    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    // Its shell lets the test look at the file systems; the hub is the very same.
+    let mut parts = development_box(&folder, PRIVATE_NETWORK);
     let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(200));
     put_on_card(&clinic, &parts.card);
     let mut vm = Vm::start(&parts, folder.path()).unwrap();
@@ -133,7 +148,8 @@ async fn what_was_acknowledged_outlives_every_power_cut() {
     let acknowledged = Arc::new(Acknowledged::default());
     for number in 1..=cuts {
         fs::copy(&parts.data, &before).unwrap();
-        let vm = unlock(&parts, folder.path()).await;
+        let mut vm = unlock(&parts, folder.path()).await;
+        check_files(&mut vm).await;
         assert_eq!(
             missing(&vm, &clinic, &acknowledged).await,
             0,
@@ -163,7 +179,8 @@ async fn what_was_acknowledged_outlives_every_power_cut() {
         say(number, cut.unwrap(), acknowledged.settle(moment));
     }
     parts.log = None;
-    let vm = unlock(&parts, folder.path()).await;
+    let mut vm = unlock(&parts, folder.path()).await;
+    check_files(&mut vm).await;
     assert_eq!(missing(&vm, &clinic, &acknowledged).await, 0, "after the last cut");
 }
 

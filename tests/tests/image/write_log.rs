@@ -79,6 +79,12 @@ pub(crate) fn cut(disk: &Path, log: &Path, moment: u64, mut chance: impl FnMut()
 
 /// The writes that were flushed and those that were not, each in their order, up to a length of the log.
 fn read(log: &File, moment: u64) -> io::Result<(Vec<Write>, Vec<Write>)> {
+    let (mut sure, mut rest) = (Vec::new(), Vec::new());
+    let end = log.metadata()?.len().min(moment);
+    if end == 0 {
+        // Not even the superblock is there before the first write.
+        return Ok((sure, rest));
+    }
     let mut header = [0; HEADER];
     log.read_exact_at(&mut header, 0)?;
     let word =
@@ -86,9 +92,7 @@ fn read(log: &File, moment: u64) -> io::Result<(Vec<Write>, Vec<Write>)> {
     if word(&header, 0) != MAGIC {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let (mut sure, mut rest) = (Vec::new(), Vec::new());
     let mut at = SECTOR;
-    let end = log.metadata()?.len().min(moment);
     // The superblock's count lags behind: the log goes on for as long as there are entries.
     while at + SECTOR <= end {
         log.read_exact_at(&mut header, at)?;
@@ -168,5 +172,17 @@ mod tests {
         // Before the flush, and before the last write.
         assert_eq!(after(&entries, 1, false).0, [0, 0, 0, 0]);
         assert_eq!(after(&entries, 2, false).0, [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn where_nothing_was_written_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, log) = (folder.path().join("disk"), folder.path().join("log"));
+        fs::write(&disk, [1; 2048]).unwrap();
+        fs::write(&log, []).unwrap();
+        let outcome = cut(&disk, &log, u64::MAX, || false).unwrap();
+        assert_eq!((outcome.kept, outcome.lost, outcome.lucky), (0, 0, 0));
+        assert!(moments(&log).unwrap().is_empty());
+        assert_eq!(fs::read(&disk).unwrap(), [1; 2048]);
     }
 }
