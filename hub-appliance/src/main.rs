@@ -241,8 +241,8 @@ fn serve(config: Config, board: Box<dyn Board>, power: Option<&Path>) -> Result<
     runtime.shutdown_background();
     match (&outcome, power) {
         (Ok(Ending::PowerOff), Some(pipe)) => switch(Power::Off, pipe)?,
-        // Keys may be anywhere in memory: only starting anew is sure to wipe them.
-        (Err(ApplianceError::LockTimeout), Some(pipe)) => switch(Power::Restart, pipe)?,
+        // Of a lock that did not end keys may be anywhere in memory: only starting anew is sure to wipe them.
+        (Ok(Ending::Restart) | Err(ApplianceError::LockTimeout), Some(pipe)) => switch(Power::Restart, pipe)?,
         _ => {}
     }
     outcome.map(|_| ()).map_err(|error| error.to_string())

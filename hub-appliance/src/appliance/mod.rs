@@ -143,6 +143,8 @@ pub enum Ending {
     Told,
     /// A person at the panel wants the power off.
     PowerOff,
+    /// There was a panic. The hub is locked, and the box is to start anew: what else the panic left behind nobody knows.
+    Restart,
 }
 
 /// How long a hub that could not start waits before it tries again.

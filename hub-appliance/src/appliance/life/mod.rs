@@ -263,7 +263,9 @@ impl Life {
                     }
                     Some(Event::Paired(phone)) => self.paired(&phone),
                     Some(Event::NotPaired(obstacle)) => self.tell(News::NotPaired(obstacle)),
-                    Some(Event::Panicked) => self.panicked().await?,
+                    Some(Event::Panicked) => if self.panicked().await? {
+                        return Ok(Ending::Restart);
+                    },
                     Some(Event::Quit) | None => break,
                 },
                 _ = ticks.tick() => {
@@ -316,7 +318,9 @@ impl Life {
         Ok(())
     }
 
-    async fn panicked(&mut self) -> Result<(), ApplianceError> {
+    /// Locks, and says whether the box is to start anew. It stays as it is after too many panics, for to start anew did
+    /// not help; and so does somebody's machine on a desk.
+    async fn panicked(&mut self) -> Result<bool, ApplianceError> {
         self.lock().await?;
         self.kept_shut = self.panics.are_too_many();
         if self.kept_shut {
@@ -324,7 +328,7 @@ impl Life {
         } else {
             self.show();
         }
-        Ok(())
+        Ok(!self.kept_shut && !self.config.desk)
     }
 
     fn set_language(&mut self, language: Language) {
