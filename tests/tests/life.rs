@@ -333,10 +333,19 @@ async fn missing_parts_are_never_made_anew() {
     let store = the_box.data().join("store");
     let whole = files(&store);
 
-    let damages: [Damage; 6] = [
+    let damages: [Damage; 8] = [
         ("vault removed", |store| fs::remove_file(store.join("vault")).unwrap()),
         ("database removed", |store| {
             fs::remove_file(store.join("hub.db")).unwrap()
+        }),
+        ("both removed", |store| {
+            fs::remove_file(store.join("vault")).unwrap();
+            fs::remove_file(store.join("hub.db")).unwrap();
+        }),
+        ("everything removed", |store| {
+            for file in fs::read_dir(store).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
         }),
         ("vault damaged", |store| flip(&store.join("vault"), 2)),
         ("database damaged at its start", |store| {

@@ -76,6 +76,11 @@ impl Facts {
         atomic_file::write(&path(keys_folder), &json).map_err(ApplianceError::System)
     }
 
+    /// Whether the hub was open once, so that there have to be records.
+    pub(super) const fn has_records(&self) -> bool {
+        self.hub_id.is_some()
+    }
+
     /// The firmware that is needed, if the store is newer than this one.
     pub(super) fn needed(&self) -> Option<&str> {
         let writer = self.writer.as_ref()?;

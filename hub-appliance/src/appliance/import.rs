@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::facts::Facts;
 use super::{ApplianceError, Config, OpenStore, firmware_clock, keys_folder, store_folder};
 use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
 use crate::panel::{ImportFile, Notice};
@@ -53,7 +54,9 @@ pub fn import(
     }
     let _lock = StoreLock::take(&keys_folder(data)).map_err(ApplianceError::from)?;
     let master = keys.unlock_with_pin(&ask_pin()?)?;
-    let OpenStore { store, .. } = OpenStore::open(&store_folder(data), &master, Arc::new(firmware_clock()))?;
+    let has_records = Facts::load(&keys_folder(data)).has_records();
+    let OpenStore { store, .. } =
+        OpenStore::open(&store_folder(data), &master, Arc::new(firmware_clock()), has_records)?;
     let summary = import_file(&store, file)?;
     store.close(Duration::from_secs(30));
     Ok(summary)

@@ -33,19 +33,25 @@ pub struct OpenStore {
 }
 
 impl OpenStore {
-    /// Opens vault and store in `folder`; makes both on a hub that has just been set up.
+    /// Opens vault and store in `folder`; makes both on a hub that has just been set up. `has_records` says that the hub has
+    /// had them before.
     ///
     /// # Errors
-    /// [`ApplianceError::PartMissing`] if there are records without a vault, or a vault without records: that is never
-    /// mended by making an empty one. Otherwise what vault and store report.
-    pub fn open(folder: &Path, master: &MasterKey, clock: Arc<HubClock>) -> Result<Self, ApplianceError> {
+    /// [`ApplianceError::PartMissing`] if there are records without a vault, or a vault without records, or neither where
+    /// there were both: that is never mended by making an empty one. Otherwise what vault and store report.
+    pub fn open(
+        folder: &Path,
+        master: &MasterKey,
+        clock: Arc<HubClock>,
+        has_records: bool,
+    ) -> Result<Self, ApplianceError> {
         atomic_file::private_folder(folder).map_err(ApplianceError::System)?;
         let vault_path = vault_path(folder);
         let vault_key = master.vault_key();
         // An empty file is no database: SQLite would make a new one of it.
         let database = fs::metadata(folder.join("hub.db"));
         let (has_vault, has_store) = (vault_path.exists(), database.is_ok_and(|file| file.len() > 0));
-        if has_vault && !has_store {
+        if !has_store && (has_vault || has_records) {
             return Err(ApplianceError::PartMissing);
         }
         let store = Store::open(folder, &master.store_key(), master.audit_key(), clock)?;
@@ -91,26 +97,37 @@ pub(super) struct Failure {
     pub(super) schema: Option<i64>,
 }
 
-/// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again, once
-/// it was looked for the copy from before the migration from schema `copy_of`.
+/// How the hub is opened.
+#[derive(Debug)]
+pub(super) struct Opening {
+    /// What the audit log says of it.
+    pub(super) reason: &'static str,
+    /// The schema whose copy from before the migration is looked for where the store is at fault.
+    pub(super) copy_of: Option<i64>,
+    /// Whether the hub has had records before.
+    pub(super) has_records: bool,
+}
+
+/// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again.
 pub(super) fn open_hub(
     config: &Config,
     master: &MasterKey,
     clock: Arc<HubClock>,
     sessions: Arc<SessionTable>,
-    reason: &'static str,
-    copy_of: Option<i64>,
+    opening: &Opening,
 ) -> Result<Opened, Failure> {
     config.disk.open(&master.luks_passphrase()).map_err(|error| Failure {
         error: error.into(),
         has_copy: false,
         schema: None,
     })?;
-    open_mounted(config, master, clock, sessions, reason).map_err(|error| {
+    open_mounted(config, master, clock, sessions, opening).map_err(|error| {
         let folder = config.store_folder();
         let schema = Store::schema_version(&folder, &master.store_key());
         let has_copy = error.is_of_the_store()
-            && copy_of.is_some_and(|version| schema != Some(version) && Store::has_migration_copy(&folder, version));
+            && opening
+                .copy_of
+                .is_some_and(|version| schema != Some(version) && Store::has_migration_copy(&folder, version));
         close_disk(config);
         Failure {
             error,
@@ -147,9 +164,9 @@ fn open_mounted(
     master: &MasterKey,
     clock: Arc<HubClock>,
     sessions: Arc<SessionTable>,
-    reason: &'static str,
+    opening: &Opening,
 ) -> Result<Opened, ApplianceError> {
-    let OpenStore { vault, store } = OpenStore::open(&config.store_folder(), master, clock)?;
+    let OpenStore { vault, store } = OpenStore::open(&config.store_folder(), master, clock, opening.has_records)?;
     let notice = import::take_in(config, &store)?;
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
     let hub_id = vault.hub_id.to_string();
@@ -157,7 +174,7 @@ fn open_mounted(
     let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
     let pairing = Arc::new(Pairing::new());
     let entry = Entry {
-        action: reason,
+        action: opening.reason,
         detail: firmware(&config.release),
         outcome: "ok",
         ..Entry::default()

@@ -313,6 +313,9 @@ pub enum Question {
         /// The size of the old card.
         bytes: u64,
     },
+    /// The file system that the records are in has faults that are not mended without a person: is it to be repaired, though
+    /// what can't be saved is lost then?
+    Repair,
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.

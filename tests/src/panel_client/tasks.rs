@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Button, PairingCode, PanelClient, PanelError, Screen};
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 18] = [
+const CLOSED: [&str; 19] = [
     "splash",
     "setup-pin",
     "setup-recovery",
@@ -21,6 +21,7 @@ const CLOSED: [&str; 18] = [
     "new-disk",
     "erase-disk",
     "use-card",
+    "repair",
     "put-back",
     "formatting",
     "move-data",

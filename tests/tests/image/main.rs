@@ -15,6 +15,7 @@ mod outside;
 mod power;
 mod raspberry_pi;
 mod reader;
+mod repair;
 mod update;
 mod vm;
 mod write_log;

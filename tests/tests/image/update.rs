@@ -47,7 +47,7 @@ fn keys(parts: &Parts, request: &str) -> String {
 }
 
 /// Types the PIN and gives the screen that this leads to.
-async fn type_pin(panel: &mut PanelClient) -> Screen {
+pub(crate) async fn type_pin(panel: &mut PanelClient) -> Screen {
     panel.wait_for("locked").await.unwrap();
     panel.type_digits(PIN).await.unwrap();
     panel.press(Button::Ok).await.unwrap();

@@ -16,7 +16,7 @@ pub(crate) fn open(data: &Path) -> Arc<Store> {
         .unlock_with_pin(&pin)
         .expect("the PIN opens the hub");
     let clock = Arc::new(HubClock::new(Box::new(SystemClock), HubTime::ZERO));
-    OpenStore::open(&data.join("store"), &master, clock)
+    OpenStore::open(&data.join("store"), &master, clock, true)
         .expect("the store opens")
         .store
 }

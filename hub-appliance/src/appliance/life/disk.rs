@@ -83,6 +83,7 @@ impl Life {
     /// Takes what a person decided, if it still is what is asked.
     pub(super) async fn answer(&mut self, question: &Question, yes: bool) {
         match &self.state {
+            State::Repairing(_) if *question == Question::Repair => self.repair(yes).await,
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
             State::OfferingMove(offered) if *question == offered.question() => self.answer_move(yes),
             State::Choosing(offers) if offers.first().map(asked).as_ref() == Some(question) => self.choose(yes),

@@ -129,6 +129,8 @@ enum State {
     /// The PIN was replaced, and the recovery code is to be before the hub opens.
     Renewing(Box<MasterKey>, RecoveryCode),
     Open(Box<Serving>),
+    /// The disk is to be repaired before the records can be opened; a person decides whether it is.
+    Repairing(Box<MasterKey>),
     /// The store does not open since this firmware migrated it; a person decides whether its copy is put back.
     PuttingBack(Box<MasterKey>, Writer),
     Off,

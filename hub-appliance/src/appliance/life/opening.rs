@@ -1,16 +1,21 @@
-//! From unlocked to open, and what becomes of an update after which the store does not open.
+//! From unlocked to open; and what becomes of a disk that has faults, and of an update after which the store does not open.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Life, Serving, State, blocking};
+use crate::appliance::ApplianceError;
 use crate::appliance::facts::Writer;
-use crate::appliance::open::{Failure, Opened, open_hub, put_back};
+use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
 use crate::appliance::status::Sources;
 use crate::keys::MasterKey;
 use crate::panel::{Fault, Identity, Phase};
 use crate::store::SCHEMA_VERSION;
+use crate::system::data_disk::DataDiskError;
+
+/// What the audit log says of the first opening after a repair.
+const REPAIRED: &str = "unlock.repaired";
 
 impl Life {
     /// Opens vault and store and lets the phones in.
@@ -24,15 +29,45 @@ impl Life {
         self.save_facts();
         let (config, clock) = (Arc::clone(&self.config), Arc::clone(&self.clock));
         let sessions = Arc::clone(&self.sessions);
-        let copy_of = before.as_ref().map(|before| before.schema);
+        let opening = Opening {
+            reason,
+            copy_of: before.as_ref().map(|before| before.schema),
+            has_records: self.facts.has_records(),
+        };
         let opened = blocking(move || {
-            let opened = open_hub(&config, &master, clock, sessions, reason, copy_of);
+            let opened = open_hub(&config, &master, clock, sessions, &opening);
             Ok(opened.map_err(|failure| (failure, master)))
         });
         match (opened.await, before) {
             (Ok(Ok(opened)), before) => self.serve(opened, before.is_none()).await,
+            (Ok(Err((failure, master))), _) if is_damaged(&failure) && reason != REPAIRED => {
+                tracing::error!(error = %failure.error, "a person has to decide about a repair");
+                self.gate.lock();
+                self.state = State::Repairing(Box::new(master));
+            }
             (Ok(Err((failure, master))), before) => self.not_opened(&failure, master, before),
             (Err(error), _) => self.fail(&error),
+        }
+    }
+
+    /// Repairs the disk and opens the hub, or leaves everything as it is.
+    pub(super) async fn repair(&mut self, yes: bool) {
+        let State::Repairing(master) = std::mem::replace(&mut self.state, State::Fault) else {
+            return;
+        };
+        if !yes {
+            self.stop(Fault::Damaged);
+            return;
+        }
+        self.show_phase(Phase::Unlocking);
+        let disk = Arc::clone(&self.config.disk);
+        let repaired = blocking(move || {
+            disk.repair(&master.luks_passphrase())?;
+            Ok(master)
+        });
+        match repaired.await {
+            Ok(master) => self.open(*master, REPAIRED).await,
+            Err(error) => self.fail(&error),
         }
     }
 
@@ -116,4 +151,8 @@ impl Life {
             Err(error) => self.fail(&error),
         }
     }
+}
+
+fn is_damaged(failure: &Failure) -> bool {
+    matches!(failure.error, ApplianceError::DataDisk(DataDiskError::Damaged))
 }

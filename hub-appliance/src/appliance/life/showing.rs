@@ -13,6 +13,7 @@ impl Life {
             State::SetUp => Phase::SetUp,
             State::Choosing(offers) => Self::asking(offers),
             State::OfferingMove(offered) => Phase::Asking(offered.question()),
+            State::Repairing(_) => Phase::Asking(Question::Repair),
             State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {
                 firmware: before.firmware.clone(),
             }),

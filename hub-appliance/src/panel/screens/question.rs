@@ -1,4 +1,5 @@
-//! `new-disk`, `erase-disk`, `use-card`, `put-back`, `move-data`: what a person has to decide before the hub goes on.
+//! `new-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`: what a person has to decide before the hub goes
+//! on.
 
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
@@ -12,6 +13,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, question: &Question, choice: Choice,
         Question::EraseDisk { .. } => ("erase-disk", Icon::WARNING),
         Question::UseCard { .. } => ("use-card", Icon::DISK),
         Question::MoveData { .. } => ("move-data", Icon::DISK),
+        Question::Repair => ("repair", Icon::WARNING),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     let asked = (strings.question)(question);

@@ -295,6 +295,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Move",
         },
+        Question::Repair => Asked {
+            title: "Repair the disk?",
+            text: [
+                "To repair it may lose".into(),
+                "records. If there is".into(),
+                "help, call it first".into(),
+            ],
+            yes: "Repair",
+        },
         Question::PutBack { firmware } => Asked {
             title: "Update failed",
             text: [

@@ -286,6 +286,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Oui",
         },
+        Question::Repair => Asked {
+            title: "Réparer le disque?",
+            text: [
+                "Des dossiers peuvent".into(),
+                "se perdre. D'abord,".into(),
+                "appelez de l'aide".into(),
+            ],
+            yes: "Réparer",
+        },
         Question::PutBack { firmware } => Asked {
             title: "Échec mise à jour",
             text: [

@@ -287,6 +287,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Mover",
         },
+        Question::Repair => Asked {
+            title: "¿Reparar el disco?",
+            text: [
+                "Puede perder datos.".into(),
+                "Si puede, pida antes".into(),
+                "ayuda técnica".into(),
+            ],
+            yes: "Reparar",
+        },
         Question::PutBack { firmware } => Asked {
             title: "No se actualizó",
             text: [

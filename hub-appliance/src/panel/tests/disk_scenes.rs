@@ -75,6 +75,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "use-card-small",
             start(Phase::Asking(Question::UseCard { bytes: 512_000_000 })),
         ),
+        ("repair", start(Phase::Asking(Question::Repair))),
         ("put-back", start(put_back())),
         (
             "move-data",

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 36] = [
+const SCREENS: [&str; 37] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -37,6 +37,7 @@ const SCREENS: [&str; 36] = [
     "new-disk",
     "erase-disk",
     "use-card",
+    "repair",
     "put-back",
     "formatting",
     "moving",
@@ -189,6 +190,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::NewDisk { name, bytes })),
         any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
+        Just(Phase::Asking(Question::Repair)),
         any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
         any::<u16>().prop_map(|permille| Phase::Formatting { permille }),

@@ -129,6 +129,10 @@ impl DataDisk for Helper {
         self.order(&Request::Open(passphrase.clone()), &|_| {})
     }
 
+    fn repair(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.order(&Request::Repair(passphrase.clone()), &|_| {})
+    }
+
     fn close(&self) -> Result<(), DataDiskError> {
         self.order(&Request::Close, &|_| {})
     }

@@ -15,7 +15,9 @@ use super::content::{self, Content};
 use super::find::{Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Reader, Scheme, Stage, find};
 use super::list::{Listed, has_lost_parts, list};
 use super::moving::close_copy;
-use super::volume::{check, has_slots, holds_slots, is_mounted, lock, mount_ext4, mounted_device, text, unlock};
+use super::volume::{
+    check, has_slots, holds_slots, is_mounted, lock, mount_ext4, mounted_device, repair, text, unlock,
+};
 use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool, import_file};
 use crate::secret::SecretText;
 
@@ -290,6 +292,14 @@ impl DataDisk for Luks {
             self.close()?;
         }
         opened
+    }
+
+    fn repair(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        let disk = self.to_open(&self.look()?)?;
+        unlock(&disk.records.0, passphrase, MAPPED_NAME)?;
+        let repaired = repair(Path::new(MAPPED));
+        self.close()?;
+        repaired
     }
 
     fn close(&self) -> Result<(), DataDiskError> {

@@ -278,6 +278,15 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     /// [`DataDiskError`]; then it is closed.
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError>;
 
+    /// Mends the file system of the closed records as far as it can be mended. To be called when [`Self::open`] found it
+    /// [`DataDiskError::Damaged`] and a person wants it: what can't be saved is lost then. The records stay closed.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Damaged`] if it can't be mended; else what failed.
+    fn repair(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+        Err(DataDiskError::Damaged)
+    }
+
     /// Unmounts and closes the part for the records, and with that wipes its key. Does nothing if it is closed.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What the hub and the data disk's service say to each other: a line each way, in turn.
 //!
 //! ```text
-//! → state | offers | close | open <passphrase> | format <passphrase> [<token of an offer>]
+//! → state | offers | close | open <passphrase> | repair <passphrase> | format <passphrase> [<token of an offer>]
 //!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
@@ -27,6 +27,7 @@ pub(super) enum Request {
     Close,
     Format(SecretText, Option<u64>),
     Open(SecretText),
+    Repair(SecretText),
     Movable,
     Copy(SecretText, u64),
     OpenCopy(SecretText),
@@ -57,6 +58,7 @@ impl Request {
             Self::Close => ("close", None, None),
             Self::Format(passphrase, token) => ("format", Some(passphrase), *token),
             Self::Open(passphrase) => ("open", Some(passphrase), None),
+            Self::Repair(passphrase) => ("repair", Some(passphrase), None),
             Self::Movable => ("movable", None, None),
             Self::Copy(passphrase, token) => ("copy", Some(passphrase), Some(*token)),
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
@@ -90,6 +92,7 @@ impl Request {
             ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?, words.next()?.parse().ok()?),
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
+            ("repair", Some(passphrase)) => Self::Repair(read_passphrase(passphrase)?),
             ("format", Some(passphrase)) => {
                 let token = words.next().map(|token| token.parse().ok());
                 Self::Format(
@@ -140,6 +143,7 @@ mod tests {
             Request::Format(secret(), None),
             Request::Format(secret(), Some(u64::MAX)),
             Request::Open(secret()),
+            Request::Repair(secret()),
             Request::Movable,
             Request::Copy(secret(), 7),
             Request::OpenCopy(secret()),
@@ -198,6 +202,7 @@ mod tests {
             "state now",
             "forget-import /etc/passwd",
             "open 00",
+            "repair",
             "wipe",
             &format!("shut {PASSPHRASE}"),
             &format!("open {PASSPHRASE} 1"),

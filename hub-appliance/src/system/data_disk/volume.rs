@@ -47,6 +47,17 @@ pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
     }
 }
 
+/// Mends whatever can be, though what is past mending may be lost by it.
+pub(super) fn repair(device: &Path) -> Result<(), DataDiskError> {
+    match Tool::E2fsck.status(&["-f", "-y", text(device)], &[])? {
+        0 | E2FSCK_MENDED => Ok(()),
+        status => {
+            tracing::error!(status, "a file system of the data disk can't be mended");
+            Err(DataDiskError::Damaged)
+        }
+    }
+}
+
 pub(super) fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
     let flags = NOTHING_FROM_IT | more;
     mount(Some(device), target, Some("ext4"), flags, Some("errors=remount-ro")).map_err(|errno| match errno {

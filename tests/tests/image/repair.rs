@@ -1,0 +1,53 @@
+//! A file system with faults that are not mended without a person.
+
+use hub_tests::hub::PIN;
+
+use super::inside::{at_shell, development_box};
+use super::update::type_pin;
+use super::vm::Vm;
+use super::{PRIVATE_NETWORK, box_in_use, serves, switch_on};
+
+/// Writes nonsense over the inode of lost+found, which is the eleventh: no record is hurt, and no program mends it unasked.
+/// Where it stands is in the superblock and in the first group's descriptor (Linux: Documentation/filesystems/ext4).
+const DAMAGE: &str = "d=/dev/mapper/hubdata; number() { busybox od -A n -t u4 -N 4 -j $1 $d; }; \
+    busybox fsfreeze --freeze /data/store; block=$((1024 << $(number 1048))); \
+    table=$(number $(((block > 1024 ? block : 2048) + 8))); \
+    busybox tr '\\0' '\\245' </dev/zero | \
+    busybox dd of=$d bs=256 count=1 seek=$((table * block / 256 + 10)) conv=notrunc,fsync";
+
+async fn damage(vm: &mut Vm) {
+    let said = at_shell(vm, DAMAGE).await;
+    assert!(said.contains("1+0 records out"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_disk_with_faults_is_repaired_only_when_a_person_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = development_box(&folder, PRIVATE_NETWORK);
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Repaired").await;
+    let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.unlock(PIN).await.unwrap();
+    damage(&mut vm).await;
+    vm.pull_plug().await.unwrap();
+
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    assert_eq!(type_pin(&mut panel).await.name, "repair");
+    panel.answer("repair", false).await.unwrap();
+    let screen = panel.wait_for("error").await.unwrap();
+    assert!(
+        screen.lines.iter().any(|line| line.contains("Data disk is damaged")),
+        "{screen:?}"
+    );
+    vm.pull_plug().await.unwrap();
+
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    assert_eq!(type_pin(&mut panel).await.name, "repair");
+    panel.answer("repair", true).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+
+    // It stays whole.
+    panel.lock().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+}
