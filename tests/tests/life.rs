@@ -419,19 +419,27 @@ async fn a_damaged_page_is_never_read_over() {
     hub.hub.terminate().await.unwrap();
     let database = hub.data().join("store/hub.db");
     let whole = fs::read(&database).unwrap();
-    for part in [2, 3] {
+    let mut refusals = 0;
+    for part in [2, 3, 4, 5] {
         flip(&database, part);
         hub.start_again().await.unwrap();
         let before = phone.database.clone();
         // A page that no answer needs may go unseen; one that is needed is told, never passed over.
         match phone.force_download().await {
             Ok(_) => phone.database.set_cursor(before.cursor().clone()),
-            Err(error) => assert_eq!(error.status(), Some(503)),
+            Err(error) => {
+                assert_eq!(error.status(), Some(503));
+                let mut panel = hub.hub.panel().await.unwrap();
+                let screen = panel.wait_for("news").await.unwrap();
+                assert!(screen.lines[0].contains("Damaged records"), "{screen:?}");
+                refusals += 1;
+            }
         }
         assert!(phone.database == before);
         hub.hub.terminate().await.unwrap();
         fs::write(&database, &whole).unwrap();
     }
+    assert!(refusals > 0, "no answer needed a damaged page");
     hub.start_again().await.unwrap();
     phone.force_download().await.unwrap();
 }

@@ -5,8 +5,8 @@ use std::io;
 use crate::board::BoardError;
 use crate::keys::{KeysError, VaultError};
 use crate::panel::Fault;
-use crate::store::StoreError;
 use crate::store::cloud::{BundleError, MalformedBundle};
+use crate::store::{StoreError, Trouble};
 use crate::system::data_disk::DataDiskError;
 use crate::wire::handshake::HandshakeError;
 
@@ -102,7 +102,7 @@ impl ApplianceError {
             Self::DataDisk(DataDiskError::Damaged) => Fault::Damaged,
             Self::Store(StoreError::Full) => Fault::DiskFull,
             Self::Store(StoreError::NoRoom { .. }) => Fault::NoRoomToUpdate,
-            Self::Store(error) if error.trouble().is_some() => Fault::DiskFailed,
+            Self::Store(error) if error.trouble() == Some(Trouble::Failed) => Fault::DiskFailed,
             Self::DataDisk(_) => Fault::Disk,
             Self::Store(_) | Self::PartMissing | Self::Vault(_) | Self::Identity(_) => Fault::Store,
             Self::Keys(KeysError::Io(_)) => Fault::Disk,
@@ -121,6 +121,8 @@ mod tests {
     fn a_disk_is_told_by_what_is_the_matter_with_it() {
         let store = |error| ApplianceError::Store(error);
         let no_room = || StoreError::NoRoom { needed: 2, free: 1 };
+        let damaged = || StoreError::Database(rusqlite::ErrorCode::DatabaseCorrupt);
+        assert_eq!(store(damaged()).fault(None), Fault::Store);
         let broken = || StoreError::Disk(io::ErrorKind::ReadOnlyFilesystem.into());
         assert_eq!(store(StoreError::Full).fault(None), Fault::DiskFull);
         assert_eq!(store(no_room()).fault(None), Fault::NoRoomToUpdate);

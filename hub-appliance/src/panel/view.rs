@@ -246,6 +246,8 @@ pub enum News {
     RefusedForNow(Obstacle),
     /// Pairing that a person kept open was closed, because it had been open long enough.
     PairingEnded,
+    /// There are records that can't be read any more; the others are served.
+    Damaged,
 }
 
 /// What stood in the way.

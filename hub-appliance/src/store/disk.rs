@@ -4,9 +4,12 @@
 //! to write: audit entries, logins, how far a phone has pulled, and the checkpoint that takes the write-ahead log into
 //! the database. So the hub can be unlocked, read and locked when it takes no more records.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::sys::stat::{major, minor};
 use nix::sys::statvfs::{FsFlags, Statvfs, statvfs};
 
 use super::error::{StoreError, Trouble};
@@ -25,8 +28,11 @@ const KEPT_BACK_PART: u64 = 32;
 #[derive(Debug)]
 pub(super) struct Disk {
     folder: PathBuf,
+    /// Errors of the file system before the database was opened.
+    errors_before: Option<u64>,
     is_full: AtomicBool,
     has_failed: AtomicBool,
+    is_damaged: AtomicBool,
     /// Whether something was refused since the log was last cut.
     has_refused: AtomicBool,
 }
@@ -34,10 +40,13 @@ pub(super) struct Disk {
 impl Disk {
     /// The disk of the database at `path`.
     pub(super) fn under(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         Self {
-            folder: path.parent().unwrap_or(Path::new(".")).to_owned(),
+            errors_before: errors(&folder),
+            folder,
             is_full: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
+            is_damaged: AtomicBool::new(false),
             has_refused: AtomicBool::new(false),
         }
     }
@@ -83,6 +92,7 @@ impl Disk {
                 self.has_refused.store(true, Ordering::Relaxed);
             }
             Trouble::Failed => self.has_failed.store(true, Ordering::Relaxed),
+            Trouble::Damaged => self.is_damaged.store(true, Ordering::Relaxed),
         }
     }
 
@@ -111,12 +121,29 @@ impl Disk {
         self.is_full.load(Ordering::Relaxed) || self.free().is_ok_and(|free| free == 0)
     }
 
+    /// Whether something on it could not be read since the database was opened.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
+    }
+
     /// Whether it failed, or can't be written any more: that is what the kernel makes of a file system that it met errors
-    /// in.
+    /// in. Since Linux 6.12 it does not say so by a flag.
     pub(super) fn has_failed(&self) -> bool {
         let is_read_only = |disk: Statvfs| disk.flags().contains(FsFlags::ST_RDONLY);
-        self.has_failed.load(Ordering::Relaxed) || statvfs(&self.folder).is_ok_and(is_read_only)
+        self.has_failed.load(Ordering::Relaxed)
+            || statvfs(&self.folder).is_ok_and(is_read_only)
+            || (self.errors_before).is_some_and(|before| errors(&self.folder).is_some_and(|now| now > before))
     }
+}
+
+/// How many errors the kernel has met with in the file system of a folder since it was last checked; none where it does not
+/// count them (Linux: Documentation/ABI/testing/sysfs-fs-ext4).
+fn errors(folder: &Path) -> Option<u64> {
+    let device = fs::metadata(folder).ok()?.dev();
+    let device = format!("/sys/dev/block/{}:{}", major(device), minor(device));
+    let device = fs::canonicalize(device).ok()?;
+    let count = Path::new("/sys/fs/ext4").join(device.file_name()?).join("errors_count");
+    fs::read_to_string(count).ok()?.trim().parse().ok()
 }
 
 fn free(disk: &Statvfs) -> u64 {

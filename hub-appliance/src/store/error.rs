@@ -7,6 +7,8 @@ pub enum Trouble {
     Full,
     /// It failed to read or write, so that nothing more can be expected of it.
     Failed,
+    /// A page on it is not what was written there. The others can be read.
+    Damaged,
 }
 
 /// An error of the store. None of them carries a value of a record.
@@ -64,10 +66,12 @@ impl StoreError {
     /// What it says of the disk, if it says anything of that.
     #[must_use]
     pub const fn trouble(&self) -> Option<Trouble> {
-        use rusqlite::ErrorCode::{ReadOnly, SystemIoFailure};
+        use rusqlite::ErrorCode::{DatabaseCorrupt, ReadOnly, SystemIoFailure};
         match self {
             Self::Full => Some(Trouble::Full),
             Self::Disk(_) | Self::Database(ReadOnly | SystemIoFailure) => Some(Trouble::Failed),
+            // Of a database that is open the key is known to be the right one.
+            Self::WrongKey | Self::Database(DatabaseCorrupt) => Some(Trouble::Damaged),
             _ => None,
         }
     }

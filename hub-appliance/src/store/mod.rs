@@ -225,6 +225,12 @@ impl Store {
         self.disk.has_failed()
     }
 
+    /// Whether there are records that can't be read, as far as somebody met with one.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.disk.is_damaged()
+    }
+
     /// Takes notice of what somebody met with who used the store.
     pub fn note(&self, trouble: Trouble) {
         self.disk.note(trouble);

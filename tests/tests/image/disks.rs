@@ -8,14 +8,14 @@ use std::process::{Command, Stdio};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
-use hub_tests::panel_client::{PanelClient, Screen};
+use hub_tests::panel_client::PanelClient;
 use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
 
 use super::vm::{DataDisk, Parts, Vm};
 use super::{
     DATA_DISK, LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, put_on_card, root_of,
-    serves, switch_on,
+    says, serves, switch_on,
 };
 
 /// Room for data behind the card's image.
@@ -23,10 +23,6 @@ const REST: u64 = 200 << 20;
 /// Where the part for the keys is on a disk of its own.
 const KEYS_AT: u64 = 1 << 20;
 const KEYS_BYTES: u64 = 16 << 20;
-
-fn says(screen: &Screen, text: &str) -> bool {
-    screen.lines.iter().any(|line| line.contains(text))
-}
 
 async fn is_locked(vm: &Vm) -> bool {
     let mut phone = Phone::new(&vm.url()).unwrap();

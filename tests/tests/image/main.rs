@@ -31,7 +31,7 @@ use std::time::Duration;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::Comparison;
 use hub_tests::hub::PIN;
-use hub_tests::panel_client::{Button, PanelClient};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 use tempfile::TempDir;
@@ -192,6 +192,10 @@ async fn a_new_box_is_set_up_serves_phones_and_keeps_what_they_gave_over_a_power
     // Nor is it on the card, not even where no file is.
     let card = fs::read(&parts.card).unwrap();
     assert!(holds(&card, b"HUBBOOT") && !holds(&card, user.email.as_bytes()));
+}
+
+fn says(screen: &Screen, text: &str) -> bool {
+    screen.lines.iter().any(|line| line.contains(text))
 }
 
 /// A phone that was kept.

@@ -9,15 +9,11 @@ use hub_tests::hub::PIN;
 use hub_tests::panel_client::{Button, PanelClient, Screen};
 
 use super::vm::Parts;
-use super::{PRIVATE_NETWORK, box_in_use, image, new_box, next_image, register, serves, switch_on};
+use super::{PRIVATE_NETWORK, box_in_use, image, new_box, next_image, register, says, serves, switch_on};
 
 /// Where the two partitions of a data disk begin, bytes.
 const KEYS_AT: usize = 1 << 20;
 const RECORDS_AT: usize = 17 << 20;
-
-fn says(screen: &Screen, text: &str) -> bool {
-    screen.lines.iter().any(|line| line.contains(text))
-}
 
 fn put_card(parts: &Parts, image: &Path) {
     fs::copy(image, &parts.card).unwrap();

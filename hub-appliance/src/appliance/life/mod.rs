@@ -152,6 +152,8 @@ struct Serving {
     paired: VecDeque<PairedPhone>,
     /// What a person has not seen yet.
     news: VecDeque<News>,
+    /// Whether a person was told of records that can't be read.
+    told_of_damage: bool,
     /// Phones that are refused in memory alone, because that could not be written yet.
     refused: Vec<DeviceNumber>,
     pairing_since: Instant,
@@ -378,11 +380,15 @@ impl Life {
             return self.disk_failed().await;
         }
         let pairing = serving.sources.pairing();
+        let has_damage = serving.sources.store.is_damaged() && !serving.told_of_damage;
         if let Some(status) = pairing
             && status.keep_open
             && status.seconds_left <= 2
         {
             self.pairing_runs_out();
+        }
+        if has_damage {
+            self.tell_of_damage();
         }
         if self.ticks.is_multiple_of(REFRESH) {
             self.follow_address();

@@ -126,6 +126,7 @@ impl Life {
             identity,
             paired: VecDeque::new(),
             news: VecDeque::new(),
+            told_of_damage: false,
             refused: Vec::new(),
             pairing_since: Instant::now(),
             pin_change: None,

@@ -103,6 +103,14 @@ impl Life {
         self.show();
     }
 
+    /// Tells of records that can't be read, once for as long as the hub is open: each phone that asks meets with them again.
+    pub(super) fn tell_of_damage(&mut self) {
+        if let State::Open(serving) = &mut self.state {
+            serving.told_of_damage = true;
+        }
+        self.tell(News::Damaged);
+    }
+
     pub(super) fn news_seen(&mut self, seen: News) {
         if let State::Open(serving) = &mut self.state {
             serving.news.retain(|news| *news != seen);

@@ -251,6 +251,15 @@ fn news(news: News) -> Told {
                 "in the menu",
             ],
         ),
+        News::Damaged => (
+            "Damaged records",
+            [
+                "Some can't be read.",
+                "Erase nothing on the",
+                "phones, and call for",
+                "technical help",
+            ],
+        ),
     };
     Told { title, text }
 }

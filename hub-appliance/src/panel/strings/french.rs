@@ -242,6 +242,15 @@ fn news(news: News) -> Told {
             "Fin de l'appairage",
             ["15 minutes écoulées.", "Un autre téléphone ?", "Menu: Appairer", ""],
         ),
+        News::Damaged => (
+            "Dossiers abîmés",
+            [
+                "Certains illisibles.",
+                "N'effacez rien sur",
+                "les téléphones et",
+                "appelez de l'aide",
+            ],
+        ),
     };
     Told { title, text }
 }

@@ -243,6 +243,15 @@ fn news(news: News) -> Told {
             "Tiempo agotado",
             ["Pasaron 15 minutos.", "¿Otro teléfono?", "Menú: Emparejar", ""],
         ),
+        News::Damaged => (
+            "Datos dañados",
+            [
+                "Algunos no se leen.",
+                "No borre nada en los",
+                "teléfonos y pida",
+                "ayuda técnica",
+            ],
+        ),
     };
     Told { title, text }
 }

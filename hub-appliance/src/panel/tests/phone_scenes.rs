@@ -166,5 +166,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(told(News::RefusedForNow(Obstacle::NotWritten)), Desk::settles),
         ),
         ("pairing-ended", start(told(News::PairingEnded), Desk::settles)),
+        ("records-damaged", start(told(News::Damaged), Desk::settles)),
     ]
 }

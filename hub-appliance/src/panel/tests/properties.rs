@@ -67,13 +67,14 @@ const WAITING: [&str; 17] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 6] = [
+pub(super) const NEWS: [News; 7] = [
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
     News::NotPaired(Obstacle::NotWritten),
     News::RefusedForNow(Obstacle::DiskFull),
     News::RefusedForNow(Obstacle::NotWritten),
     News::PairingEnded,
+    News::Damaged,
 ];
 
 const NOTICES: [Notice; 2] = [
