@@ -6,6 +6,10 @@
 BOOT_START_MIB=1
 BOOT_MIB=48
 VERITY_BLOCK=4096
+# What the product's card may come to, in bytes: its image when compressed, and its root without the hash tree.
+# shellcheck disable=SC2034 # used by scripts/build-image
+MAX_COMPRESSED=64000000
+MAX_ROOT=40000000
 
 # pack_root FOLDER FILE: the same bytes from the same files.
 pack_root() {
@@ -20,6 +24,7 @@ add_verity() {
     local file=$1 uuid
     ROOT_BYTES=$(stat -c %s "$file")
     ((ROOT_BYTES % VERITY_BLOCK == 0)) || die "$file does not end with a whole block"
+    ((ROOT_BYTES <= MAX_ROOT)) || die "the root has $ROOT_BYTES bytes as squashfs, and may have $MAX_ROOT at most"
     ROOT_SALT=$(sha256sum "$file" | cut -c 1-64)
     uuid=${ROOT_SALT:0:8}-${ROOT_SALT:8:4}-4${ROOT_SALT:13:3}-8${ROOT_SALT:17:3}-${ROOT_SALT:20:12}
     ROOT_HASH=$(/sbin/veritysetup format "$file" "$file" --hash-offset="$ROOT_BYTES" --data-block-size=$VERITY_BLOCK \

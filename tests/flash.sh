@@ -215,6 +215,74 @@ test_signature() {
     check "an image that names it elsewhere too is written as it is" written silent
 }
 
+# new_full_card TABLE: 48 MiB with something everywhere, and this partition table.
+new_full_card() {
+    head -c 48M /dev/urandom >"$CARD"
+    /sbin/sfdisk --quiet --wipe never --wipe-partitions never "$CARD" <<<"$1"
+    cp "$CARD" "$CARD.before"
+}
+
+# A hub's card as the hub makes it, but for the size of the system before the records.
+new_real_card() {
+    local place
+    new_full_card "label: dos
+start=1MiB, size=2MiB, type=c
+start=3MiB, size=5MiB, type=83
+start=8MiB, size=16MiB, type=83
+start=24MiB, type=e8"
+    /sbin/mke2fs -q -F -t ext4 -m 0 -L HUBKEYS -E offset=$((8 << 20)) "$CARD" 16M 2>/dev/null
+    # Both headers of a LUKS2 have the label.
+    for place in 0 16384; do
+        printf HUBDATA | dd of="$CARD" bs=1 seek=$(((24 << 20) + place + 24)) conv=notrunc status=none
+    done
+    cp "$CARD" "$CARD.before"
+}
+
+# behind NAME PLACE…: on the card is the image, and behind that all is as it was but for zeros at these places, FIRST-END in
+# KiB.
+behind() {
+    local place got=other
+    cp "$CARD.before" "$CARD.wanted"
+    for place in "${@:2}"; do
+        dd if=/dev/zero of="$CARD.wanted" bs=1K seek="${place%-*}" count=$((${place#*-} - ${place%-*})) conv=notrunc status=none
+    done
+    dd if="$IMAGE" of="$CARD.wanted" conv=notrunc status=none
+    ! cmp "$CARD.wanted" "$CARD" >>"$WORK/said" 2>&1 || got=wanted
+    result "$1" wanted "$got"
+}
+
+test_behind_the_image() {
+    local got
+    new_real_card
+    flash "$CARD\n" --erase-records
+    behind "behind the image the old partitions have no beginning" 6144-40960 49088-49152
+    got=$(grep -aoE 'HUB(KEYS|DATA)' "$CARD" | sort | uniq -c | xargs)
+    result "and no name" "" "$got"
+    new_real_card
+    flash_at_terminal "ERASE\n$CARD\n"
+    behind "the same where the word was typed" 6144-40960 49088-49152
+    new_full_card "label: gpt
+start=1MiB, size=16MiB, type=$GPT_LINUX, name=HUBKEYS
+start=17MiB, type=$GPT_LUKS, name=HUBDATA"
+    flash "$CARD\n" --erase-records
+    behind "nor have those of a data disk, and its table has no copy" 6144-33792 49088-49152
+    cp "$CARD.before" "$CARD"
+    dd if=/dev/zero of="$CARD" bs=512 count=1 conv=notrunc status=none
+    cp "$CARD" "$CARD.before"
+    flash "$CARD\n" --erase-records
+    behind "nor have they where its first sector was lost" 6144-33792 49088-49152
+    new_full_card "label: dos
+start=8MiB, size=16MiB, type=83"
+    flash "$CARD\n" --erase-records
+    behind "a card without records is not touched behind the image"
+    new_real_card
+    mkdir "$WORK/worn"
+    printf '#!/bin/sh\n[ "%s" = if=/dev/zero ] || PATH=%s exec dd "%s"\n' "\$1" "$PATH" "\$@" >"$WORK/worn/dd"
+    chmod 755 "$WORK/worn/dd"
+    PATH=$WORK/worn:$PATH flash "$CARD\n" --erase-records
+    check "a card that keeps what was wiped" kept asks
+}
+
 head -c 6M /dev/urandom >"$IMAGE"
 
 new_card
@@ -242,6 +310,7 @@ check "records, the word, and the card's name" written asks
 new_hub_card 83 e8
 flash "$CARD\n" --erase-records
 check "records, and the option" written asks
+test_behind_the_image
 
 new_hub_card 83 e8
 flash "$CARD\n"
