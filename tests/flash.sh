@@ -252,29 +252,41 @@ behind() {
 }
 
 test_behind_the_image() {
-    local got
+    local got places
+    # Where a card's records can begin.
+    mapfile -t places < <(seq 8192 4096 45056 | awk '{ print $1 "-" $1 + 20 }')
     new_real_card
     flash "$CARD\n" --erase-records
-    behind "behind the image the old partitions have no beginning" 6144-40960 49088-49152
+    behind "behind the image the old partitions have no beginning" 6144-40960 49088-49152 "${places[@]}"
     got=$(grep -aoE 'HUB(KEYS|DATA)' "$CARD" | sort | uniq -c | xargs)
     result "and no name" "" "$got"
     new_real_card
     flash_at_terminal "ERASE\n$CARD\n"
-    behind "the same where the word was typed" 6144-40960 49088-49152
+    behind "the same where the word was typed" 6144-40960 49088-49152 "${places[@]}"
     new_full_card "label: gpt
 start=1MiB, size=16MiB, type=$GPT_LINUX, name=HUBKEYS
 start=17MiB, type=$GPT_LUKS, name=HUBDATA"
     flash "$CARD\n" --erase-records
-    behind "nor have those of a data disk, and its table has no copy" 6144-33792 49088-49152
+    behind "nor have those of a data disk, and its table has no copy" 6144-33792 49088-49152 "${places[@]}"
     cp "$CARD.before" "$CARD"
     dd if=/dev/zero of="$CARD" bs=512 count=1 conv=notrunc status=none
     cp "$CARD" "$CARD.before"
     flash "$CARD\n" --erase-records
-    behind "nor have they where its first sector was lost" 6144-33792 49088-49152
+    behind "nor have they where its first sector was lost" 6144-33792 49088-49152 "${places[@]}"
     new_full_card "label: dos
 start=8MiB, size=16MiB, type=83"
-    flash "$CARD\n" --erase-records
+    flash "$CARD\n"
     behind "a card without records is not touched behind the image"
+    new_full_card "label: dos
+start=1MiB, size=5MiB, type=c"
+    flash "$CARD\n" --erase-records
+    behind "unless they may go, for they can be there without a table" 6144-17408 49088-49152 "${places[@]}"
+    new_real_card
+    /sbin/sfdisk --quiet --part-type "$CARD" 3 7f
+    /sbin/sfdisk --quiet --part-type "$CARD" 4 7f
+    cp "$CARD" "$CARD.before"
+    flash "$CARD\n"
+    behind "of records that were moved away nothing is left unasked" 6144-40960 49088-49152 "${places[@]}"
     new_real_card
     mkdir "$WORK/worn"
     printf '#!/bin/sh\n[ "%s" = if=/dev/zero ] || PATH=%s exec dd "%s"\n' "\$1" "$PATH" "\$@" >"$WORK/worn/dd"
