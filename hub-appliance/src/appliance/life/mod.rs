@@ -2,6 +2,7 @@
 
 mod address;
 mod disk;
+mod events;
 mod locking;
 mod moving;
 mod opening;
@@ -15,11 +16,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
 use self::disk::{Look, taken};
+pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
 use self::moving::OfferedMove;
 use self::pin_change::Change;
 use super::facts::{Facts, Writer};
@@ -30,10 +31,10 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, Fault, Identity, Language, News, Notice, Obstacle, PairedPhone, Phase};
+use crate::panel::{Action, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
 use crate::secret::wiping_stack;
-use crate::server::{Gate, Hooks, PairedPhone as Paired};
-use crate::store::devices::{DeviceNumber, PairError};
+use crate::server::Gate;
+use crate::store::devices::DeviceNumber;
 use crate::system::data_disk::{DataDiskError, DiskState, Offer};
 use crate::wire::session::{SessionLimits, SessionTable};
 
@@ -47,72 +48,6 @@ const REFRESH: u32 = 10;
 const WATCH: u32 = 2;
 /// How often the clock and the devices' last calls are written down, in ticks.
 const SAVE: u32 = 600;
-
-/// Something that happened.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A person decided something at the panel.
-    Decided(Action),
-    /// A phone has paired.
-    Paired(Paired),
-    /// A phone could not be paired.
-    NotPaired(Obstacle),
-    /// There was a panic somewhere.
-    Panicked,
-    /// The hub is to end.
-    Quit,
-}
-
-/// What the server reports, as events.
-pub(super) struct ServerHooks(UnboundedSender<Event>);
-
-impl ServerHooks {
-    pub(super) const fn new(events: UnboundedSender<Event>) -> Self {
-        Self(events)
-    }
-}
-
-impl Hooks for ServerHooks {
-    fn paired(&self, phone: &Paired) {
-        // Here and below: the receiver is gone only when the hub ends anyway.
-        let _ = self.0.send(Event::Paired(phone.clone()));
-    }
-
-    fn not_paired(&self, reason: &PairError) {
-        tracing::warn!(%reason, "a phone could not be paired");
-        let _ = self.0.send(Event::NotPaired(phones::obstacle_to_pairing(reason)));
-    }
-
-    fn panicked(&self, correlation: u64) {
-        tracing::error!(correlation, "a request ended with a panic");
-    }
-}
-
-/// Turns every panic of the process into an event. What a panic says may hold anything, so only its place is logged.
-pub(super) fn report_panics(events: UnboundedSender<Event>, panics: Arc<Panics>) {
-    std::panic::set_hook(Box::new(move |panic| {
-        let place = panic
-            .location()
-            .map_or((String::new(), 0), |place| (place.file().to_owned(), place.line()));
-        tracing::error!(file = place.0, line = place.1, "panic");
-        panics.note();
-        let _ = events.send(Event::Panicked);
-    }));
-}
-
-/// Turns SIGTERM and SIGINT into events.
-pub(super) fn report_signals(events: &UnboundedSender<Event>) -> Result<(), ApplianceError> {
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind).map_err(ApplianceError::System)?;
-        let events = events.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() {
-                let _ = events.send(Event::Quit);
-            }
-        });
-    }
-    Ok(())
-}
 
 /// Where the hub is in its life, with what belongs to it there.
 enum State {
