@@ -283,6 +283,11 @@ mod tests {
         "ALTER TABLE clinics ADD COLUMN colour TEXT; SELECT * FROM nothing;".into()
     }
 
+    /// Migrates by other steps than the firmware's.
+    fn by(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), StoreError> {
+        run(connection, path, &Disk::under(path), steps)
+    }
+
     fn colours(connection: &Connection) -> bool {
         connection.prepare("SELECT colour FROM clinics").is_ok()
     }
@@ -293,30 +298,18 @@ mod tests {
         let path = folder.path().join("hub.db");
         let key = StoreKey::new([1; 32]);
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        run(&mut connection, &path, &Disk::under(&path), STEPS).unwrap();
+        by(&mut connection, &path, STEPS).unwrap();
         assert!(!has_copy(&path, 1));
 
-        run(
-            &mut connection,
-            &path,
-            &Disk::under(&path),
-            &[first_schema, broken_schema],
-        )
-        .unwrap_err();
+        by(&mut connection, &path, &[first_schema, broken_schema]).unwrap_err();
         assert!(!colours(&connection), "a failed step changes nothing");
 
-        run(
-            &mut connection,
-            &path,
-            &Disk::under(&path),
-            &[first_schema, second_schema],
-        )
-        .unwrap();
+        by(&mut connection, &path, &[first_schema, second_schema]).unwrap();
         assert!(colours(&connection));
         let copy = open(&copy_path(&path, 1), &key, Purpose::Write).unwrap();
         assert!(!colours(&copy));
 
-        let error = run(&mut connection, &path, &Disk::under(&path), STEPS).unwrap_err();
+        let error = by(&mut connection, &path, STEPS).unwrap_err();
         assert!(matches!(error, StoreError::TooNew { found: 2, supported: 1 }));
 
         drop_copies(&path).unwrap();
@@ -328,10 +321,9 @@ mod tests {
     fn a_migration_that_comes_to_nothing_leaves_the_database_and_the_room() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
-        let disk = Disk::under(&path);
         let first: &[Step] = &[first_schema];
         let mut connection = open(&path, &StoreKey::new([1; 32]), Purpose::Write).unwrap();
-        run(&mut connection, &path, &disk, first).unwrap();
+        by(&mut connection, &path, first).unwrap();
         checkpoint(&connection).unwrap();
         let whole = fs::read(&path).unwrap();
         // What power cuts left of earlier tries.
@@ -350,18 +342,18 @@ mod tests {
         leave_copies();
         let file = File::options().write(true).open(&path).unwrap();
         file.set_len(1 << 43).unwrap();
-        let refused = run(&mut connection, &path, &disk, &[first_schema, second_schema]);
+        let refused = by(&mut connection, &path, &[first_schema, second_schema]);
         assert!(matches!(refused, Err(StoreError::NoRoom { needed, free }) if needed > 1 << 43 && free < needed));
         file.set_len(whole.len() as u64).unwrap();
         assert!(nothing_is_left() && fs::read(&path).unwrap() == whole);
 
         leave_copies();
-        run(&mut connection, &path, &disk, &[first_schema, broken_schema]).unwrap_err();
+        by(&mut connection, &path, &[first_schema, broken_schema]).unwrap_err();
         assert!(nothing_is_left() && fs::read(&path).unwrap() == whole);
         assert_eq!(fs::metadata(folder.path().join("hub.db-wal")).unwrap().len(), 0);
 
-        run(&mut connection, &path, &disk, first).unwrap();
-        run(&mut connection, &path, &disk, &[first_schema, second_schema]).unwrap();
+        by(&mut connection, &path, first).unwrap();
+        by(&mut connection, &path, &[first_schema, second_schema]).unwrap();
         assert!(colours(&connection) && has_copy(&path, 1));
     }
 
@@ -373,19 +365,13 @@ mod tests {
         let first: &[Step] = &[first_schema];
         {
             let mut connection = open(&path, &key, Purpose::Write).unwrap();
-            run(&mut connection, &path, &Disk::under(&path), first).unwrap();
+            by(&mut connection, &path, first).unwrap();
         }
         put_copy_back(&path, 1).unwrap_err();
         assert!(path.exists(), "without a copy nothing changes");
 
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        run(
-            &mut connection,
-            &path,
-            &Disk::under(&path),
-            &[first_schema, second_schema],
-        )
-        .unwrap();
+        by(&mut connection, &path, &[first_schema, second_schema]).unwrap();
         // The process ends without a checkpoint: the newer schema stands in the log.
         let log = folder.path().join("hub.db-wal");
         assert!(fs::metadata(&log).unwrap().len() > 0);
@@ -394,7 +380,7 @@ mod tests {
         put_copy_back(&path, 1).unwrap();
         assert!(!log.exists() && !has_copy(&path, 1));
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        run(&mut connection, &path, &Disk::under(&path), first).unwrap();
+        by(&mut connection, &path, first).unwrap();
         assert!(!colours(&connection));
     }
 }
