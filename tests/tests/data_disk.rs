@@ -20,6 +20,8 @@ struct Part {
     state: &'static str,
     /// What it answers to `open` and `copy`, where they don't succeed.
     refusal: Option<&'static str>,
+    /// Whether what is refused succeeds after a repair; none where the repair fails.
+    repair: Option<bool>,
     /// What it offers to move.
     movable: Option<String>,
     /// A file that is not the same in a copy.
@@ -103,6 +105,13 @@ impl Service {
             }
             "open" => succeed(&mut part, "open"),
             "copy" => succeed(&mut part, "closed"),
+            "repair" => match part.repair {
+                Some(mends) => {
+                    part.refusal = part.refusal.filter(|_| !mends);
+                    r#""done""#.to_owned()
+                }
+                None => r#"{"failed":"damaged"}"#.to_owned(),
+            },
             _ => {
                 part.state = "closed";
                 r#""done""#.to_owned()
@@ -236,7 +245,7 @@ async fn the_panel_says_why_the_disk_did_not_open() {
     for (refusal, text) in [
         (r#"{"state":"several"}"#, "More than one"),
         (r#"{"state":"missing"}"#, "No data disk"),
-        (r#""damaged""#, "nothing was changed"),
+        (r#"{"tool":"cryptsetup"}"#, "The data disk can't"),
     ] {
         let bench = Bench::set_up().await;
         let (_hub, mut panel) = bench.start().await;
@@ -245,6 +254,29 @@ async fn the_panel_says_why_the_disk_did_not_open() {
         enter(&mut panel, PIN).await;
         let screen = panel.wait_for("error").await.unwrap();
         assert!(says(screen, text), "{refusal}: {screen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_with_faults_is_repaired_once_and_only_if_a_person_says_so() {
+    for (yes, repair, screen, text) in [
+        (false, Some(true), "error", "nothing was changed"),
+        (true, Some(true), "home", "open"),
+        (true, Some(false), "error", "can't be"),
+        (true, None, "error", "can't be"),
+    ] {
+        let bench = Bench::set_up().await;
+        let (_hub, mut panel) = bench.start().await;
+        bench.service.set(|part| {
+            part.refusal = Some(r#""damaged""#);
+            part.repair = repair;
+        });
+        panel.wait_for("locked").await.unwrap();
+        enter(&mut panel, PIN).await;
+        panel.answer("repair", yes).await.unwrap();
+        let shown = panel.wait_until(|screen| screen.name != "unlocking").await.unwrap();
+        assert!(shown.name == screen && says(shown, text), "{yes} {repair:?}: {shown:?}");
+        assert_eq!(bench.service.was_asked("repair"), yes);
     }
 }
 

@@ -40,7 +40,10 @@ impl Life {
         });
         match (opened.await, before) {
             (Ok(Ok(opened)), before) => self.serve(opened, before.is_none()).await,
-            (Ok(Err((failure, master))), _) if is_damaged(&failure) && reason != REPAIRED => {
+            (Ok(Err((failure, _))), _) if is_damaged(&failure.error) && reason == REPAIRED => {
+                self.past_repair(&failure.error);
+            }
+            (Ok(Err((failure, master))), _) if is_damaged(&failure.error) => {
                 tracing::error!(error = %failure.error, "a person has to decide about a repair");
                 self.gate.lock();
                 self.state = State::Repairing(Box::new(master));
@@ -67,8 +70,15 @@ impl Life {
         });
         match repaired.await {
             Ok(master) => self.open(*master, REPAIRED).await,
+            Err(error) if is_damaged(&error) => self.past_repair(&error),
             Err(error) => self.fail(&error),
         }
+    }
+
+    /// Nobody is told that nothing was changed when a repair was tried.
+    fn past_repair(&mut self, error: &ApplianceError) {
+        tracing::error!(%error, "the repair was no use");
+        self.stop(Fault::Store);
     }
 
     /// Writes down what the store was found to be, and asks whether it is to be put back where that can be.
@@ -154,6 +164,6 @@ impl Life {
     }
 }
 
-fn is_damaged(failure: &Failure) -> bool {
-    matches!(failure.error, ApplianceError::DataDisk(DataDiskError::Damaged))
+fn is_damaged(error: &ApplianceError) -> bool {
+    matches!(error, ApplianceError::DataDisk(DataDiskError::Damaged))
 }
