@@ -274,7 +274,10 @@ async fn a_disk_with_faults_is_repaired_once_and_only_if_a_person_says_so() {
         panel.wait_for("locked").await.unwrap();
         enter(&mut panel, PIN).await;
         panel.answer("repair", yes).await.unwrap();
-        let shown = panel.wait_until(|screen| screen.name != "unlocking").await.unwrap();
+        let shown = panel
+            .wait_until(|screen| !matches!(screen.name.as_str(), "repairing" | "unlocking"))
+            .await
+            .unwrap();
         assert!(shown.name == screen && says(shown, text), "{yes} {repair:?}: {shown:?}");
         assert_eq!(bench.service.was_asked("repair"), yes);
     }

@@ -19,7 +19,7 @@
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
 //! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data` | a person has to decide; no is chosen | choose · no |
-//! | `formatting`, `moving` | the data disk is being made; the records are being moved to it | |
+//! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
 //! | `off` | locked, and about to lose power | |
 //! | `no-network` | pairing was asked for without a network | home · home |
 //! | `pair` | new phones may pair | keep open or not · close |

@@ -70,6 +70,7 @@ pub(super) enum State {
     },
     Formatting,
     Moving,
+    Repairing,
     Off,
     Fault(Fault),
 }

@@ -95,6 +95,11 @@ pub enum Phase {
         /// How far it has come, of 1,000.
         permille: u16,
     },
+    /// The data disk is being repaired.
+    Repairing {
+        /// How far it has come, of 1,000.
+        permille: u16,
+    },
     /// A person has to decide something before the hub goes on.
     Asking(Question),
     /// The data disk is being made.

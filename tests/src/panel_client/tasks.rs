@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Button, PairingCode, PanelClient, PanelError, Screen};
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 19] = [
+const CLOSED: [&str; 20] = [
     "splash",
     "setup-pin",
     "setup-recovery",
@@ -26,6 +26,7 @@ const CLOSED: [&str; 19] = [
     "formatting",
     "move-data",
     "moving",
+    "repairing",
 ];
 
 impl PanelClient {

@@ -62,10 +62,11 @@ impl Life {
             self.stop(Fault::Damaged);
             return;
         }
-        self.show_phase(Phase::Unlocking);
+        let progress = self.progress(|permille| Phase::Repairing { permille });
+        progress(0);
         let disk = Arc::clone(&self.config.disk);
         let repaired = blocking(move || {
-            disk.repair(&master.luks_passphrase())?;
+            disk.repair(&master.luks_passphrase(), &progress)?;
             Ok(master)
         });
         match repaired.await {

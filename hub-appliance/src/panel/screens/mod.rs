@@ -83,6 +83,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Answering { question, choice }, _) => question::draw(canvas, question, *choice, strings),
         (State::Formatting, Phase::Formatting { permille }) => working::formatting(canvas, *permille, strings),
         (State::Moving, Phase::Moving { permille }) => working::moving(canvas, *permille, strings),
+        (State::Repairing, Phase::Repairing { permille }) => working::repairing(canvas, *permille, strings),
         (State::Off, _) => power_off::off(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, strings),
         (State::About, _) => about::draw(canvas, &status.about, strings),

@@ -1,4 +1,5 @@
-//! `setting-up`, `formatting`, `moving`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and nothing can be pressed.
+//! `setting-up`, `formatting`, `moving`, `repairing`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and
+//! nothing can be pressed.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -44,6 +45,14 @@ pub(super) fn moving(canvas: &mut Canvas<'_>, permille: u16, strings: &Strings) 
     canvas.centred(1, strings.moving_text);
     canvas.progress(46, 0, permille.into());
     "moving"
+}
+
+/// The data disk is being repaired, and how far that has come.
+pub(super) fn repairing(canvas: &mut Canvas<'_>, permille: u16, strings: &Strings) -> &'static str {
+    canvas.header(strings.repairing, Icon::DISK);
+    canvas.centred(1, strings.moving_text);
+    canvas.progress(46, 0, permille.into());
+    "repairing"
 }
 
 /// How long it takes can't be known, so a piece of the bar wanders from end to end.

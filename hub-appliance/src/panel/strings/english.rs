@@ -178,6 +178,7 @@ pub(super) static STRINGS: Strings = Strings {
     formatting_text: "Don't switch it off",
     moving: "Moving the records",
     moving_text: "It may take an hour",
+    repairing: "Repairing the disk",
     question,
     no: "No",
     fault: "Problem",

@@ -174,6 +174,7 @@ pub(super) static STRINGS: Strings = Strings {
     formatting_text: "N'éteignez pas le hub",
     moving: "Déplacement",
     moving_text: "Peut durer une heure",
+    repairing: "Réparation",
     question,
     no: "Non",
     fault: "Problème",

@@ -220,6 +220,7 @@ pub(super) struct Strings {
     pub(super) formatting_text: &'static str,
     pub(super) moving: &'static str,
     pub(super) moving_text: &'static str,
+    pub(super) repairing: &'static str,
     pub(super) question: fn(&Question) -> Asked,
     pub(super) no: &'static str,
     pub(super) fault: &'static str,

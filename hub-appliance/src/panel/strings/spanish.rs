@@ -172,6 +172,7 @@ pub(super) static STRINGS: Strings = Strings {
     formatting_text: "No apague el hub",
     moving: "Moviendo los datos",
     moving_text: "Puede durar una hora",
+    repairing: "Reparando el disco",
     question,
     no: "No",
     fault: "Problema",

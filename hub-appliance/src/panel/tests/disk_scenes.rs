@@ -82,6 +82,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             chosen(Phase::Asking(Question::MoveData { bytes: 31_914_983_424 })),
         ),
         ("moving", start(Phase::Moving { permille: 300 })),
+        ("repairing", start(Phase::Repairing { permille: 700 })),
         ("splash-development", {
             let mut desk = development(language, Phase::Locking);
             desk.becomes(Phase::Starting);

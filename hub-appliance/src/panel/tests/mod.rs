@@ -92,9 +92,12 @@ impl Desk {
     /// The same, for somebody who does not look.
     fn brings_up(&mut self, phase: Phase) -> Option<Action> {
         let is_at_work = match &phase {
-            Phase::SettingUp | Phase::Unlocking | Phase::Locking | Phase::Formatting { .. } | Phase::Moving { .. } => {
-                true
-            }
+            Phase::SettingUp
+            | Phase::Unlocking
+            | Phase::Locking
+            | Phase::Formatting { .. }
+            | Phase::Moving { .. }
+            | Phase::Repairing { .. } => true,
             Phase::Open(open) => open.pin_change.is_some_and(PinChange::is_at_work),
             _ => false,
         };

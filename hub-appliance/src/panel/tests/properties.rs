@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 37] = [
+const SCREENS: [&str; 38] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -41,12 +41,13 @@ const SCREENS: [&str; 37] = [
     "put-back",
     "formatting",
     "moving",
+    "repairing",
     "move-data",
     "news",
 ];
 
 /// Screens from which only the hub leads on, or something that a person types or does away from the panel.
-const WAITING: [&str; 17] = [
+const WAITING: [&str; 18] = [
     "splash",
     "setting-up",
     "setup-pin",
@@ -62,6 +63,7 @@ const WAITING: [&str; 17] = [
     "menu",
     "formatting",
     "moving",
+    "repairing",
     "off",
     "error",
 ];
@@ -196,6 +198,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
         any::<u16>().prop_map(|permille| Phase::Formatting { permille }),
         any::<u16>().prop_map(|permille| Phase::Moving { permille }),
+        any::<u16>().prop_map(|permille| Phase::Repairing { permille }),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::WasPutBack { needs })),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
     ]
@@ -251,6 +254,7 @@ fn waits_for_the_hub(desk: &Desk) -> bool {
         | Phase::PoweringOff
         | Phase::Formatting { .. }
         | Phase::Moving { .. }
+        | Phase::Repairing { .. }
         | Phase::Fault(_) => true,
         Phase::Open(open) => open.pin_change.is_some_and(PinChange::is_at_work),
         _ => false,

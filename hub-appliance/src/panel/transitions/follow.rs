@@ -26,6 +26,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::PoweringOff, _) => State::Off,
         (Phase::Formatting { .. }, _) => State::Formatting,
         (Phase::Moving { .. }, _) => State::Moving,
+        (Phase::Repairing { .. }, _) => State::Repairing,
         // Whatever it shows before it has dealt with what it was asked to, the outcome is still to come.
         (_, State::Working(work)) if !work.is_answered(status.answered) => Work::asked(work.job, work.request),
 

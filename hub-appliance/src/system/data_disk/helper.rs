@@ -129,8 +129,8 @@ impl DataDisk for Helper {
         self.order(&Request::Open(passphrase.clone()), &|_| {})
     }
 
-    fn repair(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        self.order(&Request::Repair(passphrase.clone()), &|_| {})
+    fn repair(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+        self.order(&Request::Repair(passphrase.clone()), progress)
     }
 
     fn close(&self) -> Result<(), DataDiskError> {

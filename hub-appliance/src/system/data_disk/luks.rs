@@ -294,10 +294,10 @@ impl DataDisk for Luks {
         opened
     }
 
-    fn repair(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+    fn repair(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
         let disk = self.to_open(&self.look()?)?;
         unlock(&disk.records.0, passphrase, MAPPED_NAME)?;
-        let repaired = repair(Path::new(MAPPED));
+        let repaired = repair(Path::new(MAPPED), progress);
         self.close()?;
         repaired
     }

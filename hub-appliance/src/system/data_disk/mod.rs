@@ -280,10 +280,11 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
 
     /// Mends the file system of the closed records as far as it can be mended. To be called when [`Self::open`] found it
     /// [`DataDiskError::Damaged`] and a person wants it: what can't be saved is lost then. The records stay closed.
+    /// `progress` is told how far it has come, of 1,000.
     ///
     /// # Errors
     /// [`DataDiskError::Damaged`] if it can't be mended; else what failed.
-    fn repair(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+    fn repair(&self, _passphrase: &SecretText, _progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
         Err(DataDiskError::Damaged)
     }
 

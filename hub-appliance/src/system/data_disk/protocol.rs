@@ -6,7 +6,7 @@
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
-//! Before the answers to `format` and `copy` there are lines that say how far it has come: `{"progress":450}`.
+//! Before the answers to `format`, `copy` and `repair` there are lines that say how far it has come: `{"progress":450}`.
 
 use std::io::{self, BufRead, Read};
 

@@ -68,7 +68,7 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::Close => disk.close()?,
         Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,
         Request::Open(passphrase) => disk.open(passphrase)?,
-        Request::Repair(passphrase) => disk.repair(passphrase)?,
+        Request::Repair(passphrase) => disk.repair(passphrase, progress)?,
         Request::Copy(passphrase, allowed) => disk.copy(passphrase, *allowed, progress)?,
         Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
         Request::FinishMove => disk.finish_move()?,

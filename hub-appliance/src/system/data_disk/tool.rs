@@ -1,6 +1,6 @@
 //! The programs that work on disks, run one at a time with nothing of our environment.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,25 @@ impl Tool {
         let status = child.wait().map_err(failed)?;
         read.map_err(failed)?;
         Ok((status.code().ok_or(DataDiskError::Tool(self))?, text))
+    }
+
+    /// Runs it and gives its exit status; `hear` gets each line that it writes to its standard output.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Tool`] if it can't be run or is killed.
+    pub(super) fn heard(self, arguments: &[&str], mut hear: impl FnMut(&str)) -> Result<i32, DataDiskError> {
+        let mut child = self.start(arguments, Stdio::piped())?;
+        // To its end, whatever it writes: a program that nobody reads from any more is killed by its next line.
+        let lines = child
+            .stdout
+            .take()
+            .into_iter()
+            .flat_map(|stdout| BufReader::new(stdout).split(b'\n'));
+        for line in lines.map_while(Result::ok) {
+            hear(&String::from_utf8_lossy(&line));
+        }
+        let status = child.wait().map_err(|_| DataDiskError::Tool(self))?;
+        status.code().ok_or(DataDiskError::Tool(self))
     }
 
     fn start(self, arguments: &[&str], stdout: Stdio) -> Result<Child, DataDiskError> {

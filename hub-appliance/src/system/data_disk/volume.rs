@@ -47,15 +47,32 @@ pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
     }
 }
 
-/// Mends whatever can be, though what is past mending may be lost by it.
-pub(super) fn repair(device: &Path) -> Result<(), DataDiskError> {
-    match Tool::E2fsck.status(&["-f", "-y", text(device)], &[])? {
+/// Mends whatever can be, though what is past mending may be lost by it. `progress` is told how far that has come, of 1,000.
+pub(super) fn repair(device: &Path, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+    let hear = |line: &str| {
+        if let Some(permille) = checked(line) {
+            progress(permille);
+        }
+    };
+    match Tool::E2fsck.heard(&["-f", "-y", "-C", "1", text(device)], hear)? {
         0 | E2FSCK_MENDED => Ok(()),
         status => {
             tracing::error!(status, "a file system of the data disk can't be mended");
             Err(DataDiskError::Damaged)
         }
     }
+}
+
+/// How much is checked, of 1,000, by a line that `e2fsck -C` writes: the pass, of five; how far that has come; what of; the
+/// device (e2fsck(8)).
+fn checked(line: &str) -> Option<u16> {
+    const PASS: u64 = 200;
+    let mut words = line.split(' ');
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (pass, done, all) = (number()?, number()?, number()?);
+    let is_one = words.count() == 1 && (1..=5).contains(&pass) && done <= all;
+    let part = done.checked_mul(PASS)?.checked_div(all)?;
+    is_one.then(|| u16::try_from((pass - 1) * PASS + part).ok()).flatten()
 }
 
 pub(super) fn mount_ext4(device: &Path, target: &Path, more: MsFlags) -> Result<(), DataDiskError> {
@@ -106,4 +123,29 @@ pub(super) fn mounted_device(target: &Path) -> Result<Option<PathBuf>, DataDiskE
 /// Device names and the image's folders are ASCII; another name is one that no program finds.
 pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_how_much_is_checked() {
+        assert_eq!(checked("1 0 64 /dev/mapper/hubdata"), Some(0));
+        assert_eq!(checked("3 32 64 /dev/mapper/hubdata"), Some(500));
+        assert_eq!(checked("5 64 64 /dev/mapper/hubdata"), Some(1000));
+        for line in [
+            "",
+            "Pass 1: Checking inodes, blocks, and sizes",
+            "1 2 3",
+            "1 4 3 /dev/x",
+            "0 1 1 /dev/x",
+            "6 1 1 /dev/x",
+            "1 0 0 /dev/x",
+            "1 18446744073709551615 18446744073709551615 /dev/x",
+            "1 1 1 /dev/x is full",
+        ] {
+            assert_eq!(checked(line), None, "{line}");
+        }
+    }
 }
