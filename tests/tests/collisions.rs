@@ -265,13 +265,11 @@ async fn twenty_phones_whose_edits_collide_end_alike_and_lose_nothing() {
 
     hub.hub.terminate().await.expect("the hub ends");
     let store = opened::open(&hub.data());
-    let held = store
-        .snapshot()
-        .and_then(|snapshot| snapshot.held_rows())
-        .expect("held rows");
+    let held = store.read(|snapshot| snapshot.held_rows()).expect("held rows");
     assert!(held.is_empty(), "held: {held:?}");
-    let snapshot = store.snapshot().expect("a snapshot");
-    let missing = total.journal.missing_in(&snapshot).expect("the history can be read");
+    let missing = store
+        .read(|snapshot| total.journal.missing_in(snapshot))
+        .expect("the history can be read");
     let Tally { journal, syncs, lost } = &total;
     assert!(
         missing.is_empty(),

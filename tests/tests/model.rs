@@ -296,7 +296,10 @@ impl World {
             start: start.clone(),
             scope: scope(),
         };
-        let summary = self.store.snapshot().unwrap().pull(&request, &mut answer).unwrap();
+        let summary = self
+            .store
+            .read(|snapshot| snapshot.pull(&request, &mut answer))
+            .unwrap();
         let given = Cursor {
             at: summary.timestamp,
             scope: scope(),
@@ -414,7 +417,7 @@ impl World {
         }
         let left = hub.cell("clinic_inventory", STOCK, "quantity_available");
         assert_eq!(left, Some(&Cell::Integer(IN_STOCK - self.dispensed)));
-        let missing = self.journal.missing_in(&self.store.snapshot().unwrap()).unwrap();
+        let missing = self.store.read(|snapshot| self.journal.missing_in(snapshot)).unwrap();
         assert!(missing.is_empty(), "{}", missing[0]);
     }
 }

@@ -59,7 +59,7 @@ fn find_user(
     email: &str,
     password: &SecretText,
 ) -> Result<Result<User, Option<String>>, ProcedureError> {
-    let users = procedures.store.snapshot()?.users_by_email(email)?;
+    let users = procedures.store.read(|snapshot| snapshot.users_by_email(email))?;
     if users.is_empty() {
         // Its result is of no interest, only its time.
         let _ = bcrypt::verify(password.expose(), NOBODY);
@@ -72,17 +72,18 @@ fn find_user(
 }
 
 fn welcome(procedures: &Procedures, caller: &Caller, user: &User, answer: &mut Outgoing) -> Result<(), ProcedureError> {
-    let snapshot = procedures.store.snapshot()?;
-    let rights = snapshot.rights(&user.id)?;
-    // A user works for the clinic that is the user's own; where that grants nothing, for the first that does.
-    let clinic = user
-        .clinic
-        .clone()
-        .filter(|clinic| rights.iter().any(|(granted, _)| granted == clinic))
-        .or_else(|| rights.first().map(|(clinic, _)| clinic.clone()))
-        .ok_or(ProcedureError::NotPermitted)?;
-    let clinic_name = snapshot.clinic_name(&clinic)?.unwrap_or_default();
-    drop(snapshot);
+    let (clinic, clinic_name) = procedures.store.read(|snapshot| {
+        let rights = snapshot.rights(&user.id)?;
+        // A user works for the clinic that is the user's own; where that grants nothing, for the first that does.
+        let clinic = user
+            .clinic
+            .clone()
+            .filter(|clinic| rights.iter().any(|(granted, _)| granted == clinic))
+            .or_else(|| rights.first().map(|(clinic, _)| clinic.clone()))
+            .ok_or(ProcedureError::NotPermitted)?;
+        let name = snapshot.clinic_name(&clinic)?.unwrap_or_default();
+        Ok::<_, ProcedureError>((clinic, name))
+    })?;
 
     let (token, record) = procedures.issue(caller, user, &clinic, procedures.store.clock().peek())?;
     let entry = Entry {

@@ -41,9 +41,9 @@ pub(super) fn pull(
         start: start.clone(),
         scope: scope.clone(),
     };
-    let snapshot = procedures.store.snapshot()?;
-    let summary = snapshot.pull(&pull, answer.buffer())?;
-    drop(snapshot);
+    let summary = procedures
+        .store
+        .read(|snapshot| snapshot.pull(&pull, answer.buffer()))?;
 
     procedures.devices.note_start(caller.device, start.at);
     let after = Cursors::after(

@@ -158,13 +158,14 @@ impl Procedures {
         {
             return Err(ProcedureError::TokenRefused);
         }
-        let snapshot = self.store.snapshot()?;
-        let user = snapshot.user(&claims.sub)?.ok_or(ProcedureError::TokenRefused)?;
-        if !bool::from(password_digest(&user).ct_eq(&record.password_digest)) {
-            return Err(ProcedureError::TokenRefused);
-        }
-        let rights = snapshot.rights(&user.id)?;
-        drop(snapshot);
+        let (user, rights) = self.store.read(|snapshot| {
+            let user = snapshot.user(&claims.sub)?.ok_or(ProcedureError::TokenRefused)?;
+            if !bool::from(password_digest(&user).ct_eq(&record.password_digest)) {
+                return Err(ProcedureError::TokenRefused);
+            }
+            let rights = snapshot.rights(&user.id)?;
+            Ok((user, rights))
+        })?;
         if !rights.iter().any(|(clinic, _)| *clinic == claims.clinic_id) {
             return Err(ProcedureError::TokenRefused);
         }

@@ -120,8 +120,7 @@ impl Devices {
     /// What SQLite reports.
     pub fn load(store: Arc<Store>) -> Result<Self, StoreError> {
         let known = store
-            .snapshot()?
-            .devices()?
+            .read(|snapshot| snapshot.devices())?
             .into_iter()
             .map(|device| (device.client, device))
             .collect();

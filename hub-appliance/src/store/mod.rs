@@ -130,7 +130,7 @@ impl Store {
         audit::verify(&connection, &audit_key, clock.peek().plus_millis(-AUDIT_CHECK))?;
         let audit = AuditChain::resume(&connection, audit_key)?;
         let readers = Readers::open(&path, key, READERS)?;
-        let writer = Writer::start(connection, Arc::clone(&clock), audit, &disk)?;
+        let writer = Writer::start(connection, key, Arc::clone(&clock), audit, &disk)?;
         Ok(Self {
             writer,
             readers,
@@ -166,11 +166,22 @@ impl Store {
         self.writer.run(work)
     }
 
-    /// Begins reading: everything read through the result is one consistent view.
+    /// Reads: everything that `work` reads is one consistent view, and is what was written.
     ///
     /// # Errors
-    /// [`StoreError::Closed`], or what SQLite reports.
-    pub fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+    /// What `work` returns, [`StoreError::Closed`], [`StoreError::WrongKey`] if a page is damaged, or what SQLite reports.
+    pub fn read<T, E: From<StoreError>>(&self, work: impl FnOnce(&Snapshot<'_>) -> Result<T, E>) -> Result<T, E> {
+        let snapshot = self.snapshot()?;
+        let result = work(&snapshot);
+        if let Err(error) = snapshot.check() {
+            self.note(Trouble::Damaged);
+            return Err(error.into());
+        }
+        result
+    }
+
+    /// Begins reading; what is read is not to leave the store before [`Snapshot::check`].
+    fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
         self.readers.snapshot()
     }
 
@@ -194,7 +205,7 @@ impl Store {
     }
 
     fn asks(&self, sql: &str) -> Result<bool, StoreError> {
-        Ok(self.snapshot()?.connection()?.query_row(sql, [], |row| row.get(0))?)
+        self.read(|snapshot| Ok(snapshot.connection()?.query_row(sql, [], |row| row.get(0))?))
     }
 
     /// How many rows are held for a person.
@@ -202,7 +213,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn held_count(&self) -> Result<u32, StoreError> {
-        held::count(self.snapshot()?.connection()?)
+        self.read(|snapshot| held::count(snapshot.connection()?))
     }
 
     /// How full the disk is, in percent: at 100, no more records are taken in.

@@ -19,6 +19,7 @@ use crate::clock::{SystemClock, TimeSource};
 use crate::ids::ClientId;
 
 mod convergence;
+mod damage;
 mod files;
 mod rejects;
 mod sync;

@@ -56,8 +56,7 @@ impl Tokens {
             Ok::<_, StoreError>(())
         })?;
         let live = store
-            .snapshot()?
-            .tokens()?
+            .read(|snapshot| snapshot.tokens())?
             .into_iter()
             .map(|record| {
                 (

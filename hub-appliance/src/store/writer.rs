@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use rusqlite::{Connection, InterruptHandle};
 
 use super::audit::{AuditChain, Entry};
+use super::connection::{Purpose, StoreKey, open};
 use super::disk::Disk;
 use super::error::StoreError;
 use crate::clock::{HubClock, HubTime};
@@ -136,7 +138,7 @@ type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Done + Send>;
 pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    interrupt: InterruptHandle,
+    interrupt: Arc<Mutex<InterruptHandle>>,
     /// Answers nothing; it is cut off when the thread ends.
     ended: Mutex<Receiver<()>>,
 }
@@ -148,18 +150,22 @@ impl Writer {
     /// What the operating system reports.
     pub(super) fn start(
         connection: Connection,
+        key: &StoreKey,
         clock: Arc<HubClock>,
         audit: AuditChain,
         disk: &Arc<Disk>,
     ) -> Result<Self, StoreError> {
-        let disk = Arc::clone(disk);
+        let (disk, key) = (Arc::clone(disk), key.clone());
         let (sender, receiver) = sync_channel(QUEUE);
         let (running, ended) = sync_channel(0);
-        let interrupt = connection.get_interrupt_handle();
+        let interrupt = Arc::new(Mutex::new(connection.get_interrupt_handle()));
+        let of_connection = Arc::clone(&interrupt);
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             let running = running;
             let writing = Loop {
                 connection,
+                key,
+                interrupt: of_connection,
                 clock,
                 audit,
                 disk,
@@ -221,7 +227,10 @@ impl Writer {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread {
             while ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-                self.interrupt.interrupt();
+                self.interrupt
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .interrupt();
             }
             // A panic of the thread was reported by its caller's missing answer.
             let _ = thread.join();
@@ -252,6 +261,8 @@ impl WriteTx<'_> {
 
 struct Loop {
     connection: Connection,
+    key: StoreKey,
+    interrupt: Arc<Mutex<InterruptHandle>>,
     clock: Arc<HubClock>,
     audit: AuditChain,
     disk: Arc<Disk>,
@@ -275,10 +286,13 @@ impl Loop {
     fn batch(&mut self, works: impl Iterator<Item = Work>) {
         let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
         let mut delivers = Vec::new();
+        let mut all_kept = true;
         for work in works {
             // A disk that is full or fails makes SQLite end the transaction by itself, with all that came before.
             if begun.is_ok() && !self.connection.is_autocommit() {
-                delivers.extend(self.piece(work));
+                let (deliver, is_kept) = self.piece(work);
+                all_kept &= is_kept;
+                delivers.extend(deliver);
             } else {
                 // Dropping the work tells its caller that the store did not take it.
                 drop(work);
@@ -286,6 +300,7 @@ impl Loop {
         }
         if let Err(error) = begun {
             self.note(&error.into());
+            self.renew_unless_sound();
             return;
         }
         let commit = self.connection.execute_batch("COMMIT").map_err(|error| {
@@ -297,12 +312,39 @@ impl Loop {
             let _ = self.connection.execute_batch("ROLLBACK");
             let _ = self.audit.rewind(&self.connection);
         }
+        if commit.is_err() || !all_kept {
+            self.renew_unless_sound();
+        }
         for deliver in delivers {
             deliver(commit);
         }
         if self.disk.take_refusal() {
             // What was refused may have filled the log up before it was taken back.
             self.checkpoint();
+        }
+    }
+
+    /// Opens another connection in the place of one that has met with a page that is not what was written: SQLCipher gives
+    /// zeros for all that such a one reads from then on, and writes nothing. Whether it has shows when a page is read anew.
+    fn renew_unless_sound(&mut self) {
+        let read_anew = || -> rusqlite::Result<i64> {
+            self.connection.execute_batch("PRAGMA shrink_memory")?;
+            self.connection
+                .query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))
+        };
+        let Err(error) = read_anew().map_err(StoreError::from) else {
+            return;
+        };
+        self.note(&error);
+        let renewed = self
+            .connection
+            .path()
+            .map(|path| open(Path::new(path), &self.key, Purpose::Write));
+        if let Some(Ok(connection)) = renewed {
+            let interrupt = connection.get_interrupt_handle();
+            *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
+            self.connection = connection;
+            let _ = self.audit.rewind(&self.connection);
         }
     }
 
@@ -313,11 +355,11 @@ impl Loop {
         }
     }
 
-    /// Runs one piece of work in a savepoint. A panic leaves its caller without an answer.
-    fn piece(&mut self, work: Work) -> Option<Deliver> {
+    /// Runs one piece of work in a savepoint, and says whether its changes stay. A panic leaves its caller without an answer.
+    fn piece(&mut self, work: Work) -> (Option<Deliver>, bool) {
         let head = self.audit.clone();
         if self.connection.execute_batch("SAVEPOINT piece").is_err() {
-            return None;
+            return (None, false);
         }
         let mut transaction = WriteTx {
             connection: &self.connection,
@@ -328,11 +370,12 @@ impl Loop {
             rows: 0,
         };
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut transaction))).ok();
-        if done.as_ref().is_none_or(|done| !done.keep) {
+        let is_kept = done.as_ref().is_some_and(|done| done.keep);
+        if !is_kept {
             let _ = self.connection.execute_batch("ROLLBACK TO piece");
             self.audit = head;
         }
         let _ = self.connection.execute_batch("RELEASE piece");
-        done.map(|done| done.deliver)
+        (done.map(|done| done.deliver), is_kept)
     }
 }

@@ -1,0 +1,103 @@
+//! A page of the database that is not what was written.
+
+use super::*;
+
+/// Patients whose names take more than a page, so that a part of each stands on pages that hold nothing else.
+const PATIENTS: usize = 12;
+const PAGE: usize = 4096;
+
+fn long(number: usize) -> String {
+    format!("{number:04}").repeat(1500)
+}
+
+fn read_all(hub: &Hub) -> Result<Value, StoreError> {
+    let mut out = Vec::new();
+    let request = PullRequest {
+        device: B,
+        start: Cursor {
+            at: HubTime::ZERO,
+            scope: scope(&[CLINIC]),
+        },
+        scope: scope(&[CLINIC]),
+    };
+    hub.store.read(|snapshot| snapshot.pull(&request, &mut out))?;
+    let mut answer: Value = serde_json::from_slice(&out).unwrap();
+    Ok(answer["changes"].take())
+}
+
+fn write(hub: &Hub, number: usize, hometown: &str) -> Result<PushSummary, StoreError> {
+    let mut row = patient(&format!("p{number}"), &long(number), T + 1, "hometown");
+    row["hometown"] = hometown.into();
+    let parameters = json!({"changes": updated("patients", json!([row])), "lastPulledAt": i64::MAX / 2}).to_string();
+    let push = Push::parse(&parameters).unwrap();
+    let author = Author {
+        device: A,
+        user: Some("user-1".into()),
+    };
+    let seen = Seen::up_to(hub.store.clock().peek());
+    hub.store
+        .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut AllowAll))
+}
+
+/// Whether all that is read is what was written: names as they were, and hometowns that were acknowledged.
+fn is_whole(changes: &Value, hometowns: &[Option<String>]) -> bool {
+    let rows = changes["patients"]["created"].as_array().unwrap();
+    rows.len() == PATIENTS
+        && rows.iter().all(|row| {
+            let number: usize = row["id"].as_str().unwrap()[1..].parse().unwrap();
+            row["given_name"] == long(number).as_str() && row["hometown"].as_str() == hometowns[number].as_deref()
+        })
+}
+
+#[test]
+fn whichever_page_is_damaged_nothing_is_read_that_was_not_written_and_the_rest_goes_on() {
+    let hub = hub();
+    let rows: Vec<_> = (0..PATIENTS)
+        .map(|number| patient(&format!("p{number}"), &long(number), T, ""))
+        .collect();
+    hub.push(A, HubTime::ZERO, created("patients", json!(rows)));
+    assert!(hub.store.close(Duration::from_secs(5)));
+    let path = hub.folder.path().join("hub.db");
+    let whole = fs::read(&path).unwrap();
+
+    let (mut refused, mut went_on) = (0, 0);
+    for page in 1..whole.len() / PAGE {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = whole.clone();
+        bytes[page * PAGE + PAGE / 2] ^= 1;
+        fs::write(folder.path().join("hub.db"), bytes).unwrap();
+        let Ok(store) = open_at(folder.path(), 1) else { continue };
+        let hub = Hub {
+            store: Arc::new(store),
+            folder,
+        };
+        let mut hometowns = vec![None; PATIENTS];
+        let mut failed = false;
+        // More often than there are readers.
+        for _ in 0..6 {
+            match read_all(&hub) {
+                Ok(changes) => assert!(is_whole(&changes, &hometowns), "page {page}"),
+                Err(_) => {
+                    assert!(hub.store.is_damaged(), "page {page}");
+                    refused += 1;
+                }
+            }
+        }
+        for (number, hometown) in hometowns.iter_mut().enumerate() {
+            let town = format!("Town {number}");
+            if write(&hub, number, &town).is_ok() {
+                *hometown = Some(town);
+                went_on += usize::from(failed);
+            } else {
+                failed = true;
+            }
+        }
+        for _ in 0..6 {
+            if let Ok(changes) = read_all(&hub) {
+                assert!(is_whole(&changes, &hometowns), "page {page}, after writing");
+            }
+        }
+        assert!(!hub.store.disk_has_failed(), "page {page}: it is a page, not the disk");
+    }
+    assert!(refused > 0 && went_on > 0, "{refused} {went_on}");
+}
