@@ -287,6 +287,14 @@ start=1MiB, size=5MiB, type=c"
     cp "$CARD" "$CARD.before"
     flash "$CARD\n"
     behind "of records that were moved away nothing is left unasked" 6144-40960 49088-49152 "${places[@]}"
+    # As a program that knows nothing of records writes an image over them.
+    new_real_card
+    /sbin/sfdisk --quiet --wipe never --wipe-partitions never "$CARD" <<<"label: dos
+start=1MiB, size=2MiB, type=c
+start=3MiB, size=5MiB, type=83"
+    cp "$CARD" "$CARD.before"
+    flash "$CARD\n"
+    check "records that no table tells of" kept asks
     new_real_card
     mkdir "$WORK/worn"
     printf '#!/bin/sh\n[ "%s" = if=/dev/zero ] || PATH=%s exec dd "%s"\n' "\$1" "$PATH" "\$@" >"$WORK/worn/dd"

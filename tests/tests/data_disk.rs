@@ -261,7 +261,7 @@ async fn the_panel_says_why_the_disk_did_not_open() {
 async fn a_disk_with_faults_is_repaired_once_and_only_if_a_person_says_so() {
     for (yes, repair, screen, text) in [
         (false, Some(true), "error", "nothing was changed"),
-        (true, Some(true), "home", "open"),
+        (true, Some(true), "news", "Disk repaired"),
         (true, Some(false), "error", "can't be"),
         (true, None, "error", "can't be"),
     ] {

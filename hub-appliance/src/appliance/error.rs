@@ -2,6 +2,8 @@
 
 use std::io;
 
+use nix::errno::Errno;
+
 use crate::board::BoardError;
 use crate::keys::{KeysError, VaultError};
 use crate::panel::Fault;
@@ -100,6 +102,7 @@ impl ApplianceError {
                 needs: needed.unwrap_or("newer").to_owned(),
             },
             Self::DataDisk(DataDiskError::Damaged) => Fault::Damaged,
+            Self::DataDisk(DataDiskError::System(errno)) if *errno == Errno::EIO as i32 => Fault::DiskFailed,
             Self::Store(StoreError::Full) => Fault::DiskFull,
             Self::Store(StoreError::NoRoom { .. }) => Fault::NoRoomToUpdate,
             Self::Store(error) if error.trouble() == Some(Trouble::Failed) => Fault::DiskFailed,

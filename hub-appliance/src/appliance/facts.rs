@@ -81,6 +81,11 @@ impl Facts {
         self.hub_id.is_some()
     }
 
+    /// Forgets a hub that was: another one is set up.
+    pub(super) fn begin_anew(&mut self) {
+        (self.hub_id, self.writer, self.next, self.before) = (None, None, None, None);
+    }
+
     /// The firmware that is needed, if the store is newer than this one.
     pub(super) fn needed(&self) -> Option<&str> {
         let writer = self.writer.as_ref()?;

@@ -51,7 +51,12 @@ impl OpenStore {
         // An empty file is no database: SQLite would make a new one of it.
         let database = fs::metadata(folder.join("hub.db"));
         let (has_vault, has_store) = (vault_path.exists(), database.is_ok_and(|file| file.len() > 0));
-        if (has_vault && !has_store) || (has_records && !(has_vault && has_store)) {
+        let is_missing = if has_records {
+            !has_vault || !has_store
+        } else {
+            has_vault && !has_store
+        };
+        if is_missing {
             return Err(ApplianceError::PartMissing);
         }
         let store = Store::open(folder, &master.store_key(), master.audit_key(), clock)?;

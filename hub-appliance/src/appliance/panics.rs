@@ -19,7 +19,16 @@ const MAX_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Panics {
     file: PathBuf,
-    at: Mutex<Vec<Instant>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    at: Vec<Instant>,
+    /// What the file holds of them, as far as that is known.
+    in_file: Option<Vec<u8>>,
+    /// Whether a restart will know of the last one.
+    is_written: bool,
 }
 
 impl Panics {
@@ -27,54 +36,76 @@ impl Panics {
     pub(super) fn beside(keys_folder: &Path) -> Self {
         Self {
             file: keys_folder.join("panics.json"),
-            at: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
-    /// Remembers those that were written down before. A file that is missing or can't be read counts as an empty one.
+    /// Remembers those that were written down before: to be called when the keys' folder is the one that lasts. A file that
+    /// is missing or can't be read counts as an empty one.
     pub(super) fn recall(&self) {
-        let bytes = atomic_file::read(&self.file, MAX_BYTES).ok().flatten();
-        let seconds: Vec<u64> = bytes
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        let now = Instant::now();
-        let ages = seconds.into_iter().map(Duration::from_secs).filter(|age| *age < WINDOW);
-        self.lock().extend(ages.filter_map(|age| now.checked_sub(age)));
+        let mut known = self.lock();
+        if self.recall_into(&mut known) && !known.at.is_empty() {
+            self.save(&mut known);
+        }
     }
 
     /// Writes one more down. Called where it happens, for nothing else may come of it.
     pub(super) fn note(&self) {
-        let mut at = self.lock();
-        at.push(Instant::now());
+        let mut known = self.lock();
+        self.recall_into(&mut known);
+        known.at.push(Instant::now());
         // The eldest says nothing that those after it do not.
-        let surplus = at.len().saturating_sub(TOO_MANY);
-        at.drain(..surplus);
-        self.save(&at);
+        let surplus = known.at.len().saturating_sub(TOO_MANY);
+        known.at.drain(..surplus);
+        self.save(&mut known);
     }
 
     /// Whether there were too many of late.
     pub(super) fn are_too_many(&self) -> bool {
-        let mut at = self.lock();
-        let known = at.len();
-        at.retain(|at| at.elapsed() < WINDOW);
-        if at.len() < known {
-            self.save(&at);
+        let mut known = self.lock();
+        let before = known.at.len();
+        known.at.retain(|at| at.elapsed() < WINDOW);
+        if known.at.len() < before {
+            self.save(&mut known);
         }
-        at.len() >= TOO_MANY
+        known.at.len() >= TOO_MANY
     }
 
-    fn save(&self, at: &[Instant]) {
-        let ages: Vec<u64> = at.iter().map(|at| at.elapsed().as_secs()).collect();
+    /// Whether the last one will be known after a restart.
+    pub(super) fn are_written(&self) -> bool {
+        self.lock().is_written
+    }
+
+    /// Takes over what the file holds, unless it is known. Whether it was not.
+    fn recall_into(&self, known: &mut Known) -> bool {
+        let bytes = atomic_file::read(&self.file, MAX_BYTES).ok().flatten();
+        if bytes == known.in_file {
+            return false;
+        }
+        let seconds: Option<Vec<u64>> = bytes.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let now = Instant::now();
+        let ages = seconds.unwrap_or_default().into_iter().map(Duration::from_secs);
+        let ages = ages.filter(|age| *age < WINDOW);
+        known.at.extend(ages.filter_map(|age| now.checked_sub(age)));
+        known.at.sort_unstable();
+        known.in_file = bytes;
+        true
+    }
+
+    fn save(&self, known: &mut Known) {
+        let ages: Vec<u64> = known.at.iter().map(|at| at.elapsed().as_secs()).collect();
         let written = serde_json::to_vec(&ages)
             .map_err(std::io::Error::from)
-            .and_then(|json| atomic_file::write(&self.file, &json));
-        if let Err(error) = written {
-            tracing::warn!(%error, "a panic can't be remembered over a restart");
+            .and_then(|json| atomic_file::write(&self.file, &json).map(|()| json));
+        known.is_written = written.is_ok();
+        match written {
+            Ok(json) => known.in_file = Some(json),
+            Err(error) => tracing::warn!(%error, "a panic can't be remembered over a restart"),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Instant>> {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,6 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn those_before_the_keys_are_there_count_beside_those_that_were_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let panics = Panics::beside(folder.path());
+        panics.note();
+        assert!(panics.are_written());
+        // Another file system is mounted there.
+        std::fs::write(folder.path().join("panics.json"), "[300]").unwrap();
+        panics.recall();
+        panics.recall();
+        assert!(!panics.are_too_many());
+        assert!(!load(folder.path()).are_too_many());
+        load(folder.path()).note();
+        assert!(load(folder.path()).are_too_many());
+    }
+
+    #[test]
     fn old_ones_are_forgotten() {
         assert!(with_file("[599,300,0]").1.are_too_many());
         let (folder, panics) = with_file("[600,300,0]");
@@ -124,6 +171,6 @@ mod tests {
         for _ in 0..3 {
             nowhere.note();
         }
-        assert!(nowhere.are_too_many());
+        assert!(nowhere.are_too_many() && !nowhere.are_written());
     }
 }

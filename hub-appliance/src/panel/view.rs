@@ -253,6 +253,8 @@ pub enum News {
     PairingEnded,
     /// There are records that can't be read any more; the others are served.
     Damaged,
+    /// The disk was repaired, and what could not be saved is lost.
+    Repaired,
 }
 
 /// What stood in the way.

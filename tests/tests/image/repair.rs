@@ -1,6 +1,7 @@
 //! A file system with faults that are not mended without a person.
 
 use hub_tests::hub::PIN;
+use hub_tests::panel_client::Button;
 
 use super::inside::{at_shell, development_box};
 use super::update::type_pin;
@@ -49,6 +50,9 @@ async fn a_disk_with_faults_is_repaired_only_when_a_person_says_so() {
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     assert_eq!(type_pin(&mut panel).await.name, "repair");
     panel.answer("repair", true).await.unwrap();
+    let told = panel.wait_until(|screen| screen.name == "news" && says(screen, "OK: "));
+    assert!(says(told.await.unwrap(), "Disk repaired"));
+    panel.press(Button::Ok).await.unwrap();
     panel.wait_for("home").await.unwrap();
     assert!(serves(&vm, &mut panel, &clinic, &patient).await);
 

@@ -24,7 +24,9 @@ impl Life {
     pub(super) async fn lock(&mut self) -> Result<(), ApplianceError> {
         if !matches!(self.state, State::Open(_)) {
             self.state = match std::mem::replace(&mut self.state, State::Locked) {
-                State::ChoosingPin(_) | State::Renewing(..) => State::Locked,
+                State::ChoosingPin(_) | State::Renewing(..) | State::Repairing(_) | State::PuttingBack(..) => {
+                    State::Locked
+                }
                 other => other,
             };
             return Ok(());

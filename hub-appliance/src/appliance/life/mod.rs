@@ -258,7 +258,7 @@ impl Life {
     }
 
     /// Locks, and says whether the box is to start anew. It stays as it is after too many panics, for to start anew did
-    /// not help; and so does somebody's machine on a desk.
+    /// not help; where they can't be counted over a restart, for that would go on for ever; and on somebody's desk.
     async fn panicked(&mut self) -> Result<bool, ApplianceError> {
         self.lock().await?;
         self.kept_shut = self.panics.are_too_many();
@@ -267,7 +267,8 @@ impl Life {
         } else {
             self.show();
         }
-        Ok(!self.kept_shut && !self.config.desk)
+        let are_counted = self.panics.are_written() && self.keys.is_set_up().unwrap_or(false);
+        Ok(are_counted && !self.kept_shut && !self.config.desk)
     }
 
     fn set_language(&mut self, language: Language) {

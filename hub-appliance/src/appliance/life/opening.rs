@@ -10,12 +10,14 @@ use crate::appliance::facts::Writer;
 use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
 use crate::appliance::status::Sources;
 use crate::keys::MasterKey;
-use crate::panel::{Fault, Identity, Phase};
+use crate::panel::{Fault, Identity, News, Phase};
 use crate::store::SCHEMA_VERSION;
 use crate::system::data_disk::DataDiskError;
 
 /// What the audit log says of the first opening after a repair.
 const REPAIRED: &str = "unlock.repaired";
+/// How far the hub clock is put forward after a repair, ms: more than it goes on without being written down.
+const AHEAD_AFTER_REPAIR: i64 = 20 * 60 * 1000;
 
 impl Life {
     /// Opens vault and store and lets the phones in.
@@ -70,7 +72,12 @@ impl Life {
             Ok(master)
         });
         match repaired.await {
-            Ok(master) => self.open(*master, REPAIRED).await,
+            Ok(master) => {
+                // A commit that is lost may have had a time that is not in the store any more, and phones have pulled up to it.
+                self.clock.observe(self.clock.peek().plus_millis(AHEAD_AFTER_REPAIR));
+                self.open(*master, REPAIRED).await;
+                self.tell(News::Repaired);
+            }
             Err(error) if is_damaged(&error) => self.past_repair(&error),
             Err(error) => self.fail(&error),
         }

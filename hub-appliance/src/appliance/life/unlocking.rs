@@ -40,7 +40,10 @@ impl Life {
                     Ok(prepared.commit(&keys)?)
                 });
                 match committed.await {
-                    Ok(master) => self.open(master, "set-up").await,
+                    Ok(master) => {
+                        self.facts.begin_anew();
+                        self.open(master, "set-up").await;
+                    }
                     Err(error) => self.fail(&error),
                 }
             }

@@ -252,6 +252,15 @@ fn news(news: News) -> Told {
                 "in the menu",
             ],
         ),
+        News::Repaired => (
+            "Disk repaired",
+            [
+                "Records may be lost.",
+                "Erase nothing on the",
+                "phones, and call for",
+                "technical help",
+            ],
+        ),
         News::Damaged => (
             "Damaged records",
             [

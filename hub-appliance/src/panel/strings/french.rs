@@ -243,6 +243,15 @@ fn news(news: News) -> Told {
             "Fin de l'appairage",
             ["15 minutes écoulées.", "Un autre téléphone ?", "Menu: Appairer", ""],
         ),
+        News::Repaired => (
+            "Disque réparé",
+            [
+                "Perte possible.",
+                "N'effacez rien sur",
+                "les téléphones et",
+                "appelez de l'aide",
+            ],
+        ),
         News::Damaged => (
             "Dossiers abîmés",
             [

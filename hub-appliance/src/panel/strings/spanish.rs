@@ -244,6 +244,15 @@ fn news(news: News) -> Told {
             "Tiempo agotado",
             ["Pasaron 15 minutos.", "¿Otro teléfono?", "Menú: Emparejar", ""],
         ),
+        News::Repaired => (
+            "Disco reparado",
+            [
+                "Puede faltar algo.",
+                "No borre nada en los",
+                "teléfonos y pida",
+                "ayuda técnica",
+            ],
+        ),
         News::Damaged => (
             "Datos dañados",
             [

@@ -166,6 +166,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(told(News::RefusedForNow(Obstacle::NotWritten)), Desk::settles),
         ),
         ("pairing-ended", start(told(News::PairingEnded), Desk::settles)),
+        ("disk-repaired", start(told(News::Repaired), Desk::settles)),
         ("records-damaged", start(told(News::Damaged), Desk::settles)),
     ]
 }

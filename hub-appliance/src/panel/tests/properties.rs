@@ -69,7 +69,7 @@ const WAITING: [&str; 18] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 7] = [
+pub(super) const NEWS: [News; 8] = [
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
     News::NotPaired(Obstacle::NotWritten),
@@ -77,6 +77,7 @@ pub(super) const NEWS: [News; 7] = [
     News::RefusedForNow(Obstacle::NotWritten),
     News::PairingEnded,
     News::Damaged,
+    News::Repaired,
 ];
 
 const NOTICES: [Notice; 2] = [

@@ -13,6 +13,8 @@ use crate::secret::SecretText;
 const CRYPTSETUP_NO_PERMISSION: i32 = 2;
 /// `e2fsck`: faults were mended.
 const E2FSCK_MENDED: i32 = 1;
+/// `e2fsck`, a bit: the check itself failed, by the disk for example.
+const E2FSCK_FAILED: i32 = 8;
 /// Where something is mounted only to be looked at.
 const LOOK: &str = "/run/hub-look";
 /// What lies on a disk gives no rights, and is not run.
@@ -36,15 +38,28 @@ pub(super) fn lock(name: &str) -> Result<(), DataDiskError> {
     Tool::Cryptsetup.run(&["close", name], &[])
 }
 
-/// Replays the journal and mends what needs no decision.
+/// Replays the journal and mends what needs no decision. A file system of which a part can't be read is not one that is
+/// damaged: it would be mended by zeros in the place of that part.
 pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
     match Tool::E2fsck.status(&["-p", text(device)], &[])? {
         0 | E2FSCK_MENDED => Ok(()),
         status => {
             tracing::error!(status, "a file system of the data disk needs a person");
-            Err(DataDiskError::Damaged)
+            Err(if can_be_read(device)? {
+                DataDiskError::Damaged
+            } else {
+                Errno::EIO.into()
+            })
         }
     }
+}
+
+/// Whether all can be read that describes a file system. Changes nothing.
+fn can_be_read(device: &Path) -> Result<bool, DataDiskError> {
+    let mut failed = false;
+    let hear = |line: &str| failed |= line.contains("Error reading");
+    let status = Tool::E2fsck.heard(&["-f", "-n", text(device)], hear)?;
+    Ok(!failed && status & E2FSCK_FAILED == 0)
 }
 
 /// Mends whatever can be, though what is past mending may be lost by it. `progress` is told how far that has come, of 1,000.
