@@ -1,6 +1,7 @@
 //! The parts of a data disk: mended, unlocked, mounted. For root only.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -13,8 +14,8 @@ use crate::secret::SecretText;
 const CRYPTSETUP_NO_PERMISSION: i32 = 2;
 /// `e2fsck`: faults were mended.
 const E2FSCK_MENDED: i32 = 1;
-/// `e2fsck`, a bit: the check itself failed, by the disk for example.
-const E2FSCK_FAILED: i32 = 8;
+/// Bytes that are read at once where all of a device is.
+const READ_AT_ONCE: usize = 1024 * 1024;
 /// Where something is mounted only to be looked at.
 const LOOK: &str = "/run/hub-look";
 /// What lies on a disk gives no rights, and is not run.
@@ -38,35 +39,24 @@ pub(super) fn lock(name: &str) -> Result<(), DataDiskError> {
     Tool::Cryptsetup.run(&["close", name], &[])
 }
 
-/// Replays the journal and mends what needs no decision. A file system of which a part can't be read is not one that is
-/// damaged: it would be mended by zeros in the place of that part.
+/// Replays the journal and mends what needs no decision.
 pub(super) fn check(device: &Path) -> Result<(), DataDiskError> {
     match Tool::E2fsck.status(&["-p", text(device)], &[])? {
         0 | E2FSCK_MENDED => Ok(()),
         status => {
             tracing::error!(status, "a file system of the data disk needs a person");
-            Err(if can_be_read(device)? {
-                DataDiskError::Damaged
-            } else {
-                Errno::EIO.into()
-            })
+            Err(DataDiskError::Damaged)
         }
     }
 }
 
-/// Whether all can be read that describes a file system. Changes nothing.
-fn can_be_read(device: &Path) -> Result<bool, DataDiskError> {
-    let mut failed = false;
-    let hear = |line: &str| failed |= line.contains("Error reading");
-    let status = Tool::E2fsck.heard(&["-f", "-n", text(device)], hear)?;
-    Ok(!failed && status & E2FSCK_FAILED == 0)
-}
-
-/// Mends whatever can be, though what is past mending may be lost by it. `progress` is told how far that has come, of 1,000.
+/// Mends whatever can be, though what is past mending may be lost by it. First all of the device is read: in the place of what
+/// can't be, `e2fsck` would put zeros. `progress` is told how far it has come, of 1,000: half of that is for reading.
 pub(super) fn repair(device: &Path, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+    read_all(device, &|permille| progress(permille / 2))?;
     let hear = |line: &str| {
         if let Some(permille) = checked(line) {
-            progress(permille);
+            progress(500 + permille / 2);
         }
     };
     match Tool::E2fsck.heard(&["-f", "-y", "-C", "1", text(device)], hear)? {
@@ -74,6 +64,28 @@ pub(super) fn repair(device: &Path, progress: &dyn Fn(u16)) -> Result<(), DataDi
         status => {
             tracing::error!(status, "a file system of the data disk can't be mended");
             Err(DataDiskError::Damaged)
+        }
+    }
+}
+
+fn read_all(device: &Path, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+    let mut file = File::open(device)?;
+    let all = file.seek(SeekFrom::End(0))?.max(1);
+    file.rewind()?;
+    let mut buffer = vec![0; READ_AT_ONCE];
+    let (mut done, mut told) = (0, 0);
+    loop {
+        let read = file.read(&mut buffer).inspect_err(|error| {
+            tracing::error!(%error, done, "a part of the data disk can't be read");
+        })?;
+        if read == 0 {
+            return Ok(());
+        }
+        done += read as u64;
+        let permille = u16::try_from(done.saturating_mul(1000) / all).unwrap_or(1000);
+        if permille > told {
+            told = permille;
+            progress(permille);
         }
     }
 }
