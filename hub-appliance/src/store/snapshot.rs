@@ -76,15 +76,16 @@ impl Readers {
     }
 
     fn give_back(&self, mut reader: Reader) {
-        // Where no other can be opened it stays, and nobody gets what it reads.
-        if !is_sound(&reader.connection)
-            && let Ok(connection) = open(&self.path, &self.key, Purpose::Read)
-        {
-            self.interrupts()[reader.number] = connection.get_interrupt_handle();
-            reader.connection = connection;
-        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once the store is closed nothing is opened any more.
         if let Some(readers) = idle.as_mut() {
+            // Where no other can be opened it stays, and nobody gets what it reads.
+            if !is_sound(&reader.connection)
+                && let Ok(connection) = open(&self.path, &self.key, Purpose::Read)
+            {
+                self.interrupts()[reader.number] = connection.get_interrupt_handle();
+                reader.connection = connection;
+            }
             readers.push(reader);
         }
         drop(idle);
