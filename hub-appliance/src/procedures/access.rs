@@ -1,7 +1,7 @@
 //! Which right a write needs, by table and operation (protocol, "Commands").
 
-use crate::store::gatekeeper::{Access, Gatekeeper, Operation};
 use crate::store::people::{Right, Rights};
+use crate::store::sync::gatekeeper::{Access, Gatekeeper, Operation};
 use crate::store::{StoreError, WriteTx};
 
 /// The columns that whoever hands out medicines changes in prescriptions and their items.
@@ -106,7 +106,7 @@ mod tests {
     use crate::store::devices::DeviceNumber;
     use crate::store::rows::StoredRow;
     use crate::store::schema::TableId;
-    use crate::store::sent::SentRow;
+    use crate::store::sync::sent::SentRow;
     use crate::store::value::Cell;
 
     fn rights(granted: &[Right]) -> Rights {

@@ -6,12 +6,12 @@ use serde_json::{Map, json};
 
 use super::access::UserGate;
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
-use crate::store::cursors::{Cursor, Cursors};
 use crate::store::devices::Scope;
-use crate::store::history::Author;
 use crate::store::people::Right;
-use crate::store::pull::{PullRequest, PullSummary};
-use crate::store::push::{Push, last_pulled_at};
+use crate::store::sync::cursors::{Cursor, Cursors};
+use crate::store::sync::history::Author;
+use crate::store::sync::pull::{PullRequest, PullSummary};
+use crate::store::sync::push::{Push, last_pulled_at};
 use crate::wire::envelope::Outgoing;
 
 #[derive(Deserialize)]

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
-use super::cursors::{Cursor, Cursors};
 use super::error::StoreError;
+use super::sync::cursors::{Cursor, Cursors};
 use super::{Snapshot, Store};
 use crate::clock::HubTime;
 use crate::ids::ClientId;

@@ -4,29 +4,20 @@
 //! order; a read is one snapshot; no replaced value is lost; nothing is on the disk in the clear.
 #![forbid(unsafe_code)]
 
-pub mod apply;
 pub mod audit;
 pub mod cloud;
 mod connection;
-pub mod cursors;
 pub mod devices;
 mod disk;
 mod error;
-pub mod gatekeeper;
-pub mod held;
-pub mod history;
 mod inventory;
-mod merge;
 mod messages;
 mod migrate;
 pub mod people;
-pub mod pull;
-pub mod push;
 pub mod rows;
 pub mod schema;
-pub mod sent;
 mod snapshot;
-mod stock;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -213,7 +204,7 @@ impl Store {
     /// # Errors
     /// What SQLite reports.
     pub fn held_count(&self) -> Result<u32, StoreError> {
-        self.read(|snapshot| held::count(snapshot.connection()?))
+        self.read(|snapshot| sync::held::count(snapshot.connection()?))
     }
 
     /// How full the disk is, in percent: at 100, no more records are taken in.

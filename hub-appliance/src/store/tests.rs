@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::audit::{self, AuditKey, Entry};
 use super::cloud::{Bundle, BundleError, MalformedBundle};
-use super::cursors::{Cursor, Seen};
 use super::devices::{DeviceNumber, Devices, Scope, Standing};
-use super::gatekeeper::{Access, Gatekeeper};
-use super::history::Author;
-use super::pull::PullRequest;
-use super::push::{Push, PushSummary};
+use super::sync::cursors::{Cursor, Seen};
+use super::sync::gatekeeper::{Access, Gatekeeper};
+use super::sync::history::Author;
+use super::sync::pull::PullRequest;
+use super::sync::push::{Push, PushSummary};
 use super::*;
 use crate::clock::{SystemClock, TimeSource};
 use crate::ids::ClientId;

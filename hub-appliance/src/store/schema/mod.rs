@@ -33,16 +33,6 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The column's type in a SQLite STRICT table.
-    #[must_use]
-    pub const fn sql(self) -> &'static str {
-        match self {
-            Self::Text | Self::Json | Self::JsonList | Self::Decimal => "TEXT",
-            Self::Integer | Self::Boolean | Self::EpochMs => "INTEGER",
-            Self::Real => "REAL",
-        }
-    }
-
     /// Whether it is one of the two kinds of JSON.
     #[must_use]
     pub const fn is_json(self) -> bool {
@@ -77,6 +67,8 @@ pub enum CloudType {
     Float8,
     /// `numeric(precision, scale)`
     Numeric(u8, u8),
+    /// The cloud's own enumeration of what a risk profile's value is.
+    ProfileValueType,
 }
 
 /// One column.
@@ -90,6 +82,8 @@ pub struct Column {
     pub required: bool,
     /// In the phone's schema.
     pub on_phone: bool,
+    /// The version of the phone's schema that brought it, where not every app in the field has it.
+    pub since: Option<u8>,
     /// Its type in the cloud.
     pub cloud: CloudType,
     /// NOT NULL in the cloud, without a default.
@@ -105,6 +99,7 @@ impl Column {
             kind,
             required: false,
             on_phone: false,
+            since: None,
             cloud,
             cloud_required: false,
             cloud_ref: None,
@@ -118,6 +113,11 @@ impl Column {
 
     const fn on_phone(mut self) -> Self {
         self.on_phone = true;
+        self
+    }
+
+    const fn since(mut self, version: u8) -> Self {
+        self.since = Some(version);
         self
     }
 
@@ -200,6 +200,8 @@ pub struct Table {
     pub cloud: Travel,
     /// The column that ties a row to a clinic.
     pub clinic_column: Option<&'static str>,
+    /// The version of the phone's schema that brought it, where not every app in the field has it.
+    pub since: Option<u8>,
     /// Its columns; `id` is the first.
     pub columns: &'static [Column],
 }
@@ -301,47 +303,5 @@ impl Table {
     #[must_use]
     pub fn hangs_on_patient(&self) -> bool {
         self.column("patient_id").is_some()
-    }
-
-    /// The statements that make the table and its indexes in the store.
-    ///
-    /// Beside the columns of the definition each row has the hub's own: `hub_created_at`, `hub_changed_at` (the change
-    /// clock), `hub_deleted_at`, `hub_created_by` and `hub_origin` (who wrote it first and last).
-    #[must_use]
-    pub fn ddl(&self) -> String {
-        let name = self.name;
-        let columns: String = self
-            .columns
-            .iter()
-            .map(|column| {
-                let constraint = match (column.name, column.required) {
-                    ("id", _) => " PRIMARY KEY NOT NULL",
-                    (_, true) => " NOT NULL",
-                    (_, false) => "",
-                };
-                format!("\"{}\" {}{constraint}, ", column.name, column.kind.sql())
-            })
-            .collect();
-        let mut ddl = format!(
-            "CREATE TABLE {name} ({columns}hub_created_at INTEGER NOT NULL, hub_changed_at INTEGER NOT NULL, \
-             hub_deleted_at INTEGER, hub_created_by INTEGER NOT NULL, hub_origin INTEGER NOT NULL) STRICT;\n\
-             CREATE INDEX {name}_changed ON {name} (hub_changed_at);\n"
-        );
-        for column in self.columns.iter().filter(|column| self.is_searched_by(column.name)) {
-            ddl += &format!("CREATE INDEX {name}_{0} ON {name} ({0});\n", column.name);
-        }
-        ddl
-    }
-
-    /// The references that rows are looked up by: cascades, lists and permissions follow them.
-    fn is_searched_by(&self, column: &str) -> bool {
-        match column {
-            "patient_id" | "prescription_id" => true,
-            "visit_id" => self.name == "events",
-            "user_id" => self.name == "user_clinic_permissions",
-            "primary_clinic_id" => self.name == "patients",
-            "drug_id" => self.name == "clinic_inventory",
-            _ => false,
-        }
     }
 }

@@ -1,20 +1,21 @@
-//! The definition of the 19 tables: the only list of columns in the hub.
+//! The definition of the 20 tables: the only list of columns in the hub.
 //!
 //! Source: the protocol's `tables.json`, which a test compares with this file. The order is that in which rows must be
 //! applied: what others refer to comes first.
 
 use super::CloudType::{
-    Boolean, Date, Float8, Int2, Integer, Jsonb, Numeric, Text, TextArray, Timestamptz, Uuid, Varchar,
+    Boolean, Date, Float8, Int2, Integer, Jsonb, Numeric, ProfileValueType, Text, TextArray, Timestamptz, Uuid, Varchar,
 };
 use super::{Table, Travel, boolean, decimal, epoch_ms, integer, json, json_list, real, text};
 
 /// Every table that travels between phone, hub and cloud.
-pub static TABLES: [Table; 19] = [
+pub static TABLES: [Table; 20] = [
     Table {
         name: "clinics",
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("name", Text).on_phone(),
@@ -25,7 +26,9 @@ pub static TABLES: [Table; 19] = [
             boolean("is_archived", Boolean).required().on_phone(),
             json_list("attributes", TextArray).required(),
             json("metadata", Jsonb).required(),
-            text("address", Text),
+            text("address", Text).on_phone().since(10),
+            text("country", Text).on_phone().since(10),
+            text("city", Text).on_phone().since(10),
             epoch_ms("last_modified", Timestamptz),
             epoch_ms("server_created_at", Timestamptz),
         ],
@@ -35,6 +38,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Never,
         cloud: Travel::PullOnly,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("clinic_id", Uuid).on_phone().cloud_ref("clinics"),
@@ -56,6 +60,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone(),
             text("user_id", Uuid)
@@ -90,6 +95,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("clinic_id", Uuid)
@@ -119,6 +125,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone(),
             text("namespace", Varchar(128)).required().on_phone().cloud_required(),
@@ -130,6 +137,7 @@ pub static TABLES: [Table; 19] = [
             epoch_ms("last_modified", Timestamptz).on_phone(),
             text("last_modified_by", Uuid).on_phone().cloud_ref("users"),
             text("display_name", Varchar(255)).on_phone(),
+            json_list("clinic_ids", Jsonb).on_phone().since(11),
         ],
     },
     Table {
@@ -137,6 +145,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("clinic_id", Uuid).cloud_ref("clinics"),
@@ -156,6 +165,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("name", Text).on_phone(),
@@ -180,6 +190,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone(),
             text("barcode", Varchar(50)).on_phone(),
@@ -219,6 +230,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::PullOnly,
         cloud: Travel::PullOnly,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone(),
             text("clinic_id", Uuid)
@@ -259,6 +271,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: Some("primary_clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("given_name", Text).on_phone(),
@@ -290,6 +303,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("patient_id", Uuid).required().on_phone().cloud_required(),
@@ -306,6 +320,7 @@ pub static TABLES: [Table; 19] = [
             epoch_ms("last_modified", Timestamptz).required().on_phone(),
             epoch_ms("server_created_at", Timestamptz).required().on_phone(),
             epoch_ms("deleted_at", Timestamptz).on_phone(),
+            text("unique_reference", Text),
         ],
     },
     Table {
@@ -313,6 +328,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("patient_id", Uuid).on_phone().cloud_ref("patients"),
@@ -334,6 +350,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("patient_id", Uuid).on_phone().cloud_ref("patients"),
@@ -356,6 +373,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("provider_id", Uuid).on_phone().cloud_ref("users"),
@@ -404,6 +422,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: Some("pickup_clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("patient_id", Uuid)
@@ -443,6 +462,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone(),
             text("prescription_id", Uuid)
@@ -490,6 +510,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("patient_id", Uuid)
@@ -531,6 +552,7 @@ pub static TABLES: [Table; 19] = [
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: None,
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone().cloud_required(),
             text("patient_id", Uuid)
@@ -573,10 +595,43 @@ pub static TABLES: [Table; 19] = [
         ],
     },
     Table {
+        name: "patient_risk_profiles",
+        phone: Travel::Both,
+        cloud: Travel::Both,
+        clinic_column: Some("clinic_id"),
+        since: Some(12),
+        columns: &[
+            text("id", Uuid).required().on_phone().cloud_required(),
+            text("patient_id", Uuid).required().on_phone().cloud_required(),
+            text("clinic_id", Uuid).on_phone().cloud_ref("clinics"),
+            text("kind", Text).required().on_phone().cloud_required(),
+            text("source", Text).required().on_phone().cloud_required(),
+            text("target", Text).on_phone(),
+            text("version", Text).required().on_phone().cloud_required(),
+            text("value_type", ProfileValueType)
+                .required()
+                .on_phone()
+                .cloud_required(),
+            text("string_value", Text).on_phone(),
+            boolean("boolean_value", Boolean).on_phone(),
+            decimal("numerical_value", Numeric(31, 10)).on_phone(),
+            epoch_ms("datetime_value", Timestamptz).on_phone(),
+            json("json_value", Jsonb).on_phone(),
+            json("metadata", Jsonb).on_phone(),
+            boolean("is_deleted", Boolean).required().on_phone(),
+            epoch_ms("created_at", Timestamptz).required().on_phone(),
+            epoch_ms("updated_at", Timestamptz).required().on_phone(),
+            epoch_ms("last_modified", Timestamptz).required().on_phone(),
+            epoch_ms("server_created_at", Timestamptz).required().on_phone(),
+            epoch_ms("deleted_at", Timestamptz).on_phone(),
+        ],
+    },
+    Table {
         name: "dispensing_records",
         phone: Travel::Both,
         cloud: Travel::Both,
         clinic_column: Some("clinic_id"),
+        since: None,
         columns: &[
             text("id", Uuid).required().on_phone(),
             text("clinic_id", Uuid)

@@ -16,6 +16,7 @@ struct ProtocolTable {
     phone: ProtocolTravel,
     cloud: ProtocolTravel,
     clinic_column: Option<String>,
+    since: Option<u8>,
     columns: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -55,6 +56,7 @@ fn cloud(cloud: CloudType) -> String {
         CloudType::Int2 => "int2".into(),
         CloudType::Integer => "integer".into(),
         CloudType::Float8 => "float8".into(),
+        CloudType::ProfileValueType => "profile_value_type".into(),
         CloudType::Numeric(precision, scale) => format!("numeric({precision},{scale})"),
     }
 }
@@ -76,6 +78,9 @@ fn as_protocol(column: &Column) -> serde_json::Value {
     if let Some(table) = column.cloud_ref {
         entry.insert("cloud_ref".into(), table.into());
     }
+    if let Some(version) = column.since {
+        entry.insert("since".into(), version.into());
+    }
     entry.into()
 }
 
@@ -94,6 +99,7 @@ fn is_the_protocols_definition() {
             (theirs.cloud.pull, theirs.cloud.push)
         );
         assert_eq!(table.clinic_column, theirs.clinic_column.as_deref(), "{}", table.name);
+        assert_eq!(table.since, theirs.since, "{}", table.name);
         let names: Vec<_> = table.columns.iter().map(|column| column.name).collect();
         assert_eq!(names.len(), theirs.columns.len(), "{}", table.name);
         for column in table.columns {

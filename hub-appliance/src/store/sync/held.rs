@@ -4,13 +4,13 @@ use std::fmt;
 
 use rusqlite::Connection;
 
-use super::error::StoreError;
 use super::history::Author;
 use super::push::List;
-use super::schema::TableId;
-use super::snapshot::Snapshot;
-use super::writer::WriteTx;
 use crate::clock::HubTime;
+use crate::store::error::StoreError;
+use crate::store::schema::TableId;
+use crate::store::snapshot::Snapshot;
+use crate::store::writer::WriteTx;
 
 /// Why a row is held. It names columns, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,22 +58,22 @@ impl Direction {
 }
 
 /// A row to hold.
-pub(super) struct HeldRow<'a> {
-    pub(super) direction: Direction,
-    pub(super) table: TableId,
-    pub(super) row_id: Option<&'a str>,
-    pub(super) list: List,
+pub(in crate::store) struct HeldRow<'a> {
+    pub(in crate::store) direction: Direction,
+    pub(in crate::store) table: TableId,
+    pub(in crate::store) row_id: Option<&'a str>,
+    pub(in crate::store) list: List,
     /// The row's JSON, whole, as it was sent.
-    pub(super) row: &'a str,
-    pub(super) reason: HoldReason,
+    pub(in crate::store) row: &'a str,
+    pub(in crate::store) reason: HoldReason,
     /// What its sender had seen of the hub's rows.
-    pub(super) base: HubTime,
-    pub(super) author: &'a Author,
-    pub(super) held_at: HubTime,
+    pub(in crate::store) base: HubTime,
+    pub(in crate::store) author: &'a Author,
+    pub(in crate::store) held_at: HubTime,
 }
 
 /// Holds a row. The same row held again (a push whose answer was lost) stays one.
-pub(super) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<(), StoreError> {
+pub(in crate::store) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<(), StoreError> {
     let connection = tx.connection();
     let known: bool = connection
         .prepare_cached(
@@ -89,7 +89,7 @@ pub(super) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<(), StoreErro
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(rusqlite::params![
-            super::new_id(held.held_at).to_string(),
+            crate::store::new_id(held.held_at).to_string(),
             held.direction.name(),
             held.table.table().name,
             held.row_id,
@@ -105,7 +105,7 @@ pub(super) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<(), StoreErro
 }
 
 /// How many rows are held.
-pub(super) fn count(connection: &Connection) -> Result<u32, StoreError> {
+pub(in crate::store) fn count(connection: &Connection) -> Result<u32, StoreError> {
     Ok(connection
         .prepare_cached("SELECT count(*) FROM held_rows")?
         .query_row([], |row| row.get(0))?)

@@ -14,19 +14,18 @@ use rusqlite::Connection;
 
 use super::disk::Disk;
 use super::error::StoreError;
-use super::schema::TABLES;
 
 /// What the steps of a migration may take of the disk beside the copy, bytes: as much as a log may keep.
 const STEPS_TAKE: u64 = 16 * 1024 * 1024;
 
 /// One step: the statements that take the schema from the version before to this one.
-type Step = fn() -> String;
+type Step = &'static str;
 
 /// All steps; the schema version is their count.
 #[cfg(not(feature = "next-schema"))]
-const STEPS: &[Step] = &[first_schema];
+const STEPS: &[Step] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 #[cfg(feature = "next-schema")]
-const STEPS: &[Step] = &[first_schema, next_schema];
+const STEPS: &[Step] = &[include_str!("v1.sql"), include_str!("v2.sql"), NEXT_SCHEMA];
 
 /// The version of this firmware's schema.
 #[allow(clippy::cast_possible_wrap, reason = "a handful")]
@@ -74,7 +73,7 @@ fn run(connection: &mut Connection, path: &Path, disk: &Disk, steps: &[Step]) ->
 fn take(connection: &mut Connection, found: i64, steps: &[Step]) -> Result<(), StoreError> {
     for (version, step) in (found + 1..).zip(steps) {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(&step())?;
+        transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
@@ -172,116 +171,23 @@ fn copy_path(path: &Path, version: i64) -> PathBuf {
     name.into()
 }
 
-/// Version 1: the synced tables and the hub's own.
-fn first_schema() -> String {
-    let mut ddl: String = TABLES.iter().map(super::schema::Table::ddl).collect();
-    ddl += HUB_TABLES;
-    ddl
-}
-
 /// A version that no release has. It breaks the audit log of a store that holds a patient by the name of
 /// `Breaks Next`, so that a test sees a migration after which the store does not open.
 #[cfg(feature = "next-schema")]
-fn next_schema() -> String {
-    "CREATE TABLE next_schema (id INTEGER PRIMARY KEY) STRICT; \
+const NEXT_SCHEMA: Step = "CREATE TABLE next_schema (id INTEGER PRIMARY KEY) STRICT; \
      UPDATE audit SET hash = zeroblob(32) \
-     WHERE EXISTS (SELECT 1 FROM patients WHERE given_name = 'Breaks Next');"
-        .into()
-}
-
-/// Times are epoch milliseconds of the hub clock; `device` and `hub_origin` are device numbers, see
-/// [`super::devices::DeviceNumber`].
-const HUB_TABLES: &str = "
-CREATE UNIQUE INDEX users_email ON users (email COLLATE NOCASE, id);
-CREATE TABLE hub_state (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    last_change INTEGER NOT NULL,
-    cloud_applied_at INTEGER NOT NULL
-) STRICT;
-CREATE TABLE devices (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    client_id TEXT NOT NULL UNIQUE,
-    name TEXT,
-    paired_at INTEGER NOT NULL,
-    last_seen_at INTEGER NOT NULL,
-    revoked_at INTEGER,
-    given_at INTEGER NOT NULL DEFAULT 0,
-    given_scope TEXT NOT NULL DEFAULT '',
-    before_at INTEGER NOT NULL DEFAULT 0,
-    before_scope TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE tokens (
-    jti TEXT PRIMARY KEY NOT NULL,
-    user_id TEXT NOT NULL,
-    device INTEGER NOT NULL REFERENCES devices (number) ON DELETE CASCADE,
-    password_digest BLOB NOT NULL,
-    issued_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL,
-    last_used_at INTEGER NOT NULL
-) STRICT;
-CREATE TABLE history (
-    seq INTEGER PRIMARY KEY,
-    table_name TEXT NOT NULL,
-    row_id TEXT NOT NULL,
-    changed_at INTEGER NOT NULL,
-    why TEXT NOT NULL,
-    device INTEGER NOT NULL,
-    user_id TEXT,
-    cells TEXT NOT NULL
-) STRICT;
-CREATE INDEX history_row ON history (table_name, row_id, changed_at);
-CREATE TABLE clinic_moves (
-    table_name TEXT NOT NULL,
-    row_id TEXT NOT NULL,
-    from_clinic TEXT NOT NULL,
-    moved_at INTEGER NOT NULL,
-    PRIMARY KEY (moved_at, table_name, row_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE messages (
-    id BLOB PRIMARY KEY NOT NULL,
-    taken_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX messages_taken ON messages (taken_at);
-CREATE TABLE held_rows (
-    id TEXT PRIMARY KEY NOT NULL,
-    direction TEXT NOT NULL CHECK (direction IN ('phone', 'cloud')),
-    table_name TEXT NOT NULL,
-    row_id TEXT,
-    list TEXT NOT NULL,
-    row TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    base INTEGER NOT NULL,
-    device INTEGER NOT NULL,
-    user_id TEXT,
-    held_at INTEGER NOT NULL
-) STRICT;
-CREATE TABLE audit (
-    seq INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    user_id TEXT,
-    role TEXT,
-    device INTEGER NOT NULL,
-    address TEXT,
-    correlation TEXT,
-    action TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    hash BLOB NOT NULL
-) STRICT;
-";
+     WHERE EXISTS (SELECT 1 FROM patients WHERE given_name = 'Breaks Next');";
 
 #[cfg(test)]
 mod tests {
     use super::super::connection::{Purpose, StoreKey, open};
+    use super::super::schema::{ColumnType, TABLES};
     use super::*;
 
-    fn second_schema() -> String {
-        "ALTER TABLE clinics ADD COLUMN colour TEXT; DROP TABLE clinic_moves;".into()
-    }
+    const FIRST: Step = include_str!("v1.sql");
+    const OTHER: Step = "ALTER TABLE clinics ADD COLUMN colour TEXT; DROP TABLE clinic_moves;";
 
-    fn broken_schema() -> String {
-        "ALTER TABLE clinics ADD COLUMN colour TEXT; SELECT * FROM nothing;".into()
-    }
+    const BROKEN: Step = "ALTER TABLE clinics ADD COLUMN colour TEXT; SELECT * FROM nothing;";
 
     /// Migrates by other steps than the firmware's.
     fn by(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), StoreError> {
@@ -298,18 +204,18 @@ mod tests {
         let path = folder.path().join("hub.db");
         let key = StoreKey::new([1; 32]);
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        by(&mut connection, &path, STEPS).unwrap();
+        by(&mut connection, &path, &[FIRST]).unwrap();
         assert!(!has_copy(&path, 1));
 
-        by(&mut connection, &path, &[first_schema, broken_schema]).unwrap_err();
+        by(&mut connection, &path, &[FIRST, BROKEN]).unwrap_err();
         assert!(!colours(&connection), "a failed step changes nothing");
 
-        by(&mut connection, &path, &[first_schema, second_schema]).unwrap();
+        by(&mut connection, &path, &[FIRST, OTHER]).unwrap();
         assert!(colours(&connection));
         let copy = open(&copy_path(&path, 1), &key, Purpose::Write).unwrap();
         assert!(!colours(&copy));
 
-        let error = by(&mut connection, &path, STEPS).unwrap_err();
+        let error = by(&mut connection, &path, &[FIRST]).unwrap_err();
         assert!(matches!(error, StoreError::TooNew { found: 2, supported: 1 }));
 
         drop_copies(&path).unwrap();
@@ -321,7 +227,7 @@ mod tests {
     fn a_migration_that_comes_to_nothing_leaves_the_database_and_the_room() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
-        let first: &[Step] = &[first_schema];
+        let first: &[Step] = &[FIRST];
         let mut connection = open(&path, &StoreKey::new([1; 32]), Purpose::Write).unwrap();
         by(&mut connection, &path, first).unwrap();
         checkpoint(&connection).unwrap();
@@ -342,18 +248,18 @@ mod tests {
         leave_copies();
         let file = File::options().write(true).open(&path).unwrap();
         file.set_len(1 << 43).unwrap();
-        let refused = by(&mut connection, &path, &[first_schema, second_schema]);
+        let refused = by(&mut connection, &path, &[FIRST, OTHER]);
         assert!(matches!(refused, Err(StoreError::NoRoom { needed, free }) if needed > 1 << 43 && free < needed));
         file.set_len(whole.len() as u64).unwrap();
         assert!(nothing_is_left() && fs::read(&path).unwrap() == whole);
 
         leave_copies();
-        by(&mut connection, &path, &[first_schema, broken_schema]).unwrap_err();
+        by(&mut connection, &path, &[FIRST, BROKEN]).unwrap_err();
         assert!(nothing_is_left() && fs::read(&path).unwrap() == whole);
         assert_eq!(fs::metadata(folder.path().join("hub.db-wal")).unwrap().len(), 0);
 
         by(&mut connection, &path, first).unwrap();
-        by(&mut connection, &path, &[first_schema, second_schema]).unwrap();
+        by(&mut connection, &path, &[FIRST, OTHER]).unwrap();
         assert!(colours(&connection) && has_copy(&path, 1));
     }
 
@@ -362,7 +268,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
         let key = StoreKey::new([1; 32]);
-        let first: &[Step] = &[first_schema];
+        let first: &[Step] = &[FIRST];
         {
             let mut connection = open(&path, &key, Purpose::Write).unwrap();
             by(&mut connection, &path, first).unwrap();
@@ -371,7 +277,7 @@ mod tests {
         assert!(path.exists(), "without a copy nothing changes");
 
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
-        by(&mut connection, &path, &[first_schema, second_schema]).unwrap();
+        by(&mut connection, &path, &[FIRST, OTHER]).unwrap();
         // The process ends without a checkpoint: the newer schema stands in the log.
         let log = folder.path().join("hub.db-wal");
         assert!(fs::metadata(&log).unwrap().len() > 0);
@@ -382,5 +288,38 @@ mod tests {
         let mut connection = open(&path, &key, Purpose::Write).unwrap();
         by(&mut connection, &path, first).unwrap();
         assert!(!colours(&connection));
+    }
+
+    #[test]
+    fn the_steps_lead_to_the_definition() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let mut connection = open(&path, &StoreKey::new([1; 32]), Purpose::Write).unwrap();
+        migrate(&mut connection, &path, &Disk::under(&path)).unwrap();
+        for table in &TABLES {
+            let mut statement = connection
+                .prepare("SELECT name, type, \"notnull\" FROM pragma_table_info(?1) WHERE name NOT LIKE 'hub\\_%' ESCAPE '\\'")
+                .unwrap();
+            let mut stored: Vec<(String, String, bool)> = statement
+                .query_map([table.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let mut defined: Vec<_> = table
+                .columns
+                .iter()
+                .map(|column| {
+                    let kind = match column.kind {
+                        ColumnType::Text | ColumnType::Json | ColumnType::JsonList | ColumnType::Decimal => "TEXT",
+                        ColumnType::Integer | ColumnType::Boolean | ColumnType::EpochMs => "INTEGER",
+                        ColumnType::Real => "REAL",
+                    };
+                    (column.name.to_owned(), kind.to_owned(), column.required)
+                })
+                .collect();
+            stored.sort();
+            defined.sort();
+            assert_eq!(stored, defined, "{}", table.name);
+        }
     }
 }

@@ -8,8 +8,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::held::HoldReason;
-use super::schema::{ColumnSet, Table};
-use super::value::{Cell, Source, read};
+use crate::store::schema::{ColumnSet, Table};
+use crate::store::value::{Cell, Source, read};
 
 /// The longest id that a row may have, in bytes.
 const MAX_ID: usize = 128;

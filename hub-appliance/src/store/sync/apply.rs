@@ -4,16 +4,16 @@
 //! leaves what it replaced in the history.
 
 use super::cursors::Seen;
-use super::devices::DeviceNumber;
-use super::error::StoreError;
 use super::history::{self, Author, Why};
 use super::merge::{Merged, SentCells, Since, merge, not_ahead};
-use super::rows::{self, StoredRow};
-use super::schema::{ColumnSet, TableId};
 use super::sent::SentRow;
-use super::value::Cell;
-use super::writer::WriteTx;
 use crate::clock::HubTime;
+use crate::store::devices::DeviceNumber;
+use crate::store::error::StoreError;
+use crate::store::rows::{self, StoredRow};
+use crate::store::schema::{ColumnSet, TableId};
+use crate::store::value::Cell;
+use crate::store::writer::WriteTx;
 
 /// Tables whose rows go with a deleted row of another: (parent, column of the child).
 const CASCADES: [(&str, &str); 2] = [("patients", "patient_id"), ("visits", "visit_id")];
@@ -116,7 +116,7 @@ impl<'t, 'c> Applier<'t, 'c> {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub(super) fn replace(
+    pub(in crate::store) fn replace(
         &mut self,
         table: TableId,
         id: &str,

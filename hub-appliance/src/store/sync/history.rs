@@ -2,13 +2,13 @@
 
 use rusqlite::Connection;
 
-use super::devices::DeviceNumber;
-use super::error::StoreError;
-use super::rows::{self, StoredRow};
-use super::schema::{ColumnSet, TableId};
-use super::snapshot::Snapshot;
-use super::value::Cell;
 use crate::clock::HubTime;
+use crate::store::devices::DeviceNumber;
+use crate::store::error::StoreError;
+use crate::store::rows::{self, StoredRow};
+use crate::store::schema::{ColumnSet, TableId};
+use crate::store::snapshot::Snapshot;
+use crate::store::value::Cell;
 
 /// Why a value is in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ fn read_cells(table: TableId, json: &str) -> Result<Vec<(usize, Cell)>, StoreErr
 }
 
 /// Keeps values of a row: `(column index, value)`.
-pub(super) fn keep<'a>(
+pub(in crate::store) fn keep<'a>(
     connection: &Connection,
     id: TableId,
     row: &str,
@@ -143,7 +143,7 @@ pub(super) fn keep<'a>(
 }
 
 /// Keeps values that lost, unless this author has lost the very same before: a push is repeated until it is answered.
-pub(super) fn keep_once<'a>(
+pub(in crate::store) fn keep_once<'a>(
     connection: &Connection,
     id: TableId,
     row: &str,
@@ -183,7 +183,7 @@ fn write_cells<'a>(id: TableId, cells: impl IntoIterator<Item = (usize, &'a Cell
 }
 
 /// The columns of a row that others than `device` changed after `since`.
-pub(super) fn changed_by_others(
+pub(in crate::store) fn changed_by_others(
     connection: &Connection,
     id: TableId,
     row: &str,

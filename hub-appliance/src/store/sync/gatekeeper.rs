@@ -1,11 +1,11 @@
 //! Who decides whether the author of a push may write a row, and what they are told about it.
 
-use super::error::StoreError;
-use super::rows::StoredRow;
-use super::schema::TableId;
 use super::sent::SentRow;
-use super::writer::WriteTx;
 use crate::clock::HubTime;
+use crate::store::error::StoreError;
+use crate::store::rows::StoredRow;
+use crate::store::schema::TableId;
+use crate::store::writer::WriteTx;
 
 /// What a row asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,17 +12,18 @@ use serde_json::value::RawValue;
 
 use super::apply::{Applied, Applier};
 use super::cursors::Seen;
-use super::error::StoreError;
 use super::gatekeeper::{Access, Gatekeeper, Operation};
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
-use super::rows::{self, StoredRow};
-use super::schema::{Table, TableId};
 use super::sent::{SentRow, read_deleted, read_row};
-use super::value::{Cell, Source};
-use super::writer::WriteTx;
-use super::{people, stock};
+use super::stock;
 use crate::clock::HubTime;
+use crate::store::error::StoreError;
+use crate::store::people;
+use crate::store::rows::{self, StoredRow};
+use crate::store::schema::{Table, TableId};
+use crate::store::value::{Cell, Source};
+use crate::store::writer::WriteTx;
 
 /// The body is not the shape of a push.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +89,13 @@ struct Body<'a> {
 
 /// The lists of one table, as phones and the cloud send them.
 #[derive(Default, Deserialize)]
-pub(super) struct Lists<'a> {
+pub(in crate::store) struct Lists<'a> {
     #[serde(borrow, default)]
-    pub(super) created: Option<Vec<&'a RawValue>>,
+    pub(in crate::store) created: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
-    pub(super) updated: Option<Vec<&'a RawValue>>,
+    pub(in crate::store) updated: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
-    pub(super) deleted: Option<Vec<&'a RawValue>>,
+    pub(in crate::store) deleted: Option<Vec<&'a RawValue>>,
 }
 
 impl<'a> Lists<'a> {

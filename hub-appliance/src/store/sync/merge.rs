@@ -2,19 +2,19 @@
 //!
 //! Pure: rows go in, a decision comes out.
 
-use super::schema::{ColumnSet, Table};
-use super::value::Cell;
 use crate::clock::HubTime;
+use crate::store::schema::{ColumnSet, Table};
+use crate::store::value::Cell;
 
 /// A pushed `updated_at` further ahead of the hub clock than this counts as the hub's now.
 const AHEAD_MS: i64 = 5 * 60 * 1000;
 
 /// A row as it was sent: one entry a column, `None` where the column was not sent.
-pub(super) type SentCells = [Option<Cell>];
+pub(in crate::store) type SentCells = [Option<Cell>];
 
 /// What the stored row went through since the sender last saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
+pub(in crate::store) enum Since {
     /// Nothing: the sent row is applied as it is.
     Unchanged,
     /// It changed; these columns were changed by others than the sender.
@@ -23,7 +23,7 @@ pub(super) enum Since {
 
 /// What is to happen to the stored row.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Merged {
+pub(in crate::store) struct Merged {
     /// Columns that take a new value.
     pub take: Vec<(usize, Cell)>,
     /// Columns whose sent value lost against the stored one.
@@ -37,7 +37,7 @@ pub(super) struct Merged {
 /// `stored` has one value a column of `table`; `changed` are the columns that the sender says it changed (`None`: all
 /// that differ).
 #[must_use]
-pub(super) fn merge(
+pub(in crate::store) fn merge(
     table: &Table,
     stored: &[Cell],
     sent: &SentCells,
@@ -85,7 +85,7 @@ pub(super) fn merge(
 
 /// A time, or the hub's now where it is too far ahead.
 #[must_use]
-pub(super) fn not_ahead(time: i64, now: HubTime) -> i64 {
+pub(in crate::store) fn not_ahead(time: i64, now: HubTime) -> i64 {
     if time > now.plus_millis(AHEAD_MS).millis() {
         now.millis()
     } else {
@@ -122,8 +122,8 @@ fn merge_time(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::schema::TableId;
     use super::*;
+    use crate::store::schema::TableId;
 
     const NOW: HubTime = HubTime::from_millis(1_800_000_000_000);
 

@@ -13,12 +13,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::cursors::Cursor;
-use super::devices::{DeviceNumber, Scope};
-use super::error::StoreError;
-use super::people::clinic_of_patient;
-use super::schema::{TABLES, Table};
-use super::snapshot::Snapshot;
 use crate::clock::HubTime;
+use crate::store::devices::{DeviceNumber, Scope};
+use crate::store::error::StoreError;
+use crate::store::people::clinic_of_patient;
+use crate::store::schema::{TABLES, Table};
+use crate::store::snapshot::Snapshot;
 
 /// What a phone asks for.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ enum Tie {
 static FEEDS: LazyLock<Vec<Option<Feed>>> = LazyLock::new(|| {
     TABLES
         .iter()
-        .map(|table| table.phone.pulls().then(|| Feed::new(table)))
+        .map(|table| (table.phone.pulls() && table.since.is_none()).then(|| Feed::new(table)))
         .collect()
 });
 
@@ -353,7 +353,7 @@ fn write_deleted(row: &Row<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
 }
 
 /// Writes one value; serialising to a vector cannot fail.
-pub(super) fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
+pub(in crate::store) fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
     match value {
         ValueRef::Integer(integer) => {
             let _ = serde_json::to_writer(out, &integer);

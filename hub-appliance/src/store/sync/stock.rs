@@ -3,11 +3,11 @@
 use rusqlite::OptionalExtension;
 
 use super::apply::Applier;
-use super::error::StoreError;
 use super::history::Why;
-use super::schema::TableId;
 use super::sent::SentRow;
-use super::value::Cell;
+use crate::store::error::StoreError;
+use crate::store::schema::TableId;
+use crate::store::value::Cell;
 
 /// Takes the quantity of a new dispensing record from the stock of its clinic, drug and batch.
 ///
@@ -15,7 +15,7 @@ use super::value::Cell;
 ///
 /// # Errors
 /// What SQLite reports.
-pub(super) fn take(applier: &mut Applier<'_, '_>, record: &SentRow) -> Result<(), StoreError> {
+pub(in crate::store) fn take(applier: &mut Applier<'_, '_>, record: &SentRow) -> Result<(), StoreError> {
     let (Some(records), Some(inventory)) = (TableId::named("dispensing_records"), TableId::named("clinic_inventory"))
     else {
         return Ok(());

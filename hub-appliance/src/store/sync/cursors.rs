@@ -4,8 +4,8 @@
 //! It promises: a pull never starts behind a row that the phone may not have. Pure: what the phone asks and what it was
 //! given go in, where its pull starts comes out.
 
-use super::devices::Scope;
 use crate::clock::HubTime;
+use crate::store::devices::Scope;
 
 /// A point up to which a phone has seen the hub's rows, and whose rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,15 @@
+//! Syncing: what a phone or the cloud has seen, what it gets, and how what it sends meets what is stored.
+//!
+//! It promises: nothing is missed and nothing is doubled, whatever runs at the same time; one bad row stops nobody; no
+//! value is lost. Everybody who writes records goes through [`apply`].
+
+pub mod apply;
+pub mod cursors;
+pub mod gatekeeper;
+pub mod held;
+pub mod history;
+mod merge;
+pub mod pull;
+pub mod push;
+pub mod sent;
+mod stock;
