@@ -332,3 +332,32 @@ fn dispensing_takes_from_the_stock_once_and_never_below_zero() {
     hub.push(B, base, created("dispensing_records", json!([record("r2", 9)])));
     assert_eq!(available(), 0);
 }
+
+#[test]
+fn phones_are_not_told_to_make_single_calls_while_these_are_not_all_answered() {
+    let modes = [
+        ("online", "offline"),
+        ("user_choice", "offline"),
+        ("offline", "offline"),
+        ("\"online\"", "offline"),
+    ];
+    for (value, shown) in modes {
+        let hub = hub();
+        let row = |key: &str| {
+            let columns = json!({"id": key, "namespace": "system", "key": key, "value": value, "data_type": "string",
+                "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"});
+            json!({"created": [columns], "updated": [], "deleted": []})
+        };
+        for key in ["operation_mode", "another"] {
+            let bundle = json!({"success": true, "timestamp": 1, "changes": {"app_config": row(key)}}).to_string();
+            hub.store
+                .write(move |tx| Bundle::parse(&bundle).unwrap().apply(tx))
+                .unwrap();
+        }
+        let (changes, _) = hub.pull(A, HubTime::ZERO);
+        let values: Vec<_> = (changes["app_config"]["created"].as_array().unwrap().iter())
+            .map(|row| (row["key"].as_str().unwrap(), row["value"].as_str().unwrap()))
+            .collect();
+        assert_eq!(values, [("operation_mode", shown), ("another", value)], "{value}");
+    }
+}
