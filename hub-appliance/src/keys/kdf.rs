@@ -1,9 +1,10 @@
 //! Key derivation: Argon2id (RFC 9106) for what people type, HKDF-SHA256 (RFC 5869) for keys.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use hkdf::Hkdf;
+use nix::time::{ClockId, clock_gettime};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -16,8 +17,12 @@ const MIN_MEMORY_KIB: u32 = 64 * 1024;
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ITERATIONS: u32 = 64;
 const MAX_LANES: u32 = 4;
-/// The most that calibration chooses: a slower board that the disk is moved to must not wait for minutes.
+/// The least that calibration chooses, on however slow a board: RFC 9106, section 4, second recommended option.
+const MIN_CALIBRATED_ITERATIONS: u32 = 3;
+/// The most that it chooses: a slower board that the disk is moved to must not wait for minutes.
 const MAX_CALIBRATED_ITERATIONS: u32 = 32;
+/// How often each cost is measured. The quickest counts: whatever disturbs a measurement only makes it longer.
+const SAMPLES: usize = 3;
 
 /// What one guess costs: the parameters of Argon2id, always within the bounds that [`KdfCost::new`] sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,12 @@ impl KdfCost {
         lanes: 1,
     };
 
+    /// The least that a slot is made with: 64 MiB, three passes, one lane.
+    pub const FLOOR: Self = Self {
+        iterations: MIN_CALIBRATED_ITERATIONS,
+        ..Self::MINIMUM
+    };
+
     /// Memory in KiB (64 to 256 MiB), passes (1 to 64), lanes (1 to 4).
     ///
     /// The upper bounds keep a tampered file from exhausting the board, the lower one from being a weak lock.
@@ -70,19 +81,43 @@ impl KdfCost {
         }
     }
 
-    /// The cost that takes about `target` on this board: 64 MiB, one lane, 1 to 32 passes. One lane, because the
-    /// lanes run one after the other here. Runs Argon2id with one pass and with two to find out.
+    /// The cost that takes about `target` of this board's processor: 64 MiB, one lane, 3 to 32 passes. One lane, because
+    /// the lanes run one after the other here. Runs Argon2id three times with one pass and with two to find out, and what
+    /// else the board is doing meanwhile makes no difference.
     ///
     /// # Errors
     /// [`KdfError::OutOfMemory`].
     pub fn calibrate(target: Duration) -> Result<Self, KdfError> {
+        Self::calibrate_by(target, |cost| {
+            timed(&[0; 8], &[0; SALT_LEN], cost).map(|(_, took)| took)
+        })
+    }
+
+    fn calibrate_by(
+        target: Duration,
+        mut measure: impl FnMut(Self) -> Result<Duration, KdfError>,
+    ) -> Result<Self, KdfError> {
         let with = |iterations| Self {
             iterations,
             ..Self::MINIMUM
         };
-        let one = time_taken(with(1))?;
-        let two = time_taken(with(2))?;
+        let mut best =
+            |cost| (0..SAMPLES).try_fold(Duration::MAX, |best, _| Ok::<_, KdfError>(best.min(measure(cost)?)));
+        let (one, two) = (best(with(1))?, best(with(2))?);
         Ok(with(iterations_within(target, one, two)))
+    }
+
+    /// Whether a guess at this cost is so cheap that a board on which it `took` so long of the processor should choose
+    /// another by [`Self::calibrate`]: it is below the floor, or a quarter more of it, and a pass, would fit into `target`.
+    pub(super) fn is_too_cheap(self, took: Duration, target: Duration) -> bool {
+        let more = (took / 4).max(took / self.iterations.max(1));
+        self.work() < Self::FLOOR.work()
+            || self.work() < with_most_passes().work() && took.saturating_add(more) < target
+    }
+
+    /// What one guess costs, in passes over a KiB.
+    pub(super) fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.iterations)
     }
 
     /// Memory in KiB.
@@ -104,10 +139,26 @@ impl KdfCost {
     }
 }
 
-fn time_taken(cost: KdfCost) -> Result<Duration, KdfError> {
-    let start = Instant::now();
-    stretch(&[0; 8], &[0; SALT_LEN], cost)?;
-    Ok(start.elapsed())
+/// The most that calibration chooses.
+fn with_most_passes() -> KdfCost {
+    KdfCost {
+        iterations: MAX_CALIBRATED_ITERATIONS,
+        ..KdfCost::MINIMUM
+    }
+}
+
+/// [`stretch`], and how much of the processor it took.
+pub(super) fn timed(secret: &[u8], salt: &[u8; SALT_LEN], cost: KdfCost) -> Result<(Secret<32>, Duration), KdfError> {
+    let before = thread_time();
+    let key = stretch(secret, salt, cost)?;
+    Ok((key, thread_time().saturating_sub(before)))
+}
+
+/// How much of the processor this thread has had. By the time of day a busy board would look slow, and its keys were
+/// cheap to guess on any other.
+fn thread_time() -> Duration {
+    // Linux has this clock since 2.6.12. Were it missing all costs would look free, and the dearest be chosen.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Passes that fit into `target`, from the times that `one` pass and `two` passes took. The first costs more than the
@@ -119,7 +170,7 @@ fn iterations_within(target: Duration, one: Duration, two: Duration) -> u32 {
     u32::try_from(others)
         .unwrap_or(u32::MAX)
         .saturating_add(1)
-        .min(MAX_CALIBRATED_ITERATIONS)
+        .clamp(MIN_CALIBRATED_ITERATIONS, MAX_CALIBRATED_ITERATIONS)
 }
 
 /// Argon2id version 1.3 with 32 bytes of output, no secret and no associated data.
@@ -177,16 +228,63 @@ mod tests {
         let ms = Duration::from_millis;
         assert_eq!(iterations_within(ms(1000), ms(400), ms(700)), 3);
         assert_eq!(iterations_within(ms(1000), ms(300), ms(500)), 4);
-        assert_eq!(iterations_within(ms(1000), ms(2000), ms(3000)), 1);
+        assert_eq!(
+            iterations_within(ms(1000), ms(2000), ms(3000)),
+            3,
+            "never below the floor"
+        );
         assert_eq!(iterations_within(ms(1000), ms(400), ms(300)), 7);
         assert_eq!(iterations_within(ms(1000), ms(1), ms(2)), 32);
-        assert_eq!(iterations_within(Duration::ZERO, ms(300), ms(600)), 1);
+        assert_eq!(iterations_within(Duration::ZERO, ms(300), ms(600)), 3);
         assert_eq!(iterations_within(Duration::MAX, Duration::ZERO, Duration::ZERO), 32);
     }
 
     #[test]
-    fn calibration_gives_an_acceptable_cost() {
-        let cost = KdfCost::calibrate(Duration::ZERO).unwrap();
-        assert_eq!(cost, KdfCost::MINIMUM);
+    fn a_disturbed_sample_does_not_make_guesses_cheap() {
+        let ms = Duration::from_millis;
+        let quiet = |cost: KdfCost| ms(20 + 30 * u64::from(cost.iterations()));
+        for disturbed in 0..6 {
+            let mut sample = 0;
+            let cost = KdfCost::calibrate_by(ms(1000), |cost| {
+                sample += 1;
+                Ok(quiet(cost) * if sample - 1 == disturbed { 20 } else { 1 })
+            });
+            assert_eq!(cost.unwrap().iterations(), 32, "sample {disturbed}");
+        }
+    }
+
+    #[test]
+    fn calibration_gives_the_floor_where_nothing_fits() {
+        assert_eq!(KdfCost::calibrate(Duration::ZERO).unwrap(), KdfCost::FLOOR);
+    }
+
+    #[test]
+    fn what_others_do_on_the_processor_is_not_counted() {
+        const BUSY: Duration = Duration::from_millis(200);
+        let before = thread_time();
+        let busy = std::thread::spawn(|| {
+            let before = thread_time();
+            while thread_time() - before < BUSY {
+                std::hint::spin_loop();
+            }
+        });
+        busy.join().unwrap();
+        assert!(thread_time() - before < BUSY);
+    }
+
+    #[test]
+    fn a_cost_is_too_cheap_by_what_it_took_today() {
+        let ms = Duration::from_millis;
+        let cost = |iterations| KdfCost::new(64 * 1024, iterations, 1).unwrap();
+        let target = ms(1000);
+        assert!(cost(1).is_too_cheap(ms(5000), target), "below the floor");
+        assert!(!cost(3).is_too_cheap(ms(5000), target));
+        assert!(cost(5).is_too_cheap(ms(400), target));
+        assert!(!cost(5).is_too_cheap(ms(900), target));
+        assert!(
+            !cost(3).is_too_cheap(ms(760), target),
+            "a fourth pass would be too much"
+        );
+        assert!(!cost(32).is_too_cheap(ms(1), target), "there is none above it");
     }
 }

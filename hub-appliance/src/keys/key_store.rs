@@ -36,8 +36,17 @@ pub struct Prepared {
     slots: Slots,
 }
 
+/// A slot that was opened.
+struct Opened {
+    master: MasterKey,
+    slot: Slot,
+    /// How much of the processor that took.
+    took: Duration,
+}
+
 impl Prepared {
-    /// Makes a master key and a recovery code, and seals the one under `pin` and under the other. Writes nothing.
+    /// Makes a master key and a recovery code, and seals the one under `pin`, at `cost`, and under the other, for whose 128
+    /// random bits the least is enough. Writes nothing.
     ///
     /// # Errors
     /// [`KeysError::Random`], [`KeysError::Kdf`].
@@ -46,7 +55,7 @@ impl Prepared {
         let recovery = RecoveryCode::generate()?;
         let slots = [
             Slot::seal(Factor::Pin, pin.digits(), &master, cost, now)?,
-            Slot::seal(Factor::Recovery, recovery.bytes(), &master, cost, now)?,
+            Slot::seal(Factor::Recovery, recovery.bytes(), &master, KdfCost::FLOOR, now)?,
         ];
         Ok(Self {
             slots: Slots::new(master.id(), slots),
@@ -110,6 +119,43 @@ impl KeyStore {
     /// # Errors
     /// [`UnlockError`]. An attempt is counted from the moment it is recorded, even if the check then fails for want of memory.
     pub fn unlock_with_pin(&self, pin: &Pin) -> Result<MasterKey, UnlockError> {
+        self.try_pin(pin).map(|opened| opened.master)
+    }
+
+    /// Opens the PIN slot, and seals it anew where a guess at it costs less than one that takes about `target` of this
+    /// board's processor: it was made on a slower board, by firmware that measured worse, or at a bad moment. Where that
+    /// can't be done the hub opens all the same, and the next time brings the next try.
+    ///
+    /// # Errors
+    /// As [`Self::unlock_with_pin`].
+    pub fn unlock_and_strengthen(&self, pin: &Pin, target: Duration, now: HubTime) -> Result<MasterKey, UnlockError> {
+        let opened = self.try_pin(pin)?;
+        if opened.slot.cost().is_too_cheap(opened.took, target)
+            && let Err(error) = self.strengthen(&opened, pin, target, now)
+        {
+            tracing::warn!(%error, "the PIN's slot stays cheaper to guess than it should be");
+        }
+        Ok(opened.master)
+    }
+
+    fn strengthen(&self, opened: &Opened, pin: &Pin, target: Duration, now: HubTime) -> Result<(), KeysError> {
+        let cost = KdfCost::calibrate(target)?;
+        if cost.work() <= opened.slot.cost().work() {
+            return Ok(());
+        }
+        let slot = Slot::seal(Factor::Pin, pin.digits(), &opened.master, cost, now)?;
+        self.with_slots(|file| {
+            let mut slots = file.load()?;
+            // Another thread may have put a slot for another PIN there meanwhile.
+            if slots.asking_for(Factor::Pin).any(|there| *there == opened.slot) {
+                slots.replace(Factor::Pin, slot);
+                file.save(&slots)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn try_pin(&self, pin: &Pin) -> Result<Opened, UnlockError> {
         let slots = self.slots_asking_for(Factor::Pin)?;
         self.attempts.record().map_err(|refused| match refused {
             Refused::Wait(remaining) => UnlockError::Wait { remaining },
@@ -127,6 +173,7 @@ impl KeyStore {
     pub fn unlock_with_recovery(&self, code: &RecoveryCode) -> Result<MasterKey, UnlockError> {
         let slots = self.slots_asking_for(Factor::Recovery)?;
         self.open(&slots, Factor::Recovery, code.bytes())
+            .map(|opened| opened.master)
     }
 
     /// Puts a slot for `pin` in the place of the PIN slot; the old PIN opens nothing any more. No data is touched.
@@ -142,14 +189,8 @@ impl KeyStore {
     ///
     /// # Errors
     /// [`KeysError`]; the old code is then still good.
-    pub fn change_recovery(
-        &self,
-        master: &MasterKey,
-        code: &RecoveryCode,
-        cost: KdfCost,
-        now: HubTime,
-    ) -> Result<(), KeysError> {
-        self.change(master, Factor::Recovery, code.bytes(), cost, now)
+    pub fn change_recovery(&self, master: &MasterKey, code: &RecoveryCode, now: HubTime) -> Result<(), KeysError> {
+        self.change(master, Factor::Recovery, code.bytes(), KdfCost::FLOOR, now)
     }
 
     /// How long until the next attempt is allowed; zero on a hub that is not set up.
@@ -199,11 +240,15 @@ impl KeyStore {
         Ok(slots)
     }
 
-    fn open(&self, slots: &Slots, factor: Factor, typed: &[u8]) -> Result<MasterKey, UnlockError> {
+    fn open(&self, slots: &Slots, factor: Factor, typed: &[u8]) -> Result<Opened, UnlockError> {
         for slot in slots.asking_for(factor) {
-            if let Some(master) = slot.open(typed).map_err(KeysError::Kdf)? {
+            if let Some((master, took)) = slot.open(typed).map_err(KeysError::Kdf)? {
                 self.after_unlock(slots, &master)?;
-                return Ok(master);
+                return Ok(Opened {
+                    master,
+                    slot: slot.clone(),
+                    took,
+                });
             }
         }
         Err(UnlockError::Wrong {

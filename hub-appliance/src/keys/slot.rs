@@ -17,6 +17,8 @@
 //!  "salt":"…16 bytes…","nonce":"…12 bytes…","sealed":"…48 bytes…"}
 //! ```
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -104,7 +106,7 @@ impl Slot {
             salt: random()?,
             created,
         };
-        let kek = header.kek(typed)?;
+        let (kek, _) = header.kek(typed)?;
         let nonce = random()?;
         let mut buffer = Zeroizing::new(*master.secret().expose());
         let tag = sealing::seal(&kek, nonce, &header.bytes(), &mut *buffer);
@@ -116,9 +118,16 @@ impl Slot {
         })
     }
 
-    /// The master key, `None` if `typed` is wrong or the slot was changed.
-    pub(super) fn open(&self, typed: &[u8]) -> Result<Option<MasterKey>, KdfError> {
-        Ok(self.open_with(&self.header.kek(typed)?))
+    /// The master key, and how much of the processor it took to find out; `None` if `typed` is wrong or the slot was
+    /// changed.
+    pub(super) fn open(&self, typed: &[u8]) -> Result<Option<(MasterKey, Duration)>, KdfError> {
+        let (kek, took) = self.header.kek(typed)?;
+        Ok(self.open_with(&kek).map(|master| (master, took)))
+    }
+
+    /// What one guess at it costs.
+    pub(super) fn cost(&self) -> KdfCost {
+        self.header.cost
     }
 
     fn open_with(&self, kek: &Secret<32>) -> Option<MasterKey> {
@@ -180,10 +189,11 @@ impl Slot {
 }
 
 impl Header {
-    fn kek(&self, typed: &[u8]) -> Result<Secret<32>, KdfError> {
-        let stretched = kdf::stretch(typed, &self.salt, self.cost)?;
+    /// The key, and how much of the processor it took.
+    fn kek(&self, typed: &[u8]) -> Result<(Secret<32>, Duration), KdfError> {
+        let (stretched, took) = kdf::timed(typed, &self.salt, self.cost)?;
         let info = [KEK_LABEL, &self.factor_bytes()].concat();
-        Ok(kdf::hkdf(stretched.expose(), &self.salt, &info))
+        Ok((kdf::hkdf(stretched.expose(), &self.salt, &info), took))
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -49,10 +49,9 @@ impl Life {
             }
             State::Renewing(master, code) => {
                 self.show_phase(Phase::Unlocking);
-                let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
+                let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock));
                 let renewed = blocking(move || {
-                    let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
-                    keys.change_recovery(&master, &code, cost, clock.now())?;
+                    keys.change_recovery(&master, &code, clock.now())?;
                     Ok(master)
                 });
                 match renewed.await {
@@ -69,10 +68,10 @@ impl Life {
             return;
         }
         self.show_phase(Phase::Unlocking);
-        let keys = Arc::clone(&self.keys);
+        let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
         // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
         let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
-            Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
+            Ok(pin) => keys.unlock_and_strengthen(&pin, target, clock.now()).map(Some),
             Err(_) => Ok(None),
         });
         match unlocked.await {
