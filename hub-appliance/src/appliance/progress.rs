@@ -2,7 +2,9 @@
 //!
 //! A file gets a new number every [`PERIOD`] in which the server, the panel loop and the store's writer all came round.
 //! One of them that hangs stops the numbers: the server's accept loop no longer turns, the panel loop no longer wakes, or
-//! the writer does not get to an empty piece of work that waits behind all others.
+//! the writer does not get to an empty piece of work that waits behind all others, and its own number stands still too:
+//! a slow board is long at work on a large push, and does not hang. While the hub opens, migrates, imports or repairs, no
+//! writer is waited for.
 
 use std::fs;
 use std::path::PathBuf;
@@ -111,6 +113,7 @@ struct Seen {
     server: u64,
     panel: u64,
     writer: Option<JoinHandle<()>>,
+    pulse: Option<u64>,
     number: u64,
 }
 
@@ -122,6 +125,7 @@ impl Seen {
             server,
             panel,
             writer: None,
+            pulse: None,
             number: 0,
         }
     }
@@ -129,12 +133,16 @@ impl Seen {
     /// The next number, if all parts have come round since the last one.
     fn look(&mut self) -> Option<u64> {
         let (server, panel) = ((self.parts.server)(), self.parts.panel.so_far());
+        let store = self.parts.store.get();
+        let pulse = store.as_ref().map(|store| store.pulse().number());
         let writer_is_free = self.writer.as_ref().is_none_or(JoinHandle::is_finished);
+        let writer_moves = writer_is_free || pulse.is_some_and(|pulse| self.pulse != Some(pulse));
         (self.parts.wake_panel)();
         if writer_is_free {
-            self.writer = self.parts.store.get().map(ask_writer);
+            self.writer = store.map(ask_writer);
         }
-        if !writer_is_free || server == self.server || panel == self.panel {
+        self.pulse = pulse;
+        if !writer_moves || server == self.server || panel == self.panel {
             return None;
         }
         (self.server, self.panel) = (server, panel);
@@ -221,6 +229,56 @@ mod tests {
         bench.panel.count();
         assert_eq!(bench.seen.look(), None);
         assert_eq!(bench.woken.so_far(), 4);
+    }
+
+    /// One more row.
+    fn edit(tx: &mut crate::store::WriteTx<'_>, number: u32) -> Result<(), StoreError> {
+        let entry = crate::store::audit::Entry {
+            action: "test",
+            detail: number.to_string(),
+            outcome: "ok",
+            ..crate::store::audit::Entry::default()
+        };
+        tx.audit(&entry)
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_long_at_one_piece_of_work_gets_numbers_as_long_as_it_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_store(&folder);
+        let mut bench = bench();
+        bench.store.set(&store);
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(1));
+        bench.writer_comes_round().await;
+
+        let (go_on, goes_on) = mpsc::channel::<u32>();
+        let (did, done) = mpsc::channel::<()>();
+        let slow = Arc::clone(&store);
+        let work = std::thread::spawn(move || {
+            slow.write(move |tx| {
+                for rows in goes_on {
+                    (0..rows).try_for_each(|row| edit(tx, row))?;
+                    did.send(()).unwrap();
+                }
+                Ok::<(), StoreError>(())
+            })
+        });
+        for number in 2..8 {
+            go_on.send(5_000).unwrap();
+            done.recv().unwrap();
+            bench.all_turn();
+            assert_eq!(bench.seen.look(), Some(number));
+        }
+        for _ in 0..3 {
+            bench.all_turn();
+            assert_eq!(bench.seen.look(), None, "now it hangs");
+        }
+        drop(go_on);
+        work.join().unwrap().unwrap();
+        bench.writer_comes_round().await;
+        bench.all_turn();
+        assert_eq!(bench.seen.look(), Some(8));
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ mod inventory;
 mod messages;
 mod migrate;
 pub mod people;
+mod pulse;
 pub mod rows;
 pub mod schema;
 mod snapshot;
@@ -41,6 +42,7 @@ use disk::Disk;
 pub use error::{StoreError, Trouble};
 pub use inventory::Inventory;
 pub use migrate::SCHEMA_VERSION;
+pub use pulse::Pulse;
 use snapshot::Readers;
 pub use snapshot::Snapshot;
 pub use writer::WriteTx;
@@ -137,6 +139,12 @@ impl Store {
     pub fn schema_version(folder: &Path, key: &StoreKey) -> Option<i64> {
         let connection = connection::open(&database(folder), key, Purpose::Read).ok()?;
         migrate::version(&connection).ok()
+    }
+
+    /// How its writer shows that it moves on.
+    #[must_use]
+    pub fn pulse(&self) -> &Pulse {
+        self.writer.pulse()
     }
 
     /// The hub clock.

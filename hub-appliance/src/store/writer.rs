@@ -18,6 +18,7 @@ use super::audit::{AuditChain, Entry};
 use super::connection::{Purpose, StoreKey, open};
 use super::disk::Disk;
 use super::error::StoreError;
+use super::pulse::Pulse;
 use crate::clock::{HubClock, HubTime};
 use crate::secret::wiping_stack;
 
@@ -36,6 +37,7 @@ pub struct WriteTx<'a> {
     clock: &'a HubClock,
     audit: &'a mut AuditChain,
     disk: &'a Disk,
+    pulse: &'a Pulse,
     change: Option<HubTime>,
     /// Rows that were taken in.
     rows: u32,
@@ -67,6 +69,7 @@ impl WriteTx<'_> {
             self.look_for_room()?;
         }
         self.rows = self.rows.saturating_add(1);
+        self.pulse.step();
         Ok(())
     }
 
@@ -139,6 +142,7 @@ pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     interrupt: Arc<Mutex<InterruptHandle>>,
+    pulse: Pulse,
     /// Answers nothing; it is cut off when the thread ends.
     ended: Mutex<Receiver<()>>,
 }
@@ -149,13 +153,15 @@ impl Writer {
     /// # Errors
     /// What the operating system reports.
     pub(super) fn start(
-        connection: Connection,
+        mut connection: Connection,
         key: &StoreKey,
         clock: Arc<HubClock>,
         audit: AuditChain,
         disk: &Arc<Disk>,
     ) -> Result<Self, StoreError> {
-        let (disk, key) = (Arc::clone(disk), key.clone());
+        let (disk, key, pulse) = (Arc::clone(disk), key.clone(), Pulse::default());
+        pulse.follow(&mut connection);
+        let of_thread = pulse.clone();
         let (sender, receiver) = sync_channel(QUEUE);
         let (running, ended) = sync_channel(0);
         let interrupt = Arc::new(Mutex::new(connection.get_interrupt_handle()));
@@ -169,6 +175,7 @@ impl Writer {
                 clock,
                 audit,
                 disk,
+                pulse: of_thread,
             };
             wiping_stack(|| writing.run(&receiver));
             drop(running);
@@ -177,8 +184,14 @@ impl Writer {
             queue: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
             interrupt,
+            pulse,
             ended: Mutex::new(ended),
         })
+    }
+
+    /// How the thread shows that it moves on.
+    pub(super) const fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Runs `work` in a transaction and returns when that is on disk. If `work` fails, nothing it did stays.
@@ -266,6 +279,7 @@ struct Loop {
     clock: Arc<HubClock>,
     audit: AuditChain,
     disk: Arc<Disk>,
+    pulse: Pulse,
 }
 
 impl Loop {
@@ -278,9 +292,11 @@ impl Loop {
 
     /// Leaves nothing in the write-ahead log; should that fail, the next opening replays it.
     fn checkpoint(&self) {
-        let _ = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let checkpoint = || {
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        };
+        let _ = self.pulse.flush(checkpoint);
     }
 
     fn batch(&mut self, works: impl Iterator<Item = Work>) {
@@ -303,7 +319,8 @@ impl Loop {
             self.renew_unless_sound();
             return;
         }
-        let commit = self.connection.execute_batch("COMMIT").map_err(|error| {
+        let commit = self.pulse.flush(|| self.connection.execute_batch("COMMIT"));
+        let commit = commit.map_err(|error| {
             let error = StoreError::from(error);
             self.note(&error);
             CommitFailure::from(error)
@@ -340,7 +357,8 @@ impl Loop {
             .connection
             .path()
             .map(|path| open(Path::new(path), &self.key, Purpose::Write));
-        if let Some(Ok(connection)) = renewed {
+        if let Some(Ok(mut connection)) = renewed {
+            self.pulse.follow(&mut connection);
             let interrupt = connection.get_interrupt_handle();
             *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
             self.connection = connection;
@@ -357,6 +375,7 @@ impl Loop {
 
     /// Runs one piece of work in a savepoint, and says whether its changes stay. A panic leaves its caller without an answer.
     fn piece(&mut self, work: Work) -> (Option<Deliver>, bool) {
+        self.pulse.step();
         let head = self.audit.clone();
         if self.connection.execute_batch("SAVEPOINT piece").is_err() {
             return (None, false);
@@ -366,6 +385,7 @@ impl Loop {
             clock: &self.clock,
             audit: &mut self.audit,
             disk: &self.disk,
+            pulse: &self.pulse,
             change: None,
             rows: 0,
         };
