@@ -14,7 +14,7 @@
 //! | [`board`] | display and buttons |
 //! | [`setup_file`] | what the owner settles by a file on the card |
 //! | [`system`] | network and disks, as the operating system shows them; memory that is wiped |
-//! | [`clock`], [`ids`], [`secret`] | the hub's time, identifiers, and types that wipe themselves |
+//! | [`clock`], [`ids`], [`lossy`], [`secret`] | the hub's time, identifiers, text with half an emoji, and types that wipe themselves |
 #![deny(unsafe_code)]
 
 pub mod appliance;
@@ -23,6 +23,7 @@ pub mod board;
 pub mod clock;
 pub mod ids;
 pub mod keys;
+pub mod lossy;
 pub mod panel;
 pub mod procedures;
 pub mod secret;

@@ -121,6 +121,7 @@ mod tests {
             id: "1".into(),
             cells: vec![None; table.table().columns.len()],
             changed: None,
+            converted: false,
         };
         let access = Access {
             table,
@@ -189,6 +190,7 @@ mod tests {
                 id: "1".into(),
                 cells,
                 changed: Some(table.table().column_set(changed.iter().copied())),
+                converted: false,
             };
             let access = Access {
                 table,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
+use crate::lossy::Lossy;
 use crate::secret::SecretText;
 use crate::store::audit::Entry;
 use crate::store::people::User;
@@ -18,9 +19,11 @@ const MAX_LENGTH: usize = 1024;
 const NOBODY: &str = "$2b$10$5ojaw.WrDYWXSe.9Zkzr.Ogo6NXoYl8zewt7ClVbL.RE5G2aSs/Qq";
 
 #[derive(Deserialize)]
-struct Credentials {
-    email: String,
-    password: String,
+struct Credentials<'a> {
+    #[serde(borrow)]
+    email: Lossy<'a>,
+    #[serde(borrow)]
+    password: Lossy<'a>,
 }
 
 pub(super) fn login(
@@ -31,8 +34,8 @@ pub(super) fn login(
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
     let Credentials { email, password } = parameters.read()?;
-    let password = SecretText::new(password);
-    let email = email.trim();
+    let password = SecretText::new(password.0.into_owned());
+    let email = email.0.trim();
     if email.len() > MAX_LENGTH || password.expose().len() > MAX_LENGTH {
         return Err(ProcedureError::BadParameters);
     }

@@ -63,6 +63,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is of the values that were to be written, and not of the database: a constraint that bit, a text over
+    /// SQLite's bound.
+    #[must_use]
+    pub const fn is_of_the_values(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+        matches!(self, Self::Database(ConstraintViolation | TooBig | TypeMismatch))
+    }
+
     /// What it says of the disk, if it says anything of that.
     #[must_use]
     pub const fn trouble(&self) -> Option<Trouble> {

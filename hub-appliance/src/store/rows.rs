@@ -129,7 +129,16 @@ pub(super) fn update(
     );
     let at = at.millis();
     let stamp: [&dyn ToSql; 3] = [&at, &by.0, &row];
-    let values = take.iter().map(|(_, cell)| cell as &dyn ToSql).chain(stamp);
+    let empty = |index: usize| Cell::empty(table.columns[index].kind);
+    // Null stands for the empty value, which is what a column that is never null takes for it.
+    let filled: Vec<Option<Cell>> = take
+        .iter()
+        .map(|(index, cell)| (*cell == Cell::Null && table.columns[*index].required).then(|| empty(*index)))
+        .collect();
+    let values = take.iter().zip(&filled);
+    let values = values
+        .map(|((_, cell), filled)| filled.as_ref().unwrap_or(cell) as &dyn ToSql)
+        .chain(stamp);
     connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     Ok(())
 }

@@ -2,19 +2,25 @@
 //!
 //! Conversion goes by the column's type alone, never by the look of the value (protocol, "Procedures" and "cloud").
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use std::borrow::Cow;
+
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::temporal::Pieces;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::schema::{CloudType, Column, ColumnType};
+use crate::lossy::{Lossy, mend_json};
 
 /// The largest time that JavaScript can show, in epoch milliseconds (ECMA-262, section 21.4.1.1).
 const LAST_TIME: i64 = 8_640_000_000_000_000;
-/// Times nearer to 1970 than this are seconds, not milliseconds (protocol, "Procedures").
-const FIRST_MILLISECONDS: i64 = 10_000_000_000;
+/// The day from which times are counted.
+const EPOCH: Date = Date::constant(1970, 1, 1);
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A value of a synced row.
 #[derive(Clone, PartialEq)]
@@ -164,49 +170,96 @@ impl ToSql for Cell {
     }
 }
 
+/// A value that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    /// As the column keeps it.
+    pub cell: Cell,
+    /// It was written otherwise than the hub writes it (a time as text, half an emoji), so that whoever sent it has
+    /// something else than everybody who gets it from the hub.
+    pub converted: bool,
+}
+
+impl From<Cell> for Read {
+    fn from(cell: Cell) -> Self {
+        Self { cell, converted: false }
+    }
+}
+
 /// Reads a value as `column` keeps it.
 ///
 /// # Errors
 /// [`WrongType`] if the value is not one that the column's type takes.
-pub fn read(column: &Column, raw: &RawValue, source: Source) -> Result<Cell, WrongType> {
+pub fn read(column: &Column, raw: &RawValue, source: Source) -> Result<Read, WrongType> {
     let json = raw.get();
     if json == "null" {
-        return Ok(Cell::Null);
+        return Ok(Cell::Null.into());
     }
     if column.cloud == CloudType::Date && source == Source::Cloud {
-        return read_cloud_date(column.kind, &string(json)?);
+        return read_cloud_date(column.kind, &string(json)?.0).map(Read::from);
     }
     match column.kind {
-        ColumnType::Text => Ok(Cell::Text(string(json)?)),
-        ColumnType::Json | ColumnType::JsonList if json.starts_with('"') && source == Source::Phone => {
-            Ok(Cell::Text(string(json)?))
+        ColumnType::Text => string(json).map(text),
+        ColumnType::Json | ColumnType::JsonList if json.starts_with('"') && source == Source::Phone => string(json)
+            .map(|(inner, mended)| {
+                let whole = mended_if_json(&inner);
+                text((whole.as_ref().into(), mended || matches!(whole, Cow::Owned(_))))
+            }),
+        ColumnType::Json | ColumnType::JsonList => {
+            let whole = mend_json(json);
+            Ok(text((whole.as_ref().into(), matches!(whole, Cow::Owned(_)))))
         }
-        ColumnType::Json | ColumnType::JsonList => Ok(Cell::text(json)),
         ColumnType::Boolean => match json {
-            "true" | "1" => Ok(Cell::Integer(1)),
-            "false" | "0" => Ok(Cell::Integer(0)),
+            "true" | "1" => Ok(Cell::Integer(1).into()),
+            "false" | "0" => Ok(Cell::Integer(0).into()),
             _ => Err(WrongType),
         },
-        ColumnType::EpochMs => read_time(json).map(Cell::Integer),
-        ColumnType::Integer => whole(number(json, source)?).map(Cell::Integer),
-        ColumnType::Real => number(json, source).map(Cell::Real),
-        ColumnType::Decimal => read_decimal(json),
+        ColumnType::EpochMs => read_time(json).map(|millis| Read {
+            cell: Cell::Integer(millis),
+            converted: !is_number(json, millis),
+        }),
+        ColumnType::Integer => whole(number(json, source)?).map(|whole| Cell::Integer(whole).into()),
+        ColumnType::Real => number(json, source).map(|real| Cell::Real(real).into()),
+        ColumnType::Decimal => read_decimal(json).map(Read::from),
     }
 }
 
-/// The text of a JSON string.
-fn string(json: &str) -> Result<Box<str>, WrongType> {
+fn text((text, converted): (Box<str>, bool)) -> Read {
+    Read {
+        cell: Cell::Text(text),
+        converted,
+    }
+}
+
+/// The text of a JSON string, and whether half a surrogate pair was replaced in it.
+fn string(json: &str) -> Result<(Box<str>, bool), WrongType> {
     let inner = json
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
         .ok_or(WrongType)?;
-    if inner.contains('\\') {
-        serde_json::from_str::<String>(json)
-            .map(Into::into)
-            .map_err(|_| WrongType)
-    } else {
-        Ok(inner.into())
+    if !inner.contains('\\') {
+        return Ok((inner.into(), false));
     }
+    if let Ok(text) = serde_json::from_str::<String>(json) {
+        return Ok((text.into(), false));
+    }
+    let text: Lossy<'_> = serde_json::from_str(json).map_err(|_| WrongType)?;
+    Ok((text.0.into(), true))
+}
+
+/// The text of a JSON column: phones may keep in it what is no JSON, which nobody touches.
+fn mended_if_json(text: &str) -> Cow<'_, str> {
+    match mend_json(text) {
+        Cow::Owned(mended) if serde_json::from_str::<IgnoredAny>(&mended).is_ok() => Cow::Owned(mended),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether this JSON is the very number.
+fn is_number(json: &str, millis: i64) -> bool {
+    #[allow(clippy::cast_precision_loss, reason = "times are within what a f64 holds exactly")]
+    let same = |number: f64| number == millis as f64;
+    json.parse().is_ok_and(same)
 }
 
 /// A JSON number; from the cloud also as a string, which is how PostgreSQL's `numeric` travels.
@@ -238,7 +291,7 @@ fn whole(number: f64) -> Result<i64, WrongType> {
 /// A decimal is kept as it is written, so that `"1.50"` does not become `1.5`.
 fn read_decimal(json: &str) -> Result<Cell, WrongType> {
     let text = if json.starts_with('"') {
-        string(json)?
+        string(json)?.0
     } else {
         json.into()
     };
@@ -249,25 +302,21 @@ fn read_decimal(json: &str) -> Result<Cell, WrongType> {
     }
 }
 
-/// A time in epoch milliseconds: from an integer, a numeric string, or ISO 8601. Fractions of a millisecond are cut.
+/// A time in epoch milliseconds: from a number, a numeric string, or ISO 8601. Fractions of a millisecond are cut. How
+/// large a number is says nothing about its unit: people were born in 1970.
 ///
 /// # Errors
 /// [`WrongType`] if it is none of these, or beyond what JavaScript can show.
 pub fn read_time(json: &str) -> Result<i64, WrongType> {
     let text = if json.starts_with('"') {
-        string(json)?
+        string(json)?.0
     } else {
         json.into()
     };
     let millis = match text.parse::<f64>() {
         Ok(number) if number.is_finite() => whole(number.trunc())?,
         Ok(_) => return Err(WrongType),
-        Err(_) => return instant(&text).map(Timestamp::as_millisecond),
-    };
-    let millis = if millis.abs() < FIRST_MILLISECONDS {
-        millis * 1000
-    } else {
-        millis
+        Err(_) => instant(&text).and_then(epoch_millis)?,
     };
     if millis.abs() <= LAST_TIME {
         Ok(millis)
@@ -276,33 +325,41 @@ pub fn read_time(json: &str) -> Result<i64, WrongType> {
     }
 }
 
-/// ISO 8601 with an offset; without one it is UTC; a date alone is its midnight.
-fn instant(text: &str) -> Result<Timestamp, WrongType> {
-    let utc = |moment: DateTime| moment.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).ok();
-    text.parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<DateTime>().ok().and_then(utc))
-        .or_else(|| {
-            text.parse::<Date>()
-                .ok()
-                .and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())))
-        })
+/// ISO 8601 as a moment in UTC; without an offset it is UTC, a date alone is its midnight. Civil time reaches further
+/// than jiff's instants, whose last is `9999-12-30T22:00:00Z`.
+fn instant(text: &str) -> Result<DateTime, WrongType> {
+    let pieces = Pieces::parse(text).map_err(|_| WrongType)?;
+    let civil = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
+    let offset = pieces.to_numeric_offset().map_or(0, jiff::tz::Offset::seconds);
+    civil
+        .checked_sub(SignedDuration::from_secs(offset.into()))
+        .map_err(|_| WrongType)
+}
+
+fn epoch_millis(moment: DateTime) -> Result<i64, WrongType> {
+    let days = EPOCH.until(moment.date()).map_err(|_| WrongType)?.get_days();
+    let time = moment.time().duration_since(Time::midnight()).as_millis();
+    let time = i64::try_from(time).map_err(|_| WrongType)?;
+    i64::from(days)
+        .checked_mul(DAY)
+        .and_then(|days| days.checked_add(time))
         .ok_or(WrongType)
 }
 
-/// A `date` of the cloud comes as the server's local midnight in UTC: 12 hours on is the calendar day that was meant,
-/// for every time zone. Text columns keep `YYYY-MM-DD`, times that day's midnight UTC.
+/// A `date` of the cloud is ten characters, or the server's local midnight in UTC: 12 hours on is the calendar day that was
+/// meant then, for every time zone. Text columns keep `YYYY-MM-DD`, times that day's midnight UTC.
 fn read_cloud_date(kind: ColumnType, text: &str) -> Result<Cell, WrongType> {
     let moment = instant(text)?;
-    let moment = if text.contains('T') {
-        moment + SignedDuration::from_hours(12)
+    let moment = if text.len() > "YYYY-MM-DD".len() {
+        moment
+            .checked_add(SignedDuration::from_hours(12))
+            .map_err(|_| WrongType)?
     } else {
         moment
     };
-    let day = moment.to_zoned(TimeZone::UTC).date();
+    let day = moment.date();
     if kind == ColumnType::EpochMs {
-        let midnight = day.to_zoned(TimeZone::UTC).map_err(|_| WrongType)?;
-        Ok(Cell::Integer(midnight.timestamp().as_millisecond()))
+        epoch_millis(day.to_datetime(Time::midnight())).map(Cell::Integer)
     } else {
         Ok(Cell::text(&day.to_string()))
     }

@@ -43,10 +43,40 @@ pub struct WriteTx<'a> {
     rows: u32,
 }
 
-impl WriteTx<'_> {
+impl<'a> WriteTx<'a> {
     /// The connection, for statements of the store.
-    pub(super) const fn connection(&self) -> &Connection {
+    pub(super) const fn connection(&self) -> &'a Connection {
         self.connection
+    }
+
+    /// Begins a part of the work that can be undone alone: [`Self::keep_part`] or [`Self::undo_part`] ends it.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn begin_part(&self) -> Result<(), StoreError> {
+        self.part("SAVEPOINT part")
+    }
+
+    /// Ends a part whose changes stay.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn keep_part(&self) -> Result<(), StoreError> {
+        self.part("RELEASE part")
+    }
+
+    /// Ends a part whose changes go.
+    ///
+    /// # Errors
+    /// What SQLite reports; a disk that failed leaves no part to undo.
+    pub(super) fn undo_part(&self) -> Result<(), StoreError> {
+        self.part("ROLLBACK TO part")?;
+        self.part("RELEASE part")
+    }
+
+    fn part(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
     }
 
     /// The change time of this piece of work: the same for all rows it writes, above that of all work before it.

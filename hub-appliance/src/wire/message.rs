@@ -13,6 +13,7 @@ use super::base64url;
 use super::envelope::Direction;
 use super::handshake::ClientPublicKey;
 use crate::ids::ClientId;
+use crate::lossy::Lossy;
 
 /// Bytes of the longest handshake body that is parsed: far above what an app has to say.
 pub const MAX_HANDSHAKE_BODY: usize = 16 * 1024;
@@ -25,11 +26,6 @@ pub const MAX_DEVICE_NAME: usize = 64;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message is malformed")]
 pub struct Malformed;
-
-/// A text that is borrowed where it has no escapes. (In an `Option`, serde borrows no bare `Cow`.)
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Parses one JSON object. Derived structs would take an array of their members just as well.
 fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8], limit: usize) -> Result<T, Malformed> {
@@ -55,11 +51,11 @@ pub struct HandshakeRequest {
 #[derive(Deserialize)]
 struct HandshakeBody<'a> {
     #[serde(borrow)]
-    client_id: Text<'a>,
+    client_id: Lossy<'a>,
     #[serde(borrow)]
-    client_public_key: Text<'a>,
+    client_public_key: Lossy<'a>,
     #[serde(borrow)]
-    device_name: Option<Text<'a>>,
+    device_name: Option<Lossy<'a>>,
 }
 
 impl HandshakeRequest {
@@ -106,7 +102,7 @@ pub struct EnvelopeRequest {
 #[derive(Deserialize)]
 struct EnvelopeBody<'a> {
     #[serde(borrow)]
-    client_id: Text<'a>,
+    client_id: Lossy<'a>,
     /// Borrowed, which refuses escapes: base64url has no need of any.
     payload: &'a str,
 }
@@ -158,21 +154,21 @@ pub struct Call<'a> {
 #[derive(Deserialize)]
 struct CommandPlaintext<'a> {
     #[serde(borrow)]
-    command: Text<'a>,
+    command: Lossy<'a>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
-    token: Option<Text<'a>>,
+    token: Option<Lossy<'a>>,
 }
 
 #[derive(Deserialize)]
 struct QueryPlaintext<'a> {
     #[serde(borrow)]
-    query: Text<'a>,
+    query: Lossy<'a>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
     #[serde(borrow)]
-    token: Option<Text<'a>>,
+    token: Option<Lossy<'a>>,
 }
 
 impl<'a> Call<'a> {

@@ -25,6 +25,8 @@ pub enum HoldReason {
     MissingValue(&'static str),
     /// The user may not write it.
     NotPermitted,
+    /// The database does not take its values.
+    DoesNotFit,
 }
 
 impl fmt::Display for HoldReason {
@@ -35,6 +37,7 @@ impl fmt::Display for HoldReason {
             Self::WrongType(column) => write!(f, "wrong type: {column}"),
             Self::MissingValue(column) => write!(f, "missing: {column}"),
             Self::NotPermitted => f.write_str("not permitted"),
+            Self::DoesNotFit => f.write_str("does not fit"),
         }
     }
 }

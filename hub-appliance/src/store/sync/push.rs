@@ -3,7 +3,6 @@
 //! One bad row does not stop a phone: what does not fit its table, or what the user may not write, is held; the rest
 //! lands (protocol, "Sync").
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -18,11 +17,12 @@ use super::history::Author;
 use super::sent::{SentRow, read_deleted, read_row};
 use super::stock;
 use crate::clock::HubTime;
+use crate::lossy::Lossy;
 use crate::store::error::StoreError;
 use crate::store::people;
 use crate::store::rows::{self, StoredRow};
 use crate::store::schema::{Table, TableId};
-use crate::store::value::{Cell, Source};
+use crate::store::value::Source;
 use crate::store::writer::WriteTx;
 
 /// The body is not the shape of a push.
@@ -80,7 +80,7 @@ pub struct Push {
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    changes: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    changes: BTreeMap<Lossy<'a>, &'a RawValue>,
     #[serde(borrow, rename = "lastPulledAt")]
     last_pulled_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "last_pulled_at")]
@@ -125,7 +125,7 @@ impl Push {
         };
         for (name, lists) in body.changes {
             let lists = Lists::parse(lists)?;
-            let known = TableId::named(&name);
+            let known = TableId::named(&name.0);
             let table = known.filter(|table| table.table().phone.pushes());
             let own = known.filter(|table| table.table().phone.pulls());
             for (list, rows) in [
@@ -195,10 +195,7 @@ impl PushedRow {
             Ok((row, Some(misfit))) => (Some(row.id), Err(HoldReason::WrongType(misfit))),
             Err(reason) => (None, Err(reason)),
         };
-        let flagged = row.as_ref().is_ok_and(|row| {
-            let flag = table.table().column("is_deleted");
-            flag.is_some_and(|flag| row.cells[flag].as_ref().and_then(Cell::as_integer) == Some(1))
-        });
+        let flagged = row.as_ref().is_ok_and(|row| row.is_flagged_deleted(table.table()));
         Self {
             table,
             list,
@@ -251,12 +248,9 @@ impl Push {
             ..PushSummary::default()
         };
         let mut applier = Applier::new(tx, author.clone(), seen);
-        for pushed in self.rows {
+        for mut pushed in self.rows {
             applier.tx().take_row()?;
-            let applied = match &pushed.row {
-                Ok(row) => apply_row(&mut applier, &pushed, row, gate)?,
-                Err(reason) => Err(reason.clone()),
-            };
+            let applied = apply_or_undo(&mut applier, &mut pushed, gate)?;
             match applied {
                 Ok(Applied::Inserted | Applied::Updated | Applied::Deleted) => summary.written += 1,
                 Ok(Applied::Unchanged | Applied::LostToDelete | Applied::NothingToDelete) => summary.unchanged += 1,
@@ -295,14 +289,41 @@ fn put_right(applier: &mut Applier<'_, '_>, table: TableId, row: &SentRow) -> Re
     Ok(())
 }
 
-fn apply_row(
+/// No row makes the others fail: what the database does not take of one is undone, and the row held.
+fn apply_or_undo(
     applier: &mut Applier<'_, '_>,
-    pushed: &PushedRow,
-    row: &SentRow,
+    pushed: &mut PushedRow,
     gate: &mut dyn Gatekeeper,
 ) -> Result<Result<Applied, HoldReason>, StoreError> {
+    if let Err(reason) = &pushed.row {
+        return Ok(Err(reason.clone()));
+    }
+    applier.tx().begin_part()?;
+    match apply_row(applier, pushed, gate) {
+        Err(error) if error.is_of_the_values() => {
+            applier.tx().undo_part()?;
+            Ok(Err(HoldReason::DoesNotFit))
+        }
+        applied => {
+            applier.tx().keep_part()?;
+            applied
+        }
+    }
+}
+
+fn apply_row(
+    applier: &mut Applier<'_, '_>,
+    pushed: &mut PushedRow,
+    gate: &mut dyn Gatekeeper,
+) -> Result<Result<Applied, HoldReason>, StoreError> {
+    let row = match &mut pushed.row {
+        Ok(row) => row,
+        Err(reason) => return Ok(Err(reason.clone())),
+    };
     let table = pushed.table;
     let stored = applier.stored(table, &row.id)?;
+    row.settle_nulls(table.table(), stored.as_ref());
+    let row = &*row;
     let operation = match (&stored, pushed.delete) {
         (_, true) => Operation::Delete,
         (None, false) => Operation::Create,
@@ -323,7 +344,9 @@ fn apply_row(
     if operation == Operation::Delete {
         return applier.delete(table, row, stored.as_ref()).map(Ok);
     }
-    if let Some(column) = missing_value(table.table(), row, stored.as_ref()) {
+    if stored.is_none()
+        && let Some(column) = missing_value(table.table(), row)
+    {
         return Ok(Err(HoldReason::MissingValue(column)));
     }
     let applied = applier.put(table, row, stored.as_ref())?;
@@ -333,21 +356,12 @@ fn apply_row(
     Ok(Ok(applied))
 }
 
-/// The first column that must have a value and would be left without one.
-fn missing_value(table: &'static Table, row: &SentRow, stored: Option<&StoredRow>) -> Option<&'static str> {
-    table
-        .columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| column.required && column.on_phone)
-        .find_map(|(index, column)| {
-            let missing = match (&row.cells[index], stored) {
-                (Some(Cell::Null), Some(stored)) => !stored.cells[index].is_blank(),
-                (Some(Cell::Null) | None, None) => true,
-                _ => false,
-            };
-            missing.then_some(column.name)
-        })
+/// The first column that a new row must have and that was not sent. (A null stands for the empty value.)
+fn missing_value(table: &'static Table, row: &SentRow) -> Option<&'static str> {
+    let mut columns = table.columns.iter().zip(&row.cells);
+    columns
+        .find(|(column, sent)| column.required && column.on_phone && sent.is_none())
+        .map(|(column, _)| column.name)
 }
 
 /// The clinics that a row is tied to: as it is stored and as it is to be.

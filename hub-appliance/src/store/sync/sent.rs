@@ -1,15 +1,19 @@
 //! Reading a row that was sent: by a phone in a push, or by the cloud in an answer.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::held::HoldReason;
+use crate::lossy::Lossy;
+use crate::store::rows::StoredRow;
 use crate::store::schema::{ColumnSet, Table};
 use crate::store::value::{Cell, Source, read};
+
+/// The day that may be known as anything but a day ("1980?").
+const BIRTH: &str = "date_of_birth";
 
 /// The longest id that a row may have, in bytes.
 const MAX_ID: usize = 128;
@@ -23,6 +27,42 @@ pub struct SentRow {
     pub cells: Vec<Option<Cell>>,
     /// The columns that the sender says it changed; `None`: all that differ.
     pub changed: Option<ColumnSet>,
+    /// The hub keeps a value of it otherwise than it was written, so its sender has to get the row back.
+    pub converted: bool,
+}
+
+impl SentRow {
+    /// A row of which nothing is known but its id.
+    #[must_use]
+    pub fn of_id(table: &Table, id: &str) -> Self {
+        let mut cells = vec![None; table.columns.len()];
+        cells[0] = Some(Cell::text(id));
+        Self {
+            id: id.into(),
+            cells,
+            changed: None,
+            converted: false,
+        }
+    }
+
+    /// Whether its sender says that it is deleted.
+    #[must_use]
+    pub fn is_flagged_deleted(&self, table: &Table) -> bool {
+        let flag = table.column("is_deleted").and_then(|flag| self.cells[flag].as_ref());
+        flag.and_then(Cell::as_integer) == Some(1)
+    }
+
+    /// Gives required columns that were sent as null the empty value that null stands for: the stored one where that is
+    /// blank in another way, so that it asks for no change.
+    pub(in crate::store) fn settle_nulls(&mut self, table: &Table, stored: Option<&StoredRow>) {
+        for (index, column) in table.columns.iter().enumerate().filter(|(_, column)| column.required) {
+            let cell = &mut self.cells[index];
+            if *cell == Some(Cell::Null) {
+                let blank = stored.map(|stored| &stored.cells[index]).filter(|cell| cell.is_blank());
+                *cell = Some(blank.cloned().unwrap_or_else(|| Cell::empty(column.kind)));
+            }
+        }
+    }
 }
 
 /// Reads one row, with the first column whose value does not fit. Fields that the table does not have, or that its
@@ -51,29 +91,34 @@ pub fn read_row(
 /// [`HoldReason::NotARow`] or [`HoldReason::NoId`].
 pub fn read_deleted(table: &'static Table, json: &str, source: Source) -> Result<SentRow, HoldReason> {
     if json.starts_with('"') {
-        return only_id(table, serde_json::from_str(json).map_err(|_| HoldReason::NoId)?);
+        let id: Lossy<'_> = serde_json::from_str(json).map_err(|_| HoldReason::NoId)?;
+        let usable = is_usable(&id.0).then(|| SentRow::of_id(table, &id.0));
+        return usable.ok_or(HoldReason::NoId);
     }
     match read_row(table, json, source)? {
         (row, None) => Ok(row),
-        (row, Some(_)) => only_id(table, row.id),
+        (row, Some(_)) => Ok(SentRow::of_id(table, &row.id)),
     }
-}
-
-fn only_id(table: &Table, id: Box<str>) -> Result<SentRow, HoldReason> {
-    if !is_usable(&id) {
-        return Err(HoldReason::NoId);
-    }
-    let mut cells = vec![None; table.columns.len()];
-    cells[0] = Some(Cell::Text(id.clone()));
-    Ok(SentRow {
-        id,
-        cells,
-        changed: None,
-    })
 }
 
 const fn is_usable(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_ID
+}
+
+/// A date of birth that is none is kept as text beside the patient's other data; whether it could be.
+fn keep_birth_text(table: &Table, cells: &mut [Option<Cell>], text: &RawValue) -> bool {
+    let Some(column) = table.column("additional_data") else {
+        return false;
+    };
+    let others = cells[column].as_ref().filter(|data| !data.is_blank());
+    let others = others.and_then(Cell::as_text).unwrap_or("{}");
+    let Ok(mut data) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(others) else {
+        return false;
+    };
+    let text = serde_json::from_str(text.get()).map_or_else(|_| text.get().to_owned(), |Lossy(text)| text.into_owned());
+    data.insert("date_of_birth_text".into(), text.into());
+    cells[column] = Some(Cell::text(&serde_json::Value::Object(data).to_string()));
+    true
 }
 
 struct RowVisitor<'a> {
@@ -95,8 +140,10 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
         let mut cells = vec![None; columns.len()];
         let mut changed = None;
         let mut misfit = None;
+        let mut converted = false;
+        let mut birth_text = None;
         let mut next = 0;
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(Lossy(name)) = map.next_key()? {
             if name == "_changed" && self.source == Source::Phone {
                 changed = self.changed(map.next_value::<&RawValue>()?);
                 continue;
@@ -107,49 +154,43 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
                 continue;
             };
             next = index + 1;
-            match read(&columns[index], map.next_value::<&RawValue>()?, self.source) {
-                Ok(cell) => cells[index] = Some(cell),
+            let raw = map.next_value::<&RawValue>()?;
+            match read(&columns[index], raw, self.source) {
+                Ok(read) => {
+                    converted |= read.converted;
+                    cells[index] = Some(read.cell);
+                }
+                Err(_) if self.source == Source::Cloud && columns[index].name == BIRTH => {
+                    birth_text = Some(raw);
+                    cells[index] = Some(Cell::Null);
+                }
                 Err(_) => misfit = misfit.or(Some(columns[index].name)),
             }
+        }
+        if let Some(text) = birth_text
+            && !keep_birth_text(self.table, &mut cells, text)
+        {
+            misfit = misfit.or(Some(BIRTH));
         }
         let id: Option<Box<str>> = cells[0]
             .as_ref()
             .and_then(Cell::as_reference)
             .filter(|id| is_usable(id))
             .map(Box::from);
-        Ok((id.map(|id| SentRow { id, cells, changed }), misfit))
+        let row = id.map(|id| SentRow {
+            id,
+            cells,
+            changed,
+            converted,
+        });
+        Ok((row, misfit))
     }
 }
 
 impl RowVisitor<'_> {
     /// `_changed`: names with commas between; missing, empty or no text: all columns that differ.
     fn changed(&self, raw: &RawValue) -> Option<ColumnSet> {
-        let names: String = serde_json::from_str(raw.get()).ok()?;
+        let Lossy(names) = serde_json::from_str(raw.get()).ok()?;
         (!names.is_empty()).then(|| self.table.column_set(names.split(',').map(str::trim)))
-    }
-}
-
-/// A field's name, borrowed where it holds no escape.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> serde::Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field's name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
     }
 }
