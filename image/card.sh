@@ -38,6 +38,14 @@ card_signature() {
     printf '%s' "${ROOT_HASH:0:8}"
 }
 
+# The bridges of image/usb-quirks, as the kernel takes them. It cuts what is longer without a word.
+usb_quirks() {
+    local quirks
+    quirks=$(sed -nE 's/^([0-9a-f]{4}:[0-9a-f]{4}:[a-z]+) .*/\1/p' "$PROJECT/image/usb-quirks" | paste -sd ,)
+    ((${#quirks} <= 127)) || die "image/usb-quirks has ${#quirks} characters, and the kernel takes 127"
+    printf '%s' "$quirks"
+}
+
 # command_line CONSOLE: what the kernel is started with. A block that is not as it was made ends in a panic, and the
 # panic in a restart. A watchdog gives the start two minutes, and then half a minute from one feeding to the next. That of
 # a Raspberry Pi counts to 16 s, and the kernel feeds it in between; but the driver takes the rest of the time by 16 s for
@@ -46,7 +54,7 @@ command_line() {
     local blocks=$((ROOT_BYTES / VERITY_BLOCK)) sectors=$((ROOT_BYTES / 512)) partition
     partition=PARTUUID=$(card_signature)-02
     printf '%s' "console=$1 loglevel=4 panic=10 oops=panic ipv6.disable=1 ro root=/dev/dm-0 rootfstype=squashfs " \
-        "i6300esb.heartbeat=30 bcm2835_wdt.heartbeat=30 watchdog.open_timeout=120 " \
+        "i6300esb.heartbeat=30 bcm2835_wdt.heartbeat=30 watchdog.open_timeout=120 usb-storage.quirks=$(usb_quirks) " \
         "dm-mod.waitfor=$partition dm-mod.create=\"hubroot,,,ro,0 $sectors verity 1 $partition $partition " \
         "$VERITY_BLOCK $VERITY_BLOCK $blocks $((blocks + 1)) sha256 $ROOT_HASH $ROOT_SALT 1 panic_on_corruption\""
 }

@@ -163,7 +163,57 @@ test_against_linux() {
     complains "a kernel option whose dependency is off" 'asked: CONFIG_DM_CRYPT=y, got: nothing'
 }
 
+# What needs neither checkout.
+test_firmware_files() {
+    local BUILDROOT_DIR='' LINUX_DIR=''
+    export BUILDROOT_DIR LINUX_DIR
+    copy_tree
+    echo 'dtoverlay=dwc2' >>"$TREE/board/hub/raspberrypi/config.txt"
+    complains "an overlay that the card does not carry" 'config.txt switches dwc2 on, which post-image.sh leaves out'
+
+    copy_tree
+    sed -i 's/^kernel_watchdog_timeout=.*/kernel_watchdog_timeout=60/' "$TREE/board/hub/raspberrypi/config.txt"
+    complains "two watchdog times" 'config.txt and the command line give a start different times'
+
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    local quirks='source "$0/scripts/lib/common.sh"; PROJECT=$1 source "$0/image/card.sh"; PROJECT=$1 usb_quirks'
+    if [[ $(bash -euc "$quirks" "$PROJECT" "$PROJECT" 2>"$WORK/said") =~ ^([0-9a-f]{4}:[0-9a-f]{4}:u,){9}[0-9a-f]{4}:[0-9a-f]{4}:u$ ]]; then
+        passed "the quirks of USB bridges are as the kernel takes them"
+    else
+        failed "the quirks of USB bridges are as the kernel takes them" "$WORK/said"
+    fi
+    copy_tree
+    echo '0bda:9201:u one more' >>"$WORK/project/image/usb-quirks"
+    if bash -euc "$quirks" "$PROJECT" "$WORK/project" >"$WORK/said" 2>&1; then
+        failed "more quirks than the kernel takes" "$WORK/said"
+    else
+        passed "more quirks than the kernel takes"
+    fi
+}
+
+test_against_raspberry_pis_linux() {
+    local BUILDROOT_DIR='' BOARD=raspberrypi5
+    export BUILDROOT_DIR
+    copy_tree
+    if "$PROJECT/scripts/check-buildroot" "$TREE" >"$WORK/said" 2>&1; then
+        passed "the Pi 5's fragments and device trees as they are"
+    else
+        failed "the Pi 5's fragments and device trees as they are" "$WORK/said"
+    fi
+    echo 'CONFIG_PINCTRL_BRCMSTB=y' >>"$TREE/board/hub/kernel/raspberrypi5.config"
+    complains "an option that this kernel does not have" 'no such symbol: PINCTRL_BRCMSTB'
+
+    copy_tree
+    sed -i 's| broadcom/bcm2712-rpi-cm5l-cm5io||' "$DEFCONFIG"
+    complains "a device tree that is left out" 'the card is for raspberrypi,5-compute-module and leaves bcm2712-rpi-cm5l-cm5io out'
+
+    copy_tree
+    sed -i 's|broadcom/bcm2712-rpi-500|broadcom/bcm2711-rpi-400|' "$DEFCONFIG"
+    complains "a device tree of another board" 'bcm2711-rpi-400 is of none of the boards that the card is for'
+}
+
 test_check_config
+test_firmware_files
 if [[ -n ${BUILDROOT_DIR-} ]]; then
     test_against_buildroot
     test_extra_options
@@ -172,6 +222,11 @@ else
 fi
 if [[ -n ${LINUX_DIR-} ]]; then
     test_against_linux
+    if [[ -e $LINUX_DIR/drivers/char/broadcom/vcio.c ]]; then
+        test_against_raspberry_pis_linux
+    else
+        skipped "device trees: LINUX_DIR is not Raspberry Pi's"
+    fi
 else
     skipped "check-buildroot against Linux: no LINUX_DIR"
 fi

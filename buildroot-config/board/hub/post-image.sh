@@ -12,8 +12,16 @@ source "$PROJECT/image/card.sh"
 IMAGES=$1
 BOOT=$IMAGES/boot
 
-# Those that config.txt names, and the table by which the firmware finds the one for its board.
-OVERLAYS=(overlay_map.dtb i2c-rtc.dtbo disable-wifi.dtbo disable-wifi-pi5.dtbo disable-bt.dtbo disable-bt-pi5.dtbo)
+# The table by which the firmware finds the one for its board, those that config.txt names, and those that the firmware
+# lays over the tree by itself: for a processor of the newer stepping, and for the fans of the PoE hats.
+OVERLAYS=(
+    overlay_map.dtb
+    i2c-rtc.dtbo
+    disable-wifi.dtbo disable-wifi-pi5.dtbo
+    disable-bt.dtbo disable-bt-pi5.dtbo
+    bcm2712d0.dtbo
+    rpi-poe.dtbo rpi-poe-plus.dtbo
+)
 
 add_firmware() {
     find "$IMAGES/rpi-firmware" -maxdepth 1 -type f -exec cp -t "$BOOT" {} +
