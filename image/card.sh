@@ -2,9 +2,10 @@
 # build the root. Reads lib/common.sh first.
 # shellcheck shell=bash
 
-# First sector of the boot partition, and its size; what follows is the root's.
+# First sector of the boot partition, and its size; what follows is the root's. The file of a clinic that moves to the hub
+# has to fit beside the kernel: 50,000 rows are 40 MB.
 BOOT_START_MIB=1
-BOOT_MIB=48
+BOOT_MIB=256
 VERITY_BLOCK=4096
 # What the product's card may come to, in bytes: its image when compressed, and its root without the hash tree.
 # shellcheck disable=SC2034 # used by scripts/build-image
