@@ -305,6 +305,10 @@ impl World {
             scope: scope(),
         };
         if phone.cursors.given != given || !summary.rows.is_empty() {
+            let (device, arrived, given_at) = (phone.device, start.at, given.at);
+            self.store
+                .write(move |tx| tx.note_resent(device, arrived, given_at))
+                .unwrap();
             phone.cursors = Cursors::after(asked, start, given);
         }
         if lost {

@@ -106,6 +106,7 @@ fn welcome(procedures: &Procedures, caller: &Caller, user: &User, answer: &mut O
         Ok::<_, ProcedureError>(())
     })?;
     procedures.tokens.issued(record);
+    procedures.second_tries.logged_in(caller.device);
     reply(
         answer,
         &json!({

@@ -8,6 +8,7 @@ mod backoff;
 mod hs256;
 mod login;
 mod ping;
+mod second_try;
 mod sync;
 mod token;
 
@@ -15,7 +16,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use token::{TokenKeys, TokenPolicy};
 
@@ -24,12 +25,14 @@ use crate::secret::SecretText;
 use crate::store::audit::Entry;
 use crate::store::devices::{DeviceNumber, Devices};
 use crate::store::people::{Rights, User};
+use crate::store::sync::generation::Generation;
 use crate::store::tokens::Tokens;
 use crate::store::{Store, StoreError, Trouble};
 use crate::wire::envelope::{Opened, Outgoing};
 use crate::wire::message::{Call, Kind};
 use crate::wire::session::MessageId;
 use backoff::LoginBackoff;
+use second_try::SecondTries;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -281,6 +284,7 @@ pub struct Procedures {
     keys: TokenKeys,
     policy: TokenPolicy,
     backoff: LoginBackoff,
+    second_tries: SecondTries,
 }
 
 impl fmt::Debug for Procedures {
@@ -308,6 +312,7 @@ impl Procedures {
             keys,
             policy,
             backoff: LoginBackoff::default(),
+            second_tries: SecondTries::default(),
         })
     }
 
@@ -320,6 +325,7 @@ impl Procedures {
             Handler::Open(run) => run(self, caller, request, answer),
             Handler::User(run) => {
                 let session = self.session(caller, request.token.as_ref());
+                self.watch_for_second_tries(caller, request.procedure.name, session.as_ref().err())?;
                 session.and_then(|session| run(self, caller, &session, request, answer))
             }
         };
@@ -330,6 +336,25 @@ impl Procedures {
             answer.clear();
         }
         result
+    }
+}
+
+impl Procedures {
+    fn watch_for_second_tries(
+        &self,
+        caller: &Caller,
+        call: &'static str,
+        refusal: Option<&ProcedureError>,
+    ) -> Result<(), ProcedureError> {
+        let now = Instant::now();
+        match refusal {
+            Some(ProcedureError::TokenRefused) => self.second_tries.refused(caller.device, call, now),
+            None if self.second_tries.is_one(caller.device, call, now) => {
+                self.devices.learn_generation(caller.device, Generation::V17)?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -96,8 +96,10 @@ fn note_pull(
     let entry = (!summary.rows.is_empty()).then(|| session.entry(caller, deed));
     let device = caller.device;
     let stored = after.clone();
+    let arrived = after.before.at;
     procedures.store.write(move |tx| {
         tx.set_cursors(device, &stored)?;
+        tx.note_resent(device, arrived, stored.given.at)?;
         entry.iter().try_for_each(|entry| tx.audit(entry))?;
         Ok::<_, ProcedureError>(())
     })?;
@@ -114,6 +116,9 @@ pub(super) fn push(
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
     let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
+    if let Some(sign) = push.sign() {
+        procedures.devices.learn_generation(caller.device, sign)?;
+    }
     let cursors = procedures.devices.cursors(caller.device).at_push(push.last_pulled_at());
     let seen = cursors.seen(push.last_pulled_at());
     procedures.devices.set_cursors(caller.device, cursors);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::Entry;
 use super::error::StoreError;
 use super::sync::cursors::{Cursor, Cursors};
+use super::sync::generation::Generation;
 use super::{Snapshot, Store};
 use crate::clock::HubTime;
 use crate::ids::ClientId;
@@ -96,6 +97,8 @@ pub struct Device {
     pub repeats: u32,
     /// How far it has pulled.
     pub cursors: Cursors,
+    /// Which generation of the app it runs, as far as it has given that away.
+    pub generation: Generation,
 }
 
 /// A device that asks from the same point so many times in a row is stuck.
@@ -197,6 +200,7 @@ impl Devices {
             revoked: false,
             repeats: 0,
             cursors: Cursors::default(),
+            generation: Generation::default(),
         };
         self.write(|known| known.insert(client, device));
         Ok(number)
@@ -210,6 +214,8 @@ impl Devices {
         self.store.write(move |tx| {
             tx.connection()
                 .execute("DELETE FROM devices WHERE number = ?1", [number.0])?;
+            tx.connection()
+                .execute("DELETE FROM resends WHERE device = ?1", [number.0])?;
             tx.audit(&Entry {
                 device: number,
                 action: "device.unpair",
@@ -276,6 +282,35 @@ impl Devices {
             }
             Ok(())
         })
+    }
+
+    /// Which generation of the app a device runs.
+    #[must_use]
+    pub fn generation(&self, number: DeviceNumber) -> Generation {
+        self.read(|known| {
+            let device = known.values().find(|device| device.number == number);
+            device.map(|device| device.generation)
+        })
+        .unwrap_or_default()
+    }
+
+    /// Takes notice of a sign of which generation of the app a device runs: the latest counts. Written only where it is
+    /// news.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn learn_generation(&self, number: DeviceNumber, sign: Generation) -> Result<(), StoreError> {
+        if self.generation(number) == sign {
+            return Ok(());
+        }
+        self.store.write(move |tx| {
+            let generation = (number.0, sign.to_number());
+            tx.connection()
+                .execute("UPDATE devices SET generation = ?2 WHERE number = ?1", generation)?;
+            Ok::<_, StoreError>(())
+        })?;
+        self.update(number, |device| device.generation = sign);
+        Ok(())
     }
 
     /// How far a device has pulled.
@@ -363,7 +398,7 @@ impl Snapshot<'_> {
     fn devices(&self) -> Result<Vec<Device>, StoreError> {
         let mut statement = self.connection()?.prepare(
             "SELECT number, client_id, name, paired_at, last_seen_at, revoked_at IS NOT NULL, \
-             given_at, given_scope, before_at, before_scope FROM devices",
+             given_at, given_scope, before_at, before_scope, generation FROM devices",
         )?;
         let mut rows = statement.query([])?;
         let mut devices = Vec::new();
@@ -387,6 +422,7 @@ impl Snapshot<'_> {
                 revoked: row.get(5)?,
                 repeats: 0,
                 cursors: Cursors::stored(cursor(6, 7)?, cursor(8, 9)?),
+                generation: Generation::from_number(row.get(10)?),
             });
         }
         Ok(devices)

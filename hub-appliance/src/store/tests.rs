@@ -22,6 +22,7 @@ mod convergence;
 mod damage;
 mod files;
 mod rejects;
+mod resends;
 mod sync;
 
 const A: DeviceNumber = DeviceNumber(101);

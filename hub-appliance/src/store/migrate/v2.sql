@@ -34,3 +34,16 @@ CREATE TABLE patient_risk_profiles (
 ) STRICT;
 CREATE INDEX patient_risk_profiles_changed ON patient_risk_profiles (hub_changed_at);
 CREATE INDEX patient_risk_profiles_patient_id ON patient_risk_profiles (patient_id);
+
+-- Which generation of the app a device runs: 15, 17, or 0 while that is unknown.
+ALTER TABLE devices ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+
+-- Rows that one device has to get again; `given_at` is the timestamp of the answer that they last went with.
+CREATE TABLE resends (
+    device INTEGER NOT NULL,
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    given_at INTEGER,
+    PRIMARY KEY (device, table_name, row_id)
+) STRICT, WITHOUT ROWID;

@@ -6,6 +6,7 @@
 use super::cursors::Seen;
 use super::history::{self, Author, Why};
 use super::merge::{Merged, SentCells, Since, merge, not_ahead};
+use super::resend::resend;
 use super::sent::SentRow;
 use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
@@ -60,6 +61,14 @@ impl<'t, 'c> Applier<'t, 'c> {
     #[must_use]
     pub const fn seen(&self) -> Seen {
         self.seen
+    }
+
+    /// Makes the author's device get a row again, and nobody else.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn resend(&mut self, table: TableId, id: &str) -> Result<(), StoreError> {
+        resend(self.tx, self.author.device, table, id)
     }
 
     /// The change time of the rows that are written.
@@ -223,7 +232,7 @@ impl<'t, 'c> Applier<'t, 'c> {
         self.keep_once(table, row, now, differing(row, stored))?;
         if !self.gets_anyway(stored) {
             // The sender knows of the deletion, or made it, and has the row all the same: tell it again.
-            rows::touch(self.tx.connection(), table, &row.id, now)?;
+            self.resend(table, &row.id)?;
         }
         Ok(Applied::LostToDelete)
     }

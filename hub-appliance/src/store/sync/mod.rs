@@ -6,10 +6,12 @@
 pub mod apply;
 pub mod cursors;
 pub mod gatekeeper;
+pub mod generation;
 pub mod held;
 pub mod history;
 mod merge;
 pub mod pull;
 pub mod push;
+pub(in crate::store) mod resend;
 pub mod sent;
 mod stock;

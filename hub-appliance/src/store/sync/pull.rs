@@ -5,7 +5,8 @@
 //! granted, a patient moves to a clinic in sight), the rows that come into sight are sent once as `created`, whatever
 //! their age.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 use std::sync::LazyLock;
 
@@ -13,11 +14,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::cursors::Cursor;
+use super::resend;
 use crate::clock::HubTime;
 use crate::store::devices::{DeviceNumber, Scope};
 use crate::store::error::StoreError;
 use crate::store::people::clinic_of_patient;
-use crate::store::schema::{TABLES, Table};
+use crate::store::schema::{TABLES, Table, TableId};
 use crate::store::snapshot::Snapshot;
 
 /// What a phone asks for.
@@ -46,6 +48,8 @@ struct Feed {
     all: String,
     /// Rows changed after ?1 by others than ?2.
     changed: String,
+    /// The row ?1.
+    one: String,
     /// `"name":` of each column that phones have.
     names: Vec<String>,
     /// What ties a row to a clinic.
@@ -97,6 +101,7 @@ impl Feed {
         );
         Self {
             changed: format!("{all} WHERE hub_changed_at > ?1 AND hub_origin <> ?2"),
+            one: format!("{all} WHERE id = ?1"),
             all,
             names: phone.iter().map(|column| format!("\"{}\":", column.name)).collect(),
             tie: tie.shifted(HUB_COLUMNS),
@@ -154,20 +159,20 @@ impl Snapshot<'_> {
         let pull = Pull::new(connection, request, self.last_change())?;
         out.extend_from_slice(b"{\"changes\":{");
         let mut first = true;
-        for (table, feed) in TABLES.iter().zip(FEEDS.iter()) {
-            let Some(feed) = feed else { continue };
+        for table in TableId::all() {
+            let Some(feed) = &FEEDS[table.index()] else { continue };
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
             // Writing to a vector cannot fail.
-            let _ = write!(out, "\"{}\":", table.name);
+            let _ = write!(out, "\"{}\":", table.table().name);
             let rows = if pull.nothing_new {
                 write_nothing(out)
             } else {
                 pull.table(table, feed, out)?
             };
             if rows > 0 {
-                summary.rows.push((table.name, rows));
+                summary.rows.push((table.table().name, rows));
             }
         }
         let _ = write!(out, "}},\"timestamp\":{}}}", summary.timestamp.millis());
@@ -191,6 +196,8 @@ struct Pull<'a> {
     /// Rows that came from a clinic that was out of sight: (table, row) and the clinic.
     moves: HashMap<(String, String), String>,
     nothing_new: bool,
+    /// Rows that go with the answer although the cursor has passed them.
+    resends: RefCell<HashSet<(TableId, String)>>,
 }
 
 impl<'a> Pull<'a> {
@@ -198,7 +205,8 @@ impl<'a> Pull<'a> {
         let Cursor { at, scope: had } = &request.start;
         let scope_grew =
             *at > HubTime::ZERO && (had.user != request.scope.user || !request.scope.clinics.is_subset(&had.clinics));
-        let nothing_new = !scope_grew && *at > HubTime::ZERO && *at >= last_change;
+        let resends = resend::pending(connection, request.device, *at)?;
+        let nothing_new = resends.is_empty() && !scope_grew && *at > HubTime::ZERO && *at >= last_change;
         let moves = if nothing_new || *at == HubTime::ZERO {
             HashMap::new()
         } else {
@@ -212,10 +220,11 @@ impl<'a> Pull<'a> {
             scope_grew,
             moves,
             nothing_new,
+            resends: RefCell::new(resends),
         })
     }
 
-    fn table(&self, table: &Table, feed: &Feed, out: &mut Vec<u8>) -> Result<usize, StoreError> {
+    fn table(&self, table: TableId, feed: &Feed, out: &mut Vec<u8>) -> Result<usize, StoreError> {
         let whole = self.scope_grew || self.request.start.at == HubTime::ZERO;
         let mut statement = self
             .connection
@@ -229,14 +238,32 @@ impl<'a> Pull<'a> {
         let (mut updated, mut deleted) = (Vec::new(), Vec::new());
         out.extend_from_slice(b"{\"created\":[");
         let created_from = out.len();
-        while let Some(row) = rows.next()? {
-            match self.fate(table, feed, row)? {
+        let mut write = |row: &Row<'_>, fate: Fate| -> Result<(), StoreError> {
+            match fate {
                 Fate::Created => write_row(feed, row, out, created_from)?,
                 Fate::Updated => write_row(feed, row, &mut updated, 0)?,
                 Fate::Deleted => write_deleted(row, &mut deleted)?,
-                Fate::Left => continue,
+                Fate::Left => return Ok(()),
             }
             count += 1;
+            Ok(())
+        };
+        while let Some(row) = rows.next()? {
+            let fate = self.fate(table.table(), feed, row)?;
+            if fate != Fate::Left {
+                self.goes_anyway(table, row)?;
+            }
+            write(row, fate)?;
+        }
+        for id in self.left_to_resend(table) {
+            let mut statement = self.connection.prepare_cached(&feed.one)?;
+            let mut rows = statement.query([id])?;
+            if let Some(row) = rows.next()?
+                && self.in_sight(&self.request.scope, feed.tie, row)?
+            {
+                let deleted: bool = row.get(2)?;
+                write(row, if deleted { Fate::Deleted } else { Fate::Updated })?;
+            }
         }
         out.extend_from_slice(b"],\"updated\":[");
         out.append(&mut updated);
@@ -244,6 +271,22 @@ impl<'a> Pull<'a> {
         out.append(&mut deleted);
         out.extend_from_slice(b"]}");
         Ok(count)
+    }
+
+    /// A row that goes with the answer need not be sent again for its own sake.
+    fn goes_anyway(&self, table: TableId, row: &Row<'_>) -> Result<(), StoreError> {
+        let mut resends = self.resends.borrow_mut();
+        if !resends.is_empty() {
+            let id = row.get_ref(HUB_COLUMNS)?.as_str().unwrap_or_default();
+            resends.remove(&(table, id.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn left_to_resend(&self, table: TableId) -> Vec<String> {
+        let of_table = |(_, id): (TableId, String)| id;
+        let mut resends = self.resends.borrow_mut();
+        resends.extract_if(|(of, _)| *of == table).map(of_table).collect()
     }
 
     fn fate(&self, table: &Table, feed: &Feed, row: &Row<'_>) -> Result<Fate, StoreError> {
@@ -356,13 +399,15 @@ fn write_row(feed: &Feed, row: &Row<'_>, out: &mut Vec<u8>, from: usize) -> Resu
     Ok(())
 }
 
+/// Each deleted id stands twice: one generation of the app takes objects and ignores bare ids, the other the other way.
 fn write_deleted(row: &Row<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
     if !out.is_empty() {
         out.push(b',');
     }
     out.extend_from_slice(b"{\"id\":");
     write_value(row.get_ref(HUB_COLUMNS)?, out);
-    out.push(b'}');
+    out.extend_from_slice(b"},");
+    write_value(row.get_ref(HUB_COLUMNS)?, out);
     Ok(())
 }
 

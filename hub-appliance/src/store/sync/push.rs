@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::apply::{Applied, Applier};
 use super::cursors::Seen;
 use super::gatekeeper::{Access, Gatekeeper, Operation};
+use super::generation::{self, Generation};
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
 use super::sent::{SentRow, read_deleted, read_row};
@@ -20,7 +21,7 @@ use crate::clock::HubTime;
 use crate::lossy::Lossy;
 use crate::store::error::StoreError;
 use crate::store::people;
-use crate::store::rows::{self, StoredRow};
+use crate::store::rows::StoredRow;
 use crate::store::schema::{Table, TableId};
 use crate::store::value::Source;
 use crate::store::writer::WriteTx;
@@ -75,6 +76,8 @@ pub struct Push {
     /// Of these, the ones that phones have: what was changed in them has to be put right there.
     own: Vec<(TableId, SentRow)>,
     last_pulled_at: f64,
+    /// Which generation of the app it gives away.
+    sign: Option<Generation>,
 }
 
 #[derive(Deserialize)]
@@ -122,12 +125,14 @@ impl Push {
             skipped: 0,
             own: Vec::new(),
             last_pulled_at: last_pulled_at(body.last_pulled_at.or(body.last_pulled_at_snake)),
+            sign: None,
         };
         for (name, lists) in body.changes {
             let lists = Lists::parse(lists)?;
             let known = TableId::named(&name.0);
             let table = known.filter(|table| table.table().phone.pushes());
             let own = known.filter(|table| table.table().phone.pulls());
+            push.sign = generation::sign(known.map(TableId::table), &lists).or(push.sign);
             for (list, rows) in [
                 (List::Created, lists.created),
                 (List::Updated, lists.updated),
@@ -153,6 +158,12 @@ impl Push {
     #[must_use]
     pub const fn last_pulled_at(&self) -> f64 {
         self.last_pulled_at
+    }
+
+    /// Which generation of the app it gives away, if any.
+    #[must_use]
+    pub const fn sign(&self) -> Option<Generation> {
+        self.sign
     }
 
     /// The same row may stand in several lists: a delete wins, else the last. Parents come before children.
@@ -283,8 +294,7 @@ fn put_right(applier: &mut Applier<'_, '_>, table: TableId, row: &SentRow) -> Re
     let mut cells = row.cells.iter().zip(&stored.cells);
     let as_stored = cells.all(|(sent, stored)| sent.as_ref().is_none_or(|sent| sent.means(stored)));
     if stored.deleted || !as_stored {
-        let now = applier.change_time();
-        rows::touch(applier.tx().connection(), table, &row.id, now)?;
+        applier.resend(table, &row.id)?;
     }
     Ok(())
 }
@@ -413,8 +423,7 @@ fn hold(
     if let Some(id) = id
         && applier.stored(pushed.table, &id)?.is_some()
     {
-        let now = applier.change_time();
-        rows::touch(applier.tx().connection(), pushed.table, &id, now)?;
+        applier.resend(pushed.table, &id)?;
     }
     Ok(())
 }

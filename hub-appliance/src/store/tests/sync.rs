@@ -162,7 +162,7 @@ fn a_delete_beats_edits_takes_what_hangs_on_it_and_never_comes_back() {
     );
     let (changes, after) = hub.pull(A, base);
     for (table, id) in [("patients", "p1"), ("visits", "v1"), ("events", "e1")] {
-        assert_eq!(changes[table]["deleted"], json!([{"id": id}]), "{table}");
+        assert_eq!(changes[table]["deleted"], json!([{"id": id}, id]), "{table}");
         assert_eq!(ids(&changes[table]["updated"]), Vec::<&str>::new());
     }
     assert!(
@@ -178,7 +178,7 @@ fn a_delete_beats_edits_takes_what_hangs_on_it_and_never_comes_back() {
         created("patients", json!([patient("p1", "Again", T + 99, "")])),
     );
     let (changes, _) = hub.pull(A, after);
-    assert_eq!(changes["patients"]["deleted"], json!([{"id": "p1"}]));
+    assert_eq!(changes["patients"]["deleted"], json!([{"id": "p1"}, "p1"]));
     let (fresh, _) = hub.pull(DeviceNumber(103), HubTime::ZERO);
     assert_eq!(ids(&fresh["patients"]["created"]), Vec::<&str>::new());
 }
