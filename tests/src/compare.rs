@@ -2,7 +2,8 @@
 //!
 //! Promise: every row and every column is compared, never counts alone. Null equals a type's empty value, as in the
 //! contract; a row with the flag `is_deleted` equals one that is gone; `updated_at` is compared as it stands and as it
-//! was pushed, for the app moves its own on when it marks a row as synced. What differs is named to the first column, and counted.
+//! was pushed, for the app moves its own on when it marks a row as synced. Of two generations of the app, what both have
+//! is compared. What differs is named to the first column, and counted.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::clinic::{Clinic, DemoUser};
 use crate::phone::cell::Cell;
 use crate::phone::database::Row;
-use crate::phone::{Database, Phone, SyncError};
+use crate::phone::{Database, Generation, Phone, SyncError};
 use crate::schema::{Column, Kind, Table, schema};
 
 /// Whether the text of a JSON column has to be the same, or only its meaning.
@@ -112,9 +113,11 @@ impl Comparison {
     pub fn compare(&self, left: &Database, right: &Database) -> Result<(), Difference> {
         let mut first = None;
         let mut rows = 0;
+        let on_both = |table: &&Table| [left, right].iter().all(|side| side.generation().has_table(table));
         for table in schema()
             .tables()
             .iter()
+            .filter(on_both)
             .filter(|table| !self.without.contains(&table.name.as_str()))
         {
             for (id, kind) in self.differing_rows(table, left, right) {
@@ -134,6 +137,7 @@ impl Comparison {
         left: &'a Database,
         right: &'a Database,
     ) -> Vec<(&'a str, DifferenceKind)> {
+        let apps = [left.generation(), right.generation()];
         let (mut left, mut right) = (living(table, left).peekable(), living(table, right).peekable());
         let mut differing = Vec::new();
         loop {
@@ -148,7 +152,7 @@ impl Comparison {
                     right.next();
                 }
                 (Some((id, one)), Some((_, other))) => {
-                    differing.extend(self.differing_column(table, one, other).map(|kind| (*id, kind)));
+                    differing.extend(self.differing_column((table, apps), one, other).map(|kind| (*id, kind)));
                     left.next();
                     right.next();
                 }
@@ -158,10 +162,16 @@ impl Comparison {
         }
     }
 
-    fn differing_column(&self, table: &'static Table, left: &Row, right: &Row) -> Option<DifferenceKind> {
+    fn differing_column(
+        &self,
+        (table, apps): (&'static Table, [Generation; 2]),
+        left: &Row,
+        right: &Row,
+    ) -> Option<DifferenceKind> {
         table
             .phone_columns()
             .zip(left.cells().iter().zip(right.cells()))
+            .filter(|(column, _)| apps.iter().all(|app| app.has_column(column)))
             .find_map(|(column, (one, other))| {
                 let (pushed_one, pushed_other) = (as_pushed(column, left, one), as_pushed(column, right, other));
                 let same = |one: &Cell| self.same(column, one, other) || self.same(column, one, &pushed_other);
@@ -221,18 +231,21 @@ fn shortened(cell: &Cell) -> Box<str> {
 /// # Errors
 /// [`SyncError`], as a sync.
 pub async fn hub_as_seen_by(phone: &mut Phone) -> Result<Database, SyncError> {
-    let own = std::mem::take(&mut phone.database);
+    let empty = Database::of(phone.database.generation());
+    let own = std::mem::replace(&mut phone.database, empty);
     phone.client.handshake().await?;
     let pulled = phone.pull().await;
     let seen = std::mem::replace(&mut phone.database, own);
     pulled.map(|_| seen)
 }
 
-/// What a phone of that user should have after its first pull from a hub that holds only this clinic.
+/// What a phone of that user should have after its first pull from a hub that holds only this clinic, and that cannot
+/// know yet which app asks: a table that is new is not sent then.
 #[must_use]
 pub fn first_pull_of(clinic: &Clinic, user: &DemoUser) -> Database {
     let mut database = Database::new();
-    for table in schema().tables().iter().filter(|table| table.phone.pull) {
+    let sent = |table: &&Table| table.phone.pull && table.since.is_none();
+    for table in schema().tables().iter().filter(sent) {
         let user_column = (table.name == "user_clinic_permissions")
             .then(|| table.phone_index("user_id"))
             .flatten();

@@ -329,7 +329,11 @@ fn text_of(printed: &Mutex<String>) -> String {
 /// # Errors
 /// [`HubError::Io`] when it can't be run; how it ended is in the output.
 pub async fn import(data: &Path, bundle: &Path, pin: &str) -> Result<Output, HubError> {
-    let mut child = Command::new(binary()?)
+    import_by(&binary()?, data, bundle, pin).await
+}
+
+async fn import_by(program: &Path, data: &Path, bundle: &Path, pin: &str) -> Result<Output, HubError> {
+    let mut child = Command::new(program)
         .args(["import", "--data"])
         .arg(data)
         .arg(bundle)

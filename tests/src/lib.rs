@@ -8,6 +8,7 @@
 //! | [`clinic`] | a believable clinic, the same from the same seed, as a bundle for `hub-appliance import` |
 //! | [`panel_client`] | presses the buttons and reads the picture of a hub with the board `serial` |
 //! | [`hub`] | starts, stops and kills the real binary |
+//! | [`sight`] | which of the hub's rows a user's phone may hold |
 //! | [`compare`] | compares whole databases and names the first difference |
 //!
 //! Nothing here uses the hub's own code: a mistake would have to be made twice to go unseen.
@@ -20,3 +21,4 @@ pub mod hub;
 pub mod panel_client;
 pub mod phone;
 pub mod schema;
+pub mod sight;

@@ -41,6 +41,8 @@ pub struct Table {
     pub cloud: Travel,
     /// The column that ties a row to a clinic.
     pub clinic_column: Option<String>,
+    /// The version of the phone's schema that brought the table; none where all have it.
+    pub since: Option<u8>,
     phone_columns: Vec<usize>,
 }
 
@@ -66,6 +68,8 @@ pub struct Column {
     pub phone: bool,
     /// Its type in the cloud's PostgreSQL, `timestamptz` for example.
     pub cloud: String,
+    /// The version of the phone's schema that brought the column; none where all have it.
+    pub since: Option<u8>,
 }
 
 /// Types of columns, by the names in `tables.json`.
@@ -144,6 +148,7 @@ struct RawTable {
     cloud: Travel,
     columns: Ordered<RawColumn>,
     clinic_column: Option<String>,
+    since: Option<u8>,
 }
 
 #[derive(serde::Deserialize)]
@@ -155,6 +160,7 @@ struct RawColumn {
     #[serde(default)]
     phone: bool,
     cloud: String,
+    since: Option<u8>,
 }
 
 impl From<RawSchema> for Schema {
@@ -190,6 +196,7 @@ impl RawTable {
             phone: self.phone,
             cloud: self.cloud,
             clinic_column: self.clinic_column,
+            since: self.since,
             phone_columns,
         }
     }
@@ -203,6 +210,7 @@ impl RawColumn {
             required: self.required,
             phone: self.phone,
             cloud: self.cloud,
+            since: self.since,
         }
     }
 }
@@ -271,7 +279,7 @@ mod tests {
     #[test]
     fn order_is_the_order_of_the_file() {
         let names: Vec<&str> = schema().tables().iter().map(|table| table.name.as_str()).collect();
-        assert_eq!(names.len(), 19);
+        assert_eq!(names.len(), 20);
         assert_eq!(names[..4], ["patients", "users", "clinics", "events"]);
         assert!(schema().tables().iter().all(|table| table.phone_column(0).name == "id"));
     }

@@ -12,8 +12,8 @@ use std::process::Command;
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Log, PIN, TestHub, binary};
 use hub_tests::panel_client::{PanelClient, Screen};
-use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
+use hub_tests::phone::{Generation, Phone};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -133,7 +133,7 @@ async fn a_full_disk_takes_no_records_and_loses_none() {
     let mut hub = TestHub::with_clinic_in(disk.folder(), &clinic, Log::Everything)
         .await
         .unwrap();
-    let mut phone = hub.phone(doctor).await.unwrap();
+    let mut phone = hub.phone(doctor).await.unwrap().with_app(Generation::V1_5);
     phone.sync().await.unwrap();
     let mut panel = hub.hub.panel().await.unwrap();
     wait_for_home(&mut panel, "Hub is open").await;

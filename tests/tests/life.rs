@@ -10,7 +10,7 @@ use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::{Hub, Log, PIN, TestHub, import};
 use hub_tests::panel_client::{Button, PanelClient, PanelError, Screen};
 use hub_tests::phone::cell::Cell;
-use hub_tests::phone::{ClientError, HubClient, Phone};
+use hub_tests::phone::{ClientError, Generation, HubClient, Phone};
 use tempfile::TempDir;
 
 /// A way to damage the folder of the store, and its name.
@@ -414,7 +414,7 @@ async fn a_damaged_page_is_never_read_over() {
     let clinic = clinic(19);
     let mut hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
     let admin = clinic.user("admin@clinic.example").unwrap();
-    let mut phone = hub.phone(admin).await.unwrap();
+    let mut phone = hub.phone(admin).await.unwrap().with_app(Generation::V1_5);
     phone.sync().await.unwrap();
     hub.hub.terminate().await.unwrap();
     let database = hub.data().join("store/hub.db");

@@ -22,12 +22,12 @@ use hub_appliance::store::sync::pull::PullRequest;
 use hub_appliance::store::sync::push::Push;
 use hub_appliance::store::{Store, StoreError, StoreKey, WriteTx};
 use hub_tests::compare::Comparison;
-use hub_tests::phone::Database;
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::clock::PhoneClock;
 use hub_tests::phone::database::Status;
 use hub_tests::phone::pull::PullAnswer;
 use hub_tests::phone::push::Changes;
+use hub_tests::phone::{Database, Generation};
 use hub_tests::schema::schema;
 use journal::Journal;
 use proptest::prelude::*;
@@ -42,6 +42,8 @@ const IN_STOCK: i64 = 100_000;
 const BEGIN: i64 = 1_790_000_000_000;
 /// How wrong the phones' clocks are, ms: right, three minutes slow, a day fast.
 const CLOCK_ERRORS: [i64; PHONES] = [0, -3 * 60_000, 24 * 3_600_000];
+/// The apps on the phones.
+const APPS: [Generation; PHONES] = [Generation::V1_7, Generation::V1_5, Generation::V1_5];
 /// Syncs after which phones must have come to rest.
 const ROUNDS: usize = 6;
 
@@ -168,6 +170,8 @@ struct Phone {
     cursors: Cursors,
     /// Its cursor is its own clock, from a forced upload.
     forced: bool,
+    /// A sync is under way: it has pulled, and a push is to follow.
+    pulled: bool,
 }
 
 struct World {
@@ -183,13 +187,18 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(TEMPLATE.path().join("hub.db"), folder.path().join("hub.db")).unwrap();
-        let phones = CLOCK_ERRORS.into_iter().zip(101..).map(|(error, number)| Phone {
-            device: DeviceNumber(number),
-            database: Database::new(),
-            clock: PhoneClock::stepping_from(BEGIN + 1_000 + error),
-            cursors: Cursors::default(),
-            forced: false,
-        });
+        let phones = CLOCK_ERRORS
+            .into_iter()
+            .zip(APPS)
+            .zip(101..)
+            .map(|((error, app), number)| Phone {
+                device: DeviceNumber(number),
+                database: Database::of(app),
+                clock: PhoneClock::stepping_from(BEGIN + 1_000 + error),
+                cursors: Cursors::default(),
+                forced: false,
+                pulled: false,
+            });
         Self {
             store: open(folder.path()),
             phones: phones.collect(),
@@ -224,14 +233,16 @@ impl World {
                 }
             }
             Step::Dispense { phone, quantity } => self.dispense(phone, quantity),
+            // From there on the app fails by its own doing: it asks anew for rows that it has marked as deleted.
+            Step::ForceUpload { phone, .. } | Step::ForceDownload { phone }
+                if self.phones[phone].has_marked() || APPS[phone] == Generation::V1_7 => {}
+            Step::Push { phone, .. } if !self.phones[phone].pulled => {}
             Step::Pull { phone, lost } => {
                 self.pull(phone, lost);
             }
             Step::Push { phone, lost, meanwhile } => {
                 self.push(phone, lost, meanwhile);
             }
-            // From there on the app fails by its own doing: it asks anew for rows that it has marked as deleted.
-            Step::ForceUpload { phone, .. } | Step::ForceDownload { phone } if self.phones[phone].has_marked() => {}
             Step::ForceUpload { phone, back, lost } => self.force_upload(phone, back, lost),
             Step::ForceDownload { phone } => {
                 self.phones[phone].database.set_cursor(0);
@@ -314,9 +325,10 @@ impl World {
         if lost {
             return 0;
         }
-        let answer = PullAnswer::read(&answer).unwrap();
+        let answer = PullAnswer::read(&answer, phone.database.generation()).unwrap();
         let count = answer.len();
         phone.forced = false;
+        phone.pulled = true;
         phone.database.apply_pull(answer).unwrap();
         count
     }
@@ -327,8 +339,9 @@ impl World {
         if changes.is_empty() {
             return false;
         }
-        let cursor = self.phones[phone].database.cursor().clone();
-        self.send(phone, &changes, &cursor);
+        let base = self.phones[phone].database.base().clone();
+        self.phones[phone].pulled = false;
+        self.send(phone, &changes, &base);
         if let Some((row, value)) = meanwhile {
             self.phones[phone].edit(0, row, 0, value);
         }
@@ -397,6 +410,7 @@ impl World {
             clock: PhoneClock::stepping_from(BEGIN),
             cursors: Cursors::default(),
             forced: false,
+            pulled: false,
         });
         self.pull(PHONES, false);
         self.phones.remove(PHONES).database

@@ -4,7 +4,7 @@ use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::compare::{Comparison, hub_as_seen_by};
 use hub_tests::hub::{Log, TestHub};
 use hub_tests::panel_client::Button;
-use hub_tests::phone::{Database, Phone};
+use hub_tests::phone::{Database, Generation, Phone};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn user<'a>(clinic: &'a Clinic, name: &str) -> &'a DemoUser {
 }
 
 async fn synced(hub: &TestHub, user: &DemoUser) -> Phone {
-    let mut phone = hub.phone(user).await.unwrap();
+    let mut phone = hub.phone(user).await.unwrap().with_app(Generation::V1_5);
     phone.sync().await.unwrap();
     phone
 }

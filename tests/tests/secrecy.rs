@@ -14,9 +14,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Hub, Log, PIN, TestHub};
 use hub_tests::panel_client::{PanelClient, PanelError};
-use hub_tests::phone::Phone;
 use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
 use hub_tests::phone::wire::{Curve, KeyPair, Message};
+use hub_tests::phone::{Generation, Phone};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
 
@@ -156,7 +156,7 @@ impl Life {
         let mut secrets = Secrets::default();
         secrets.add("the PIN", PIN);
         secrets.add("a wrong PIN", WRONG_PIN);
-        for group in hub.recovery.groups() {
+        for group in hub.recovery.as_ref().unwrap().groups() {
             secrets.add("a group of the recovery code", group);
         }
         for user in clinic.users() {
@@ -194,7 +194,8 @@ impl Life {
     /// A nurse's work on a new phone: wrong password, login, everything pulled, pushed, and a row held.
     async fn work(&mut self) {
         let nurse = self.user("nurse").clone();
-        let mut phone = Phone::with_client(self.hub.pair(|client| client.named("Phone of nobody")).await.unwrap());
+        let mut phone = Phone::with_client(self.hub.pair(|client| client.named("Phone of nobody")).await.unwrap())
+            .with_app(Generation::V1_5);
         assert!(phone.log_in(&nurse.email, WRONG_PASSWORD).await.is_err());
         phone.log_in(&nurse.email, &nurse.password).await.unwrap();
         self.secrets.add("a token", phone.client.token().unwrap());
@@ -259,7 +260,7 @@ async fn nothing_is_printed_or_written_in_the_clear() {
     wrong_pin(&mut panel).await;
     life.look_everywhere("after a wrong PIN");
     life.secrets.not_in_memory(&life.hub.hub);
-    panel.recover(&life.hub.recovery.clone(), PIN).await.unwrap();
+    panel.recover(&life.hub.recovery.clone().unwrap(), PIN).await.unwrap();
     life.look_everywhere("after recovery");
     life.hub.hub.terminate().await.unwrap();
     life.secrets

@@ -6,7 +6,7 @@ use hub_tests::hub::{Log, TestHub};
 use hub_tests::phone::clock::PhoneClock;
 use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
 use hub_tests::phone::pull::PullAnswer;
-use hub_tests::phone::{Database, Phone};
+use hub_tests::phone::{Database, Generation, Phone, SyncError};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
 
@@ -26,12 +26,22 @@ fn user<'a>(clinic: &'a Clinic, name: &str) -> &'a DemoUser {
 }
 
 #[tokio::test]
-async fn a_day_at_the_clinic() {
+async fn a_day_at_the_clinic_with_app_1_5() {
+    a_day_at_the_clinic(Generation::V1_5).await;
+}
+
+#[tokio::test]
+async fn a_day_at_the_clinic_with_app_1_7() {
+    a_day_at_the_clinic(Generation::V1_7).await;
+}
+
+async fn a_day_at_the_clinic(app: Generation) {
     let clinic = clinic();
     let hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
     let doctor = user(&clinic, "doctor");
 
-    let mut phone = Phone::with_client(hub.pair(|client| client.named("Doctor's phone")).await.unwrap());
+    let client = hub.pair(|client| client.named("Doctor's phone")).await.unwrap();
+    let mut phone = Phone::with_client(client).with_app(app);
     for (email, password) in [
         (doctor.email.as_str(), "no"),
         ("nobody@clinic.example", "no"),
@@ -70,7 +80,7 @@ async fn a_day_at_the_clinic() {
         "its own rows came back"
     );
 
-    let mut nurse = hub.phone(user(&clinic, "nurse")).await.unwrap();
+    let mut nurse = hub.phone(user(&clinic, "nurse")).await.unwrap().with_app(app);
     nurse.sync().await.unwrap();
     nurse.edit("patients", &patient, &[("camp", "North".into())]).unwrap();
     nurse.sync().await.unwrap();
@@ -80,10 +90,22 @@ async fn a_day_at_the_clinic() {
     for phone in [&mut phone, &mut nurse] {
         let seen = hub_as_seen_by(phone).await.unwrap();
         Comparison::of_one_user().compare(&phone.database, &seen).unwrap();
-        phone.force_download().await.unwrap();
+        match app {
+            Generation::V1_5 => drop(phone.force_download().await.unwrap()),
+            Generation::V1_7 => assert!(matches!(phone.force_download().await, Err(SyncError::NoButton))),
+        }
         Comparison::of_one_user().compare(&phone.database, &seen).unwrap();
     }
+
+    // Without a token 1.5 is stuck until somebody signs in; 1.7 does so by itself, while it runs.
+    phone.edit("patients", &patient, &[("camp", "South".into())]).unwrap();
     phone.client.logout().await.unwrap();
+    match app {
+        Generation::V1_5 => assert_eq!(phone.sync().await.unwrap_err().status(), Some(401)),
+        Generation::V1_7 => assert_eq!(phone.sync().await.unwrap().pushed, [("patients", 1)]),
+    }
+    phone.restart_app();
+    phone.client.set_token(None);
     assert_eq!(phone.sync().await.unwrap_err().status(), Some(401));
 }
 
@@ -236,7 +258,8 @@ async fn cursors_that_the_hub_never_gave() {
     let clinic = clinic();
     let hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
     let admin = user(&clinic, "admin");
-    let (mut phone, mut other) = (hub.phone(admin).await.unwrap(), hub.phone(admin).await.unwrap());
+    let mut phone = hub.phone(admin).await.unwrap().with_app(Generation::V1_5);
+    let mut other = hub.phone(admin).await.unwrap();
     phone.sync().await.unwrap();
     other.sync().await.unwrap();
     let everything = pulled(&mut phone, &json!({"lastPulledAt": 0})).await;
@@ -313,5 +336,5 @@ async fn cursors_that_the_hub_never_gave() {
 /// How many rows and deletes a pull with these parameters brings; the phone takes no notice of it.
 async fn pulled(phone: &mut Phone, parameters: &Value) -> usize {
     let answer = phone.client.query_bytes("sync_pull", parameters).await.unwrap();
-    PullAnswer::read(&answer).unwrap().len()
+    PullAnswer::read(&answer, Generation::V1_5).unwrap().len()
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::{Log, TestHub};
+use hub_tests::phone::Generation;
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::pull::PullAnswer;
@@ -55,7 +56,7 @@ async fn write(mut phone: Phone, running: Arc<AtomicUsize>) -> Seen {
 async fn pull(phone: &mut Phone, seen: &mut Seen) -> usize {
     let answer = phone.pull_bytes().await.expect("the hub answers");
     // Refuses a row that stands in the answer twice.
-    let read = PullAnswer::read(&answer).expect("an answer that the app takes");
+    let read = PullAnswer::read(&answer, Generation::V1_7).expect("an answer that the app takes");
     phone.database.set_cursor(read.timestamp().clone());
     let answer: Value = serde_json::from_slice(&answer).expect("JSON");
     let patients = &answer["changes"]["patients"];

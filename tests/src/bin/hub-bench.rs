@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Log, TestHub};
-use hub_tests::phone::{Phone, edit::NewPatient, wire::Curve};
-use serde_json::json;
+use hub_tests::phone::{Generation, Phone, edit::NewPatient, wire::Curve};
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 /// A call in a test's own words.
@@ -40,6 +40,9 @@ async fn main() -> Outcome<()> {
         if wanted(&format!("pull {rows}")) || wanted(&format!("empty pull {rows}")) {
             pulls(rows, arguments.rounds).await?;
         }
+    }
+    if wanted("20 clinics") {
+        many_clinics(arguments.rounds).await?;
     }
     for rows in [1_000, 10_000] {
         if wanted(&format!("push {rows}")) {
@@ -164,20 +167,21 @@ const fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// First and empty pulls of a clinic of `rows` rows, with the hub's memory during the first.
+/// First and empty pulls of a clinic of `rows` rows by both generations of the app, with the hub's memory during the
+/// first.
 async fn pulls(rows: usize, rounds: usize) -> Outcome<()> {
     let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(rows));
     let hub = TestHub::with_clinic(&clinic, Log::Warnings).await?;
     let mut phone = hub.phone(user(&clinic)).await?;
+    show_app(&mut phone).await?;
+    let mut older = hub.phone(user(&clinic)).await?.with_app(Generation::V1_5);
     let (idle, _) = hub.hub.resident_kib()?;
-    let mut times = Vec::new();
     let mut bytes = 0;
-    for _ in 0..rounds {
-        let (time, answer) = timed(phone.pull_bytes()).await?;
-        bytes = answer.len();
-        times.push(time);
+    for phone in [&mut phone, &mut older] {
+        bytes = first_pull(phone, &format!("pull {rows} rows"), rounds)
+            .await?
+            .max(bytes);
     }
-    report_time(&format!("pull {rows} rows"), times);
     let (_, highest) = hub.hub.resident_kib()?;
     let answer = count(bytes) * 4.0 / 3.0 / 1024.0 / 1024.0;
     report(
@@ -188,13 +192,91 @@ async fn pulls(rows: usize, rounds: usize) -> Outcome<()> {
             kib_to_mib(highest)
         ),
     );
+    idle_pulls(&mut phone, &format!("empty pull, {rows} rows")).await
+}
+
+/// Pulls everything again and again; gives the size of an answer.
+async fn first_pull(phone: &mut Phone, name: &str, rounds: usize) -> Outcome<usize> {
+    let mut times = Vec::new();
+    let mut bytes = 0;
+    for _ in 0..rounds {
+        let (time, answer) = timed(phone.pull_bytes()).await?;
+        bytes = answer.len();
+        times.push(time);
+    }
+    report_time(&format!("{name}, app {}", phone.database.generation()), times);
+    Ok(bytes)
+}
+
+/// Pulls where there is nothing to pull.
+async fn idle_pulls(phone: &mut Phone, name: &str) -> Outcome<()> {
     phone.sync().await?;
     let mut times = Vec::new();
     for _ in 0..200 {
         times.push(timed(phone.pull_bytes()).await?.0);
     }
-    report_time(&format!("empty pull, {rows} rows"), times);
+    report_time(name, times);
     Ok(())
+}
+
+/// Lets a hub know that a phone runs app 1.7: by a delete as a bare id, of a row that nobody has.
+async fn show_app(phone: &mut Phone) -> Outcome<()> {
+    let delete = json!({"visits": {"created": [], "updated": [], "deleted": ["nothing"]}});
+    let push = json!({"changes": delete, "lastPulledAt": 0});
+    phone.client.command_bytes("sync_push", push).await?;
+    Ok(())
+}
+
+/// Pulls of a user who may look into 20 clinics, with 10,000 rows spread over them.
+async fn many_clinics(rounds: usize) -> Outcome<()> {
+    const CLINICS: usize = 20;
+    let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(10_000));
+    let bundle = spread(&clinic, CLINICS)?;
+    let mut hub = TestHub::empty(Log::Warnings).await?;
+    hub.take_in(|file| Ok(serde_json::to_writer(file, &bundle)?)).await?;
+    let mut phone = hub.phone(user(&clinic)).await?;
+    show_app(&mut phone).await?;
+    first_pull(&mut phone, "pull, 20 clinics", rounds).await?;
+    idle_pulls(&mut phone, "empty pull, 20 clinics").await
+}
+
+/// The clinic's bundle with its patients, and what hangs on them, spread over so many clinics, all of which the user of
+/// the bench may look into.
+fn spread(clinic: &Clinic, clinics: usize) -> Outcome<Value> {
+    let mut bundle = Vec::new();
+    clinic.write_bundle(&mut bundle)?;
+    let mut bundle: Value = serde_json::from_slice(&bundle)?;
+    let first = |bundle: &Value, table: &str| bundle["changes"][table]["created"][0].clone();
+    let mut rights = first(&bundle, "user_clinic_permissions");
+    let mut site = first(&bundle, "clinics");
+    rights["user_id"] = json!(user(clinic).id);
+    rights["can_view_history"] = json!(true);
+    for number in 0..clinics {
+        site["id"] = json!(format!("clinic-{number}"));
+        rights["id"] = json!(format!("rights-{number}"));
+        rights["clinic_id"] = site["id"].clone();
+        for (table, row) in [("clinics", &site), ("user_clinic_permissions", &rights)] {
+            if let Some(rows) = bundle["changes"][table]["created"].as_array_mut() {
+                rows.push(row.clone());
+            }
+        }
+    }
+    let tables = bundle["changes"].as_object_mut().into_iter().flatten();
+    for (table, lists) in tables {
+        let (patient, column) = match table.as_str() {
+            "patients" => ("id", "primary_clinic_id"),
+            "prescriptions" => ("patient_id", "pickup_clinic_id"),
+            _ => ("patient_id", "clinic_id"),
+        };
+        for row in lists["created"].as_array_mut().into_iter().flatten() {
+            let Some(id) = row[patient].as_str() else { continue };
+            if row[column].is_string() {
+                let number = id.bytes().map(usize::from).sum::<usize>() % clinics;
+                row[column] = json!(format!("clinic-{number}"));
+            }
+        }
+    }
+    Ok(bundle)
 }
 
 /// Pushes of `rows` new events of one visit.

@@ -22,7 +22,7 @@ use crate::phone::cell::Cell;
 use crate::schema::{Table, schema};
 use records::House;
 use source::{Build, CloudRow, SourceRow, as_phone};
-pub use staff::DemoUser;
+pub use staff::{DemoUser, RIGHTS};
 
 /// 2024-01-01T00:00Z: the clinic opens.
 const BEGIN: i64 = 1_704_067_200_000;

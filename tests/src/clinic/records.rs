@@ -61,6 +61,9 @@ pub(super) fn build(build: &mut Build, house: &House, size: &ClinicSize) {
         if number % 3 == 0 {
             prescription(build, house, &visit);
         }
+        if number % 10 == 4 {
+            risk_profile(build, &visit);
+        }
     }
 }
 
@@ -135,6 +138,7 @@ fn attribute(build: &mut Build, patient_id: &str, field: &OwnField, people: &Nam
             ("patient_id", patient_id.into()),
             ("attribute_id", attribute_id.into()),
             ("attribute", (*attribute).into()),
+            ("unique_reference", format!("{patient_id}/{attribute}").into()),
             value,
         ],
     );
@@ -231,6 +235,33 @@ fn problem(build: &mut Build, visit: &Visit<'_>) {
         ("recorded_by_user_id", (&visit.provider.id).into()),
     ];
     build.add("patient_problems", visit.at + 5 * MINUTE, &values);
+}
+
+/// What an app or a clinic reckoned of a patient's risk; an app's is tied to no clinic.
+fn risk_profile(build: &mut Build, visit: &Visit<'_>) {
+    let by_app = build.random.percent(50);
+    let value: [(&str, Source); 2] = match build.random.below(4) {
+        0 => [
+            ("value_type", "numeric".into()),
+            ("numerical_value", tenths(build, 0, 1)),
+        ],
+        1 => [("value_type", "string".into()), ("string_value", "high".into())],
+        2 => [("value_type", "boolean".into()), ("boolean_value", true.into())],
+        _ => [
+            ("value_type", "json".into()),
+            ("json_value", json!({"score": 3, "of": 9}).into()),
+        ],
+    };
+    let mut values = vec![
+        ("patient_id", (&visit.patient.id).into()),
+        ("clinic_id", (!by_app).then_some(visit.clinic_id).into()),
+        ("kind", "hers".into()),
+        ("source", if by_app { "device" } else { "clinic" }.into()),
+        ("version", "1".into()),
+        ("json_value", Source::Null),
+    ];
+    values.extend(value);
+    build.add("patient_risk_profiles", visit.at + 6 * MINUTE, &values);
 }
 
 fn appointment(build: &mut Build, house: &House, visit: &Visit<'_>) {

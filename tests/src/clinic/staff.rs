@@ -5,7 +5,7 @@ use serde_json::json;
 use super::source::{Build, Source};
 
 /// The rights that a permission row can give, by column.
-pub(super) const RIGHTS: [&str; 11] = [
+pub const RIGHTS: [&str; 11] = [
     "can_register_patients",
     "can_view_history",
     "can_edit_records",
@@ -122,7 +122,7 @@ pub(super) struct Staff {
 }
 
 pub(super) fn build(build: &mut Build, at: i64) -> Staff {
-    let clinics = ["Centre de santé Sainte-Élise", "مستوصف النور"].map(|name| {
+    let clinics = [("Centre de santé Sainte-Élise", "Banjul"), ("مستوصف النور", "Bakau")].map(|(name, city)| {
         build.add(
             "clinics",
             at,
@@ -131,6 +131,8 @@ pub(super) fn build(build: &mut Build, at: i64) -> Staff {
                 ("is_archived", false.into()),
                 ("attributes", json!(["primary-care", "pharmacy"]).into()),
                 ("address", "Route de la Gare 1".into()),
+                ("country", "Gambia".into()),
+                ("city", city.into()),
             ],
         )
     });
@@ -139,9 +141,10 @@ pub(super) fn build(build: &mut Build, at: i64) -> Staff {
         .flat_map(|clinic| departments(build, clinic, at))
         .collect();
     let users = POSTS.iter().map(|post| user(build, post, &clinics, at)).collect();
-    for (key, value, kind) in [
-        ("organization_name", "Demo Health", "string"),
-        ("primary_clinic", &clinics[0], "string"),
+    // Null is for all clinics, as the cloud has it; a list is for those in it.
+    for (key, value, kind, clinic_ids) in [
+        ("organization_name", "Demo Health", "string", Source::Null),
+        ("primary_clinic", &clinics[0], "string", json!(clinics).into()),
     ] {
         build.add(
             "app_config",
@@ -151,6 +154,7 @@ pub(super) fn build(build: &mut Build, at: i64) -> Staff {
                 ("key", key.into()),
                 ("value", value.into()),
                 ("data_type", kind.into()),
+                ("clinic_ids", clinic_ids),
                 ("display_name", key.replace('_', " ").into()),
             ],
         );

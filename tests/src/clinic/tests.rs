@@ -37,7 +37,7 @@ fn the_same_seed_gives_the_same_bundle() {
         visits: 40,
         events: 80,
     };
-    assert_eq!(hash(&Clinic::generate(7, size)), [0x46, 0x55, 0xf7, 0xff]);
+    assert_eq!(hash(&Clinic::generate(7, size)), [0x7e, 0x7a, 0xad, 0x49]);
     assert_ne!(hash(&Clinic::generate(8, size)), hash(&Clinic::generate(7, size)));
 }
 
@@ -56,11 +56,7 @@ fn the_demo_is_as_large_as_promised() {
         assert_eq!(count(clinic, table), rows, "{table}");
     }
     let counts = clinic.counts();
-    assert!(
-        counts
-            .iter()
-            .all(|(table, rows)| *rows > 0 || *table == "patient_risk_profiles")
-    );
+    assert!(counts.iter().all(|(_, rows)| *rows > 0), "{counts:?}");
     let rows: usize = clinic.counts().iter().map(|(_, rows)| rows).sum();
     let sized = ClinicSize::about_rows(rows);
     assert!(sized.patients.abs_diff(500) < 25, "{rows} rows, {sized:?}");

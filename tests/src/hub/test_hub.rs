@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tempfile::TempDir;
 
-use super::{ANY_PORT, Hub, HubError, Log, PIN, import};
+use super::{ANY_PORT, Hub, HubError, Log, PIN, import_by};
 use crate::clinic::{Clinic, DemoUser};
 use crate::panel_client::RecoveryCode;
 use crate::phone::{HubClient, Phone};
@@ -17,11 +17,12 @@ use crate::phone::{HubClient, Phone};
 pub struct TestHub {
     /// The running hub.
     pub hub: Hub,
-    /// Its recovery code.
-    pub recovery: RecoveryCode,
+    /// Its recovery code, where it was set up here.
+    pub recovery: Option<RecoveryCode>,
     folder: TempDir,
     log: Log,
     phones: AtomicU8,
+    program: PathBuf,
 }
 
 impl TestHub {
@@ -38,14 +39,43 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn empty_in(folder: TempDir, log: Log) -> Result<Self, HubError> {
-        let hub = Hub::start(&data_in(&folder), &socket_in(&folder), ANY_PORT, log).await?;
+        Self::empty_of(&super::binary()?, folder, log).await
+    }
+
+    /// The same by a program of this path, an earlier firmware's say.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn empty_of(program: &Path, folder: TempDir, log: Log) -> Result<Self, HubError> {
+        let (data, socket) = (data_in(&folder), socket_in(&folder));
+        let hub = Hub::start_binary(program, &data, &socket, ANY_PORT, log, &[]).await?;
         let recovery = hub.panel().await?.set_up(PIN).await?;
         Ok(Self {
             hub,
-            recovery,
+            recovery: Some(recovery),
             folder,
             log,
             phones: AtomicU8::new(1),
+            program: program.to_owned(),
+        })
+    }
+
+    /// A hub on a data folder that is there, set up with [`PIN`]; it is left locked. The folder is worked on in a copy.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn on_copy_of(data: &Path, log: Log) -> Result<Self, HubError> {
+        let folder = tempfile::tempdir()?;
+        copy_folder(data, &data_in(&folder))?;
+        let program = super::binary()?;
+        let hub = Hub::start(&data_in(&folder), &socket_in(&folder), ANY_PORT, log).await?;
+        Ok(Self {
+            hub,
+            recovery: None,
+            folder,
+            log,
+            phones: AtomicU8::new(1),
+            program,
         })
     }
 
@@ -78,7 +108,7 @@ impl TestHub {
         self.hub.terminate().await?;
         let bundle = self.folder.path().join("bundle.json");
         write(io::BufWriter::new(std::fs::File::create(&bundle)?))?;
-        let imported = import(&self.data(), &bundle, PIN).await?;
+        let imported = import_by(&self.program, &self.data(), &bundle, PIN).await?;
         if !imported.status.success() {
             let stderr = String::from_utf8_lossy(&imported.stderr).into_owned();
             return Err(HubError::Import {
@@ -111,7 +141,8 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn start_locked(&mut self) -> Result<(), HubError> {
-        self.start_locked_by(&super::binary()?).await
+        let program = self.program.clone();
+        self.start_locked_by(&program).await
     }
 
     /// The same by a program of this path.
@@ -151,6 +182,20 @@ impl TestHub {
         panel.keep().await?;
         Ok(client)
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 fn data_in(folder: &TempDir) -> PathBuf {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::cell::Cell;
+use super::generation::Generation;
 use crate::schema::{Table, schema};
 
 /// What a row still owes the hub.
@@ -151,6 +152,9 @@ pub struct Database {
     pub(super) tables: Vec<Rows>,
     /// The `timestamp` of the last pull, sent back as it came.
     pub(super) cursor: Value,
+    /// What the last pull that was applied was sent with.
+    pub(super) base: Value,
+    generation: Generation,
 }
 
 impl Default for Database {
@@ -160,19 +164,49 @@ impl Default for Database {
 }
 
 impl Database {
-    /// An empty database, never synced.
+    /// An empty database of the app in the stores, never synced.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(Generation::default())
+    }
+
+    /// An empty database of a generation of the app, never synced.
+    #[must_use]
+    pub fn of(generation: Generation) -> Self {
         Self {
             tables: schema().tables().iter().map(|_| Rows::new()).collect(),
             cursor: Value::from(0),
+            base: Value::from(0),
+            generation,
         }
+    }
+
+    /// The app that it belongs to.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The app updates itself: what there is stays, columns that are new to it are null.
+    pub fn update_app(&mut self, generation: Generation) {
+        self.generation = generation;
     }
 
     /// What the next pull sends as `lastPulledAt`.
     #[must_use]
     pub fn cursor(&self) -> &Value {
         &self.cursor
+    }
+
+    /// What a push sends as `lastPulledAt`: what the last pull that was applied had been sent with.
+    #[must_use]
+    pub fn base(&self) -> &Value {
+        &self.base
+    }
+
+    /// Puts any value in the base's place.
+    pub fn set_base(&mut self, base: impl Into<Value>) {
+        self.base = base.into();
     }
 
     /// Puts any value in the cursor's place, also one that no hub gave.
@@ -217,7 +251,7 @@ impl Database {
     /// # Errors
     /// [`EditError::Table`] or [`EditError::Column`].
     pub fn create(&mut self, table: &str, id: &str, values: &[(&str, Cell)], now: i64) -> Result<(), EditError> {
-        let index = index_of(table)?;
+        let index = self.own_table(table)?;
         let table = &schema().tables()[index];
         let mut cells: Box<[Cell]> = table
             .phone_columns()
@@ -228,8 +262,9 @@ impl Database {
             })
             .collect();
         cells[0] = Cell::text(id);
+        self.spell(table, &mut cells);
         for (column, value) in values {
-            cells[column_of(table, column)?] = value.clone();
+            cells[self.own_column(table, column)?] = value.clone();
         }
         let row = Row {
             cells,
@@ -242,7 +277,8 @@ impl Database {
     }
 
     /// Puts a row in as a pull would: synced, with cells in the order of [`Table::phone_columns`].
-    pub(crate) fn put_synced(&mut self, table: &Table, cells: Vec<Cell>) {
+    pub(crate) fn put_synced(&mut self, table: &Table, mut cells: Vec<Cell>) {
+        self.spell(table, &mut cells);
         let id = cells.first().and_then(Cell::as_text).map(Box::from);
         if let (Some(index), Some(id)) = (schema().index_of(&table.name), id) {
             self.tables[index].insert(id, Row::synced(cells.into()));
@@ -254,11 +290,11 @@ impl Database {
     /// # Errors
     /// [`EditError`]; nothing is changed then.
     pub fn update(&mut self, table: &str, id: &str, values: &[(&str, Cell)], now: i64) -> Result<(), EditError> {
-        let index = index_of(table)?;
+        let index = self.own_table(table)?;
         let definition = &schema().tables()[index];
         let values: Vec<(usize, &Cell)> = values
             .iter()
-            .map(|(column, value)| Ok((column_of(definition, column)?, value)))
+            .map(|(column, value)| Ok((self.own_column(definition, column)?, value)))
             .collect::<Result<_, EditError>>()?;
         let row = self.existing(index, table, id)?;
         if let Some(updated_at) = row.touch(definition, now) {
@@ -295,6 +331,41 @@ impl Database {
         Ok(())
     }
 
+    /// Cells as this generation of the app keeps them: without columns that its schema lacks; and 1.5 has an empty text
+    /// where nobody is known to have recorded an event.
+    pub(super) fn spell(&self, table: &Table, cells: &mut [Cell]) {
+        if self.generation == Generation::V1_7 {
+            return;
+        }
+        for (column, cell) in table.phone_columns().zip(cells) {
+            if !self.generation.has_column(column) {
+                *cell = Cell::Null;
+            } else if table.name == "events" && column.name == "recorded_by_user_id" && *cell == Cell::Null {
+                *cell = Cell::text("");
+            }
+        }
+    }
+
+    /// The place of a table that the app has.
+    fn own_table(&self, table: &str) -> Result<usize, EditError> {
+        let index = index_of(table)?;
+        if self.generation.has_table(&schema().tables()[index]) {
+            Ok(index)
+        } else {
+            Err(EditError::Table(table.to_owned()))
+        }
+    }
+
+    /// The place of a column that the app has.
+    fn own_column(&self, table: &Table, column: &str) -> Result<usize, EditError> {
+        let place = table.phone_index(column);
+        let place = place.filter(|place| self.generation.has_column(table.phone_column(*place)));
+        place.ok_or_else(|| EditError::Column {
+            table: table.name.clone(),
+            column: column.to_owned(),
+        })
+    }
+
     fn existing(&mut self, index: usize, table: &str, id: &str) -> Result<&mut Row, EditError> {
         self.tables[index]
             .get_mut(id)
@@ -310,13 +381,6 @@ fn index_of(table: &str) -> Result<usize, EditError> {
     schema()
         .index_of(table)
         .ok_or_else(|| EditError::Table(table.to_owned()))
-}
-
-fn column_of(table: &Table, column: &str) -> Result<usize, EditError> {
-    table.phone_index(column).ok_or_else(|| EditError::Column {
-        table: table.name.clone(),
-        column: column.to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::cell::Cell;
 use super::client::Login;
 use super::database::EditError;
+use super::generation::Generation;
 use super::sync::Phone;
 
 /// A patient as the registration screen takes one; what is not asked for stays empty.
@@ -159,6 +160,10 @@ impl Phone {
         let (form_id, event_type) = form;
         // The app encodes an event's metadata twice.
         let metadata = json!({"providerId": user.user_id, "providerName": user.provider_name}).to_string();
+        let recorder = match self.database.generation() {
+            Generation::V1_5 => Cell::from(user.user_id),
+            Generation::V1_7 => Cell::Null,
+        };
         self.create(
             "events",
             &id,
@@ -169,7 +174,7 @@ impl Phone {
                 ("event_type", event_type.into()),
                 ("form_data", Cell::json(form_data)),
                 ("metadata", Cell::json(&Value::from(metadata))),
-                ("recorded_by_user_id", user.user_id.into()),
+                ("recorded_by_user_id", recorder),
             ],
         )?;
         let now = self.clock.now();
@@ -201,6 +206,28 @@ impl Phone {
         ];
         values.extend_from_slice(measured);
         self.create("patient_vitals", &id, &values)?;
+        Ok(id)
+    }
+
+    /// Writes down what the app reckoned of a patient's risk, as app 1.7 does: a score, tied to no clinic; gives the
+    /// row's id.
+    ///
+    /// # Errors
+    /// [`EditError::Table`] on app 1.5, which has no such table.
+    pub fn record_risk(&mut self, patient_id: &str, kind: &str, score: &str) -> Result<String, EditError> {
+        let id = self.clock.new_id();
+        self.create(
+            "patient_risk_profiles",
+            &id,
+            &[
+                ("patient_id", patient_id.into()),
+                ("kind", kind.into()),
+                ("source", "device".into()),
+                ("version", "1".into()),
+                ("value_type", "numeric".into()),
+                ("numerical_value", score.into()),
+            ],
+        )?;
         Ok(id)
     }
 

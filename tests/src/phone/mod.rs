@@ -5,6 +5,7 @@
 //! | [`wire`] | key agreement and sealed envelope |
 //! | [`http`] | one kept-alive HTTP/1.1 connection, with statuses counted |
 //! | [`client`] | handshake, login, commands and queries over it |
+//! | [`generation`] | the two generations of the app, and in what they differ |
 //! | [`cell`] | the values of a row as the app's database keeps them |
 //! | [`database`] | the phone's tables with `_status` and `_changed` |
 //! | [`pull`] | reading and applying an answer of `sync_pull`, as strict as the app and the contract |
@@ -19,6 +20,7 @@ pub mod client;
 pub mod clock;
 pub mod database;
 pub mod edit;
+pub mod generation;
 pub mod http;
 pub mod pull;
 pub mod push;
@@ -31,4 +33,5 @@ mod stand_in;
 
 pub use client::{ClientError, HubClient};
 pub use database::Database;
+pub use generation::Generation;
 pub use sync::{Phone, SyncError, SyncReport};

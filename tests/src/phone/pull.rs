@@ -2,9 +2,9 @@
 //!
 //! Promise: an answer is applied whole or not at all. What makes the app fail at every sync from then on, and what
 //! silently loses a value on a phone, is a [`PullFault`] here, named to the column: a hub that passes is one that every
-//! phone can follow.
+//! phone can follow. What only one generation of the app can't take is a fault on that one alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::cell::{Cell, CellFault};
 use super::database::{Database, Row, Status};
+use super::generation::Generation;
 use crate::schema::{Table, schema};
 
 /// What is wrong with an answer.
@@ -23,7 +24,7 @@ pub enum PullFault {
     /// `timestamp` is not a number.
     #[error("the timestamp is not a number")]
     Timestamp,
-    /// A table that is not sent to phones; the app throws.
+    /// A table that is not sent to phones; app 1.5 throws, also at one that is newer than it is.
     #[error("table {0} is not for phones")]
     Table(String),
     /// A row or a delete without an id that is text and not empty.
@@ -37,7 +38,15 @@ pub enum PullFault {
         /// The row.
         id: String,
     },
-    /// A row in `created` that this phone has marked as deleted; the app throws.
+    /// A delete that does not stand there as an object and as a bare id: one generation of the app would not see it.
+    #[error("{table}/{id} is deleted in one form only")]
+    OneForm {
+        /// The table.
+        table: String,
+        /// The row.
+        id: String,
+    },
+    /// A row in `created` that this phone has marked as deleted; app 1.5 throws.
     #[error("{table}/{id} is created but deleted on this phone")]
     Resurrected {
         /// The table.
@@ -55,7 +64,7 @@ pub enum PullFault {
         /// The column.
         column: String,
     },
-    /// A column that the phone's schema does not have.
+    /// A column of the contract's that is not for phones.
     #[error("{table}/{id} comes with {column}, which phones do not have")]
     Extra {
         /// The table.
@@ -100,7 +109,6 @@ struct TableAnswer {
     created: Vec<IncomingRow>,
     updated: Vec<IncomingRow>,
     deleted: Vec<String>,
-    ignored: usize,
 }
 
 #[derive(Debug)]
@@ -116,12 +124,10 @@ pub struct PullCounts {
     pub inserted: usize,
     /// Merged into rows that were here.
     pub merged: usize,
-    /// In `updated` but not here: the app skips them.
+    /// In `updated` but not here, or marked as deleted here: the app skips them.
     pub skipped: usize,
-    /// In `deleted` and taken out here.
+    /// In `deleted` and taken out here, or marked as deleted.
     pub deleted: usize,
-    /// Bare ids in `deleted`: the app ignores them.
-    pub ignored: usize,
 }
 
 #[derive(Deserialize)]
@@ -141,11 +147,11 @@ struct RawChanges<'a> {
 }
 
 impl PullAnswer {
-    /// Reads an opened answer.
+    /// Reads an opened answer as that generation of the app.
     ///
     /// # Errors
     /// [`PullFault`], all but [`PullFault::Resurrected`], which only [`Database::apply_pull`] can know.
-    pub fn read(json: &[u8]) -> Result<Self, PullFault> {
+    pub fn read(json: &[u8], app: Generation) -> Result<Self, PullFault> {
         let raw: RawAnswer<'_> = serde_json::from_slice(json).map_err(PullFault::Shape)?;
         if !raw.timestamp.is_number() {
             return Err(PullFault::Timestamp);
@@ -153,9 +159,10 @@ impl PullAnswer {
         let tables = raw
             .changes
             .into_iter()
-            .map(|(name, changes)| TableAnswer::read(&name, changes));
+            .map(|(name, changes)| TableAnswer::read(&name, changes, app));
+        let tables = tables.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
-            tables: tables.collect::<Result<_, _>>()?,
+            tables: tables.into_iter().flatten().collect(),
             timestamp: raw.timestamp,
         })
     }
@@ -183,53 +190,76 @@ impl PullAnswer {
 }
 
 impl TableAnswer {
-    fn read(name: &str, raw: RawChanges<'_>) -> Result<Self, PullFault> {
-        let index = schema()
-            .index_of(name)
-            .filter(|&index| schema().tables()[index].phone.pull)
-            .ok_or_else(|| PullFault::Table(name.to_owned()))?;
-        let table = &schema().tables()[index];
-        let read = |list: Vec<&RawValue>| -> Result<Vec<IncomingRow>, PullFault> {
-            list.into_iter().map(|row| IncomingRow::read(table, row)).collect()
+    /// None for a table that the contract does not know and the app ignores.
+    fn read(name: &str, raw: RawChanges<'_>, app: Generation) -> Result<Option<Self>, PullFault> {
+        let Some(index) = schema().index_of(name) else {
+            return match app {
+                Generation::V1_5 => Err(PullFault::Table(name.to_owned())),
+                Generation::V1_7 => Ok(None),
+            };
         };
-        let created = read(raw.created)?;
-        let updated = read(raw.updated)?;
-        let (deleted, bare): (Vec<Value>, Vec<Value>) = raw.deleted.into_iter().partition(Value::is_object);
-        let deleted: Vec<String> = deleted
-            .iter()
-            .map(|delete| match delete["id"].as_str() {
-                Some(id) if !id.is_empty() => Ok(id.to_owned()),
-                _ => Err(PullFault::NoId(name.to_owned())),
-            })
-            .collect::<Result<_, _>>()?;
+        let table = &schema().tables()[index];
+        if !table.phone.pull || !app.has_table(table) {
+            return Err(PullFault::Table(name.to_owned()));
+        }
+        let read = |list: Vec<&RawValue>| -> Result<Vec<IncomingRow>, PullFault> {
+            list.into_iter().map(|row| IncomingRow::read(table, row, app)).collect()
+        };
         let answer = Self {
             index,
-            created,
-            updated,
-            deleted,
-            ignored: bare.len(),
+            created: read(raw.created)?,
+            updated: read(raw.updated)?,
+            deleted: read_deleted(name, &raw.deleted)?,
         };
         answer.refuse_doubles(name)?;
-        Ok(answer)
+        Ok(Some(answer))
     }
 
     fn refuse_doubles(&self, name: &str) -> Result<(), PullFault> {
-        let mut seen = HashSet::new();
         let rows = self.created.iter().chain(&self.updated).map(|row| &*row.id);
-        for id in rows.chain(self.deleted.iter().map(String::as_str)) {
-            if !seen.insert(id) {
-                return Err(PullFault::Twice {
-                    table: name.to_owned(),
-                    id: id.to_owned(),
-                });
-            }
+        refuse_doubles(name, rows.chain(self.deleted.iter().map(String::as_str)))
+    }
+}
+
+fn refuse_doubles<'a>(table: &str, ids: impl Iterator<Item = &'a str>) -> Result<(), PullFault> {
+    let mut seen = HashSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            return Err(PullFault::Twice {
+                table: table.to_owned(),
+                id: id.to_owned(),
+            });
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// The ids of a list of deletes, each of which stands there in both forms.
+fn read_deleted(table: &str, deleted: &[Value]) -> Result<Vec<String>, PullFault> {
+    let (objects, bare): (Vec<&Value>, Vec<&Value>) = deleted.iter().partition(|delete| delete.is_object());
+    let ids = |deletes: Vec<&Value>| -> Result<Vec<String>, PullFault> {
+        let id = |delete: &Value| {
+            let id = delete.get("id").unwrap_or(delete).as_str()?;
+            (!id.is_empty()).then(|| id.to_owned())
+        };
+        let ids: Option<Vec<String>> = deletes.into_iter().map(id).collect();
+        let ids = ids.ok_or_else(|| PullFault::NoId(table.to_owned()))?;
+        refuse_doubles(table, ids.iter().map(String::as_str))?;
+        Ok(ids)
+    };
+    let (objects, bare) = (ids(objects)?, ids(bare)?);
+    let sorted = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>();
+    match sorted(&objects).symmetric_difference(&sorted(&bare)).next() {
+        Some(id) => Err(PullFault::OneForm {
+            table: table.to_owned(),
+            id: id.clone(),
+        }),
+        None => Ok(objects),
     }
 }
 
 impl IncomingRow {
-    fn read(table: &Table, raw: &RawValue) -> Result<Self, PullFault> {
+    fn read(table: &Table, raw: &RawValue, app: Generation) -> Result<Self, PullFault> {
         let mut values: serde_json::Map<String, Value> = serde_json::from_str(raw.get()).map_err(PullFault::Shape)?;
         let id: Box<str> = match values.get("id").and_then(Value::as_str) {
             Some(id) if !id.is_empty() => id.into(),
@@ -238,7 +268,9 @@ impl IncomingRow {
         let mut cells = Vec::with_capacity(table.phone_columns().len());
         for column in table.phone_columns() {
             let at = || (table.name.clone(), id.to_string(), column.name.clone());
-            let cell = match values.remove(&column.name).map(|value| Cell::from_hub(column, value)) {
+            let value = values.remove(&column.name);
+            let cell = match value.map(|value| Cell::from_hub(column, value)) {
+                _ if !app.has_column(column) => Ok(Cell::Null),
                 Some(Ok(cell)) => Ok(cell),
                 None => Err(None),
                 Some(Err(fault)) => Err(Some(fault)),
@@ -252,7 +284,8 @@ impl IncomingRow {
                 }
             })?);
         }
-        match values.into_iter().next() {
+        // What the contract does not know is a newer app's, and dropped.
+        match values.into_iter().find(|(column, _)| table.column(column).is_some()) {
             Some((column, _)) => Err(PullFault::Extra {
                 table: table.name.clone(),
                 id: id.into(),
@@ -274,10 +307,12 @@ impl Database {
     /// # Errors
     /// [`PullFault::Resurrected`]; nothing is changed then.
     pub fn apply_pull(&mut self, answer: PullAnswer) -> Result<Vec<(&'static str, PullCounts)>, PullFault> {
-        for table in &answer.tables {
-            self.refuse_resurrected(table)?;
+        if self.generation() == Generation::V1_5 {
+            for table in &answer.tables {
+                self.refuse_resurrected(table)?;
+            }
         }
-        self.cursor = answer.timestamp;
+        self.base = std::mem::replace(&mut self.cursor, answer.timestamp);
         let names = schema().tables();
         Ok(answer
             .tables
@@ -302,38 +337,50 @@ impl Database {
     }
 
     fn apply_table(&mut self, answer: TableAnswer) -> PullCounts {
-        let rows = &mut self.tables[answer.index];
-        let mut counts = PullCounts {
-            ignored: answer.ignored,
-            ..PullCounts::default()
-        };
+        let mut counts = PullCounts::default();
         for incoming in answer.created {
-            match rows.get_mut(&incoming.id) {
-                Some(row) => {
-                    row.merge(incoming.cells);
-                    counts.merged += 1;
-                }
-                None => {
-                    rows.insert(incoming.id, Row::synced(incoming.cells));
-                    counts.inserted += 1;
-                }
-            }
+            self.take_in(answer.index, incoming, &mut counts);
         }
         for incoming in answer.updated {
-            match rows.get_mut(&incoming.id) {
-                Some(row) if row.status != Status::Deleted => {
-                    row.merge(incoming.cells);
-                    counts.merged += 1;
-                }
-                _ => counts.skipped += 1,
+            match (self.tables[answer.index].get(&incoming.id), self.generation()) {
+                (Some(row), _) if row.status == Status::Deleted => counts.skipped += 1,
+                (None, Generation::V1_5) => counts.skipped += 1,
+                _ => self.take_in(answer.index, incoming, &mut counts),
             }
         }
-        counts.deleted = answer
-            .deleted
-            .iter()
-            .filter(|id| rows.remove(id.as_str()).is_some())
-            .count();
+        for id in &answer.deleted {
+            counts.deleted += usize::from(self.take_out(answer.index, id));
+        }
         counts
+    }
+
+    /// Makes a row, or merges it into the one that is here.
+    fn take_in(&mut self, index: usize, mut incoming: IncomingRow, counts: &mut PullCounts) {
+        self.spell(&schema().tables()[index], &mut incoming.cells);
+        let rows = &mut self.tables[index];
+        match rows.get_mut(&incoming.id) {
+            Some(row) if row.status != Status::Deleted => {
+                row.merge(incoming.cells);
+                counts.merged += 1;
+            }
+            _ => {
+                rows.insert(incoming.id, Row::synced(incoming.cells));
+                counts.inserted += 1;
+            }
+        }
+    }
+
+    /// Takes a row out that the hub says is deleted. App 1.5 keeps one with unpushed edits, marked as deleted.
+    fn take_out(&mut self, index: usize, id: &str) -> bool {
+        let generation = self.generation();
+        let rows = &mut self.tables[index];
+        match rows.get_mut(id) {
+            Some(row) if generation == Generation::V1_5 && matches!(row.status, Status::Created | Status::Updated) => {
+                row.status = Status::Deleted;
+                true
+            }
+            _ => rows.remove(id).is_some(),
+        }
     }
 }
 

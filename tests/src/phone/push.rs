@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::cell::Cell;
 use super::database::{Database, Row, Status};
+use super::generation::Generation;
 use crate::schema::{Table, schema};
 
 /// Changes as they travel in `sync_push`: tables with three lists each.
@@ -23,8 +24,16 @@ struct TableChanges {
     created: Vec<Row>,
     updated: Vec<Row>,
     deleted: Vec<Row>,
+    spelling: Spelling,
+}
+
+/// How rows are spelled in a push.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spelling {
+    /// Of these only the columns that it has.
+    pub(super) generation: Generation,
     /// The forced upload adds a column `image_timestamp` with 0 to every row of every table.
-    forced: bool,
+    pub(super) forced: bool,
 }
 
 impl Changes {
@@ -70,7 +79,7 @@ impl Database {
             created: rows_of(index, Status::Created),
             updated: rows_of(index, Status::Updated),
             deleted: Vec::new(),
-            forced: false,
+            spelling: self.spelling(false),
         });
         Changes {
             tables: tables.filter(|table| !table.is_empty()).collect(),
@@ -87,6 +96,13 @@ impl Database {
         }
     }
 
+    fn spelling(&self, forced: bool) -> Spelling {
+        Spelling {
+            generation: self.generation(),
+            forced,
+        }
+    }
+
     fn forced_table(&self, index: usize, since: i64) -> TableChanges {
         let table = &schema().tables()[index];
         let mut changes = TableChanges {
@@ -94,7 +110,7 @@ impl Database {
             created: Vec::new(),
             updated: Vec::new(),
             deleted: Vec::new(),
-            forced: true,
+            spelling: self.spelling(true),
         };
         let after = |row: &Row, column| {
             row.get(table, column)
@@ -160,7 +176,7 @@ impl Serialize for TableChanges {
         let list = |rows| RowList {
             table: self.definition(),
             rows,
-            forced: self.forced,
+            spelling: self.spelling,
         };
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("created", &list(&self.created))?;
@@ -173,7 +189,7 @@ impl Serialize for TableChanges {
 struct RowList<'a> {
     table: &'a Table,
     rows: &'a Vec<Row>,
-    forced: bool,
+    spelling: Spelling,
 }
 
 impl Serialize for RowList<'_> {
@@ -181,7 +197,7 @@ impl Serialize for RowList<'_> {
         let row = |row| PushedRow {
             table: self.table,
             row,
-            forced: self.forced,
+            spelling: self.spelling,
         };
         serializer.collect_seq(self.rows.iter().map(row))
     }
@@ -191,7 +207,7 @@ impl Serialize for RowList<'_> {
 pub(super) struct PushedRow<'a> {
     pub(super) table: &'a Table,
     pub(super) row: &'a Row,
-    pub(super) forced: bool,
+    pub(super) spelling: Spelling,
 }
 
 impl Serialize for PushedRow<'_> {
@@ -200,10 +216,12 @@ impl Serialize for PushedRow<'_> {
         map.serialize_entry("id", &self.row.cells[0])?;
         map.serialize_entry("_status", self.row.status.as_str())?;
         map.serialize_entry("_changed", &self.row.changed(self.table))?;
-        for (column, cell) in self.table.phone_columns().zip(&self.row.cells).skip(1) {
+        let Spelling { generation, forced } = self.spelling;
+        let cells = self.table.phone_columns().zip(&self.row.cells).skip(1);
+        for (column, cell) in cells.filter(|(column, _)| generation.has_column(column)) {
             map.serialize_entry(&column.name, cell)?;
         }
-        if self.forced {
+        if forced {
             map.serialize_entry("image_timestamp", &0)?;
         }
         map.end()

@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use super::cell::Cell;
 use super::client::{ClientError, HubClient, HubIdentity, Login};
 use super::database::{Database, Row, Rows, Status};
-use super::push::PushedRow;
+use super::generation::Generation;
+use super::push::{PushedRow, Spelling};
 use super::sync::Phone;
 use crate::schema::{Table, schema};
 
@@ -44,7 +45,11 @@ struct Saved {
     hub: Option<HubIdentity>,
     token: Option<String>,
     user: Option<Login>,
+    #[serde(default)]
+    app: Generation,
     cursor: Value,
+    #[serde(default)]
+    base: Value,
     tables: Map<String, Value>,
 }
 
@@ -73,7 +78,7 @@ impl Phone {
             tables.insert(
                 table.name.clone(),
                 rows.values()
-                    .map(|row| save_row(table, row))
+                    .map(|row| save_row(table, row, self.database.generation()))
                     .collect::<Result<_, _>>()?,
             );
         }
@@ -84,7 +89,9 @@ impl Phone {
             hub: self.client.hub().cloned(),
             token: self.client.token().map(str::to_owned),
             user: self.user.clone(),
+            app: self.database.generation(),
             cursor: self.database.cursor().clone(),
+            base: self.database.base().clone(),
             tables,
         };
         let folder = path
@@ -113,29 +120,33 @@ impl Phone {
         client.set_token(saved.token);
         let mut phone = Self::with_client(client);
         phone.user = saved.user;
-        phone.database = load_database(saved.cursor, saved.tables)?;
+        phone.database = load_database(saved.app, saved.tables)?;
+        phone.database.set_cursor(saved.cursor);
+        phone.database.set_base(saved.base);
         Ok((phone, pairing))
     }
 }
 
-fn save_row(table: &Table, row: &Row) -> Result<Value, StateError> {
+fn save_row(table: &Table, row: &Row, generation: Generation) -> Result<Value, StateError> {
     let mut value = serde_json::to_value(PushedRow {
         table,
         row,
-        forced: false,
+        spelling: Spelling {
+            generation,
+            forced: false,
+        },
     })?;
     value["_pushed_updated_at"] = row.pushed_updated_at.into();
     Ok(value)
 }
 
-fn load_database(cursor: Value, mut tables: Map<String, Value>) -> Result<Database, StateError> {
-    let mut database = Database::new();
+fn load_database(app: Generation, mut tables: Map<String, Value>) -> Result<Database, StateError> {
+    let mut database = Database::of(app);
     for (table, rows) in schema().tables().iter().zip(&mut database.tables) {
         if let Some(saved) = tables.remove(&table.name) {
             *rows = load_rows(table, saved).ok_or_else(|| StateError::Row(table.name.clone()))?;
         }
     }
-    database.set_cursor(cursor);
     match tables.into_iter().next() {
         Some((unknown, _)) => Err(StateError::Row(unknown)),
         None => Ok(database),
@@ -151,7 +162,11 @@ fn load_row(table: &Table, mut saved: Value) -> Option<(Box<str>, Row)> {
     let saved = saved.as_object_mut()?;
     let cells: Box<[Cell]> = table
         .phone_columns()
-        .map(|column| saved.remove(&column.name).map(Cell::from_own))
+        .map(|column| {
+            let cell = saved.remove(&column.name).map(Cell::from_own);
+            // The phone's app wrote it, perhaps before it knew the column.
+            cell.or_else(|| column.since.map(|_| Cell::Null))
+        })
         .collect::<Option<_>>()?;
     let status = [Status::Created, Status::Updated, Status::Deleted, Status::Synced]
         .into_iter()
@@ -186,7 +201,7 @@ mod tests {
             url: "http://127.0.0.1:4001".to_owned(),
             key: Some("k".to_owned()),
         };
-        let mut phone = Phone::new(&pairing.url).unwrap();
+        let mut phone = Phone::new(&pairing.url).unwrap().with_app(Generation::V1_5);
         let values = [("diastolic_bp", 80.5.into()), ("metadata", "{\"a\":\"漢\"}".into())];
         phone.database.create("patient_vitals", "v", &values, 5).unwrap();
         phone.database.mark_pushed(&phone.database.local_changes(), 9);
@@ -197,6 +212,7 @@ mod tests {
         phone.database.create("visits", "w", &[], 5).unwrap();
         phone.database.mark_deleted("visits", "w").unwrap();
         phone.database.set_cursor(1_795_225_486_547_i64);
+        phone.database.set_base(1_795_225_486_540_i64);
         phone.save(&path, &pairing).unwrap();
         let (loaded, loaded_pairing) = Phone::load(&path).unwrap();
         assert_eq!(loaded.database, phone.database);

@@ -1,7 +1,8 @@
 //! The app's sync: handshake, pull, apply, push, mark as synced.
 //!
 //! Promise: requests in the app's order and shape. A sync that fails leaves the phone as the app would be left: a pull
-//! that was applied stays applied, a push that was not acknowledged is pushed again.
+//! that was applied stays applied, a push that was not acknowledged is pushed again. A push names what its pull was
+//! sent with, not what that pull gave. At a 401 app 1.5 is stuck until somebody signs in; app 1.7 does that by itself.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,8 +11,10 @@ use uuid::Uuid;
 use super::client::{ClientError, HubClient, Login};
 use super::clock::PhoneClock;
 use super::database::Database;
+use super::generation::Generation;
 use super::pull::{PullAnswer, PullCounts, PullFault};
 use super::push::Changes;
+use super::wire::Session;
 
 /// Why a sync did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,9 @@ pub enum SyncError {
     /// The hub's answer would break the app or lose a value on the phone.
     #[error(transparent)]
     Pull(#[from] PullFault),
+    /// Forced uploads and downloads went with app 1.5.
+    #[error("this app has no such button")]
+    NoButton,
 }
 
 impl SyncError {
@@ -30,7 +36,7 @@ impl SyncError {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Client(error) => error.status(),
-            Self::Pull(_) => None,
+            Self::Pull(_) | Self::NoButton => None,
         }
     }
 }
@@ -70,6 +76,16 @@ pub struct Phone {
     pub clock: PhoneClock,
     /// The answer to the last login.
     pub user: Option<Login>,
+    sign_in: Option<SignIn>,
+}
+
+/// What app 1.7 keeps for signing in by itself, for as long as it runs.
+#[derive(Debug, Clone)]
+struct SignIn {
+    email: String,
+    password: String,
+    /// The session of its pairing.
+    pairing: Option<Session>,
 }
 
 impl Phone {
@@ -81,6 +97,13 @@ impl Phone {
         Ok(Self::with_client(HubClient::new(url, &Uuid::new_v4().to_string())?))
     }
 
+    /// The same with another generation of the app, on a phone that has never synced.
+    #[must_use]
+    pub fn with_app(mut self, generation: Generation) -> Self {
+        self.database = Database::of(generation);
+        self
+    }
+
     /// A new phone on a conversation already set up.
     #[must_use]
     pub fn with_client(client: HubClient) -> Self {
@@ -89,17 +112,43 @@ impl Phone {
             database: Database::new(),
             clock: PhoneClock::system(),
             user: None,
+            sign_in: None,
         }
     }
 
-    /// Hands shakes and logs in.
+    /// Hands shakes and logs in, as after scanning the code.
     ///
     /// # Errors
     /// [`ClientError`], as every call.
     pub async fn log_in(&mut self, email: &str, password: &str) -> Result<&Login, ClientError> {
+        self.sign_in = None;
         self.client.handshake().await?;
         let login = self.client.login(email, password).await?;
+        self.sign_in = Some(SignIn {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            pairing: self.client.session().cloned(),
+        });
         Ok(self.user.insert(login))
+    }
+
+    /// The app is closed and opened again: what it kept in memory only is gone.
+    pub fn restart_app(&mut self) {
+        self.sign_in = None;
+    }
+
+    /// Signs in again as app 1.7 does at a 401: under the key of its pairing, and with new hands shaken for what comes.
+    async fn sign_in_again(&mut self, sign_in: SignIn) -> Result<(), ClientError> {
+        self.client.set_session(sign_in.pairing);
+        let login = self.client.login(&sign_in.email, &sign_in.password).await?;
+        self.user = Some(login);
+        self.client.handshake().await.map(drop)
+    }
+
+    /// What to sign in with where a call was refused for its token and the app does so by itself.
+    fn signs_in_after(&self, refused: &ClientError) -> Option<SignIn> {
+        let by_itself = self.database.generation() == Generation::V1_7 && refused.status() == Some(401);
+        self.sign_in.clone().filter(|_| by_itself)
     }
 
     /// The app's sync.
@@ -119,7 +168,7 @@ impl Phone {
     /// [`SyncError`].
     pub async fn pull(&mut self) -> Result<Vec<(&'static str, PullCounts)>, SyncError> {
         let json = self.pull_bytes().await?;
-        let answer = PullAnswer::read(&json)?;
+        let answer = PullAnswer::read(&json, self.database.generation())?;
         Ok(self.database.apply_pull(answer)?)
     }
 
@@ -128,13 +177,17 @@ impl Phone {
     /// # Errors
     /// [`ClientError`], as every call.
     pub async fn pull_bytes(&mut self) -> Result<Vec<u8>, ClientError> {
+        let last_pulled_at = self.database.cursor();
+        let params = PullParams { last_pulled_at };
+        let refused = match self.client.query_bytes("sync_pull", &params).await {
+            Err(refused) => refused,
+            answer => return answer,
+        };
+        let sign_in = self.signs_in_after(&refused).ok_or(refused)?;
+        self.sign_in_again(sign_in).await?;
+        let last_pulled_at = self.database.cursor();
         self.client
-            .query_bytes(
-                "sync_pull",
-                PullParams {
-                    last_pulled_at: self.database.cursor(),
-                },
-            )
+            .query_bytes("sync_pull", PullParams { last_pulled_at })
             .await
     }
 
@@ -147,7 +200,7 @@ impl Phone {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        self.send(&changes, self.database.cursor().clone()).await?;
+        self.send(&changes, self.database.base().clone()).await?;
         let now = self.clock.now();
         self.database.mark_pushed(&changes, now);
         Ok(changes.counts())
@@ -159,6 +212,7 @@ impl Phone {
     /// # Errors
     /// [`SyncError`].
     pub async fn force_upload(&mut self, since: i64) -> Result<Vec<(&'static str, usize)>, SyncError> {
+        self.has_buttons()?;
         self.client.handshake().await?;
         let changes = self.database.forced_changes(since);
         self.send(&changes, Value::from(since)).await?;
@@ -173,6 +227,7 @@ impl Phone {
     /// # Errors
     /// [`SyncError`].
     pub async fn force_download(&mut self) -> Result<Vec<(&'static str, PullCounts)>, SyncError> {
+        self.has_buttons()?;
         self.client.handshake().await?;
         let cursor = self.database.cursor().clone();
         self.database.set_cursor(0);
@@ -183,11 +238,24 @@ impl Phone {
         pulled
     }
 
+    fn has_buttons(&self) -> Result<(), SyncError> {
+        match self.database.generation() {
+            Generation::V1_5 => Ok(()),
+            Generation::V1_7 => Err(SyncError::NoButton),
+        }
+    }
+
     async fn send(&mut self, changes: &Changes, last_pulled_at: Value) -> Result<(), ClientError> {
         let data = PushData {
             changes,
             last_pulled_at: &last_pulled_at,
         };
+        let refused = match self.client.command_bytes("sync_push", &data).await {
+            Err(refused) => refused,
+            answer => return answer.map(drop),
+        };
+        let sign_in = self.signs_in_after(&refused).ok_or(refused)?;
+        self.sign_in_again(sign_in).await?;
         self.client.command_bytes("sync_push", data).await.map(drop)
     }
 }

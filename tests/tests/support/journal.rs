@@ -29,6 +29,14 @@ pub(crate) struct Missing {
     what: String,
 }
 
+impl Missing {
+    /// The table and the row.
+    #[allow(dead_code, reason = "not every test that keeps a journal asks for it")]
+    pub(crate) fn row(&self) -> (String, String) {
+        (self.table.to_owned(), self.id.clone())
+    }
+}
+
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}: {}", self.table, self.id, self.what)

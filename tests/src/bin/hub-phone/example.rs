@@ -1,10 +1,10 @@
 //! The example edit: a patient who answers every question of the clinic's registration form, with a visit, an event and
 //! measurements.
 
-use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::database::EditError;
 use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
+use hub_tests::phone::{Generation, Phone};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
 
@@ -37,6 +37,9 @@ pub(super) fn register_with_visit(phone: &mut Phone) -> Result<String, EditError
         ("bp_position", Cell::text("sitting")),
     ];
     phone.record_vitals(&patient, &visit, &measured)?;
+    if phone.database.generation() == Generation::V1_7 {
+        phone.record_risk(&patient, "hers", "0.8125")?;
+    }
     Ok(patient)
 }
 

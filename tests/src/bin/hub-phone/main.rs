@@ -23,7 +23,7 @@ use hub_tests::panel_client::{PanelClient, PanelError};
 use hub_tests::phone::client::ClientError;
 use hub_tests::phone::database::EditError;
 use hub_tests::phone::state::{Pairing, StateError};
-use hub_tests::phone::{Phone, SyncError, SyncReport};
+use hub_tests::phone::{Generation, Phone, SyncError, SyncReport};
 
 /// A phone for a desk: pairs, logs in, syncs and edits as the app does.
 #[derive(Parser)]
@@ -38,6 +38,9 @@ struct Arguments {
     /// File that keeps the phone between runs [default: phone.json beside the panel's socket].
     #[arg(long, global = true, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// The phone's app, 1.5 or 1.7; a phone that is kept updates itself [default: 1.7, or what the phone has].
+    #[arg(long, global = true, value_name = "VERSION")]
+    app: Option<Generation>,
     #[command(subcommand)]
     action: Action,
 }
@@ -132,8 +135,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let file = state_file(&arguments);
     match &arguments.action {
         Action::Sync(credentials) => sync(&arguments, &file, credentials).await,
-        Action::Edit => edit(&file),
-        Action::Show => show(&file),
+        Action::Edit => edit(&arguments, &file),
+        Action::Show => show(&arguments, &file),
         Action::Unlock(pin) => unlock(&arguments, &pin.pin).await,
         Action::Clinic(clinic) => write_clinic(clinic),
     }
@@ -169,7 +172,7 @@ async fn sync(arguments: &Arguments, file: &Path, credentials: &Credentials) -> 
     let (mut phone, pairing) = if new {
         new_phone(arguments).await?
     } else {
-        Phone::load(file)?
+        load(arguments, file)?
     };
     shake_hands(arguments, &mut phone, new).await?;
     if let (Some(email), Some(password)) = (&credentials.email, &credentials.password) {
@@ -202,7 +205,8 @@ async fn new_phone(arguments: &Arguments) -> Result<(Phone, Pairing), Failure> {
     };
     let phone = Phone::new(&pairing.url)?;
     let client = phone.client.named("hub-phone").paired_with(pairing.key.clone());
-    Ok((Phone::with_client(client), pairing))
+    let phone = Phone::with_client(client).with_app(arguments.app.unwrap_or_default());
+    Ok((phone, pairing))
 }
 
 /// Hands shakes; where the hub does not know the phone, pairing is opened at the panel first, and the phone kept there.
@@ -259,25 +263,29 @@ fn report(report: &SyncReport) {
     }
 }
 
-fn load(file: &Path) -> Result<(Phone, Pairing), Failure> {
-    if file.exists() {
-        Ok(Phone::load(file)?)
-    } else {
-        Err(Failure::NoPhone(file.to_owned()))
+fn load(arguments: &Arguments, file: &Path) -> Result<(Phone, Pairing), Failure> {
+    if !file.exists() {
+        return Err(Failure::NoPhone(file.to_owned()));
     }
+    let (mut phone, pairing) = Phone::load(file)?;
+    if let Some(app) = arguments.app {
+        phone.database.update_app(app);
+    }
+    Ok((phone, pairing))
 }
 
-fn edit(file: &Path) -> Result<(), Failure> {
-    let (mut phone, pairing) = load(file)?;
+fn edit(arguments: &Arguments, file: &Path) -> Result<(), Failure> {
+    let (mut phone, pairing) = load(arguments, file)?;
     let patient = example::register_with_visit(&mut phone)?;
     phone.save(file, &pairing)?;
     println!("registered patient {patient} with a visit; sync to push it");
     Ok(())
 }
 
-fn show(file: &Path) -> Result<(), Failure> {
-    let (phone, pairing) = load(file)?;
-    println!("phone {} of {}", phone.client.client_id(), pairing.url);
+fn show(arguments: &Arguments, file: &Path) -> Result<(), Failure> {
+    let (phone, pairing) = load(arguments, file)?;
+    let app = phone.database.generation();
+    println!("phone {} of {}, app {app}", phone.client.client_id(), pairing.url);
     let waiting = phone.database.local_changes().counts();
     println!("{:<32}{:>9}{:>9}", "table", "rows", "to push");
     for (table, rows) in phone.database.counts() {
@@ -334,5 +342,7 @@ mod tests {
         assert_eq!(state_file(&parse("hub-phone show --state x").unwrap()), Path::new("x"));
         assert_eq!(state_file(&parse("hub-phone show").unwrap()), Path::new("phone.json"));
         assert!(parse("hub-phone sync --email a").is_err());
+        assert_eq!(parse("hub-phone sync --app 1.5").unwrap().app, Some(Generation::V1_5));
+        assert!(parse("hub-phone sync --app 1.6").is_err());
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::clock::PhoneClock;
+use super::super::generation::Generation;
 use super::super::stand_in::{Answer, StandIn, public_key};
 use super::super::sync::{Phone, SyncError};
 use super::*;
@@ -33,7 +34,7 @@ async fn a_sync_sends_what_the_app_sends() {
         Answer::Result(json!({"changes": {}, "timestamp": 1_795_225_486_548_i64})),
     ];
     let (client, hub) = client(answers).await;
-    let mut phone = Phone::with_client(client);
+    let mut phone = Phone::with_client(client).with_app(Generation::V1_5);
     phone.clock = PhoneClock::stepping_from(1_795_225_486_600);
     phone.log_in("dr@example.test", "made-up-pass").await.unwrap();
     let patient = "0197f000-0000-7000-8000-000000100003";

@@ -8,7 +8,7 @@ use crate::phone::clock::PhoneClock;
 
 fn logged_in_phone() -> Phone {
     let client = HubClient::new("http://127.0.0.1:4001", "00000000-0000-4000-8000-000000000000").unwrap();
-    let mut phone = Phone::with_client(client);
+    let mut phone = Phone::with_client(client).with_app(Generation::V1_5);
     phone.clock = PhoneClock::stepping_from(1_795_225_486_000);
     let sample: Value = sample("02-command-login.json");
     phone.user = Some(serde_json::from_value(sample["result"].clone()).unwrap());

@@ -26,12 +26,17 @@ fn answer(lists: Value) -> Value {
     json!({"changes": {"patients": whole}, "timestamp": 1_795_225_486_547_i64})
 }
 
+/// As app 1.5, whose answers these are.
 fn read(answer: &Value) -> Result<PullAnswer, PullFault> {
-    PullAnswer::read(answer.to_string().as_bytes())
+    PullAnswer::read(answer.to_string().as_bytes(), Generation::V1_5)
 }
 
 fn synced() -> (Database, String) {
-    let mut database = Database::new();
+    synced_on(Generation::V1_5)
+}
+
+fn synced_on(app: Generation) -> (Database, String) {
+    let mut database = Database::of(app);
     database
         .apply_pull(read(&answer(json!({"created": [recorded_patient()]}))).unwrap())
         .unwrap();
@@ -40,7 +45,7 @@ fn synced() -> (Database, String) {
 
 #[test]
 fn the_recorded_answer_is_taken() {
-    let mut database = Database::new();
+    let mut database = Database::of(Generation::V1_5);
     let answer = read(&recorded_answer()).unwrap();
     assert_eq!(answer.len(), 10);
     database.apply_pull(answer).unwrap();
@@ -94,7 +99,7 @@ fn local_changes_win_by_column_until_they_are_pushed() {
 
 #[test]
 fn an_update_of_an_unknown_row_is_skipped() {
-    let mut database = Database::new();
+    let mut database = Database::of(Generation::V1_5);
     let counts = database
         .apply_pull(read(&answer(json!({"updated": [recorded_patient()]}))).unwrap())
         .unwrap();
@@ -112,32 +117,47 @@ fn an_update_of_an_unknown_row_is_skipped() {
 }
 
 #[test]
-fn deletes_count_only_as_objects() {
-    let (mut database, id) = synced();
-    database
-        .update("patients", &id, &[("given_name", "Mine".into())], 1)
-        .unwrap();
+fn an_update_of_an_unknown_row_is_taken_by_app_1_7() {
+    let mut database = Database::of(Generation::V1_7);
     let counts = database
-        .apply_pull(read(&answer(json!({"deleted": [id]}))).unwrap())
+        .apply_pull(read(&answer(json!({"updated": [recorded_patient()]}))).unwrap())
         .unwrap();
-    assert_eq!(
-        counts[0].1,
-        PullCounts {
-            ignored: 1,
-            ..PullCounts::default()
-        }
-    );
-    let counts = database
-        .apply_pull(read(&answer(json!({"deleted": [{"id": id}, {"id": "x"}]}))).unwrap())
-        .unwrap();
-    assert_eq!(
-        counts[0].1,
-        PullCounts {
-            deleted: 1,
-            ..PullCounts::default()
-        }
-    );
-    assert!(database.row("patients", &id).is_none());
+    assert_eq!(counts[0].1.inserted, 1);
+}
+
+#[test]
+fn a_delete_stands_there_in_both_forms() {
+    for list in [json!(["x"]), json!([{"id": "x"}]), json!([{"id": "x"}, "y"])] {
+        assert!(matches!(
+            read(&answer(json!({"deleted": list}))),
+            Err(PullFault::OneForm { .. })
+        ));
+    }
+    for list in [json!(["x", {"id": "x"}]), json!([{"id": "x"}, {"id": "y"}, "y", "x"])] {
+        assert!(read(&answer(json!({"deleted": list}))).is_ok());
+    }
+    assert!(matches!(
+        read(&answer(json!({"deleted": [{"id": ""}, ""]}))),
+        Err(PullFault::NoId(_))
+    ));
+}
+
+#[test]
+fn a_delete_of_a_row_with_edits_marks_it_on_1_5_and_destroys_it_on_1_7() {
+    for (app, left) in [(Generation::V1_5, Some(Status::Deleted)), (Generation::V1_7, None)] {
+        let (mut database, id) = synced_on(app);
+        let deleted = || read(&answer(json!({"deleted": [{"id": id}, id, {"id": "x"}, "x"]}))).unwrap();
+        let mut untouched = database.clone();
+        assert_eq!(untouched.apply_pull(deleted()).unwrap()[0].1.deleted, 1);
+        assert!(untouched.row("patients", &id).is_none());
+
+        database
+            .update("patients", &id, &[("given_name", "Mine".into())], 1)
+            .unwrap();
+        assert_eq!(database.apply_pull(deleted()).unwrap()[0].1.deleted, 1);
+        assert_eq!(database.row("patients", &id).map(Row::status), left);
+        assert!(database.local_changes().is_empty(), "it is never pushed any more");
+    }
 }
 
 #[test]
@@ -157,13 +177,64 @@ fn a_row_marked_as_deleted_must_not_be_created_again() {
 }
 
 #[test]
+fn a_row_marked_as_deleted_comes_back_on_1_7() {
+    let (mut database, id) = synced_on(Generation::V1_7);
+    database.mark_deleted("patients", &id).unwrap();
+    let lists = |list: &str| read(&answer(json!({list: [recorded_patient()]}))).unwrap();
+    assert_eq!(database.apply_pull(lists("updated")).unwrap()[0].1.skipped, 1);
+    assert_eq!(database.apply_pull(lists("created")).unwrap()[0].1.inserted, 1);
+    assert_eq!(database.row("patients", &id).map(Row::status), Some(Status::Synced));
+}
+
+#[test]
+fn the_base_of_a_push_is_what_its_pull_was_sent_with() {
+    let (mut database, _) = synced();
+    assert_eq!(database.base(), &json!(0));
+    let mut next = answer(json!({}));
+    next["timestamp"] = json!(1_795_225_486_999_i64);
+    database.apply_pull(read(&next).unwrap()).unwrap();
+    assert_eq!(database.base(), &json!(1_795_225_486_547_i64));
+    assert_eq!(database.cursor(), &json!(1_795_225_486_999_i64));
+}
+
+#[test]
+fn what_is_new_is_dropped_by_1_5_and_kept_by_1_7() {
+    let clinic = json!({"id": "c", "name": "C", "updated_at": 1, "created_at": 1, "is_deleted": 0, "deleted_at": null,
+                        "is_archived": 0, "address": "Route 1", "country": "X", "city": "Y", "of_1_9": {"a": 1}});
+    let lists = |row: &Value| json!({"created": [row], "updated": [], "deleted": []});
+    let changes = |table: &str, row: &Value| json!({"changes": {table: lists(row)}, "timestamp": 1}).to_string();
+    for (app, city) in [(Generation::V1_5, Cell::Null), (Generation::V1_7, "Y".into())] {
+        let mut database = Database::of(app);
+        let answer = PullAnswer::read(changes("clinics", &clinic).as_bytes(), app).unwrap();
+        database.apply_pull(answer).unwrap();
+        assert_eq!(database.cell("clinics", "c", "city"), Some(&city));
+        let mut short = clinic.clone();
+        short.as_object_mut().unwrap().remove("city");
+        let short = PullAnswer::read(changes("clinics", &short).as_bytes(), app);
+        assert_eq!(short.is_err(), app == Generation::V1_7);
+
+        let newest = PullAnswer::read(changes("of_1_9", &clinic).as_bytes(), app);
+        assert_eq!(newest.is_err(), app == Generation::V1_5);
+        let empty = json!({"changes": {"patient_risk_profiles": {"created": [], "updated": [], "deleted": []}},
+                           "timestamp": 1});
+        let profiles = PullAnswer::read(empty.to_string().as_bytes(), app);
+        assert_eq!(
+            profiles.is_err(),
+            app == Generation::V1_5,
+            "1.5 throws at the table, empty or not"
+        );
+    }
+}
+
+#[test]
 fn the_same_id_twice_is_refused() {
     let (row, id) = (recorded_patient(), recorded_patient()["id"].clone());
     for lists in [
         json!({"created": [row, row]}),
         json!({"created": [row], "updated": [row]}),
-        json!({"updated": [row], "deleted": [{"id": id}]}),
-        json!({"deleted": [{"id": id}, {"id": id}]}),
+        json!({"updated": [row], "deleted": [{"id": id}, id]}),
+        json!({"deleted": [{"id": id}, {"id": id}, id]}),
+        json!({"deleted": [{"id": id}, id, id]}),
     ] {
         assert!(matches!(read(&answer(lists)), Err(PullFault::Twice { .. })));
     }
