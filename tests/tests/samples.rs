@@ -43,17 +43,22 @@ async fn the_recorded_requests_in_their_order() {
         &json!(96),
     );
     expected.check(&rows_of(&pull(&mut other, 0).await));
-    let given = only_the_stock_comes_back(&mut app, given).await;
+    let stock = ("quantity_available", 96);
+    let given = only_comes_back(&mut app, given, "clinic_inventory", stock).await;
 
     push(&mut app, "05-command-sync_push-updated", &[given]).await;
     expected.push(&sample("05-command-sync_push-updated"));
+    // What was handed out of an item is the sum of its records, whatever the phone says.
+    let item = "01a1fbc7-065c-7b07-9e85-63dffd22bfbf";
+    expected.set("prescription_items", item, "quantity_dispensed", &json!(4));
     let seen = rows_of(&pull(&mut other, 0).await);
     expected.check(&seen);
     assert_eq!(
         seen.0["prescriptions"]["01a1fbc7-065c-7b07-9e85-63de63704c59"]["status"],
         "prepared"
     );
-    let given = nothing_comes_back(&mut app, given).await;
+    let sum = ("quantity_dispensed", 4);
+    let given = only_comes_back(&mut app, given, "prescription_items", sum).await;
 
     deletes_that_the_app_never_sends(&hub, &expected).await;
 
@@ -155,15 +160,13 @@ async fn first_pull(app: &mut HubClient) -> (Rows, i64) {
 }
 
 /// After its own push the app gets one row: the stock that the hub reckoned from the dispensing record.
-async fn only_the_stock_comes_back(app: &mut HubClient, since: i64) -> i64 {
+/// One row comes back to the phone that pushed: the hub has reckoned one of its columns.
+async fn only_comes_back(app: &mut HubClient, since: i64, table: &str, (column, value): (&str, i64)) -> i64 {
     let answer = pull(app, since).await;
     let rows = rows_of(&answer);
     let tables: Vec<&String> = rows.0.keys().collect();
-    assert_eq!(tables, ["clinic_inventory"]);
-    assert_eq!(
-        answer["changes"]["clinic_inventory"]["updated"][0]["quantity_available"],
-        96
-    );
+    assert_eq!(tables, [table]);
+    assert_eq!(answer["changes"][table]["updated"][0][column], value);
     answer["timestamp"].as_i64().unwrap()
 }
 

@@ -1,7 +1,9 @@
 //! Applying what the cloud sends: the answer to a pull, or the same shape in a file that is imported.
 //!
-//! The cloud counts as one more device: rows that the clinic edited since the last answer was applied are merged by the
-//! rules of a push. Events and the like come from all clinics; those of patients who are not on the hub are dropped,
+//! The cloud counts as one more device: rows that the clinic edited are merged by the rules of a push. It does not say what
+//! it changed, but what it gave of a row before is known from the row's history: only what differs from that is an edit of
+//! the cloud's. So a bundle that is imported again, or after a newer one, undoes nothing. A stock moves by as much as the
+//! cloud's own count moved, for the cloud does not count what the clinic hands out. Events and the like come from all clinics; those of patients who are not on the hub are dropped,
 //! because data of other clinics has no business here (protocol, "cloud", Pull).
 
 use std::borrow::Cow;
@@ -13,14 +15,17 @@ use serde_json::value::RawValue;
 use super::devices::DeviceNumber;
 use super::error::StoreError;
 use super::people::clinic_of_patient;
-use super::schema::{ColumnType, TableId};
+use super::rows::StoredRow;
+use super::schema::{ColumnSet, ColumnType, TableId};
 use super::sync::apply::{Applied, Applier};
 use super::sync::cursors::Seen;
 use super::sync::held::{self, Direction, HeldRow, HoldReason};
-use super::sync::history::Author;
+use super::sync::history::{Author, Why};
+use super::sync::merge::means;
 use super::sync::push::{List, Lists};
 use super::sync::sent::{SentRow, read_deleted, read_row};
-use super::value::{Cell, Source};
+use super::sync::{past, stock};
+use super::value::{Cell, Source, read_time};
 use super::writer::WriteTx;
 use crate::clock::HubTime;
 
@@ -45,10 +50,15 @@ pub struct Bundle<'a> {
     success: Option<bool>,
     #[serde(borrow)]
     changes: HashMap<Cow<'a, str>, &'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
     /// All of it.
     #[serde(skip)]
     json: &'a str,
 }
+
+/// Columns that the cloud stamps when it is asked to write a row, whether or not that changed it.
+const TIMES: [&str; 3] = ["updated_at", "last_modified", "server_created_at"];
 
 /// What became of a bundle's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,16 +103,19 @@ impl<'a> Bundle<'a> {
     /// # Errors
     /// [`BundleError`]; then nothing of the bundle may stay.
     pub fn apply(&self, tx: &mut WriteTx<'_>) -> Result<BundleSummary, BundleError> {
-        let since: i64 = tx
+        let latest: i64 = tx
             .connection()
-            .query_row("SELECT cloud_applied_at FROM hub_state", [], |row| row.get(0))
+            .query_row("SELECT cloud_timestamp FROM hub_state", [], |row| row.get(0))
             .map_err(StoreError::from)?;
+        let timestamp = self.timestamp.and_then(|raw| read_time(raw.get()).ok());
         let author = Author {
             device: DeviceNumber::CLOUD,
             user: None,
         };
         let mut import = Import {
-            applier: Applier::new(tx, author, Seen::up_to(HubTime::from_millis(since))),
+            // Nobody knows which of the clinic's edits it had.
+            applier: Applier::new(tx, author, Seen::up_to(HubTime::ZERO)),
+            is_older: timestamp.is_some_and(|timestamp| timestamp < latest),
             summary: BundleSummary::default(),
         };
         for table in TableId::all().filter(|table| table.table().cloud.pulls()) {
@@ -113,9 +126,11 @@ impl<'a> Bundle<'a> {
             }
         }
         let summary = import.summary;
-        let applied_at = tx.change_time().millis();
         tx.connection()
-            .execute("UPDATE hub_state SET cloud_applied_at = ?1", [applied_at])
+            .execute(
+                "UPDATE hub_state SET cloud_timestamp = max(cloud_timestamp, ?1)",
+                [timestamp.unwrap_or(0)],
+            )
             .map_err(StoreError::from)?;
         Ok(summary)
     }
@@ -134,6 +149,8 @@ pub enum BundleError {
 
 struct Import<'t, 'c> {
     applier: Applier<'t, 'c>,
+    /// A bundle from after this one was applied before.
+    is_older: bool,
     summary: BundleSummary,
 }
 
@@ -174,12 +191,72 @@ impl Import<'_, '_> {
             .table()
             .column("is_deleted")
             .and_then(|index| row.cells[index].as_ref()?.as_integer());
-        let applied = if flag == Some(1) {
-            self.applier.delete(table, &row, stored.as_ref())?
-        } else {
-            self.applier.put(table, &row, stored.as_ref())?
+        let applied = match &stored {
+            _ if flag == Some(1) => self.applier.delete(table, &row, stored.as_ref())?,
+            Some(stored) if !stored.deleted => self.merge(table, row, stored)?,
+            _ => self.applier.put(table, &row, stored.as_ref())?,
         };
         Ok(self.count(applied))
+    }
+
+    /// Whether an edit is later than the last that the cloud gave of a row; what the hub's clock can't tell is not.
+    fn is_later(&self, updated_at: Option<i64>, known: Option<i64>) -> bool {
+        known.is_none_or(|known| updated_at.is_some_and(|time| time > known && !self.applier.is_ahead(time)))
+    }
+
+    /// Merges what is new in the cloud's version of a row.
+    fn merge(&mut self, table: TableId, mut row: SentRow, stored: &StoredRow) -> Result<Applied, StoreError> {
+        let columns = table.table().columns;
+        let differs = |row: &SentRow, index: usize, known: &Cell| {
+            let sent = row.cells[index].as_ref();
+            sent.is_some_and(|sent| !means(&columns[index], sent, known))
+        };
+        if !stored
+            .cells
+            .iter()
+            .enumerate()
+            .any(|(index, known)| differs(&row, index, known))
+        {
+            return Ok(Applied::Unchanged);
+        }
+        let given = past::given(
+            self.applier.tx().connection(),
+            table,
+            &row.id,
+            stored,
+            DeviceNumber::CLOUD,
+        )?;
+        let updated_at = table.table().column("updated_at");
+        let updated_at = updated_at.and_then(|index| row.cells[index].as_ref()?.as_integer());
+        if self.is_older && !self.is_later(updated_at, given.edited_at) {
+            return Ok(Applied::Unchanged);
+        }
+        let mut news = ColumnSet::EMPTY;
+        for (index, known) in given.cells.iter().enumerate() {
+            if known.as_ref().is_none_or(|known| differs(&row, index, known)) {
+                news.insert(index);
+            }
+        }
+        if !(0..columns.len()).any(|index| news.contains(index) && !TIMES.contains(&columns[index].name)) {
+            return Ok(Applied::Unchanged);
+        }
+        let stock = stock::column(table).filter(|column| news.contains(*column));
+        let count = stock.and_then(|column| {
+            let known = given.cells[column].as_ref()?.as_integer()?;
+            let count = row.cells[column]
+                .take_if(|cell| cell.as_integer().is_some())?
+                .as_integer()?;
+            Some((column, count, known))
+        });
+        row.changed = Some(news);
+        let applied = self.applier.put(table, &row, Some(stored))?;
+        let Some((column, count, known)) = count else {
+            return Ok(applied);
+        };
+        stock::shift(&mut self.applier, &row.id, count.saturating_sub(known), Why::Cloud)?;
+        self.applier
+            .keep_sent(table, &row.id, (column, &Cell::Integer(count)))?;
+        Ok(Applied::Updated)
     }
 
     fn delete(&mut self, table: TableId, json: &str) -> Result<bool, StoreError> {

@@ -116,7 +116,7 @@ impl Store {
         } else {
             let born = clock.now().millis();
             connection.execute(
-                "INSERT INTO hub_state (id, last_change, cloud_applied_at) VALUES (1, ?1, 0)",
+                "INSERT INTO hub_state (id, last_change, cloud_timestamp) VALUES (1, ?1, 0)",
                 [born],
             )?;
         }

@@ -90,6 +90,11 @@ impl<'a> WriteTx<'a> {
         self.change.unwrap_or_else(|| self.clock.peek())
     }
 
+    /// Whether the hub clock has its time from a source that can be trusted.
+    pub(super) fn trusts_its_clock(&self) -> bool {
+        self.clock.follows_its_source()
+    }
+
     /// To be called before each row that is taken in from outside, so that the disk never fills up with them.
     ///
     /// # Errors

@@ -291,6 +291,67 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_version_1_has_one_row_an_attribute_afterwards_and_knows_what_records_took() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let mut connection = open(&path, &StoreKey::new([1; 32]), Purpose::Write).unwrap();
+        by(&mut connection, &path, &[FIRST]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO hub_state VALUES (1, 50, 7);
+                 INSERT INTO clinic_inventory (id, clinic_id, drug_id, batch_id, quantity_available, metadata, is_deleted,
+                    last_modified, created_at, updated_at, hub_created_at, hub_changed_at, hub_created_by, hub_origin)
+                    VALUES ('s', 'c', 'd', 'b', 6, '{}', 0, 1, 1, 1, 20, 20, -1, 0);",
+            )
+            .unwrap();
+        let record = "INSERT INTO dispensing_records (id, clinic_id, drug_id, batch_id, patient_id, quantity_dispensed, \
+                      dispensed_by, dispensed_at, metadata, is_deleted, last_modified, created_at, updated_at, \
+                      hub_created_at, hub_changed_at, hub_deleted_at, hub_created_by, hub_origin) \
+                      VALUES (?1, 'c', 'd', 'b', 'p', 4, 'u', 1, '{}', 0, 1, 1, 1, 20, 20, ?2, 101, 101)";
+        connection.execute(record, ("taken", None::<i64>)).unwrap();
+        connection.execute(record, ("deleted", Some(20))).unwrap();
+        let attribute = "INSERT INTO patient_additional_attributes (id, patient_id, attribute_id, attribute, \
+                         string_value, metadata, is_deleted, created_at, updated_at, last_modified, \
+                         server_created_at, hub_created_at, hub_changed_at, hub_created_by, hub_origin) \
+                         VALUES (?1, 'p', ?2, 'village', ?3, '{}', 0, 1, ?4, 1, 1, ?5, ?5, 101, 101)";
+        for row in [
+            ("z", "f", "first", 10, 20),
+            ("a", "f", "later", 30, 25),
+            ("b", "f", "older", 5, 40),
+            ("c", "g", "alone", 1, 20),
+        ] {
+            connection.execute(attribute, row).unwrap();
+        }
+        migrate(&mut connection, &path, &Disk::under(&path)).unwrap();
+
+        let texts = |sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        let live = "SELECT id || ' ' || string_value || ' ' || updated_at || ' ' || hub_changed_at \
+                    FROM patient_additional_attributes WHERE hub_deleted_at IS NULL ORDER BY id";
+        assert_eq!(texts(live), ["c alone 1 20", "z later 30 51"]);
+        assert_eq!(
+            texts("SELECT row_id || ' ' || into_id FROM merged_rows ORDER BY row_id"),
+            ["a z", "b z"]
+        );
+        let gone = "SELECT id || ' ' || hub_changed_at FROM patient_additional_attributes \
+                    WHERE hub_deleted_at = 51 AND is_deleted = 1 ORDER BY id";
+        assert_eq!(texts(gone), ["a 51", "b 51"]);
+        let replaced = "SELECT json_extract(cells, '$.string_value') FROM history WHERE row_id = 'z'";
+        assert_eq!(texts(replaced), ["first"]);
+        assert_eq!(
+            texts("SELECT record_id || ' ' || inventory_id || ' ' || quantity FROM stock_taken"),
+            ["taken s 4"]
+        );
+        assert_eq!(
+            texts("SELECT last_change || ' ' || cloud_timestamp FROM hub_state"),
+            ["51 0"]
+        );
+    }
+
+    #[test]
     fn the_steps_lead_to_the_definition() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");

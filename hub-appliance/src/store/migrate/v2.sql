@@ -47,3 +47,78 @@ CREATE TABLE resends (
     given_at INTEGER,
     PRIMARY KEY (device, table_name, row_id)
 ) STRICT, WITHOUT ROWID;
+
+-- When the edit was made that replaced a value, or lost: by the clock of whoever made it. What an older firmware wrote
+-- has none; there the row's `updated_at` of that time tells.
+ALTER TABLE history ADD COLUMN edited_at INTEGER;
+
+-- Stock follows the dispensing records: what each has taken, and what a stock that shows 0 owes.
+CREATE TABLE stock_taken (
+    record_id TEXT PRIMARY KEY NOT NULL,
+    inventory_id TEXT NOT NULL,
+    quantity INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE stock_owed (
+    inventory_id TEXT PRIMARY KEY NOT NULL,
+    owed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dispensing_records_prescription_item_id ON dispensing_records (prescription_item_id)
+    WHERE prescription_item_id IS NOT NULL;
+INSERT INTO stock_taken (record_id, inventory_id, quantity)
+    SELECT record.id, min(stock.id), max(record.quantity_dispensed, 0)
+    FROM dispensing_records AS record
+    JOIN clinic_inventory AS stock ON stock.drug_id = record.drug_id AND stock.clinic_id = record.clinic_id
+        AND stock.batch_id = record.batch_id AND stock.hub_deleted_at IS NULL
+    WHERE record.hub_deleted_at IS NULL
+    GROUP BY record.id;
+
+-- Rows that were merged into another one, which is the same: two rows of one attribute of a patient.
+CREATE TABLE merged_rows (
+    row_id TEXT PRIMARY KEY NOT NULL,
+    into_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The latest `timestamp` of a bundle or an answer of the cloud that was applied, by the cloud's clock.
+ALTER TABLE hub_state RENAME COLUMN cloud_applied_at TO cloud_timestamp;
+UPDATE hub_state SET cloud_timestamp = 0;
+
+-- Two live rows of one attribute of a patient become one: the first that came, with the values of the latest edit.
+CREATE TEMP TABLE doubles AS
+    SELECT id, into_id, latest_id, (SELECT last_change + 1 FROM hub_state) AS at FROM (
+        SELECT id,
+            first_value(id) OVER (PARTITION BY patient_id, attribute_id ORDER BY hub_created_at, id) AS into_id,
+            first_value(id) OVER (PARTITION BY patient_id, attribute_id ORDER BY updated_at DESC, hub_changed_at DESC, id)
+                AS latest_id,
+            count(*) OVER (PARTITION BY patient_id, attribute_id) AS alike
+        FROM patient_additional_attributes
+        WHERE hub_deleted_at IS NULL AND patient_id <> '' AND attribute_id <> ''
+    ) WHERE alike > 1;
+INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, edited_at, cells)
+    SELECT 'patient_additional_attributes', first.id, doubles.at, 'merge', 0, NULL, latest.updated_at,
+        json_object('attribute', first.attribute, 'number_value', first.number_value, 'string_value', first.string_value,
+            'date_value', first.date_value, 'boolean_value', first.boolean_value, 'metadata', first.metadata,
+            'updated_at', first.updated_at)
+    FROM doubles
+    JOIN patient_additional_attributes AS first ON first.id = doubles.into_id
+    JOIN patient_additional_attributes AS latest ON latest.id = doubles.latest_id
+    WHERE doubles.id = doubles.into_id AND doubles.latest_id <> doubles.into_id;
+INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, edited_at, cells)
+    SELECT 'patient_additional_attributes', other.id, doubles.at, 'delete', 0, NULL, doubles.at,
+        json_object('is_deleted', other.is_deleted, 'deleted_at', other.deleted_at)
+    FROM doubles JOIN patient_additional_attributes AS other ON other.id = doubles.id
+    WHERE doubles.id <> doubles.into_id;
+UPDATE patient_additional_attributes AS first
+    SET (attribute, number_value, string_value, date_value, boolean_value, metadata, updated_at, hub_changed_at, hub_origin) = (
+        SELECT latest.attribute, latest.number_value, latest.string_value, latest.date_value, latest.boolean_value,
+            latest.metadata, latest.updated_at, doubles.at, 0
+        FROM doubles JOIN patient_additional_attributes AS latest ON latest.id = doubles.latest_id
+        WHERE doubles.id = first.id
+    )
+    WHERE id IN (SELECT id FROM doubles WHERE id = into_id);
+UPDATE patient_additional_attributes AS other
+    SET is_deleted = 1, deleted_at = coalesce(nullif(deleted_at, 0), doubles.at), hub_deleted_at = doubles.at,
+        hub_changed_at = doubles.at, hub_origin = 0
+    FROM doubles WHERE doubles.id = other.id AND doubles.id <> doubles.into_id;
+INSERT INTO merged_rows (row_id, into_id) SELECT id, into_id FROM doubles WHERE id <> into_id;
+UPDATE hub_state SET last_change = last_change + 1 WHERE EXISTS (SELECT 1 FROM doubles);
+DROP TABLE doubles;

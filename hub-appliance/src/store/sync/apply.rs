@@ -3,16 +3,21 @@
 //! Whoever writes goes through here, so that each write is stamped by the change clock, merged by the same rules and
 //! leaves what it replaced in the history.
 
+use std::borrow::Cow;
+
+use super::attributes;
 use super::cursors::Seen;
-use super::history::{self, Author, Why};
-use super::merge::{Merged, SentCells, Since, merge, not_ahead};
+use super::history::{Author, Keeping, Why};
+use super::merge::{Merged, Now, SentCells, means, merge};
+use super::past::{self, Past};
 use super::resend::resend;
 use super::sent::SentRow;
+use super::stock;
 use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
 use crate::store::rows::{self, StoredRow};
-use crate::store::schema::{ColumnSet, TableId};
+use crate::store::schema::TableId;
 use crate::store::value::Cell;
 use crate::store::writer::WriteTx;
 
@@ -57,6 +62,12 @@ impl<'t, 'c> Applier<'t, 'c> {
         self.tx
     }
 
+    /// Who writes.
+    #[must_use]
+    pub const fn author(&self) -> &Author {
+        &self.author
+    }
+
     /// What the author had seen.
     #[must_use]
     pub const fn seen(&self) -> Seen {
@@ -92,11 +103,18 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// # Errors
     /// What SQLite reports.
     pub fn put(&mut self, table: TableId, row: &SentRow, stored: Option<&StoredRow>) -> Result<Applied, StoreError> {
-        match stored {
+        if let Some(applied) = attributes::put(self, table, row, stored)? {
+            return Ok(applied);
+        }
+        let applied = match stored {
             None => self.insert(table, row, false).map(|()| Applied::Inserted),
             Some(stored) if stored.deleted => self.lose_to_delete(table, row, stored),
             Some(stored) => self.merge(table, row, stored),
+        }?;
+        if matches!(applied, Applied::Inserted | Applied::Updated) {
+            stock::follow(self, table, &row.id, stored)?;
         }
+        Ok(applied)
     }
 
     /// Marks a row as deleted, with all that hangs on it. A whole row that the hub never had is kept, as a deleted one.
@@ -105,7 +123,7 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// What SQLite reports.
     pub fn delete(&mut self, table: TableId, row: &SentRow, stored: Option<&StoredRow>) -> Result<Applied, StoreError> {
         match stored {
-            None if row.cells.iter().flatten().count() <= 1 => Ok(Applied::NothingToDelete),
+            None if !is_whole(row) => Ok(Applied::NothingToDelete),
             None => self.insert(table, row, true).map(|()| Applied::Deleted),
             Some(stored) if stored.deleted => {
                 self.keep_last_edits(table, row, stored)?;
@@ -121,6 +139,43 @@ impl<'t, 'c> Applier<'t, 'c> {
         }
     }
 
+    /// As [`Self::delete`], of a row that its sender edited before: none of `edits`, oldest first, is lost.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn delete_after<'e>(
+        &mut self,
+        table: TableId,
+        row: &'e SentRow,
+        edits: impl DoubleEndedIterator<Item = &'e SentRow> + Clone,
+        stored: Option<&StoredRow>,
+    ) -> Result<Applied, StoreError> {
+        if let Some(stored) = stored {
+            for edit in edits {
+                self.keep_last_edits(table, edit, stored)?;
+            }
+            return self.delete(table, row, Some(stored));
+        }
+        // A bare id says nothing of the row; the hub never had it, so what was edited last is all there is of it.
+        let whole = std::iter::once(row).chain(edits.rev()).find(|row| is_whole(row));
+        self.delete(table, whole.unwrap_or(row), None)
+    }
+
+    /// Keeps a value as it was sent, where another one came of it.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(in crate::store) fn keep_sent(
+        &mut self,
+        table: TableId,
+        id: &str,
+        sent: (usize, &Cell),
+    ) -> Result<(), StoreError> {
+        let now = self.tx.change_time();
+        self.keeping(table, id, now, now.millis())
+            .keep(self.tx.connection(), Why::Lost, [sent])
+    }
+
     /// Gives columns of a row values that the hub itself reckoned, so that every phone gets the row.
     ///
     /// # Errors
@@ -134,18 +189,51 @@ impl<'t, 'c> Applier<'t, 'c> {
         take: Vec<(usize, Cell)>,
     ) -> Result<(), StoreError> {
         let now = self.tx.change_time();
-        self.keep(
-            table,
-            id,
-            now,
-            why,
-            take.iter().map(|(index, _)| (*index, &stored.cells[*index])),
-        )?;
+        let replaced = take.iter().map(|(index, _)| (*index, &stored.cells[*index]));
+        self.keeping(table, id, now, now.millis())
+            .keep(self.tx.connection(), why, replaced)?;
         rows::update(self.tx.connection(), table, id, &take, now, DeviceNumber::HUB)
     }
 
-    fn insert(&mut self, table: TableId, row: &SentRow, deleted: bool) -> Result<(), StoreError> {
+    /// Stores the cloud's row in the place of the hub's own, which is the same under another id.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn take_over(
+        &mut self,
+        table: TableId,
+        row: &SentRow,
+        (id, stored): (&str, &StoredRow),
+    ) -> Result<Applied, StoreError> {
+        let past = past::since(self.tx.connection(), table, id, stored, self.seen, self.author.device)?;
+        let mut merged = merge(table.table(), &stored.cells, &row.cells, None, &past, self.now());
+        merged.take.retain(|(index, _)| *index != 0);
         let now = self.tx.change_time();
+        let mut cells = stored.cells.clone();
+        for (index, cell) in &merged.take {
+            cells[*index] = cell.clone();
+        }
+        cells[0] = Cell::Text(row.id.clone());
+        let by = if merged.as_sent {
+            self.author.device
+        } else {
+            DeviceNumber::HUB
+        };
+        rows::insert(self.tx.connection(), table, &cells, now, false, by)?;
+        self.keeping(table, &row.id, now, merged.edited_at)
+            .keep_once(self.tx.connection(), lost(&row.cells, &merged))?;
+        self.mark_deleted(table, id, stored, DeviceNumber::HUB)?;
+        attributes::note(self, id, &row.id)?;
+        Ok(Applied::Inserted)
+    }
+
+    /// Adds a row that is not there.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn insert(&mut self, table: TableId, row: &SentRow, deleted: bool) -> Result<(), StoreError> {
+        let now = self.tx.change_time();
+        let edits = self.now();
         let updated_at = table.table().column("updated_at");
         let cells: Vec<Cell> = table
             .table()
@@ -159,7 +247,7 @@ impl<'t, 'c> Applier<'t, 'c> {
                         "last_modified" | "server_created_at" => Cell::Integer(now.millis()),
                         _ => Cell::empty(column.kind),
                     },
-                    Cell::Integer(time) if Some(index) == updated_at => Cell::Integer(not_ahead(time, now)),
+                    Cell::Integer(time) if Some(index) == updated_at => Cell::Integer(edits.not_ahead(time)),
                     sent => sent,
                 }
             })
@@ -169,41 +257,59 @@ impl<'t, 'c> Applier<'t, 'c> {
             .zip(&row.cells)
             .all(|(cell, sent)| sent.as_ref().is_none_or(|sent| cell.means(sent)));
         rows::insert(self.tx.connection(), table, &cells, now, deleted, self.author.device)?;
-        if !as_sent {
-            rows::touch(self.tx.connection(), table, &row.id, now)?;
+        if !as_sent || row.converted {
+            self.resend(table, &row.id)?;
         }
         Ok(())
     }
 
     fn merge(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<Applied, StoreError> {
-        let since = self.what_happened_since(table, &row.id, stored)?;
+        let past = past::since(
+            self.tx.connection(),
+            table,
+            &row.id,
+            stored,
+            self.seen,
+            self.author.device,
+        )?;
+        let reckoned = stock::reckoned(self, table, row)?;
+        let sent = without(&row.cells, reckoned);
         // A merge that changes nothing must not move the change clock, so the time is only looked at here.
-        let merged = merge(
-            table.table(),
-            &stored.cells,
-            &row.cells,
-            row.changed,
-            since,
-            self.tx.now(),
-        );
+        let mut merged = merge(table.table(), &stored.cells, &sent, row.changed, &past, self.now());
+        merged.as_sent &= !row.converted;
+        if let Some(column) = reckoned.filter(|column| !as_stored(row, stored, *column)) {
+            merged.as_sent = false;
+            if row.changed.is_none_or(|changed| changed.contains(column)) {
+                merged.lost.push(column);
+            }
+        }
         let resend = !merged.as_sent && !self.gets_anyway(stored);
         if merged.take.is_empty() && merged.lost.is_empty() && !resend {
             return Ok(Applied::Unchanged);
         }
-        let why = match (self.author.device, since) {
+        let why = match (self.author.device, past) {
             (DeviceNumber::CLOUD, _) => Why::Cloud,
-            (_, Since::Unchanged) => Why::Edit,
-            (_, Since::ChangedByOthers(_)) => Why::Merge,
+            (_, Past::Unchanged) => Why::Edit,
+            (_, Past::Changed(_)) => Why::Merge,
         };
         let now = self.tx.change_time();
         // Null for empty, or the other way round, replaces nothing, and must not count as a change in later merges.
         let replaced = merged.take.iter().filter_map(|(index, cell)| {
             let old = &stored.cells[*index];
-            (!cell.means(old)).then_some((*index, old))
+            (!means(&table.table().columns[*index], cell, old)).then_some((*index, old))
         });
-        self.keep(table, &row.id, now, why, replaced)?;
-        self.keep_lost(table, row, &merged, now)?;
-        if merged.take.is_empty() && !resend {
+        let keeping = self.keeping(table, &row.id, now, merged.edited_at);
+        keeping.keep(self.tx.connection(), why, replaced)?;
+        if self.author.device == DeviceNumber::CLOUD {
+            // By this it is known what the cloud gave last, so the same value may have to stand there again.
+            keeping.keep(self.tx.connection(), Why::Lost, lost(&row.cells, &merged))?;
+        } else {
+            keeping.keep_once(self.tx.connection(), lost(&row.cells, &merged))?;
+        }
+        if merged.take.is_empty() {
+            if resend {
+                self.resend(table, &row.id)?;
+            }
             return Ok(Applied::Unchanged);
         }
         self.note_move(table, row, stored, &merged)?;
@@ -216,20 +322,10 @@ impl<'t, 'c> Applier<'t, 'c> {
         Ok(Applied::Updated)
     }
 
-    fn what_happened_since(&self, table: TableId, id: &str, stored: &StoredRow) -> Result<Since, StoreError> {
-        if stored.changed_at <= self.seen.base {
-            return Ok(Since::Unchanged);
-        }
-        let device = self.author.device;
-        if stored.created_at > self.seen.base && stored.created_by != device {
-            return Ok(Since::ChangedByOthers(ColumnSet::ALL));
-        }
-        history::changed_by_others(self.tx.connection(), table, id, self.seen.base, device).map(Since::ChangedByOthers)
-    }
-
     fn lose_to_delete(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<Applied, StoreError> {
         let now = self.tx.change_time();
-        self.keep_once(table, row, now, differing(row, stored))?;
+        self.keeping(table, &row.id, now, self.edited_at(table, row))
+            .keep_once(self.tx.connection(), differing(row, stored))?;
         if !self.gets_anyway(stored) {
             // The sender knows of the deletion, or made it, and has the row all the same: tell it again.
             self.resend(table, &row.id)?;
@@ -247,7 +343,8 @@ impl<'t, 'c> Applier<'t, 'c> {
             return Ok(());
         }
         let now = self.tx.change_time();
-        self.keep_once(table, row, now, edits)
+        self.keeping(table, &row.id, now, self.edited_at(table, row))
+            .keep_once(self.tx.connection(), edits)
     }
 
     fn mark_deleted(
@@ -261,14 +358,13 @@ impl<'t, 'c> Applier<'t, 'c> {
         let flags = ["is_deleted", "deleted_at"]
             .into_iter()
             .filter_map(|name| table.table().column(name));
-        self.keep(
-            table,
-            id,
-            now,
+        self.keeping(table, id, now, now.millis()).keep(
+            self.tx.connection(),
             Why::Delete,
             flags.map(|index| (index, &stored.cells[index])),
         )?;
-        rows::mark_deleted(self.tx.connection(), table, id, now, by)
+        rows::mark_deleted(self.tx.connection(), table, id, now, by)?;
+        stock::follow(self, table, id, Some(stored))
     }
 
     /// The sender knows of the row it deleted, not of what went with it: those are the hub's doing.
@@ -319,40 +415,71 @@ impl<'t, 'c> Applier<'t, 'c> {
         Ok(())
     }
 
-    fn keep<'a>(
-        &self,
-        table: TableId,
-        id: &str,
-        now: HubTime,
-        why: Why,
-        cells: impl IntoIterator<Item = (usize, &'a Cell)>,
-    ) -> Result<(), StoreError> {
-        history::keep(self.tx.connection(), table, id, now, why, &self.author, cells)
+    /// A write of this author in the history; `edited_at` says when the edit was made, epoch ms.
+    const fn keeping<'a>(&'a self, table: TableId, row: &'a str, at: HubTime, edited_at: i64) -> Keeping<'a> {
+        Keeping {
+            table,
+            row,
+            at,
+            edited_at,
+            author: &self.author,
+        }
     }
 
-    fn keep_lost(&self, table: TableId, row: &SentRow, merged: &Merged, now: HubTime) -> Result<(), StoreError> {
-        let sent: &SentCells = &row.cells;
-        let lost = merged
-            .lost
-            .iter()
-            .filter_map(|index| sent[*index].as_ref().map(|cell| (*index, cell)));
-        self.keep_once(table, row, now, lost)
+    /// The hub's time, without handing out a new one.
+    fn now(&self) -> Now {
+        Now {
+            at: self.tx.now(),
+            is_trusted: self.tx.trusts_its_clock(),
+        }
     }
 
-    fn keep_once<'a>(
-        &self,
-        table: TableId,
-        row: &SentRow,
-        now: HubTime,
-        lost: impl IntoIterator<Item = (usize, &'a Cell)>,
-    ) -> Result<(), StoreError> {
-        history::keep_once(self.tx.connection(), table, &row.id, now, &self.author, lost)
+    /// Whether a time is so far ahead of the hub clock that it does not count.
+    pub(in crate::store) fn is_ahead(&self, time: i64) -> bool {
+        self.now().not_ahead(time) != time
+    }
+
+    /// When a row's edit was made, as its sender says, epoch ms.
+    fn edited_at(&self, table: TableId, row: &SentRow) -> i64 {
+        let column = table.table().column("updated_at");
+        let time = column.and_then(|index| row.cells[index].as_ref()?.as_integer());
+        time.map_or_else(|| self.tx.now().millis(), |time| self.now().not_ahead(time))
     }
 
     /// Whether the author's next pull brings it the stored row without anybody's doing.
-    fn gets_anyway(&self, stored: &StoredRow) -> bool {
-        stored.changed_at > self.seen.given && stored.origin != self.author.device
+    pub(super) fn gets_anyway(&self, stored: &StoredRow) -> bool {
+        // The cloud is not asked to pull.
+        self.author.device == DeviceNumber::CLOUD
+            || (stored.changed_at > self.seen.given && stored.origin != self.author.device)
     }
+}
+
+/// Whether more is known of a row than its id.
+fn is_whole(row: &SentRow) -> bool {
+    row.cells.iter().flatten().count() > 1
+}
+
+/// What was sent but for one column.
+fn without(sent: &SentCells, column: Option<usize>) -> Cow<'_, SentCells> {
+    let Some(column) = column else {
+        return Cow::Borrowed(sent);
+    };
+    let mut sent = sent.to_vec();
+    sent[column] = None;
+    Cow::Owned(sent)
+}
+
+/// Whether what was sent for a column means what is stored there.
+fn as_stored(row: &SentRow, stored: &StoredRow, column: usize) -> bool {
+    row.cells[column]
+        .as_ref()
+        .is_none_or(|sent| sent.means(&stored.cells[column]))
+}
+
+/// The sent values that lost.
+fn lost<'a>(sent: &'a SentCells, merged: &Merged) -> impl Iterator<Item = (usize, &'a Cell)> {
+    let lost = merged.lost.iter();
+    lost.filter_map(|index| sent[*index].as_ref().map(|cell| (*index, cell)))
 }
 
 /// The sent values that mean something else than the stored ones.

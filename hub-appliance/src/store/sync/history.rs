@@ -6,7 +6,7 @@ use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
 use crate::store::rows::{self, StoredRow};
-use crate::store::schema::{ColumnSet, TableId};
+use crate::store::schema::TableId;
 use crate::store::snapshot::Snapshot;
 use crate::store::value::Cell;
 
@@ -62,6 +62,8 @@ pub struct HistoryEntry {
     pub why: Why,
     /// Who wrote.
     pub author: Author,
+    /// When the edit was made, by the clock of whoever made it, epoch ms; none where an older firmware did not note it.
+    pub edited_at: Option<i64>,
     /// `(column index, value)`, in no order.
     pub cells: Vec<(usize, Cell)>,
 }
@@ -72,24 +74,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// What SQLite reports; [`StoreError::Defect`] for an entry that this firmware cannot have written.
     pub fn history(&self, table: TableId, row: &str) -> Result<Vec<HistoryEntry>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
-            "SELECT changed_at, why, device, user_id, cells FROM history WHERE table_name = ?1 AND row_id = ?2 \
-             ORDER BY changed_at, seq",
-        )?;
-        let mut rows = statement.query((table.table().name, row))?;
-        let mut entries = Vec::new();
-        while let Some(row) = rows.next()? {
-            entries.push(HistoryEntry {
-                at: HubTime::from_millis(row.get(0)?),
-                why: Why::named(row.get_ref(1)?.as_str().unwrap_or_default()).ok_or(StoreError::Defect)?,
-                author: Author {
-                    device: DeviceNumber(row.get(2)?),
-                    user: row.get(3)?,
-                },
-                cells: read_cells(table, row.get_ref(4)?.as_str().unwrap_or_default())?,
-            });
-        }
-        Ok(entries)
+        since(self.connection()?, table, row, HubTime::from_millis(i64::MIN))
     }
 
     /// A row as it stands, deleted or not: the newest version, which the history leads up to.
@@ -101,7 +86,7 @@ impl Snapshot<'_> {
     }
 }
 
-/// Reads what [`keep`] wrote. Columns that the table no longer has are left out.
+/// Reads what [`Keeping::keep`] wrote. Columns that the table no longer has are left out.
 fn read_cells(table: TableId, json: &str) -> Result<Vec<(usize, Cell)>, StoreError> {
     let cells: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(json).map_err(|_| StoreError::Defect)?;
@@ -112,64 +97,144 @@ fn read_cells(table: TableId, json: &str) -> Result<Vec<(usize, Cell)>, StoreErr
         .collect()
 }
 
-/// Keeps values of a row: `(column index, value)`.
-pub(in crate::store) fn keep<'a>(
+/// The entries of a row after `since`, oldest first.
+pub(super) fn since(
     connection: &Connection,
-    id: TableId,
+    table: TableId,
     row: &str,
-    at: HubTime,
-    why: Why,
-    author: &Author,
-    cells: impl IntoIterator<Item = (usize, &'a Cell)>,
-) -> Result<(), StoreError> {
-    let Some(cells) = write_cells(id, cells) else {
-        return Ok(());
-    };
-    connection
-        .prepare_cached(
-            "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, cells) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(rusqlite::params![
-            id.table().name,
-            row,
-            at.millis(),
-            why.name(),
-            author.device.0,
-            author.user,
-            cells
-        ])?;
-    Ok(())
+    since: HubTime,
+) -> Result<Vec<HistoryEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT changed_at, why, device, user_id, edited_at, cells FROM history \
+         WHERE table_name = ?1 AND row_id = ?2 AND changed_at > ?3 ORDER BY changed_at, seq",
+    )?;
+    let mut rows = statement.query((table.table().name, row, since.millis()))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(HistoryEntry {
+            at: HubTime::from_millis(row.get(0)?),
+            why: Why::named(row.get_ref(1)?.as_str().unwrap_or_default()).ok_or(StoreError::Defect)?,
+            author: Author {
+                device: DeviceNumber(row.get(2)?),
+                user: row.get(3)?,
+            },
+            edited_at: row.get(4)?,
+            cells: read_cells(table, row.get_ref(5)?.as_str().unwrap_or_default())?,
+        });
+    }
+    Ok(entries)
 }
 
-/// Keeps values that lost, unless this author has lost the very same before: a push is repeated until it is answered.
-pub(in crate::store) fn keep_once<'a>(
+/// Entries of a row, none of them lost, with the time of each edit, and the time of the edit before the first of them. An
+/// entry of an older firmware has the row's own `updated_at` from after that write.
+pub(super) fn dated(table: TableId, entries: Vec<HistoryEntry>, stored: &StoredRow) -> (Vec<(HistoryEntry, i64)>, i64) {
+    let column = table.table().column("updated_at");
+    let mut after = column.and_then(|index| stored.cells[index].as_integer()).unwrap_or(0);
+    let mut dated: Vec<_> = entries
+        .into_iter()
+        .rev()
+        .map(|entry| {
+            let edited_at = entry.edited_at.unwrap_or(after);
+            let replaced = entry.cells.iter().find(|(index, _)| Some(*index) == column);
+            after = replaced.and_then(|(_, cell)| cell.as_integer()).unwrap_or(after);
+            (entry, edited_at)
+        })
+        .collect();
+    dated.reverse();
+    (dated, after)
+}
+
+/// Whether others than `device` changed the row after `since`.
+pub(super) fn has_changes_of_others(
     connection: &Connection,
-    id: TableId,
+    table: TableId,
     row: &str,
-    at: HubTime,
-    author: &Author,
-    lost: impl IntoIterator<Item = (usize, &'a Cell)>,
-) -> Result<(), StoreError> {
-    let Some(cells) = write_cells(id, lost) else {
-        return Ok(());
-    };
-    connection
+    since: HubTime,
+    device: DeviceNumber,
+) -> Result<bool, StoreError> {
+    Ok(connection
         .prepare_cached(
-            "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, cells) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM history \
-             WHERE table_name = ?1 AND row_id = ?2 AND why = ?4 AND device = ?5 AND user_id IS ?6 AND cells = ?7)",
+            "SELECT EXISTS (SELECT 1 FROM history WHERE table_name = ?1 AND row_id = ?2 AND changed_at > ?3 \
+             AND device <> ?4 AND why <> 'lost')",
         )?
-        .execute(rusqlite::params![
-            id.table().name,
-            row,
-            at.millis(),
-            Why::Lost.name(),
-            author.device.0,
-            author.user,
-            cells
-        ])?;
-    Ok(())
+        .query_row((table.table().name, row, since.millis(), device.0), |row| row.get(0))?)
+}
+
+/// What one write leaves in a row's history.
+#[derive(Clone, Copy)]
+pub(super) struct Keeping<'a> {
+    /// The row.
+    pub(super) table: TableId,
+    pub(super) row: &'a str,
+    /// The change time of the write.
+    pub(super) at: HubTime,
+    /// When the edit was made, epoch ms.
+    pub(super) edited_at: i64,
+    pub(super) author: &'a Author,
+}
+
+impl Keeping<'_> {
+    /// Keeps values of the row: `(column index, value)`.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn keep<'a>(
+        &self,
+        connection: &Connection,
+        why: Why,
+        cells: impl IntoIterator<Item = (usize, &'a Cell)>,
+    ) -> Result<(), StoreError> {
+        let Some(cells) = write_cells(self.table, cells) else {
+            return Ok(());
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, edited_at, cells) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(rusqlite::params![
+                self.table.table().name,
+                self.row,
+                self.at.millis(),
+                why.name(),
+                self.author.device.0,
+                self.author.user,
+                self.edited_at,
+                cells
+            ])?;
+        Ok(())
+    }
+
+    /// Keeps values that lost, unless this author has lost the very same before: a push is repeated until it is answered.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn keep_once<'a>(
+        &self,
+        connection: &Connection,
+        lost: impl IntoIterator<Item = (usize, &'a Cell)>,
+    ) -> Result<(), StoreError> {
+        let Some(cells) = write_cells(self.table, lost) else {
+            return Ok(());
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO history (table_name, row_id, changed_at, why, device, user_id, edited_at, cells) \
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM history \
+                 WHERE table_name = ?1 AND row_id = ?2 AND why = ?4 AND device = ?5 AND user_id IS ?6 AND cells = ?8)",
+            )?
+            .execute(rusqlite::params![
+                self.table.table().name,
+                self.row,
+                self.at.millis(),
+                Why::Lost.name(),
+                self.author.device.0,
+                self.author.user,
+                self.edited_at,
+                cells
+            ])?;
+        Ok(())
+    }
 }
 
 /// Values as a JSON object by column, in the order of the names; none where there are no values.
@@ -180,28 +245,4 @@ fn write_cells<'a>(id: TableId, cells: impl IntoIterator<Item = (usize, &'a Cell
         .map(|(index, cell)| (columns[index].name.to_owned(), cell.to_json()))
         .collect();
     (!cells.is_empty()).then(|| serde_json::Value::Object(cells).to_string())
-}
-
-/// The columns of a row that others than `device` changed after `since`.
-pub(in crate::store) fn changed_by_others(
-    connection: &Connection,
-    id: TableId,
-    row: &str,
-    since: HubTime,
-    device: DeviceNumber,
-) -> Result<ColumnSet, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT cells FROM history WHERE table_name = ?1 AND row_id = ?2 AND changed_at > ?3 AND device <> ?4 \
-         AND why <> 'lost'",
-    )?;
-    let mut rows = statement.query((id.table().name, row, since.millis(), device.0))?;
-    let mut changed = ColumnSet::EMPTY;
-    while let Some(row) = rows.next()? {
-        let cells = row.get_ref(0)?.as_str().unwrap_or_default();
-        let cells: serde_json::Map<String, serde_json::Value> = serde_json::from_str(cells).unwrap_or_default();
-        for index in cells.keys().filter_map(|name| id.table().column(name)) {
-            changed.insert(index);
-        }
-    }
-    Ok(changed)
 }

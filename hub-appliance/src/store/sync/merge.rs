@@ -1,9 +1,11 @@
 //! Merging one pushed row with the stored one, column by column (protocol, "Merging").
 //!
-//! Pure: rows go in, a decision comes out.
+//! Pure: rows and what the stored one went through go in, a decision comes out.
 
+use super::by_key::{MergedKeys, merge_keys, same_json};
+use super::past::{Changes, Past};
 use crate::clock::HubTime;
-use crate::store::schema::{ColumnSet, Table};
+use crate::store::schema::{Column, ColumnSet, Table};
 use crate::store::value::Cell;
 
 /// A pushed `updated_at` further ahead of the hub clock than this counts as the hub's now.
@@ -12,24 +14,37 @@ const AHEAD_MS: i64 = 5 * 60 * 1000;
 /// A row as it was sent: one entry a column, `None` where the column was not sent.
 pub(in crate::store) type SentCells = [Option<Cell>];
 
-/// What the stored row went through since the sender last saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Since {
-    /// Nothing: the sent row is applied as it is.
-    Unchanged,
-    /// It changed; these columns were changed by others than the sender.
-    ChangedByOthers(ColumnSet),
+/// The hub's time, by which the times of edits are judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// The hub clock.
+    pub(super) at: HubTime,
+    /// It can be trusted. One that can't runs behind after each power-off: then the phones know the time.
+    pub(super) is_trusted: bool,
+}
+
+impl Now {
+    /// A time, or the hub's now where it is too far ahead of it, epoch ms.
+    pub(super) fn not_ahead(self, time: i64) -> i64 {
+        if self.is_trusted && time > self.at.plus_millis(AHEAD_MS).millis() {
+            self.at.millis()
+        } else {
+            time
+        }
+    }
 }
 
 /// What is to happen to the stored row.
 #[derive(Debug, Default, PartialEq)]
-pub(in crate::store) struct Merged {
+pub(super) struct Merged {
     /// Columns that take a new value.
-    pub take: Vec<(usize, Cell)>,
-    /// Columns whose sent value lost against the stored one.
-    pub lost: Vec<usize>,
+    pub(super) take: Vec<(usize, Cell)>,
+    /// Columns whose sent value lost against the stored one, or against a part of it.
+    pub(super) lost: Vec<usize>,
     /// The row that comes out means the same as the one that was sent, so its sender need not get it back.
-    pub as_sent: bool,
+    pub(super) as_sent: bool,
+    /// When the edit was made, epoch ms.
+    pub(super) edited_at: i64,
 }
 
 /// Decides.
@@ -37,60 +52,125 @@ pub(in crate::store) struct Merged {
 /// `stored` has one value a column of `table`; `changed` are the columns that the sender says it changed (`None`: all
 /// that differ).
 #[must_use]
-pub(in crate::store) fn merge(
+pub(super) fn merge(
     table: &Table,
     stored: &[Cell],
     sent: &SentCells,
     changed: Option<ColumnSet>,
-    since: Since,
-    now: HubTime,
+    past: &Past,
+    now: Now,
 ) -> Merged {
     let updated_at = table.column("updated_at");
     let stored_time = updated_at.and_then(|index| stored[index].as_integer()).unwrap_or(0);
     let sent_time = updated_at
         .and_then(|index| sent[index].as_ref()?.as_integer())
-        .map(|time| not_ahead(time, now));
-    let sender_is_later = sent_time.unwrap_or(0) > stored_time;
-
+        .map(|time| now.not_ahead(time));
+    let edit = Edit {
+        stored,
+        changed,
+        past,
+        at: sent_time.unwrap_or(0),
+    };
     let mut merged = Merged {
         as_sent: true,
+        edited_at: sent_time.unwrap_or(stored_time),
         ..Merged::default()
     };
     for (index, sent) in sent.iter().enumerate() {
         let Some(sent) = sent else { continue };
-        let stored = &stored[index];
         if Some(index) == updated_at {
-            merge_time(&mut merged, index, sent, (stored, stored_time), sent_time, since);
-            continue;
-        }
-        let stated = changed.is_some_and(|changed| changed.contains(index));
-        if sent == stored || (!stated && sent.means(stored)) {
-            continue;
-        }
-        let (sender_changed, conflict) = match since {
-            Since::Unchanged => (true, false),
-            Since::ChangedByOthers(others) => (stated || changed.is_none(), others.contains(index)),
-        };
-        if !sender_changed {
-            merged.as_sent = false;
-        } else if !conflict || (sender_is_later && !sent.means(stored)) {
-            merged.take.push((index, sent.clone()));
-        } else if !sent.means(stored) {
-            merged.lost.push(index);
-            merged.as_sent = false;
+            merge_time(&mut merged, index, sent, (&stored[index], stored_time), sent_time, past);
+        } else {
+            let column = &table.columns[index];
+            let empty = (column.required && *sent == Cell::Null).then(|| Cell::empty(column.kind));
+            edit.merge_column(&mut merged, index, column, empty.as_ref().unwrap_or(sent));
         }
     }
     merged
 }
 
-/// A time, or the hub's now where it is too far ahead.
-#[must_use]
-pub(in crate::store) fn not_ahead(time: i64, now: HubTime) -> i64 {
-    if time > now.plus_millis(AHEAD_MS).millis() {
-        now.millis()
-    } else {
-        time
+/// One row's edit.
+struct Edit<'a> {
+    stored: &'a [Cell],
+    changed: Option<ColumnSet>,
+    past: &'a Past,
+    /// When it was made.
+    at: i64,
+}
+
+impl Edit<'_> {
+    fn merge_column(&self, merged: &mut Merged, index: usize, column: &Column, sent: &Cell) {
+        let stored = &self.stored[index];
+        let stated = self.changed.is_some_and(|changed| changed.contains(index));
+        let means_stored = means(column, sent, stored);
+        if sent == stored || (!stated && means_stored) {
+            return;
+        }
+        let changes = match self.past {
+            Past::Unchanged => {
+                merged.take.push((index, sent.clone()));
+                return;
+            }
+            Past::Changed(changes) => changes,
+        };
+        if !stated && self.changed.is_some() {
+            // The sender has not heard of the stored value yet.
+            merged.as_sent = false;
+            return;
+        }
+        let Some(last_set) = changes.changed_by_others(index) else {
+            merged.take.push((index, sent.clone()));
+            return;
+        };
+        if means_stored {
+            return;
+        }
+        if column.kind.is_json()
+            && let Some(keys) = self.merge_keys(changes, index, stored, sent)
+        {
+            merged.as_sent &= keys.as_sent;
+            merged.take.extend(keys.take.map(|json| (index, Cell::text(&json))));
+            // The whole of it was never stored: so it stays known what this author had entered.
+            if !keys.as_sent {
+                merged.lost.push(index);
+            }
+        } else if self.at > last_set {
+            merged.take.push((index, sent.clone()));
+        } else {
+            merged.lost.push(index);
+            merged.as_sent = false;
+        }
     }
+
+    /// By keys, where the version is known that the sender had seen.
+    fn merge_keys(&self, changes: &Changes, index: usize, stored: &Cell, sent: &Cell) -> Option<MergedKeys> {
+        if changes.made_by_others.is_some() {
+            return None;
+        }
+        let text = |cell: &Cell| match cell {
+            Cell::Null => Some(String::new()),
+            Cell::Text(text) => Some(text.to_string()),
+            _ => None,
+        };
+        let unseen = changes.of(index).skip_while(|step| !step.by_others);
+        let versions = unseen.map(|step| Some((text(&step.before)?, step.edited_at)));
+        let versions: Vec<_> = versions.collect::<Option<_>>()?;
+        let versions: Vec<_> = versions.iter().map(|(text, at)| (&**text, *at)).collect();
+        merge_keys(&versions, &text(stored)?, &text(sent)?, self.at)
+    }
+}
+
+/// Whether two values of a column mean the same: null and the column's empty value do, and JSON that is written in two
+/// ways.
+pub(in crate::store) fn means(column: &Column, one: &Cell, other: &Cell) -> bool {
+    let has_empty = column.required || column.kind.is_json();
+    let is_empty = |cell: &Cell| cell.is_blank() || (has_empty && *cell == Cell::empty(column.kind));
+    one.means(other)
+        || (is_empty(one) && is_empty(other))
+        || match (one, other) {
+            (Cell::Text(one), Cell::Text(other)) if column.kind.is_json() => same_json(one, other),
+            _ => false,
+        }
 }
 
 /// `updated_at` is never a conflict: a row that nobody else touched takes the sender's, any other the later one.
@@ -100,12 +180,12 @@ fn merge_time(
     sent: &Cell,
     (stored, stored_time): (&Cell, i64),
     sent_time: Option<i64>,
-    since: Since,
+    past: &Past,
 ) {
-    let time = match (since, sent_time) {
+    let time = match (past, sent_time) {
         (_, None) => stored_time,
-        (Since::Unchanged, Some(time)) => time,
-        (Since::ChangedByOthers(_), Some(time)) => time.max(stored_time),
+        (Past::Unchanged, Some(time)) => time,
+        (Past::Changed(_), Some(time)) => time.max(stored_time),
     };
     let result = if sent_time.is_none() {
         stored.clone()
@@ -122,10 +202,30 @@ fn merge_time(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::past::Step;
     use super::*;
     use crate::store::schema::TableId;
 
-    const NOW: HubTime = HubTime::from_millis(1_800_000_000_000);
+    const NOW: Now = Now {
+        at: HubTime::from_millis(1_800_000_000_000),
+        is_trusted: true,
+    };
+
+    /// Others changed these columns, by edits of this time.
+    fn by_others(names: &[&str], edited_at: i64) -> Past {
+        let step = |name: &&str| {
+            let step = Step {
+                before: Cell::Null,
+                by_others: true,
+                edited_at,
+            };
+            (index(name), step)
+        };
+        Past::Changed(Changes {
+            steps: names.iter().map(step).collect(),
+            made_by_others: None,
+        })
+    }
 
     fn patients() -> &'static Table {
         TableId::named("patients").unwrap().table()
@@ -162,7 +262,7 @@ mod tests {
             &stored(&[("given_name", Cell::text("A")), ("updated_at", Cell::Integer(500))]),
             &sent(&[("given_name", Cell::text("B")), ("updated_at", Cell::Integer(400))]),
             Some(set(&["given_name", "updated_at"])),
-            Since::Unchanged,
+            &Past::Unchanged,
             NOW,
         );
         assert_eq!(
@@ -182,7 +282,7 @@ mod tests {
             &stored(&[("given_name", Cell::text("old")), ("surname", Cell::text("theirs"))]),
             &sent(&[("given_name", Cell::text("mine")), ("surname", Cell::text("old"))]),
             Some(set(&["given_name"])),
-            Since::ChangedByOthers(set(&["surname"])),
+            &by_others(&["surname"], 0),
             NOW,
         );
         assert_eq!(merged.take, [(index("given_name"), Cell::text("mine"))]);
@@ -201,7 +301,7 @@ mod tests {
                     ("updated_at", Cell::Integer(sent_time)),
                 ]),
                 Some(set(&["given_name"])),
-                Since::ChangedByOthers(set(&["given_name"])),
+                &by_others(&["given_name"], 300),
                 NOW,
             );
             assert_eq!(merged.take.contains(&(index("given_name"), Cell::text("mine"))), wins);
@@ -211,16 +311,16 @@ mod tests {
 
     #[test]
     fn a_fast_clock_does_not_win_for_ever() {
-        let ahead = NOW.plus_millis(AHEAD_MS + 1).millis();
+        let ahead = NOW.at.plus_millis(AHEAD_MS + 1).millis();
         let merged = merge(
             patients(),
             &stored(&[("updated_at", Cell::Integer(1))]),
             &sent(&[("updated_at", Cell::Integer(ahead))]),
             None,
-            Since::Unchanged,
+            &Past::Unchanged,
             NOW,
         );
-        assert_eq!(merged.take, [(index("updated_at"), Cell::Integer(NOW.millis()))]);
+        assert_eq!(merged.take, [(index("updated_at"), Cell::Integer(NOW.at.millis()))]);
         assert!(!merged.as_sent);
     }
 
@@ -228,14 +328,14 @@ mod tests {
     fn null_and_empty_are_no_difference_unless_the_sender_says_so() {
         let stored = stored(&[("hometown", Cell::Null)]);
         let sent = sent(&[("hometown", Cell::text(""))]);
-        let silent = merge(patients(), &stored, &sent, None, Since::Unchanged, NOW);
+        let silent = merge(patients(), &stored, &sent, None, &Past::Unchanged, NOW);
         assert!(silent.take.is_empty() && silent.as_sent);
         let stated = merge(
             patients(),
             &stored,
             &sent,
             Some(set(&["hometown"])),
-            Since::Unchanged,
+            &Past::Unchanged,
             NOW,
         );
         assert_eq!(stated.take, [(index("hometown"), Cell::text(""))]);
@@ -266,29 +366,58 @@ mod tests {
             let names = |bits: u32| -> Vec<&str> {
                 patients().columns.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0).map(|(_, column)| column.name).collect()
             };
-            let (changed, others) = (set(&names(changed)), set(&names(others)));
+            let (changed, others) = (set(&names(changed)), by_others(&names(others), 3));
             let sent: Vec<_> = sent.into_iter().map(Some).collect();
-            let merged = merge(patients(), &stored, &sent, Some(changed), Since::ChangedByOthers(others), NOW);
+            let merged = merge(patients(), &stored, &sent, Some(changed), &others, NOW);
             let result = apply(&stored, &merged);
             for (index, cell) in sent.iter().flatten().enumerate() {
                 if index == self::index("updated_at") || !changed.contains(index) {
                     continue;
                 }
                 // What the sender changed is in the row, or known to have lost.
-                prop_assert!(result[index].means(cell) || merged.lost.contains(&index));
+                let column = &patients().columns[index];
+                prop_assert!(means(column, &result[index], cell) || merged.lost.contains(&index));
             }
             // Merging the same row again changes nothing.
-            let again = merge(patients(), &result, &sent, Some(changed), Since::ChangedByOthers(others), NOW);
-            prop_assert!(again.take.iter().all(|(index, cell)| cell.means(&result[*index])));
+            let again = merge(patients(), &result, &sent, Some(changed), &others, NOW);
+            prop_assert!(again.take.iter().all(|(index, cell)| means(&patients().columns[*index], cell, &result[*index])));
+        }
+
+        #[test]
+        fn who_comes_first_does_not_matter(base in row(), one in row(), other in row()) {
+            let edit = |mut row: Vec<Cell>, time: i64| {
+                row[index("updated_at")] = Cell::Integer(time);
+                let changed = patients().columns.iter().enumerate().filter(|(index, _)| !row[*index].means(&base[*index]));
+                let changed = set(&changed.map(|(_, column)| column.name).collect::<Vec<_>>());
+                (row.into_iter().map(Some).collect::<Vec<_>>(), changed, time)
+            };
+            let (one, other) = (edit(one, 7), edit(other, 8));
+            let both = |(first, changed, time): &(Vec<Option<Cell>>, ColumnSet, i64), (second, later, _): &(Vec<Option<Cell>>, ColumnSet, i64)| {
+                let merged = merge(patients(), &base, first, Some(*changed), &Past::Unchanged, NOW);
+                let steps = merged.take.iter().filter(|(index, cell)| !cell.means(&base[*index]));
+                let steps = steps.map(|(index, _)| {
+                    let step = Step { before: base[*index].clone(), by_others: true, edited_at: *time };
+                    (*index, step)
+                });
+                let past = Past::Changed(Changes { steps: steps.collect(), made_by_others: None });
+                let stored = apply(&base, &merged);
+                apply(&stored, &merge(patients(), &stored, second, Some(*later), &past, NOW))
+            };
+            let (there, back) = (both(&one, &other), both(&other, &one));
+            for ((there, back), column) in there.iter().zip(&back).zip(patients().columns) {
+                prop_assert!(means(column, there, back), "{}", column.name);
+            }
         }
 
         #[test]
         fn what_comes_out_is_what_was_sent_when_it_says_so(stored in row(), sent in row(), others in any::<u64>()) {
             let sent: Vec<_> = sent.into_iter().map(Some).collect();
-            let since = if others & 1 == 0 { Since::Unchanged } else { Since::ChangedByOthers(ColumnSet::ALL) };
-            let merged = merge(patients(), &stored, &sent, None, since, NOW);
+            let made = Past::Changed(Changes { steps: Vec::new(), made_by_others: Some(2) });
+            let past = if others & 1 == 0 { Past::Unchanged } else { made };
+            let merged = merge(patients(), &stored, &sent, None, &past, NOW);
             let result = apply(&stored, &merged);
-            let same = result.iter().zip(sent.iter().flatten()).all(|(a, b)| a.means(b));
+            let mut pairs = result.iter().zip(sent.iter().flatten()).zip(patients().columns);
+            let same = pairs.all(|((a, b), column)| means(column, a, b));
             prop_assert_eq!(merged.as_sent, same);
         }
     }

@@ -4,14 +4,17 @@
 //! value is lost. Everybody who writes records goes through [`apply`].
 
 pub mod apply;
+mod attributes;
+mod by_key;
 pub mod cursors;
 pub mod gatekeeper;
 pub mod generation;
 pub mod held;
 pub mod history;
-mod merge;
+pub(super) mod merge;
+pub(super) mod past;
 pub mod pull;
 pub mod push;
 pub(in crate::store) mod resend;
 pub mod sent;
-mod stock;
+pub(super) mod stock;

@@ -3,6 +3,7 @@
 //! One bad row does not stop a phone: what does not fit its table, or what the user may not write, is held; the rest
 //! lands (protocol, "Sync").
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -16,8 +17,6 @@ use super::generation::{self, Generation};
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
 use super::sent::{SentRow, read_deleted, read_row};
-use super::stock;
-use crate::clock::HubTime;
 use crate::lossy::Lossy;
 use crate::store::error::StoreError;
 use crate::store::people;
@@ -65,6 +64,8 @@ struct PushedRow {
     id: Option<Box<str>>,
     row: Result<SentRow, HoldReason>,
     delete: bool,
+    /// The same row elsewhere in the push, where this deletes it: its last edits.
+    edits: Vec<PushedRow>,
 }
 
 /// A parsed push.
@@ -166,26 +167,37 @@ impl Push {
         self.sign
     }
 
-    /// The same row may stand in several lists: a delete wins, else the last. Parents come before children.
+    /// The same row may stand in several lists: a delete wins, with the others as its edits, else the last. Parents come
+    /// before children.
     fn settle_repeats(&mut self) {
-        let mut last: HashMap<(TableId, Box<str>), usize> = HashMap::with_capacity(self.rows.len());
-        let mut superseded = vec![false; self.rows.len()];
-        for (place, pushed) in self.rows.iter().enumerate() {
-            let Some(id) = pushed.id.clone() else { continue };
-            let earlier = last.entry((pushed.table, id)).or_insert(place);
-            if *earlier == place {
+        let mut places: HashMap<(TableId, Box<str>), usize> = HashMap::with_capacity(self.rows.len());
+        let mut settled: Vec<PushedRow> = Vec::with_capacity(self.rows.len());
+        for mut pushed in std::mem::take(&mut self.rows) {
+            let Some(id) = pushed.id.clone() else {
+                settled.push(pushed);
                 continue;
-            }
-            if self.rows[*earlier].delete && !pushed.delete {
-                superseded[place] = true;
-            } else {
-                superseded[*earlier] = true;
-                *earlier = place;
+            };
+            match places.entry((pushed.table, id)) {
+                Entry::Vacant(place) => {
+                    place.insert(settled.len());
+                    settled.push(pushed);
+                }
+                Entry::Occupied(place) => {
+                    let earlier = &mut settled[*place.get()];
+                    if earlier.delete && !pushed.delete {
+                        earlier.edits.push(pushed);
+                    } else {
+                        pushed.edits = std::mem::take(&mut earlier.edits);
+                        let superseded = std::mem::replace(earlier, pushed);
+                        if earlier.delete {
+                            earlier.edits.push(superseded);
+                        }
+                    }
+                }
             }
         }
-        let mut superseded = superseded.into_iter();
-        self.rows.retain(|_| !superseded.next().unwrap_or(false));
-        self.rows.sort_by_key(|pushed| pushed.table);
+        settled.sort_by_key(|pushed| pushed.table);
+        self.rows = settled;
     }
 }
 
@@ -214,6 +226,7 @@ impl PushedRow {
             id,
             row,
             delete: flagged || list == List::Deleted,
+            edits: Vec::new(),
         }
     }
 }
@@ -241,6 +254,16 @@ pub struct PushSummary {
     pub skipped: usize,
 }
 
+impl PushSummary {
+    const fn count(&mut self, applied: &Result<Applied, HoldReason>) {
+        match applied {
+            Ok(Applied::Inserted | Applied::Updated | Applied::Deleted) => self.written += 1,
+            Ok(Applied::Unchanged | Applied::LostToDelete | Applied::NothingToDelete) => self.unchanged += 1,
+            Err(_) => self.held += 1,
+        }
+    }
+}
+
 impl Push {
     /// Applies the push in the open transaction. `parameters` is the text that it was parsed from.
     ///
@@ -262,19 +285,21 @@ impl Push {
         for mut pushed in self.rows {
             applier.tx().take_row()?;
             let applied = apply_or_undo(&mut applier, &mut pushed, gate)?;
-            match applied {
-                Ok(Applied::Inserted | Applied::Updated | Applied::Deleted) => summary.written += 1,
-                Ok(Applied::Unchanged | Applied::LostToDelete | Applied::NothingToDelete) => summary.unchanged += 1,
-                Err(reason) => {
-                    summary.held += 1;
-                    hold(
-                        &mut applier,
-                        &pushed,
-                        &parameters[pushed.text.clone()],
-                        reason,
-                        author,
-                        seen.base,
-                    )?;
+            // Who may not delete a row may have edited it all the same.
+            let edits = if applied.is_err() {
+                std::mem::take(&mut pushed.edits)
+            } else {
+                Vec::new()
+            };
+            summary.count(&applied);
+            if let Err(reason) = applied {
+                hold(&mut applier, &pushed, parameters, reason)?;
+            }
+            for mut edit in edits {
+                let applied = apply_or_undo(&mut applier, &mut edit, gate)?;
+                summary.count(&applied);
+                if let Err(reason) = applied {
+                    hold(&mut applier, &edit, parameters, reason)?;
                 }
             }
         }
@@ -352,18 +377,15 @@ fn apply_row(
         return Ok(Err(HoldReason::NotPermitted));
     }
     if operation == Operation::Delete {
-        return applier.delete(table, row, stored.as_ref()).map(Ok);
+        let edits = pushed.edits.iter().filter_map(|edit| edit.row.as_ref().ok());
+        return applier.delete_after(table, row, edits, stored.as_ref()).map(Ok);
     }
     if stored.is_none()
         && let Some(column) = missing_value(table.table(), row)
     {
         return Ok(Err(HoldReason::MissingValue(column)));
     }
-    let applied = applier.put(table, row, stored.as_ref())?;
-    if applied == Applied::Inserted && table.table().name == "dispensing_records" {
-        stock::take(applier, row)?;
-    }
-    Ok(Ok(applied))
+    applier.put(table, row, stored.as_ref()).map(Ok)
 }
 
 /// The first column that a new row must have and that was not sent. (A null stands for the empty value.)
@@ -397,24 +419,24 @@ fn clinics_of(
     Ok(clinics)
 }
 
+/// Holds a row; `parameters` is the text of the whole push.
 fn hold(
     applier: &mut Applier<'_, '_>,
     pushed: &PushedRow,
-    text: &str,
+    parameters: &str,
     reason: HoldReason,
-    author: &Author,
-    base: HubTime,
 ) -> Result<(), StoreError> {
     let id = pushed.id.clone();
     let held_at = applier.tx().now();
+    let author = &applier.author().clone();
     let held = HeldRow {
         direction: Direction::Phone,
         table: pushed.table,
         row_id: id.as_deref(),
         list: pushed.list,
-        row: text,
+        row: &parameters[pushed.text.clone()],
         reason,
-        base,
+        base: applier.seen().base,
         author,
         held_at,
     };
