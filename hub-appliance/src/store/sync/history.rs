@@ -246,3 +246,42 @@ fn write_cells<'a>(id: TableId, cells: impl IntoIterator<Item = (usize, &'a Cell
         .collect();
     (!cells.is_empty()).then(|| serde_json::Value::Object(cells).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_older_firmware_wrote_has_the_rows_own_time_of_then() {
+        let patients = TableId::named("patients").unwrap();
+        let column = |name| patients.table().column(name).unwrap();
+        let entry = |edited_at, cells: &[(&'static str, Cell)]| HistoryEntry {
+            at: HubTime::ZERO,
+            why: Why::Edit,
+            author: Author {
+                device: DeviceNumber::HUB,
+                user: None,
+            },
+            edited_at,
+            cells: cells.iter().map(|(name, cell)| (column(name), cell.clone())).collect(),
+        };
+        let mut stored = StoredRow {
+            cells: vec![Cell::Null; patients.table().columns.len()],
+            created_at: HubTime::ZERO,
+            changed_at: HubTime::ZERO,
+            deleted: false,
+            created_by: DeviceNumber::HUB,
+            origin: DeviceNumber::HUB,
+        };
+        stored.cells[column("updated_at")] = Cell::Integer(40);
+        let entries = vec![
+            entry(None, &[("camp", Cell::text("a")), ("updated_at", Cell::Integer(10))]),
+            entry(None, &[("phone", Cell::text("b"))]),
+            entry(None, &[("camp", Cell::text("c")), ("updated_at", Cell::Integer(20))]),
+            entry(Some(35), &[("camp", Cell::text("d"))]),
+        ];
+        let (entries, made_at) = dated(patients, entries, &stored);
+        let times: Vec<_> = entries.iter().map(|(_, at)| *at).collect();
+        assert_eq!((times, made_at), (vec![20, 20, 40, 35], 10));
+    }
+}

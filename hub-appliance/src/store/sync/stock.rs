@@ -2,8 +2,8 @@
 //!
 //! What a record has taken is written down with it, so each version of it counts once, whoever sends it and how often. A
 //! record says what was handed out, so it stands even where the hub's stock is too small: that stock shows 0, and what is
-//! owed is remembered, so that a correction gives back what was really taken. What the cloud sends of records is in the
-//! cloud's own count already.
+//! owed is remembered, so that a correction gives back what was really taken. The cloud does not count what the clinic hands
+//! out; a record that is the cloud's own is in its count already, and so is what the cloud makes of it later.
 
 use rusqlite::OptionalExtension;
 
@@ -65,6 +65,7 @@ fn follow_record(
 /// Takes what a record says, and gives back what its version before took.
 fn take(applier: &mut Applier<'_, '_>, records: TableId, id: &str, record: &StoredRow) -> Result<(), StoreError> {
     let taken = taken(applier, id)?;
+    let of_cloud = record.created_by == DeviceNumber::CLOUD;
     let wanted = if record.deleted {
         None
     } else {
@@ -85,7 +86,7 @@ fn take(applier: &mut Applier<'_, '_>, records: TableId, id: &str, record: &Stor
             .prepare_cached("DELETE FROM stock_taken WHERE record_id = ?1")?
             .execute([id])?;
     }
-    if applier.author().device == DeviceNumber::CLOUD {
+    if of_cloud && applier.author().device == DeviceNumber::CLOUD {
         return Ok(());
     }
     let moves = match (taken, wanted) {
