@@ -5,7 +5,9 @@
 //! It is the only place that asks the operating system for the time of day.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::time::{ClockId, clock_gettime};
 
 /// A moment on the hub clock: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -34,10 +36,43 @@ impl HubTime {
     }
 }
 
+/// How long the box has run with its store, milliseconds: time that passed, which no step of the time of day changes. It
+/// grows from start to start, and stands still while the box is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct RunTime(i64);
+
+impl RunTime {
+    /// From milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds from `earlier` to this.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// Where the time of day comes from. Tests put in a clock of their own.
 pub trait TimeSource: Send + Sync {
     /// Epoch milliseconds.
     fn millis(&self) -> i64;
+
+    /// Milliseconds since the start of the system, which no step of the time of day changes.
+    fn running(&self) -> i64 {
+        // Linux has this clock since 2.6.39. It counts while the system sleeps, unlike CLOCK_MONOTONIC.
+        clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
+            i64::try_from(Duration::from(time).as_millis()).unwrap_or(i64::MAX)
+        })
+    }
 }
 
 /// The operating system's clock.
@@ -56,6 +91,8 @@ impl TimeSource for SystemClock {
 /// The hub clock. Shared by reference; handing out a time takes no lock.
 pub struct HubClock {
     last: AtomicI64,
+    /// What the run time is ahead of the source's: what earlier starts of the box have run.
+    ran_before: AtomicI64,
     source: Box<dyn TimeSource>,
 }
 
@@ -73,6 +110,7 @@ impl HubClock {
     pub fn new(source: Box<dyn TimeSource>, floor: HubTime) -> Self {
         Self {
             last: AtomicI64::new(floor.0),
+            ran_before: AtomicI64::new(0),
             source,
         }
     }
@@ -80,6 +118,19 @@ impl HubClock {
     /// Takes notice of a time that was handed out earlier (before a restart, say): later ones are above it.
     pub fn observe(&self, earlier: HubTime) {
         self.last.fetch_max(earlier.0, Ordering::AcqRel);
+    }
+
+    /// How long the box has run.
+    #[must_use]
+    pub fn run_time(&self) -> RunTime {
+        let before = self.ran_before.load(Ordering::Acquire);
+        RunTime(before.saturating_add(self.source.running()))
+    }
+
+    /// Takes notice of how long the box had run when that was written down: from now on it is more.
+    pub fn has_run(&self, earlier: RunTime) {
+        let before = earlier.0.saturating_sub(self.source.running());
+        self.ran_before.fetch_max(before, Ordering::AcqRel);
     }
 
     /// A new time, above every one handed out before.
@@ -127,6 +178,40 @@ mod tests {
         fn millis(&self) -> i64 {
             self.0.lock().unwrap().pop().unwrap_or(0)
         }
+    }
+
+    #[test]
+    fn run_time_goes_on_from_start_to_start_and_is_no_time_of_day() {
+        struct Started(AtomicI64, i64);
+        impl TimeSource for Started {
+            fn millis(&self) -> i64 {
+                self.0.load(Ordering::Relaxed)
+            }
+            fn running(&self) -> i64 {
+                self.1
+            }
+        }
+        let start = |ran| HubClock::new(Box::new(Started(AtomicI64::new(7), ran)), HubTime::ZERO);
+        let first = start(5_000);
+        first.has_run(RunTime::default());
+        assert_eq!(first.run_time().millis(), 5_000);
+        first.observe(HubTime::from_millis(1 << 40));
+        assert_eq!(first.run_time().millis(), 5_000);
+        // The next start, a second ago.
+        let next = start(1_000);
+        next.has_run(first.run_time());
+        assert_eq!(next.run_time().millis(), 5_000);
+        // Told again what is long over.
+        next.has_run(RunTime::from_millis(2_000));
+        assert_eq!(next.run_time().since(first.run_time()), 0);
+    }
+
+    #[test]
+    fn the_systems_run_time_is_that_of_its_kernel() {
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let seconds: i64 = uptime.split('.').next().unwrap().parse().unwrap();
+        let running = SystemClock.running() / 1000;
+        assert!((seconds..seconds + 60).contains(&running), "{running}, {seconds}");
     }
 
     proptest! {

@@ -11,6 +11,7 @@ use hub_tests::hub::{Hub, Log, PIN, TestHub, import};
 use hub_tests::panel_client::{Button, PanelClient, PanelError, Screen};
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::{ClientError, Generation, HubClient, Phone};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A way to damage the folder of the store, and its name.
@@ -442,4 +443,26 @@ async fn a_damaged_page_is_never_read_over() {
     assert!(refusals > 0, "no answer needed a damaged page");
     hub.start_again().await.unwrap();
     phone.force_download().await.unwrap();
+}
+
+/// A clock that the hub took over could never be put back: phones would be told times to come for as long.
+#[tokio::test]
+async fn a_clock_that_no_open_hub_wrote_down_is_not_believed() {
+    const YEAR: u64 = 365 * 24 * 60 * 60 * 1000;
+    let clinic = clinic(23);
+    let mut hub = TestHub::with_clinic(&clinic, Log::Warnings).await.unwrap();
+    let mut phone = hub.phone(clinic.user("admin@clinic.example").unwrap()).await.unwrap();
+    phone.sync().await.unwrap();
+    let before = phone.database.cursor().as_u64().unwrap();
+    for ahead in [20 * YEAR, 70 * YEAR] {
+        hub.hub.terminate().await.unwrap();
+        let file = hub.data().join("keys/facts.json");
+        let mut facts: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        assert!(facts["clock"].as_u64().unwrap() >= before);
+        facts["clock"] = (before + ahead).into();
+        fs::write(&file, facts.to_string()).unwrap();
+        hub.start_again().await.unwrap();
+        phone.sync().await.unwrap();
+        assert!(phone.database.cursor().as_u64().unwrap() < before + YEAR);
+    }
 }

@@ -1,15 +1,26 @@
 //! Public facts beside the key slots: what a locked hub has to know, and nothing that is secret.
+//!
+//! Whoever holds the disk can write them. So what could do lasting harm, the clock that never goes back, is believed only
+//! once the hub is unlocked, if it is sealed by a key that only an open hub has, and is not beyond what can be:
+//! `seal = HMAC-SHA256(facts key, "hub facts v1" ‖ hub id ‖ clock)`, as base64url.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::Zeroizing;
 
-use super::{ApplianceError, VERSION};
+use super::{ApplianceError, VERSION, built_at};
 use crate::atomic_file;
 use crate::clock::HubTime;
 use crate::panel::Language;
+use crate::secret::Secret;
 use crate::store::SCHEMA_VERSION;
+use crate::system::ntp::BELIEVED_MS;
 
 /// A file that is longer is not ours.
 const MAX_BYTES: usize = 4096;
@@ -46,7 +57,9 @@ pub(super) struct Facts {
     /// The one before it, until the store was opened well once with this one: whose store the migration's copy is.
     pub(super) before: Option<Writer>,
     /// A time that the hub clock has shown, epoch ms.
-    pub(super) clock: i64,
+    clock: i64,
+    /// Shows that an open hub wrote the clock, this hub.
+    seal: Option<String>,
     /// The address that the phones know.
     pub(super) address: Option<Ipv4Addr>,
     /// The address that the hub has instead, until all phones know that one.
@@ -81,7 +94,7 @@ impl Facts {
         self.hub_id.is_some()
     }
 
-    /// Forgets a hub that was: another one is set up.
+    /// Forgets a hub that was: another one is set up, under another key.
     pub(super) fn begin_anew(&mut self) {
         (self.hub_id, self.writer, self.next, self.before) = (None, None, None, None);
     }
@@ -154,8 +167,30 @@ impl Facts {
         self.language.as_deref().and_then(Language::of_code)
     }
 
-    pub(super) const fn clock(&self) -> HubTime {
-        HubTime::from_millis(self.clock)
+    /// Takes notice of the hub clock and of whose it is. `key` is [`facts_key`](crate::keys::MasterKey::facts_key).
+    pub(super) fn set_clock(&mut self, clock: HubTime, key: &Secret<32>) {
+        self.clock = clock.millis();
+        self.seal = Some(BASE64_URL_SAFE_NO_PAD.encode(self.mac(key).finalize().into_bytes()));
+    }
+
+    /// A time that the hub clock has shown; none if no open hub wrote it, or it can't be.
+    pub(super) fn clock(&self, key: &Secret<32>) -> Option<HubTime> {
+        let seal = BASE64_URL_SAFE_NO_PAD.decode(self.seal.as_ref()?).ok()?;
+        self.mac(key).verify_slice(&seal).ok()?;
+        let is_possible = self.clock <= built_at().millis().saturating_add(BELIEVED_MS);
+        is_possible.then_some(HubTime::from_millis(self.clock))
+    }
+
+    fn mac(&self, key: &Secret<32>) -> Hmac<Sha256> {
+        // A key shorter than SHA-256's block is padded with zeros (RFC 2104, section 2).
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(key.expose());
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        let hub_id = self.hub_id.as_deref().unwrap_or_default();
+        mac.update(b"hub facts v1");
+        mac.update(hub_id.as_bytes());
+        mac.update(&self.clock.to_be_bytes());
+        mac
     }
 }
 
@@ -166,6 +201,42 @@ fn path(keys_folder: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key() -> Secret<32> {
+        Secret::new([7; 32])
+    }
+
+    #[test]
+    fn a_clock_is_believed_only_as_an_open_hub_wrote_it_and_if_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut facts = Facts {
+            hub_id: Some("h".into()),
+            ..Facts::default()
+        };
+        let time = built_at().plus_millis(1000);
+        facts.set_clock(time, &key());
+        facts.save(folder.path()).unwrap();
+        let read = Facts::load(folder.path());
+        assert_eq!(read.clock(&key()), Some(time));
+        assert_eq!(read.clock(&Secret::new([8; 32])), None);
+        let spoilt = |change: fn(&mut Facts)| {
+            let mut facts = read.clone();
+            change(&mut facts);
+            facts.clock(&key())
+        };
+        assert_eq!(spoilt(|facts| facts.clock += 1), None);
+        assert_eq!(spoilt(|facts| facts.hub_id = Some("i".into())), None);
+        assert_eq!(spoilt(|facts| facts.seal = None), None);
+        assert_eq!(spoilt(|facts| facts.seal = Some("no base64".into())), None);
+        // What a locked hub may write takes nothing from it.
+        assert_eq!(spoilt(|facts| facts.language = Some("fr".into())), Some(time));
+
+        let last = built_at().plus_millis(BELIEVED_MS);
+        facts.set_clock(last, &key());
+        assert_eq!(facts.clock(&key()), Some(last));
+        facts.set_clock(last.plus_millis(1), &key());
+        assert_eq!(facts.clock(&key()), None);
+    }
 
     fn written_by(schema: i64) -> Facts {
         Facts {
@@ -185,6 +256,7 @@ mod tests {
         assert_eq!(Facts::load(folder.path()), facts);
         std::fs::write(path(folder.path()), br#"{"clock":7,"unknown":[]}"#).unwrap();
         assert_eq!(Facts::load(folder.path()).clock, 7);
+        assert_eq!(Facts::load(folder.path()).clock(&key()), None, "nobody answers for it");
         std::fs::write(path(folder.path()), b"{").unwrap();
         assert_eq!(Facts::load(folder.path()), Facts::default());
     }

@@ -74,6 +74,8 @@ pub struct Config {
     pub desk: bool,
     /// A file that gets a new number for as long as all parts of the hub move on: what a watchdog is fed by.
     pub progress: Option<PathBuf>,
+    /// The named pipe of the service that lets the hub out to the cloud; where there is none nothing keeps it in.
+    pub cloud_way: Option<PathBuf>,
     /// The image that the system runs from.
     pub release: Release,
 }
@@ -93,6 +95,7 @@ impl Config {
             notice: None,
             desk: false,
             progress: None,
+            cloud_way: None,
             release: Release::default(),
         }
     }

@@ -88,6 +88,8 @@ pub(super) struct Opened {
     pub(super) store: Arc<Store>,
     pub(super) devices: Arc<Devices>,
     pub(super) pairing: Arc<Pairing>,
+    /// Whether there is a cloud to call.
+    pub(super) has_cloud: bool,
     /// What a person has to be told now.
     pub(super) notice: Option<Notice>,
 }
@@ -199,6 +201,7 @@ fn open_mounted(
         store,
         devices,
         pairing,
+        has_cloud: vault.cloud.is_some(),
         notice,
     })
 }

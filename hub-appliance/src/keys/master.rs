@@ -14,6 +14,7 @@ const LUKS_LABEL: &[u8] = b"hub luks passphrase v1";
 const STORE_LABEL: &[u8] = b"hub sqlcipher key v1";
 const VAULT_LABEL: &[u8] = b"hub vault key v1";
 const AUDIT_LABEL: &[u8] = b"hub audit key v1";
+const FACTS_LABEL: &[u8] = b"hub facts key v1";
 const ID_LABEL: &[u8] = b"hub master id v1";
 
 /// Bytes of a [`MasterKey::id`].
@@ -68,6 +69,12 @@ impl MasterKey {
     #[must_use]
     pub fn audit_key(&self) -> Secret<32> {
         self.derive(AUDIT_LABEL)
+    }
+
+    /// The key that seals what the public facts say.
+    #[must_use]
+    pub fn facts_key(&self) -> Secret<32> {
+        self.derive(FACTS_LABEL)
     }
 
     /// A public name of this key: tells which slots belong together, and nothing about the key.

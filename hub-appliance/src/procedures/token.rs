@@ -137,7 +137,7 @@ impl Procedures {
             password_digest: password_digest(user),
             issued_at: now,
             expires_at,
-            last_used_at: now,
+            used_at: self.store.clock().run_time(),
         };
         Ok((token, record))
     }
@@ -150,11 +150,11 @@ impl Procedures {
             .ok_or(ProcedureError::TokenRefused)?;
         let record = self.tokens.find(&claims.jti).ok_or(ProcedureError::TokenRefused)?;
         let now = self.store.clock().peek();
-        let idle = now.millis() - record.last_used_at.millis();
+        let run = self.store.clock().run_time();
         if record.user != claims.sub
             || record.device != caller.device
             || now >= record.expires_at
-            || idle >= self.policy.idle_ms()
+            || run.since(record.used_at) >= self.policy.idle_ms()
         {
             return Err(ProcedureError::TokenRefused);
         }
@@ -169,7 +169,7 @@ impl Procedures {
         if !rights.iter().any(|(clinic, _)| *clinic == claims.clinic_id) {
             return Err(ProcedureError::TokenRefused);
         }
-        self.tokens.used(&claims.jti, now)?;
+        self.tokens.used(&claims.jti, run)?;
         Ok(Session {
             user,
             jti: claims.jti,
@@ -177,3 +177,6 @@ impl Procedures {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub mod value;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,8 @@ pub use snapshot::Snapshot;
 pub use writer::WriteTx;
 use writer::Writer;
 
-use crate::clock::{HubClock, HubTime};
+use crate::atomic_file;
+use crate::clock::{HubClock, HubTime, RunTime};
 
 /// Read connections kept open: as many reads run at a time.
 const READERS: usize = 4;
@@ -62,12 +63,13 @@ pub struct StoreLock {
 }
 
 impl StoreLock {
-    /// Takes the folder, making it if it is not there.
+    /// Takes the folder, making it if it is not there, and closes it to everybody else: whoever had its disk elsewhere may
+    /// have opened it.
     ///
     /// # Errors
     /// [`StoreError::InUse`] if another process holds it.
     pub fn take(folder: &Path) -> Result<Self, StoreError> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        atomic_file::private_folder(folder)?;
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -108,11 +110,14 @@ impl Store {
         let disk = Arc::new(Disk::under(&path));
         let mut connection = connection::open(&path, key, Purpose::Write)?;
         migrate::migrate(&mut connection, &path, &disk)?;
-        let last_change: Option<i64> = connection
-            .query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))
+        let last: Option<(i64, i64)> = connection
+            .query_row("SELECT last_change, run_ms FROM hub_state", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
-        if let Some(last_change) = last_change {
+        if let Some((last_change, run)) = last {
             clock.observe(HubTime::from_millis(last_change));
+            clock.has_run(RunTime::from_millis(run));
         } else {
             let born = clock.now().millis();
             connection.execute(
@@ -151,6 +156,14 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &HubClock {
         &self.clock
+    }
+
+    /// Writes down how long the box has run: to be called now and then, for what is not written down a power cut undoes.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn save_run_time(&self) -> Result<(), StoreError> {
+        self.write(|tx| tx.save_run_time())
     }
 
     /// Runs `work` in a transaction of its own and returns when that is on disk. If `work` fails, nothing of it stays.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::devices::DeviceNumber;
 use super::error::StoreError;
 use super::{Snapshot, Store, WriteTx};
-use crate::clock::HubTime;
+use crate::clock::{HubTime, RunTime};
 
 /// How much of a token's use may be forgotten at a power cut: its last use is written down at steps of this, ms.
 const USE_STEP: i64 = 10 * 60 * 1000;
@@ -28,8 +28,8 @@ pub struct TokenRecord {
     pub issued_at: HubTime,
     /// When it ends in any case.
     pub expires_at: HubTime,
-    /// When it was used last.
-    pub last_used_at: HubTime,
+    /// When it was used last: for how long it was not is counted in time that passed, whatever the time of day does.
+    pub used_at: RunTime,
 }
 
 /// The tokens of an open store.
@@ -40,7 +40,7 @@ pub struct Tokens {
 
 struct Live {
     record: TokenRecord,
-    saved_use: HubTime,
+    saved_use: RunTime,
 }
 
 impl Tokens {
@@ -62,7 +62,7 @@ impl Tokens {
                 (
                     record.jti.clone(),
                     Live {
-                        saved_use: record.last_used_at,
+                        saved_use: record.used_at,
                         record,
                     },
                 )
@@ -84,12 +84,12 @@ impl Tokens {
     ///
     /// # Errors
     /// What the store reports.
-    pub fn used(&self, jti: &str, at: HubTime) -> Result<(), StoreError> {
+    pub fn used(&self, jti: &str, at: RunTime) -> Result<(), StoreError> {
         let due = {
             let mut tokens = self.live();
             let Some(live) = tokens.get_mut(jti) else { return Ok(()) };
-            live.record.last_used_at = at;
-            let due = at.millis() - live.saved_use.millis() >= USE_STEP;
+            live.record.used_at = at;
+            let due = at.since(live.saved_use) >= USE_STEP;
             if due {
                 live.saved_use = at;
             }
@@ -99,9 +99,10 @@ impl Tokens {
             let jti = jti.to_owned();
             self.store.write(move |tx| {
                 tx.connection()
-                    .prepare_cached("UPDATE tokens SET last_used_at = ?2 WHERE jti = ?1")?
+                    .prepare_cached("UPDATE tokens SET used_at_run = ?2 WHERE jti = ?1")?
                     .execute((jti, at.millis()))?;
-                Ok::<_, StoreError>(())
+                // Else that would be later than the box had run when it starts the next time.
+                tx.save_run_time()
             })?;
         }
         Ok(())
@@ -112,7 +113,7 @@ impl Tokens {
         self.live().insert(
             record.jti.clone(),
             Live {
-                saved_use: record.last_used_at,
+                saved_use: record.used_at,
                 record,
             },
         );
@@ -136,7 +137,7 @@ impl WriteTx<'_> {
     pub fn insert_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
         self.connection()
             .prepare_cached(
-                "INSERT INTO tokens (jti, user_id, device, password_digest, issued_at, expires_at, last_used_at) \
+                "INSERT INTO tokens (jti, user_id, device, password_digest, issued_at, expires_at, used_at_run) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute((
@@ -146,9 +147,9 @@ impl WriteTx<'_> {
                 token.password_digest,
                 token.issued_at.millis(),
                 token.expires_at.millis(),
-                token.last_used_at.millis(),
+                token.used_at.millis(),
             ))?;
-        Ok(())
+        self.save_run_time()
     }
 
     /// Removes a token.
@@ -167,7 +168,7 @@ impl Snapshot<'_> {
     fn tokens(&self) -> Result<Vec<TokenRecord>, StoreError> {
         let mut statement = self
             .connection()?
-            .prepare("SELECT jti, user_id, device, password_digest, issued_at, expires_at, last_used_at FROM tokens")?;
+            .prepare("SELECT jti, user_id, device, password_digest, issued_at, expires_at, used_at_run FROM tokens")?;
         let tokens = statement.query_map([], |row| {
             Ok(TokenRecord {
                 jti: row.get(0)?,
@@ -176,7 +177,7 @@ impl Snapshot<'_> {
                 password_digest: row.get(3)?,
                 issued_at: HubTime::from_millis(row.get(4)?),
                 expires_at: HubTime::from_millis(row.get(5)?),
-                last_used_at: HubTime::from_millis(row.get(6)?),
+                used_at: RunTime::from_millis(row.get(6)?),
             })
         })?;
         Ok(tokens.collect::<Result<_, _>>()?)

@@ -95,6 +95,17 @@ impl<'a> WriteTx<'a> {
         self.clock.follows_its_source()
     }
 
+    /// Writes down how long the box has run.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn save_run_time(&self) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE hub_state SET run_ms = ?1")?
+            .execute([self.clock.run_time().millis()])?;
+        Ok(())
+    }
+
     /// To be called before each row that is taken in from outside, so that the disk never fills up with them.
     ///
     /// # Errors

@@ -1,10 +1,13 @@
-//! What the operating system says of the box, its network and its disks; the data disk, the power, the time of day, the
-//! hub's name on the network, which image it is, and memory that is wiped.
+//! What the operating system says of the box, its network and its disks; the data disk, the power, the way out to the cloud, the time of day, the
+//! hub's name on the network, which image it is, the files of its owner, and memory that is wiped.
 
 pub mod announce;
+pub mod cloud_way;
 pub mod data_disk;
 pub mod memory;
 pub mod network;
 pub mod ntp;
+pub mod owner_file;
+mod pipe;
 pub mod power;
 pub mod release;

@@ -6,7 +6,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
 /// The address to put into the QR code, for a hub that listens on `listen`: that address itself if it is one, else a
-/// private one of an interface that is up, else a link-local one, else, where `desk` says that phones run on this very
+/// private one of an interface whose link is up, else a link-local one, else, where `desk` says that phones run on this very
 /// machine, the loopback.
 #[must_use]
 pub fn reachable_address(listen: SocketAddr, desk: bool) -> Option<SocketAddrV4> {
@@ -23,21 +23,36 @@ fn best(addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     find(Ipv4Addr::is_private).or_else(|| find(Ipv4Addr::is_link_local))
 }
 
-/// The IPv4 addresses of the interfaces that are up, loopback left out.
+/// The IPv4 addresses of the interfaces where somebody can be reached, loopback left out.
 fn interface_addresses() -> Vec<Ipv4Addr> {
     let Ok(interfaces) = getifaddrs() else {
         return Vec::new();
     };
     interfaces
-        .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
-        .filter(|interface| !interface.flags.contains(InterfaceFlags::IFF_LOOPBACK))
+        .filter(|interface| has_link(interface.flags))
         .filter_map(|interface| Some(interface.address?.as_sockaddr_in()?.ip()))
         .collect()
+}
+
+/// Whether there is somebody at the other end: a cable that was pulled takes no address away.
+fn has_link(flags: InterfaceFlags) -> bool {
+    flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING)
+        && !flags.contains(InterfaceFlags::IFF_LOOPBACK)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interface_without_a_link_does_not_count() {
+        let up = InterfaceFlags::IFF_UP;
+        assert!(!has_link(up) && has_link(up | InterfaceFlags::IFF_RUNNING));
+        assert!(!has_link(InterfaceFlags::IFF_RUNNING));
+        assert!(!has_link(
+            up | InterfaceFlags::IFF_RUNNING | InterfaceFlags::IFF_LOOPBACK
+        ));
+    }
 
     #[test]
     fn prefers_private_to_link_local_and_takes_nothing_public() {

@@ -1,8 +1,10 @@
 //! Sets the system's clock by the network: a client of NTP version 4 as simple as it may be (RFC 5905, section 14).
 //!
 //! It runs as a process of its own, which may set the clock and nothing else. A few servers are asked in turn and the
-//! middle answer counts, so that a single wrong one does not. NTP is not signed: who controls the clinic's way out can
-//! say any time between the firmware's own and [`BELIEVED_MS`] after it. The hub clock never goes back, whatever it says.
+//! middle answer counts, so that a single wrong one does not. Those that the network names, whoever answers DHCP there,
+//! have one voice together beside the usual ones, and are believed alone only where no other answers. NTP is not signed:
+//! who controls the clinic's way out can say any time between the firmware's own and [`BELIEVED_MS`] after it. The hub
+//! clock never goes back, whatever it says.
 
 mod kernel;
 
@@ -33,8 +35,8 @@ const MAX_STRATUM: u8 = 15;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// An answer that took longer says too little.
 const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
-/// How many servers are asked.
-const SERVERS: usize = 4;
+/// How many servers of each kind are asked.
+const SERVERS: usize = 3;
 /// The clock is left alone when it is off by less.
 const GOOD_ENOUGH: Duration = Duration::from_millis(250);
 /// Times that are further than this after the firmware's are not believed: 30 years.
@@ -64,9 +66,18 @@ enum Unusable {
     Unbelievable,
 }
 
-/// The servers that the network named (one address a line in `file`, as DHCP gave them), and after them `usual` ones.
+/// Whom to ask, at most three of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Servers {
+    /// Those that the network named.
+    pub named: Vec<SocketAddr>,
+    /// Those that firmware or owner chose.
+    pub usual: Vec<SocketAddr>,
+}
+
+/// The servers that the network named (one address a line in `file`, as DHCP gave them), and the `usual` ones.
 #[must_use]
-pub fn servers(file: &Path, usual: &[String]) -> Vec<SocketAddr> {
+pub fn servers(file: &Path, usual: &[String]) -> Servers {
     const PORT: u16 = 123;
     let named = std::fs::read_to_string(file).unwrap_or_default();
     let named = named
@@ -78,7 +89,10 @@ pub fn servers(file: &Path, usual: &[String]) -> Vec<SocketAddr> {
         .filter_map(|name| (name.as_str(), PORT).to_socket_addrs().ok());
     // One address of each name, for a pool's are alike.
     let found = found.filter_map(|mut addresses| addresses.find(SocketAddr::is_ipv4));
-    named.take(SERVERS - 1).chain(found).take(SERVERS).collect()
+    Servers {
+        named: named.take(SERVERS).collect(),
+        usual: found.take(SERVERS).collect(),
+    }
 }
 
 /// Asks `servers` and sets the system's clock where it is off; the kernel then keeps a clock chip to it. Gives by how many
@@ -86,7 +100,7 @@ pub fn servers(file: &Path, usual: &[String]) -> Vec<SocketAddr> {
 ///
 /// # Errors
 /// [`NtpError`].
-pub fn set_clock(servers: &[SocketAddr], clock: &dyn TimeSource, floor: HubTime) -> Result<i64, NtpError> {
+pub fn set_clock(servers: &Servers, clock: &dyn TimeSource, floor: HubTime) -> Result<i64, NtpError> {
     let offset = middle_offset(servers, clock, floor).ok_or(NtpError::NoAnswer)?;
     if Duration::from_millis(offset.unsigned_abs()) > GOOD_ENOUGH {
         let time = Duration::from_millis(u64::try_from(clock.millis() + offset).unwrap_or(0));
@@ -97,16 +111,23 @@ pub fn set_clock(servers: &[SocketAddr], clock: &dyn TimeSource, floor: HubTime)
 }
 
 /// How far the clock is behind, by the middle one of the answers.
-fn middle_offset(servers: &[SocketAddr], clock: &dyn TimeSource, floor: HubTime) -> Option<i64> {
-    let mut offsets: Vec<i64> = servers
-        .iter()
-        .take(SERVERS)
-        .filter_map(|server| {
-            ask(*server, clock, floor)
-                .inspect_err(|error| tracing::debug!(%server, %error, "no time"))
-                .ok()
-        })
-        .collect();
+fn middle_offset(servers: &Servers, clock: &dyn TimeSource, floor: HubTime) -> Option<i64> {
+    let ask_all = |servers: &[SocketAddr]| -> Vec<i64> {
+        let answers = servers
+            .iter()
+            .map(|server| ask(*server, clock, floor).inspect_err(|error| tracing::debug!(%server, %error, "no time")));
+        answers.filter_map(Result::ok).collect()
+    };
+    let mut voices = ask_all(&servers.usual);
+    // Beside a single one it would be one word against another.
+    if voices.len() != 1 {
+        voices.extend(middle(ask_all(&servers.named)));
+    }
+    middle(voices)
+}
+
+/// The middle one, the earlier of two.
+fn middle(mut offsets: Vec<i64>) -> Option<i64> {
     offsets.sort_unstable();
     offsets.get(offsets.len().checked_sub(1)? / 2).copied()
 }

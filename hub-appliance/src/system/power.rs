@@ -3,12 +3,10 @@
 //! The hub has no right to switch it off, and asks one that has: the image's `power` service, which reads words from a
 //! named pipe.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
-use nix::libc::O_NONBLOCK;
+use super::pipe;
 
 /// What can be done with the power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +30,18 @@ impl Power {
     /// # Errors
     /// [`io::Error`] if there is no such pipe, or nobody who reads from it (`ENXIO`).
     pub fn ask(self, pipe: &Path) -> io::Result<()> {
-        OpenOptions::new()
-            .write(true)
-            .custom_flags(O_NONBLOCK)
-            .open(pipe)?
-            .write_all(self.word().as_bytes())
+        pipe::say(pipe, self.word())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
     use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
     use std::path::PathBuf;
 
+    use nix::libc::O_NONBLOCK;
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
 

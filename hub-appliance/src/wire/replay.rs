@@ -32,6 +32,7 @@ pub(super) type Position = u64;
 
 /// Names one message for good: under which key it came, and its nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(test, derive(Default))]
 pub struct MessageId([u8; KEY_ID_LEN + NONCE_LEN]);
 
 impl MessageId {

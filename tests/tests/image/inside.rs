@@ -109,6 +109,12 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         ("hub-appliance data-disk", 0, OVER_DISKS),
         ("udhcpc", 0, 1 << NET_ADMIN | 1 << NET_RAW | 1 << NET_BIND_SERVICE),
         ("start-watchdog", 0, 0),
+        (
+            "start-network",
+            0,
+            1 << NET_ADMIN | 1 << NET_RAW | 1 << NET_BIND_SERVICE,
+        ),
+        ("start-cloud-way", 0, 1 << NET_ADMIN),
         ("start-power", 0, 0),
     ] {
         let process = processes
@@ -145,6 +151,8 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         let said = at_shell(&mut vm, &command).await;
         assert_eq!(said.contains("readable"), reads, "{user}: {said}");
     }
+    let said = at_shell(&mut vm, "nft list chain inet hub cloud").await;
+    assert!(said.contains("chain cloud") && !said.contains("accept"), "{said}");
     let said = at_shell(&mut vm, "nft list chain inet hub input").await;
     let first = said.lines().find(|line| !line.contains(['{', ';'])).unwrap();
     assert_eq!(first.trim(), "meta nfproto ipv6 drop", "{said}");

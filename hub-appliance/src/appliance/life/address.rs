@@ -16,6 +16,15 @@ impl Life {
         }
     }
 
+    /// Whether the hub is elsewhere than at the last look.
+    pub(super) fn address_has_changed(&mut self) -> bool {
+        let State::Open(serving) = &mut self.state else {
+            return false;
+        };
+        let address = serving.sources.address();
+        std::mem::replace(&mut serving.address, address) != address
+    }
+
     /// A person takes care of the phones.
     pub(super) fn address_seen(&mut self) {
         let State::Open(serving) = &self.state else { return };

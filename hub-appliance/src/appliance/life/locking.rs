@@ -11,7 +11,9 @@ use crate::appliance::status::Sources;
 use crate::panel::{Fault, Phase};
 use crate::secret::wiping_stack;
 use crate::server::{Draining, OpenHub};
+use crate::store::WriteTx;
 use crate::store::audit::Entry;
+use crate::system::cloud_way::CloudWay;
 use crate::system::data_disk::{DataDisk, DiskState};
 
 /// How long requests may go on after the gate is closed, before the store interrupts them.
@@ -32,11 +34,12 @@ impl Life {
             return Ok(());
         }
         self.show_phase(Phase::Locking);
+        self.let_out(CloudWay::Shut);
         let draining = self.gate.lock();
         let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {
             return Ok(());
         };
-        self.facts.clock = self.clock.peek().millis();
+        self.facts.set_clock(self.clock.peek(), &serving.facts_key);
         self.save_facts();
         let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk))).await;
         match locked {
@@ -94,7 +97,11 @@ fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
         outcome: "ok",
         ..Entry::default()
     };
-    if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
+    let last = move |tx: &mut WriteTx<'_>| {
+        tx.save_run_time()?;
+        tx.audit(&entry)
+    };
+    if let Err(error) = store.write(last) {
         tracing::error!(%error, "locking could not be written down");
     }
     if !store.close(DRAIN) {

@@ -12,7 +12,7 @@ mod showing;
 mod unlocking;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,10 @@ use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
 use crate::panel::{Action, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
-use crate::secret::wiping_stack;
+use crate::secret::{Secret, wiping_stack};
 use crate::server::Gate;
 use crate::store::devices::DeviceNumber;
+use crate::system::cloud_way::CloudWay;
 use crate::system::data_disk::{DataDiskError, DiskState, Offer};
 use crate::wire::session::{SessionLimits, SessionTable};
 
@@ -44,6 +45,8 @@ const FREE_TRIES: u32 = 4;
 const TICK: Duration = Duration::from_secs(1);
 /// How often the figures on the home screen are looked up, in ticks.
 const REFRESH: u32 = 10;
+/// How often the hub's own address is looked up, in ticks: a person who moved the cable is waiting for it.
+const ADDRESS: u32 = 2;
 /// How often the disk is looked for, in ticks.
 const WATCH: u32 = 2;
 /// How often the clock and the devices' last calls are written down, in ticks.
@@ -82,6 +85,8 @@ struct Tries {
 /// What the appliance keeps of an open hub, beside what the gate holds.
 struct Serving {
     sources: Sources,
+    /// Seals what the public facts say.
+    facts_key: Secret<32>,
     identity: Identity,
     /// Phones that a person has not answered for, first come, first asked about.
     paired: VecDeque<PairedPhone>,
@@ -92,6 +97,8 @@ struct Serving {
     /// Phones that are refused in memory alone, because that could not be written yet.
     refused: Vec<DeviceNumber>,
     pairing_since: Instant,
+    /// Where the hub was when that was last looked up.
+    address: Option<SocketAddrV4>,
     pin_change: Option<Change>,
 }
 
@@ -140,16 +147,14 @@ impl Life {
     ) -> Self {
         let keys = KeyStore::at(config.keys_folder());
         let facts = Facts::load(&config.keys_folder());
-        let clock = firmware_clock();
-        clock.observe(facts.clock());
         Self {
-            notice: config.notice,
+            notice: config.notice.clone(),
             config: Arc::new(config),
             listen,
             gate,
             display,
             keys: Arc::new(keys),
-            clock: Arc::new(clock),
+            clock: Arc::new(firmware_clock()),
             facts,
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
             state: State::SetUp,
@@ -168,6 +173,8 @@ impl Life {
 
     /// Finds out whether the hub is set up or locked, or has to stay shut.
     async fn begin(&mut self) {
+        // A hub before this one may have ended without a word.
+        self.let_out(CloudWay::Shut);
         self.kept_shut = self.panics.are_too_many();
         match self.keys.is_set_up() {
             Ok(true) => {
@@ -292,9 +299,11 @@ impl Life {
         if !self.panics.are_too_many() && self.kept_shut {
             self.begin().await;
         }
-        // What stopped the hub may be a store of newer firmware, whose facts are not this one's to write.
-        if self.ticks.is_multiple_of(SAVE) && !matches!(self.state, State::Fault) {
-            self.facts.clock = self.clock.peek().millis();
+        // Only an open hub hands out times.
+        if self.ticks.is_multiple_of(SAVE)
+            && let State::Open(serving) = &self.state
+        {
+            self.facts.set_clock(self.clock.peek(), &serving.facts_key);
             self.save_facts();
         }
         Ok(())
@@ -326,23 +335,38 @@ impl Life {
         if has_damage {
             self.tell_of_damage();
         }
-        if self.ticks.is_multiple_of(REFRESH) {
+        let has_moved = self.ticks.is_multiple_of(ADDRESS) && self.address_has_changed();
+        if self.ticks.is_multiple_of(REFRESH) || has_moved {
             self.follow_address();
         }
-        if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) {
+        if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved {
             self.show();
         }
         if self.ticks.is_multiple_of(SAVE) {
             let State::Open(serving) = &self.state else {
                 return Ok(());
             };
-            let devices = Arc::clone(&serving.sources.devices);
-            if let Err(error) = blocking(move || Ok(devices.save_last_seen()?)).await {
+            let (devices, store) = (Arc::clone(&serving.sources.devices), Arc::clone(&serving.sources.store));
+            let saved = blocking(move || {
+                devices.save_last_seen()?;
+                Ok(store.save_run_time()?)
+            });
+            if let Err(error) = saved.await {
                 tracing::error!(%error, "the devices' last calls could not be written down");
             }
             self.write_refusals().await;
         }
         Ok(())
+    }
+
+    /// Has the firewall let the hub out to the cloud, or no more. To be called with [`CloudWay::Open`] whenever the vault of
+    /// an open hub gets a cloud, and with [`CloudWay::Shut`] when it has none any more; opening and locking see to
+    /// themselves.
+    fn let_out(&self, way: CloudWay) {
+        let asked = self.config.cloud_way.as_ref().map_or(Ok(()), |pipe| way.ask(pipe));
+        if let Err(error) = asked {
+            tracing::error!(%error, ?way, "the way to the cloud stays as it is");
+        }
     }
 
     fn save_facts(&self) {

@@ -11,7 +11,9 @@ use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
 use crate::appliance::status::Sources;
 use crate::keys::MasterKey;
 use crate::panel::{Fault, Identity, News, Phase};
+use crate::secret::Secret;
 use crate::store::SCHEMA_VERSION;
+use crate::system::cloud_way::CloudWay;
 use crate::system::data_disk::DataDiskError;
 
 /// What the audit log says of the first opening after a repair.
@@ -24,6 +26,11 @@ impl Life {
     pub(super) async fn open(&mut self, master: MasterKey, reason: &'static str) {
         if let Some(to) = self.moves {
             return self.move_data(master, to).await;
+        }
+        let facts_key = master.facts_key();
+        match self.facts.clock(&facts_key) {
+            Some(clock) => self.clock.observe(clock),
+            None => tracing::info!("the clock of the public facts is not believed: the records tell the last time"),
         }
         let before = self.facts.writer_before();
         // Before the store can become one that older firmware does not know.
@@ -41,7 +48,7 @@ impl Life {
             Ok(opened.map_err(|failure| (failure, master)))
         });
         match (opened.await, before) {
-            (Ok(Ok(opened)), before) => self.serve(opened, before.is_none()).await,
+            (Ok(Ok(opened)), before) => self.serve(opened, facts_key, before.is_none()).await,
             (Ok(Err((failure, _))), _) if is_damaged(&failure.error) && reason == REPAIRED => {
                 self.past_repair(&failure.error);
             }
@@ -106,12 +113,13 @@ impl Life {
     }
 
     /// `settled` says that this is not the first start of a firmware.
-    async fn serve(&mut self, opened: Opened, settled: bool) {
+    async fn serve(&mut self, opened: Opened, facts_key: Secret<32>, settled: bool) {
         let Opened {
             hub,
             store,
             devices,
             pairing,
+            has_cloud,
             notice,
         } = opened;
         let identity = Identity {
@@ -128,6 +136,7 @@ impl Life {
         self.facts.found(SCHEMA_VERSION);
         self.facts.before = None;
         self.facts.hub_id = Some(hub.hub_id.clone());
+        self.facts.set_clock(self.clock.peek(), &facts_key);
         self.save_facts();
         let sources = Sources {
             store,
@@ -136,17 +145,20 @@ impl Life {
             listen: self.listen,
             desk: self.config.desk,
         };
+        self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
         self.notice = notice;
         self.gate.open(hub);
         self.state = State::Open(Box::new(Serving {
             sources,
+            facts_key,
             identity,
             paired: VecDeque::new(),
             news: VecDeque::new(),
             told_of_damage: false,
             refused: Vec::new(),
             pairing_since: Instant::now(),
+            address: None,
             pin_change: None,
         }));
     }

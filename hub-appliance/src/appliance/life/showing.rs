@@ -59,13 +59,13 @@ impl Life {
     /// Shows how far something has come, from wherever that is done; `phase` makes the phase of it.
     pub(super) fn progress(&self, phase: fn(u16) -> Phase) -> impl Fn(u16) + Send + 'static {
         let (display, about, language) = (self.display.clone(), self.about(), self.language());
-        let (notice, answered) = (self.notice, self.answered);
+        let (notice, answered) = (self.notice.clone(), self.answered);
         move |permille| {
             display.set(Status {
                 phase: phase(permille),
                 about: about.clone(),
                 language,
-                notice,
+                notice: notice.clone(),
                 answered,
             });
         }
@@ -76,7 +76,7 @@ impl Life {
             phase,
             about: self.about(),
             language: self.language(),
-            notice: self.notice,
+            notice: self.notice.clone(),
             answered: self.answered,
         });
     }

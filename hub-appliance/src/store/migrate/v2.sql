@@ -122,3 +122,9 @@ UPDATE patient_additional_attributes AS other
 INSERT INTO merged_rows (row_id, into_id) SELECT id, into_id FROM doubles WHERE id <> into_id;
 UPDATE hub_state SET last_change = last_change + 1 WHERE EXISTS (SELECT 1 FROM doubles);
 DROP TABLE doubles;
+
+-- For how long the box has run with this store, ms, and when in that time a token was used last: a step of the clock is
+-- no time that passed. Tokens from before count as used just now.
+ALTER TABLE hub_state ADD COLUMN run_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens RENAME COLUMN last_used_at TO used_at_run;
+UPDATE tokens SET used_at_run = 0;

@@ -114,3 +114,14 @@ fn time_never_goes_back_over_a_restart() {
     assert!(after > before);
     assert_eq!(ids(&changes["patients"]["created"]), ["p2"]);
 }
+
+#[test]
+fn a_folder_that_was_opened_to_the_world_is_closed_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o777)).unwrap();
+    let _lock = StoreLock::take(&keys).unwrap();
+    assert_eq!(fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o700);
+}

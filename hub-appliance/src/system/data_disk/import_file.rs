@@ -10,25 +10,30 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::libc::O_NOFOLLOW;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::mount::{MsFlags, mount};
 
 use super::DataDiskError;
+use crate::system::owner_file::{self, OwnerFile};
 
 /// How much of the file is written over at a time.
 const CHUNK: usize = 256 * 1024;
 
-/// Removes `file` from the partition that is mounted, for reading only, where the file's folder is.
+/// Removes `file`, or what its owner took for it, from the partition that is mounted, for reading only, where the file's
+/// folder is.
 ///
 /// # Errors
-/// [`DataDiskError`] if it may still be there, a card that is locked against writing for example.
+/// [`DataDiskError`] if it may still be there, a card that is locked against writing for example, or if nobody knows which
+/// of several it is.
 pub(super) fn forget(file: &Path) -> Result<(), DataDiskError> {
     let folder = file.parent().unwrap_or(Path::new("/"));
-    if !file.try_exists()? {
-        return Ok(());
-    }
+    let file = match owner_file::look_for(file)? {
+        OwnerFile::Absent => return Ok(()),
+        OwnerFile::There(file) => file,
+        OwnerFile::Several => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
+    };
     remount(folder, MsFlags::MS_SYNCHRONOUS)?;
-    let wiped = wipe(file);
+    let wiped = wipe(&file);
     if let Err(error) = remount(folder, MsFlags::MS_RDONLY) {
         tracing::error!(%error, "the card's first partition stays open for writing");
     }
@@ -42,7 +47,13 @@ fn remount(folder: &Path, how: MsFlags) -> Result<(), DataDiskError> {
 
 /// Overwrites the file in its place, and then removes it: what it held is not left in free clusters.
 fn wipe(file: &Path) -> io::Result<()> {
-    let mut open = OpenOptions::new().write(true).custom_flags(O_NOFOLLOW).open(file)?;
+    let mut open = OpenOptions::new()
+        .write(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(file)?;
+    if !open.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let zeros = vec![0; CHUNK];
     let mut left = open.metadata()?.len();
     while left > 0 {
@@ -71,6 +82,18 @@ mod tests {
         wipe(&file).unwrap();
         assert!(!file.exists());
         assert!(fs::read(&other_name).unwrap() == vec![0; length]);
+    }
+
+    #[test]
+    fn nothing_but_a_plain_file_is_wiped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("of the system"), "kept").unwrap();
+        std::os::unix::fs::symlink(path("of the system"), path("clinic.json")).unwrap();
+        assert!(wipe(&path("clinic.json")).is_err());
+        nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(wipe(&path("pipe")).is_err());
+        assert_eq!(fs::read_to_string(path("of the system")).unwrap(), "kept");
     }
 
     #[test]

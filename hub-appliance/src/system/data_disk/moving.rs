@@ -10,12 +10,16 @@
 //! is the data disk. Then the copy gets the keys and the mark of a disk that has them, which nobody is asked for any more;
 //! the original is marked as moved; and the copy is marked as finished. Whoever opens the original instead takes the keys
 //! from the copy again, which is older from then on.
+//!
+//! Whoever made the disks may have put anything on them, and this is root: only plain files are read, and none is written
+//! that was not made here. A name that leads elsewhere is taken away, never followed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::mount::{MsFlags, umount};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::fchown;
@@ -183,17 +187,46 @@ pub(super) fn close_copy() -> Result<(), DataDiskError> {
 fn prepare(from: &Path, to: &Path) -> io::Result<()> {
     let stamp = stamp(from)?;
     let of_copy = to.join(STAMP);
-    if fs::read(&of_copy).is_ok_and(|known| known == stamp.as_bytes()) {
+    let mut known = Vec::new();
+    let read = open_plain(&of_copy, File::options().read(true))
+        .and_then(|file| file.take(stamp.len() as u64 + 1).read_to_end(&mut known));
+    if read.is_ok() && known == stamp.as_bytes() {
         return Ok(());
     }
     for entry in fs::read_dir(to)? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
+        if !entry.file_type()?.is_dir() {
             fs::remove_file(entry.path())?;
         }
     }
     File::open(to)?.sync_all()?;
     atomic_file::write(&of_copy, stamp.as_bytes())
+}
+
+/// Opens a plain file and nothing else: no link that leads elsewhere, and no pipe, which nobody might ever open at its
+/// other end.
+fn open_plain(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
+    let file = how.custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)?;
+    let about = file.metadata()?;
+    // Another name of the same file might be a file of somebody else.
+    if about.is_file() && about.nlink() == 1 {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+}
+
+/// Opens the copy of a file to go on with it, or makes it anew in the place of whatever has its name.
+fn open_copy(path: &Path) -> io::Result<File> {
+    if let Ok(begun) = open_plain(path, File::options().write(true)) {
+        return Ok(begun);
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut how = OpenOptions::new();
+    open_plain(path, how.write(true).create_new(true).mode(0o600))
 }
 
 /// Names, lengths and times of the files in a folder: others after each change.
@@ -237,9 +270,9 @@ impl Copying<'_> {
     }
 
     fn file(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut source = File::open(from)?;
+        let mut source = open_plain(from, File::options().read(true))?;
         let len = source.metadata()?.len();
-        let mut copy = OpenOptions::new().create(true).truncate(false).write(true).open(to)?;
+        let mut copy = open_copy(to)?;
         // What a power cut left at the end may not be what was written.
         let sure = (copy.metadata()?.len().min(len) / STRETCH).saturating_sub(1) * STRETCH;
         copy.set_len(sure)?;
@@ -316,6 +349,55 @@ mod tests {
         assert!(fs::read(to.join("hub.db")).unwrap() == large);
         assert_eq!(fs::read(to.join("vault")).unwrap(), b"small");
         assert!(!to.join("lost+found").exists());
+    }
+
+    #[test]
+    fn a_crafted_disk_leads_nowhere_else() {
+        use std::os::unix::fs::symlink;
+
+        use nix::sys::stat::Mode;
+        use nix::unistd::mkfifo;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (from, to) = (path("from"), path("to"));
+        let ours = path("of the system");
+        for made in [&from, &to] {
+            fs::create_dir(made).unwrap();
+        }
+        for name in ["hub.db", "keyslots.json", "vault", "pipe", "hard"] {
+            fs::write(from.join(name), name).unwrap();
+        }
+        fs::write(&ours, "of the system").unwrap();
+        // Where copies are to be made: links to what is the system's, to nothing yet, and a pipe.
+        symlink(&ours, to.join("hub.db")).unwrap();
+        symlink(path("not yet there"), to.join("vault")).unwrap();
+        symlink(&ours, to.join(STAMP)).unwrap();
+        fs::hard_link(&ours, to.join("hard")).unwrap();
+        mkfifo(&to.join("pipe"), Mode::S_IRWXU).unwrap();
+        copy(&from, &to);
+        prepare(&from, &to).unwrap();
+        symlink(&ours, to.join("hub.db")).unwrap();
+        copy(&from, &to);
+        for name in ["hub.db", "keyslots.json", "vault", "pipe", "hard"] {
+            let about = fs::symlink_metadata(to.join(name)).unwrap();
+            assert!(about.is_file(), "{name}");
+            assert_eq!(fs::read_to_string(to.join(name)).unwrap(), name);
+        }
+        assert_eq!(fs::read_to_string(&ours).unwrap(), "of the system");
+        assert!(!path("not yet there").exists());
+
+        // Where they are made from: nothing but plain files is read, whatever is put there meanwhile.
+        symlink(&ours, from.join("link")).unwrap();
+        mkfifo(&from.join("another pipe"), Mode::S_IRWXU).unwrap();
+        copy(&from, &to);
+        assert!(!to.join("link").exists() && !to.join("another pipe").exists());
+        for name in ["link", "another pipe"] {
+            assert!(
+                open_plain(&from.join(name), File::options().read(true)).is_err(),
+                "{name}"
+            );
+        }
     }
 
     #[test]

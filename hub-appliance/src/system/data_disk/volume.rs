@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::libc::MS_NOSYMFOLLOW;
 use nix::mount::{MsFlags, mount, umount};
 
 use super::{DataDiskError, Tool};
@@ -18,11 +19,12 @@ const E2FSCK_MENDED: i32 = 1;
 const READ_AT_ONCE: usize = 1024 * 1024;
 /// Where something is mounted only to be looked at.
 const LOOK: &str = "/run/hub-look";
-/// What lies on a disk gives no rights, and is not run.
+/// What lies on a disk gives no rights, is not run, and leads nowhere else.
 const NOTHING_FROM_IT: MsFlags = MsFlags::MS_NODEV
     .union(MsFlags::MS_NOSUID)
     .union(MsFlags::MS_NOEXEC)
-    .union(MsFlags::MS_NOATIME);
+    .union(MsFlags::MS_NOATIME)
+    .union(MsFlags::from_bits_retain(MS_NOSYMFOLLOW));
 /// The files that hold the key slots: the last, and the one before.
 pub(super) const SLOTS: [&str; 2] = ["keyslots.json", "keyslots.previous.json"];
 

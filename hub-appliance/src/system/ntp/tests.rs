@@ -113,33 +113,63 @@ fn a_time_before_the_firmware_or_long_after_is_not_believed() {
 #[test]
 fn one_wrong_server_of_three_does_not_matter() {
     let clock = Standing(AtomicI64::new(TRUE_TIME - 5_000));
-    let servers = [
-        server_that_says(TRUE_TIME + 1_000_000),
-        server_that_says(TRUE_TIME),
-        server_that_says(TRUE_TIME - 500),
-    ];
-    let found = middle_offset(&servers, &clock, FLOOR).unwrap();
-    assert!((4_900..=5_000).contains(&found), "{found}");
+    let of_one_kind = || {
+        vec![
+            server_that_says(TRUE_TIME + 1_000_000),
+            server_that_says(TRUE_TIME),
+            server_that_says(TRUE_TIME - 500),
+        ]
+    };
+    let none = Vec::new;
+    for (named, usual) in [(none(), of_one_kind()), (of_one_kind(), none())] {
+        let found = middle_offset(&Servers { named, usual }, &clock, FLOOR).unwrap();
+        assert!((4_900..=5_000).contains(&found), "{found}");
+    }
+}
+
+#[test]
+fn the_networks_own_servers_outvote_nobody() {
+    let clock = Standing(AtomicI64::new(TRUE_TIME - 5_000));
+    let that_say = |times: &[i64]| times.iter().map(|ahead| server_that_says(TRUE_TIME + ahead)).collect();
+    let day = 24 * 60 * 60 * 1000;
+    for usual in [&[0][..], &[0, 100], &[0, -100, day]] {
+        let servers = Servers {
+            named: that_say(&[day, day, day]),
+            usual: that_say(usual),
+        };
+        let found = middle_offset(&servers, &clock, FLOOR).unwrap();
+        assert!((4_800..=5_100).contains(&found), "{found} with {usual:?}");
+    }
 }
 
 #[test]
 fn nobody_there_is_said() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let clock = Standing(AtomicI64::new(TRUE_TIME));
-    assert!(matches!(set_clock(&[silent], &clock, FLOOR), Err(NtpError::NoAnswer)));
-    assert!(matches!(set_clock(&[], &clock, FLOOR), Err(NtpError::NoAnswer)));
+    let silent = Servers {
+        named: Vec::new(),
+        usual: vec![silent],
+    };
+    for servers in [silent, Servers::default()] {
+        assert!(matches!(set_clock(&servers, &clock, FLOOR), Err(NtpError::NoAnswer)));
+    }
 }
 
 #[test]
-fn the_networks_own_servers_come_first() {
+fn servers_are_told_apart_by_who_named_them() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("servers");
     let usual = ["192.0.2.1".to_owned()];
-    assert_eq!(servers(&file, &usual), ["192.0.2.1:123".parse().unwrap()]);
-    std::fs::write(&file, "10.0.0.1\nnonsense\n10.0.0.2\n").unwrap();
+    let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let of = |named: &[&str]| Servers {
+        named: addresses(named),
+        usual: addresses(&["192.0.2.1:123"]),
+    };
+    assert_eq!(servers(&file, &usual), of(&[]));
+    std::fs::write(&file, "10.0.0.1\nnonsense\n10.0.0.2\n10.0.0.3\n10.0.0.4\n").unwrap();
     assert_eq!(
         servers(&file, &usual),
-        ["10.0.0.1:123", "10.0.0.2:123", "192.0.2.1:123"].map(|server| server.parse().unwrap())
+        of(&["10.0.0.1:123", "10.0.0.2:123", "10.0.0.3:123"])
     );
 }
 
