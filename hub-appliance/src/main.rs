@@ -13,7 +13,7 @@ use hub_appliance::board::{self, Board, BoardKind};
 use hub_appliance::keys::{Pin, harden_process};
 use hub_appliance::panel::Notice;
 use hub_appliance::secret::{SecretText, wipe_stack};
-use hub_appliance::setup_file::SetupFile;
+use hub_appliance::setup_file::{SetupFile, SetupFileError};
 use hub_appliance::system::announce;
 use hub_appliance::system::data_disk::Helper;
 use hub_appliance::system::memory::{WipingAllocator, wipe_freed_database_memory};
@@ -72,6 +72,9 @@ enum Command {
         /// File that shows a watchdog that the hub moves on
         #[arg(long, value_name = "FILE")]
         progress: Option<PathBuf>,
+        /// Named pipe of the service that lets the hub out to the cloud, once one is named
+        #[arg(long, value_name = "PIPE")]
+        cloud_way: Option<PathBuf>,
         /// Named pipe of the service that switches the power off; without one, switching off ends the program
         #[arg(long, value_name = "PIPE")]
         power: Option<PathBuf>,
@@ -145,6 +148,7 @@ fn main() -> ExitCode {
             setup_file,
             first_import,
             progress,
+            cloud_way,
             power,
         } => {
             let board = board.unwrap_or_else(board::detect);
@@ -152,6 +156,7 @@ fn main() -> ExitCode {
                 listen,
                 first_import,
                 progress,
+                cloud_way,
                 desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
                 release: Release::read(Path::new("/")),
                 ..Config::new(data)
@@ -196,7 +201,10 @@ fn settle(file: &Path, config: &mut Config) -> SetupFile {
         }
         Err(error) => {
             complain(&error.to_string());
-            config.notice = Some(Notice::SetupFile { line: error.line() });
+            config.notice = Some(match error {
+                SetupFileError::Several => Notice::SeveralSetupFiles,
+                error => Notice::SetupFile { line: error.line() },
+            });
             SetupFile::default()
         }
     }
@@ -259,6 +267,11 @@ fn switch(power: Power, pipe: &Path) -> Result<(), String> {
 
 fn import(data: &Path, file: &Path) -> Result<(), String> {
     let summary = appliance::import::import(data, file, ask_pin).map_err(|error| error.to_string())?;
+    for [one, other] in &summary.same_email {
+        say(&format!(
+            "one e-mail address for two users, {one} and {other}: give each their own"
+        ));
+    }
     say(&format!(
         "imported: {}; already there: {}; of other clinics: {}; held: {}",
         summary.written.iter().map(|(_, rows)| rows).sum::<usize>(),

@@ -11,6 +11,7 @@ use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::{Hub, Log, PIN};
 use hub_tests::panel_client::{Button, PanelClient, PanelError};
 use hub_tests::phone::Phone;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Stands in for the service that works on the disk: the disk is always open, and the owner's file is removed unless the
@@ -150,4 +151,61 @@ async fn a_mistake_in_it_is_told_with_its_line_and_keeps_nobody_out() {
     assert!(place.is_taken_in(&hub, &mut panel).await && place.file().exists());
     panel.lock().await.unwrap();
     panel.unlock(PIN).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_as_computers_save_it_is_taken_and_removed_and_of_two_none_is() {
+    let place = Place::new();
+    let wide = fs::read_to_string(place.file()).unwrap();
+    let wide: Vec<u8> = [0xFEFF]
+        .into_iter()
+        .chain(wide.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let saved = place.folder.path().join("Clinic.json.txt");
+    fs::write(&saved, wide).unwrap();
+    serve_disk(&place.disk(), saved.clone(), false);
+    let hub = place.hub(false).await;
+    let mut panel = hub.panel().await.unwrap();
+    let led = panel.set_up(PIN).await.map(drop);
+    let text = told(&mut panel, led).await;
+    assert!(text.contains("Two files are called clinic.json."), "{text}");
+    assert!(saved.exists() && !place.is_taken_in(&hub, &mut panel).await);
+
+    panel.lock().await.unwrap();
+    fs::remove_file(place.file()).unwrap();
+    panel.unlock(PIN).await.unwrap();
+    assert!(place.is_taken_in(&hub, &mut panel).await);
+    assert!(!saved.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_known_however_it_is_written_and_two_users_of_one_are_named() {
+    let place = Place::new();
+    let mut bundle: Value = serde_json::from_slice(&fs::read(place.file()).unwrap()).unwrap();
+    let users = bundle["changes"]["users"]["created"].as_array_mut().unwrap();
+    let known = &place.clinic.users()[0];
+    let position = users.iter().position(|user| user["email"] == *known.email).unwrap();
+    users.swap(0, position);
+    for (user, (email, name)) in users.iter_mut().zip([
+        ("\u{a0} ÉLISE.Ñ@Clinic.Example ", "Elise One"),
+        ("élise.ñ@clinic.example", "Elise Two"),
+    ]) {
+        user["email"] = email.into();
+        user["name"] = name.into();
+    }
+    fs::write(place.file(), bundle.to_string()).unwrap();
+    let hub = place.hub(true).await;
+    let mut panel = hub.panel().await.unwrap();
+    let led = panel.set_up(PIN).await.map(drop);
+    let text = told(&mut panel, led).await;
+    assert!(text.contains("Elise One") && text.contains("Elise Two"), "{text}");
+
+    panel.open_pairing().await.unwrap();
+    let mut phone = Phone::new(hub.url()).unwrap();
+    phone.client.handshake().await.unwrap();
+    panel.keep().await.unwrap();
+    for typed in ["élise.ñ@clinic.example", " Élise.Ñ@CLINIC.example\t"] {
+        phone.log_in(typed, &known.password).await.unwrap();
+    }
 }

@@ -94,3 +94,28 @@ async fn init_gets_the_address_line_by_line() {
     fs::remove_file(place.file()).unwrap();
     assert_eq!(place.network().await, (String::new(), String::new(), true));
 }
+
+#[tokio::test]
+async fn a_file_with_the_name_that_computers_give_it_counts_and_two_are_told() {
+    let place = Place::with("");
+    fs::remove_file(place.file()).unwrap();
+    let hidden = place.file().with_extension("toml.txt");
+    fs::write(&hidden, "\u{feff}[network]\naddress = '10.1.2.3/8'\n").unwrap();
+    assert_eq!(
+        place.network().await,
+        ("address 10.1.2.3/8\n".to_owned(), String::new(), true)
+    );
+    fs::write(place.file(), "[panel]\nlanguage = 'fr'\n").unwrap();
+    let hub = place.hub().await;
+    let mut panel = past_the_splash(&hub).await;
+    assert_eq!(panel.screen().name, "notice");
+    assert!(
+        says(panel.screen(), "Two files are called"),
+        "{:?}",
+        panel.screen().lines
+    );
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Welcome")).await.unwrap();
+    let (network, complaint, is_good) = place.network().await;
+    assert!(network.is_empty() && !is_good && complaint.contains("leave one of them"));
+}

@@ -16,6 +16,7 @@ use crate::panel::{ImportFile, Notice};
 use crate::store::audit::Entry;
 use crate::store::cloud::{Bundle, BundleError, BundleSummary};
 use crate::store::{Store, StoreLock};
+use crate::system::owner_file::{self, OwnerFile};
 
 /// The largest bundle that is taken, bytes.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
@@ -71,19 +72,21 @@ pub(super) fn take_in(config: &Config, store: &Store) -> Result<Option<Notice>, 
     let Some(file) = &config.first_import else {
         return Ok(None);
     };
+    let there = owner_file::look_for(file).map_err(ApplianceError::System)?;
     if store.has_users()? {
         // It may be another one by now, which nobody has read: it is not the hub's to remove.
-        let is_left = !config.desk && file.exists();
+        let is_left = !config.desk && there != OwnerFile::Absent;
         return Ok(is_left.then_some(Notice::ImportFile(ImportFile::StillThere)));
     }
+    let file = match &there {
+        OwnerFile::There(there) => there,
+        // Whoever starts it on a desk has named it.
+        OwnerFile::Absent if config.desk => file,
+        OwnerFile::Absent => return Ok(None),
+        OwnerFile::Several => return Ok(Some(Notice::ImportFile(ImportFile::Several))),
+    };
     let line = match import_file(store, file) {
-        Ok(_) => {
-            let forgotten = config.disk.forget_import();
-            return Ok(forgotten.err().map(|error| {
-                tracing::error!(%error, "the imported file is still on the card");
-                Notice::ImportFile(ImportFile::StillThere)
-            }));
-        }
+        Ok(summary) => return Ok(after_import(config, summary).map(Notice::ImportFile)),
         Err(ApplianceError::Bundle(mistake)) => mistake.line,
         Err(ApplianceError::BundleFile(error)) => {
             tracing::warn!(%error, "the file to import cannot be read");
@@ -95,19 +98,31 @@ pub(super) fn take_in(config: &Config, store: &Store) -> Result<Option<Notice>, 
     Ok(Some(Notice::ImportFile(ImportFile::Mistake { line })))
 }
 
+/// Has the file removed that was taken in, and gives what a person has to be told.
+fn after_import(config: &Config, summary: BundleSummary) -> Option<ImportFile> {
+    if let Err(error) = config.disk.forget_import() {
+        tracing::error!(%error, "the imported file is still on the card");
+        return Some(ImportFile::StillThere);
+    }
+    let shared = summary.same_email.into_iter().next();
+    shared.map(|names| ImportFile::SameEmail { names })
+}
+
 /// Imports the bundle in `file` into an open store, in one transaction.
 ///
 /// # Errors
 /// [`ApplianceError::BundleFile`], [`ApplianceError::Bundle`], or what the store reports; then nothing was imported.
 fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
-    let mut json = String::new();
+    let mut bytes = Vec::new();
     let file = File::open(file).map_err(ApplianceError::BundleFile)?;
     file.take(MAX_BYTES + 1)
-        .read_to_string(&mut json)
+        .read_to_end(&mut bytes)
         .map_err(ApplianceError::BundleFile)?;
-    if json.len() as u64 > MAX_BYTES {
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(ApplianceError::BundleFile(std::io::ErrorKind::FileTooLarge.into()));
     }
+    let no_text = |_| ApplianceError::BundleFile(std::io::ErrorKind::InvalidData.into());
+    let json = owner_file::text(bytes).map_err(no_text)?;
     let summary = store.write(move |tx| {
         let summary = Bundle::parse(&json)?.apply(tx)?;
         let written: serde_json::Map<_, _> = summary

@@ -34,8 +34,6 @@ pub(super) struct Profile {
     /// The name for the command line and for `hub-setup.toml`.
     pub(super) name: &'static str,
     pub(super) controller: Controller,
-    /// The addresses on the bus that the display may be set to.
-    pub(super) addresses: &'static [u8],
     /// Pins by their BCM number.
     pub(super) buttons: &'static [(u8, Button)],
     /// The pin that resets the display while it is low.
@@ -43,6 +41,10 @@ pub(super) struct Profile {
     /// A pin that has to stay low: where the bus address is chosen by one.
     pub(super) low: Option<u8>,
 }
+
+/// The addresses on the bus that a display may be set to, by a resistor or a bridge on its board. Which one it leaves the
+/// factory with says nothing of what it is: SSD1306 are sold with either, Adafruit's SH1107 has 0x3D and Seeed's 0x3C.
+pub(super) const ADDRESSES: [u8; 2] = [0x3C, 0x3D];
 
 /// Four buttons on free pins, the simplest there is.
 const FOUR_BUTTONS: &[(u8, Button)] = &[
@@ -57,7 +59,6 @@ pub(super) const PROFILES: [Profile; 4] = [
     Profile {
         name: "adafruit-bonnet",
         controller: Controller::Ssd1306,
-        addresses: &[0x3C],
         // The stick (17, 22, 27, 23, pressed 4), and the buttons that are marked #5 and #6.
         buttons: &[
             (17, Button::Up),
@@ -75,7 +76,6 @@ pub(super) const PROFILES: [Profile; 4] = [
     Profile {
         name: "waveshare-1.3",
         controller: Controller::Sh1106,
-        addresses: &[0x3C],
         // The stick (6, 19, 5, 26, pressed 13), and KEY1 (21) and KEY2 (20). KEY3 (16) means nothing.
         buttons: &[
             (6, Button::Up),
@@ -93,16 +93,13 @@ pub(super) const PROFILES: [Profile; 4] = [
     Profile {
         name: "four-buttons",
         controller: Controller::Ssd1306,
-        addresses: &[0x3C],
         buttons: FOUR_BUTTONS,
         reset: None,
         low: None,
     },
-    // Adafruit's module of 1.12 inch leaves the factory at 0x3D, Seeed's at 0x3C.
     Profile {
         name: "four-buttons-128",
         controller: Controller::Sh1107,
-        addresses: &[0x3D, 0x3C],
         buttons: FOUR_BUTTONS,
         reset: None,
         low: None,
@@ -118,7 +115,7 @@ impl Profile {
     /// The most likely profile where no display has said anything yet.
     pub(super) const LIKELY: &'static Self = &PROFILES[0];
 
-    /// The most likely profile for what the display at 0x3C says when it is read. The low four bits of the status byte
+    /// The most likely profile for what the display says when it is read. The low four bits of the status byte
     /// tell an SH1106 (8) from an SSD1306 (3 or 6, rarely 7). An SH1107 says 7 too, and a plain SSD1306 can't be told from
     /// a bonnet's: these two have to be named.
     pub(super) fn of_status(status: u8) -> &'static Self {
@@ -155,7 +152,6 @@ mod tests {
                 .chain(profile.reset)
                 .chain(profile.low);
             let pins: Vec<u8> = pins.collect();
-            assert!(profile.addresses.iter().all(|address| [0x3C, 0x3D].contains(address)));
             assert!(pins.iter().all(|pin| (4..=27).contains(pin)));
             assert_eq!(pins.iter().collect::<BTreeSet<_>>().len(), pins.len());
         }

@@ -25,26 +25,28 @@ pub struct Status {
 }
 
 /// What a person has to be told once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The owner's setup file has a mistake, so nothing of it is used.
     SetupFile {
         /// Its line, from 1; none where the file can't be read at all.
         line: Option<usize>,
     },
+    /// There is more than one setup file, so none of them is used.
+    SeveralSetupFiles,
     /// How it is with the owner's file of records, told when the hub has opened.
     ImportFile(ImportFile),
 }
 
 impl Notice {
     /// Whether it is told when the hub has opened, not at the start.
-    pub(super) const fn is_of_opening(self) -> bool {
+    pub(super) const fn is_of_opening(&self) -> bool {
         matches!(self, Self::ImportFile(_))
     }
 }
 
 /// Why a person has to see after the owner's file of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportFile {
     /// It has a mistake, so nothing of it was taken in.
     Mistake {
@@ -53,6 +55,13 @@ pub enum ImportFile {
     },
     /// It is still on the card, where anybody can read it.
     StillThere,
+    /// There is more than one, so none of them was taken in.
+    Several,
+    /// It was taken in, and two users have one e-mail address by it.
+    SameEmail {
+        /// Their names.
+        names: [String; 2],
+    },
 }
 
 /// Where the hub is in its life.

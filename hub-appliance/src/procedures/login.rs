@@ -9,7 +9,7 @@ use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
 use crate::lossy::Lossy;
 use crate::secret::SecretText;
 use crate::store::audit::Entry;
-use crate::store::people::User;
+use crate::store::people::{User, folded_email};
 use crate::wire::envelope::Outgoing;
 
 /// An e-mail address or password longer than this is not looked at.
@@ -39,6 +39,8 @@ pub(super) fn login(
     if email.len() > MAX_LENGTH || password.expose().len() > MAX_LENGTH {
         return Err(ProcedureError::BadParameters);
     }
+    let email = folded_email(email);
+    let email = email.as_str();
     let now = Instant::now();
     if let Some(retry_after) = procedures.backoff.wait(caller.address, email, now) {
         return Err(ProcedureError::Backoff { retry_after });

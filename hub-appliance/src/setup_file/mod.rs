@@ -12,7 +12,8 @@
 //! ```
 //!
 //! It is read strictly: a section or a key that is not there, or a value that makes no sense, makes the whole file void,
-//! and the error says in which line, and what to write instead. Who reads it goes on without it.
+//! and the error says in which line, and what to write instead. Who reads it goes on without it. Its name may be in other
+//! case or end in `.txt`, and its text may be UTF-16, as computers write such files; where there are two, none counts.
 
 use std::fmt;
 use std::fs::File;
@@ -26,6 +27,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::board::profile_names;
 use crate::panel::Language;
+use crate::system::owner_file::{self, OwnerFile};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 16 * 1024;
@@ -63,10 +65,13 @@ pub enum SetupFileError {
     /// It is there and can't be read.
     #[error("hub-setup.toml can't be read: {0}")]
     Read(#[from] io::Error),
+    /// There is more than one that may be it.
+    #[error("hub-setup.toml is there more than once, as hub-setup.toml.txt perhaps: leave one of them")]
+    Several,
     /// It is larger than [`MAX_BYTES`].
     #[error("hub-setup.toml is too large: write less than {MAX_BYTES} bytes")]
     TooLarge,
-    /// It is not UTF-8.
+    /// It is neither UTF-8 nor UTF-16.
     #[error("hub-setup.toml, line {line}: not plain text: save it as UTF-8")]
     NotText {
         /// Where, from 1.
@@ -107,7 +112,7 @@ impl SetupFileError {
     #[must_use]
     pub const fn line(&self) -> Option<usize> {
         match self {
-            Self::Read(_) | Self::TooLarge => None,
+            Self::Read(_) | Self::Several | Self::TooLarge => None,
             Self::NotText { line }
             | Self::Syntax { line, .. }
             | Self::Unknown { line, .. }
@@ -122,29 +127,36 @@ impl SetupFile {
     /// # Errors
     /// Any [`SetupFileError`].
     pub fn read(path: &Path) -> Result<Self, SetupFileError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error.into()),
+        let path = match owner_file::look_for(path)? {
+            OwnerFile::Absent => return Ok(Self::default()),
+            OwnerFile::There(path) => path,
+            OwnerFile::Several => return Err(SetupFileError::Several),
         };
         let mut bytes = Vec::new();
+        let file = File::open(path)?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        Self::parse(&bytes)
+        Self::parse(bytes)
     }
 
     /// Reads the file's content.
     ///
     /// # Errors
     /// Any [`SetupFileError`] but [`SetupFileError::Read`].
-    pub fn parse(bytes: &[u8]) -> Result<Self, SetupFileError> {
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, SetupFileError> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(SetupFileError::TooLarge);
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| SetupFileError::NotText {
-            line: line_at(bytes, error.valid_up_to()),
+        // No matter how wide a character is, a line ends with one of these bytes.
+        let line_feeds: Vec<usize> = bytes
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .map(|(at, _)| at)
+            .collect();
+        let text = owner_file::text(bytes).map_err(|text| SetupFileError::NotText {
+            line: 1 + line_feeds.iter().filter(|at| **at < text).count(),
         })?;
-        // Some editors begin a file with this mark.
-        let reader = Reader(text.strip_prefix('\u{feff}').unwrap_or(text));
+        let reader = Reader(&text);
         let table = DeTable::parse(reader.0).map_err(|error| reader.syntax(&error))?;
         let mut file = Self::default();
         for (name, value) in table.get_ref() {

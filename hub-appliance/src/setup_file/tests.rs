@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn error(text: &str) -> String {
-    SetupFile::parse(text.as_bytes()).unwrap_err().to_string()
+    SetupFile::parse(text.into()).unwrap_err().to_string()
 }
 
 #[test]
@@ -17,7 +17,7 @@ fn the_example_of_the_module_is_read() {
         .take_while(|line| !line.contains("```"))
         .map(|line| line.trim_start_matches("//!").to_owned() + "\r\n")
         .collect();
-    let file = SetupFile::parse(format!("\u{feff}{example}").as_bytes()).unwrap();
+    let file = SetupFile::parse(format!("\u{feff}{example}").into_bytes()).unwrap();
     assert_eq!(
         (file.profile, file.language),
         (Some("four-buttons"), Some(Language::French))
@@ -32,9 +32,9 @@ fn the_example_of_the_module_is_read() {
 #[test]
 fn all_of_it_may_be_left_out() {
     for text in ["", "# nothing\n", "[panel]\n"] {
-        assert_eq!(SetupFile::parse(text.as_bytes()).unwrap(), SetupFile::default());
+        assert_eq!(SetupFile::parse(text.into()).unwrap(), SetupFile::default());
     }
-    let only = SetupFile::parse(b"[network]\naddress = '10.1.2.3/8'")
+    let only = SetupFile::parse(b"[network]\naddress = '10.1.2.3/8'".to_vec())
         .unwrap()
         .network
         .unwrap();
@@ -104,14 +104,14 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
 
 #[test]
 fn what_is_no_text_or_too_much_of_it_is_refused() {
-    let not_text = SetupFile::parse(b"[panel]\n# caf\xE9\n").unwrap_err();
+    let not_text = SetupFile::parse(b"[panel]\n# caf\xE9\n".to_vec()).unwrap_err();
     assert_eq!(not_text.line(), Some(2));
     let large = vec![b'#'; usize::try_from(MAX_BYTES).unwrap() + 1];
-    assert!(matches!(SetupFile::parse(&large), Err(SetupFileError::TooLarge)));
-    assert!(SetupFile::parse(&large[1..]).is_ok());
+    assert!(SetupFile::parse(large[1..].to_vec()).is_ok());
+    assert!(matches!(SetupFile::parse(large), Err(SetupFileError::TooLarge)));
     let deep = "a = ".to_owned() + &"[".repeat(10_000);
     assert!(matches!(
-        SetupFile::parse(deep.as_bytes()),
+        SetupFile::parse(deep.into()),
         Err(SetupFileError::Syntax { line: 1, .. })
     ));
 }
@@ -123,13 +123,42 @@ fn a_file_that_is_not_there_settles_nothing() {
     assert_eq!(SetupFile::read(&path).unwrap(), SetupFile::default());
     std::fs::write(&path, "[panel]\nlanguage = 'es'\n").unwrap();
     assert_eq!(SetupFile::read(&path).unwrap().language, Some(Language::Spanish));
-    assert!(matches!(SetupFile::read(folder.path()), Err(SetupFileError::Read(_))));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(matches!(SetupFile::read(&path), Err(SetupFileError::Read(_))));
+}
+
+#[test]
+fn a_file_as_computers_save_it_is_taken_and_of_two_none() {
+    let spanish = "[panel]\r\nlanguage = 'es'\r\n";
+    let wide: Vec<u8> = [0xFEFF]
+        .into_iter()
+        .chain(spanish.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (name, bytes) in [
+        ("hub-setup.toml.txt", spanish.as_bytes()),
+        ("Hub-Setup.TOML", spanish.as_bytes()),
+        ("hub-setup.toml", &wide),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub-setup.toml");
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        assert_eq!(
+            SetupFile::read(&path).unwrap().language,
+            Some(Language::Spanish),
+            "{name}"
+        );
+        std::fs::write(folder.path().join("HUB-SETUP.TOML.TXT"), spanish).unwrap();
+        let refused = SetupFile::read(&path).unwrap_err();
+        assert!(matches!(refused, SetupFileError::Several), "{refused}");
+    }
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_taken_or_refused(bytes: Vec<u8>) {
-        let _ = SetupFile::parse(&bytes);
+        let _ = SetupFile::parse(bytes);
     }
 
     /// Whatever is taken prints as words, numbers, dots and slashes: nothing that a shell could take for more.
@@ -138,7 +167,7 @@ proptest! {
         let [address, gateway] = [address, gateway].map(Ipv4Addr::from);
         let dns: Vec<String> = dns.into_iter().map(|server| Ipv4Addr::from(server).to_string()).collect();
         let text = format!("[network]\naddress='{address}/{bits}'\ngateway='{gateway}'\ndns={dns:?}");
-        if let Ok(SetupFile { network: Some(network), .. }) = SetupFile::parse(text.as_bytes()) {
+        if let Ok(SetupFile { network: Some(network), .. }) = SetupFile::parse(text.into()) {
             let lines = network.to_string();
             prop_assert!(lines.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ./\n".contains(&byte)));
             prop_assert!(lines.lines().count() <= 2 + MAX_DNS);

@@ -71,6 +71,8 @@ pub struct BundleSummary {
     pub foreign: usize,
     /// Rows that did not fit their table.
     pub held: usize,
+    /// The names of users who have one e-mail address now, in pairs.
+    pub same_email: Vec<[String; 2]>,
 }
 
 impl<'a> Bundle<'a> {
@@ -125,7 +127,8 @@ impl<'a> Bundle<'a> {
                 import.table(table, read.unwrap_or_default())?;
             }
         }
-        let summary = import.summary;
+        let mut summary = import.summary;
+        summary.same_email = tx.users_with_one_email()?;
         tx.connection()
             .execute(
                 "UPDATE hub_state SET cloud_timestamp = max(cloud_timestamp, ?1)",

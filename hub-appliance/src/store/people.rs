@@ -157,7 +157,46 @@ pub(super) fn clinic_of_patient(connection: &Connection, patient: &str) -> Resul
     Ok(clinic.flatten().filter(|clinic| !clinic.is_empty()))
 }
 
+/// An e-mail address as people tell it from others: without spaces around it, and in small letters.
+#[must_use]
+pub fn folded_email(email: &str) -> String {
+    // Letter by letter: whether a sigma ends a word says nothing of whose address it is.
+    email.trim().chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The ids of the users who are not deleted, with their addresses as people tell them apart. A clinic has some dozens.
+fn addresses(connection: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, email FROM users WHERE hub_deleted_at IS NULL ORDER BY id")?;
+    let users = statement.query_map([], |row| {
+        let email: String = row.get(1)?;
+        Ok((row.get(0)?, folded_email(&email)))
+    })?;
+    Ok(users.collect::<Result<_, _>>()?)
+}
+
+/// The user with this id who is not deleted.
+fn user_by_id(connection: &Connection, id: &str) -> Result<Option<User>, StoreError> {
+    let sql = format!("{USER} WHERE id = ?1 AND hub_deleted_at IS NULL");
+    Ok(connection.prepare_cached(&sql)?.query_row([id], user_from).optional()?)
+}
+
 impl WriteTx<'_> {
+    /// The names of users who have one e-mail address, in pairs: each with the one before. Who of them logs in there is
+    /// told by the password alone.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn users_with_one_email(&self) -> Result<Vec<[String; 2]>, StoreError> {
+        let mut addresses = addresses(self.connection())?;
+        addresses.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let pairs = addresses.windows(2).filter(|pair| pair[0].1 == pair[1].1);
+        let name = |id: &str| {
+            Ok::<_, StoreError>(user_by_id(self.connection(), id)?.map_or_else(String::new, |user| user.name))
+        };
+        pairs.map(|pair| Ok([name(&pair[0].0)?, name(&pair[1].0)?])).collect()
+    }
+
     /// What a user may do in each clinic, as of this transaction.
     ///
     /// # Errors
@@ -176,16 +215,19 @@ impl Snapshot<'_> {
         all_rights(self.connection()?, user)
     }
 
-    /// The users with this e-mail address who are not deleted. The cloud keeps addresses unique; the hub does not rely
-    /// on it.
+    /// The users with this e-mail address, as people tell it from others, who are not deleted: at most 4. The cloud keeps
+    /// addresses unique, letter by letter; the hub does not rely on it.
     ///
     /// # Errors
     /// What SQLite reports.
     pub fn users_by_email(&self, email: &str) -> Result<Vec<User>, StoreError> {
-        let sql = format!("{USER} WHERE email = ?1 COLLATE NOCASE AND hub_deleted_at IS NULL ORDER BY id LIMIT 4");
-        let mut statement = self.connection()?.prepare_cached(&sql)?;
-        let users = statement.query_map([email], user_from)?.collect::<Result<_, _>>()?;
-        Ok(users)
+        const MOST: usize = 4;
+        let connection = self.connection()?;
+        let wanted = folded_email(email);
+        let all = addresses(connection)?;
+        let ids = all.iter().filter(|(_, address)| *address == wanted).take(MOST);
+        let users = ids.filter_map(|(id, _)| user_by_id(connection, id).transpose());
+        users.collect()
     }
 
     /// A user who is not deleted.
@@ -193,12 +235,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// What SQLite reports.
     pub fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
-        let sql = format!("{USER} WHERE id = ?1 AND hub_deleted_at IS NULL");
-        Ok(self
-            .connection()?
-            .prepare_cached(&sql)?
-            .query_row([id], user_from)
-            .optional()?)
+        user_by_id(self.connection()?, id)
     }
 
     /// A clinic's name.

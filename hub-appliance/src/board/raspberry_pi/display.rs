@@ -9,16 +9,13 @@ use std::time::{Duration, Instant};
 use embedded_hal::i2c::I2c;
 
 use super::oled::Oled;
-use crate::board::profile::Profile;
+use crate::board::profile::{ADDRESSES, Profile};
 use crate::panel::{Brightness, Frame};
 
 /// How often a missing display is looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often a display that is lit is started anew: that takes a picture's time on the bus, some 30 ms.
 const START_EVERY: Duration = Duration::from_secs(5 * 60);
-
-/// The address at which a display is asked what it is: that of all that can be told apart.
-const ASKED_AT: u8 = 0x3C;
 
 /// A display on a bus that `open` opens.
 pub(super) struct Display<B, O> {
@@ -65,9 +62,13 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
         if self.is_known {
             return;
         }
-        let mut status = [0];
-        if (self.open)().is_ok_and(|mut bus| bus.read(ASKED_AT, &mut status).is_ok()) {
-            self.profile = Profile::of_status(status[0]);
+        let status = ADDRESSES.iter().find_map(|address| {
+            let mut status = [0];
+            (self.open)().ok()?.read(*address, &mut status).ok()?;
+            Some(status[0])
+        });
+        if let Some(status) = status {
+            self.profile = Profile::of_status(status);
             self.is_known = true;
             tracing::info!(profile = self.profile.name, "the display says what it is");
         }
@@ -133,7 +134,7 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
     fn find(&mut self) -> Option<Oled<B>> {
         self.identify();
         let (frame, brightness) = self.wanted.as_ref()?;
-        self.profile.addresses.iter().find_map(|address| {
+        ADDRESSES.iter().find_map(|address| {
             let bus = (self.open)().ok()?;
             let mut oled = Oled::new(bus, self.profile.controller, *address);
             oled.show(frame, *brightness).ok()?;
@@ -155,10 +156,27 @@ mod tests {
     const SH1106: u8 = 0x48;
 
     /// A bus whose display, an SH1106, is plugged in or not, and which counts transfers.
-    #[derive(Clone, Default)]
+    #[derive(Clone)]
     struct Bus {
+        address: u8,
         is_plugged: Rc<Cell<bool>>,
         transfers: Rc<Cell<u32>>,
+    }
+
+    impl Default for Bus {
+        fn default() -> Self {
+            Self::with_display_at(0x3C)
+        }
+    }
+
+    impl Bus {
+        fn with_display_at(address: u8) -> Self {
+            Self {
+                address,
+                is_plugged: Rc::default(),
+                transfers: Rc::default(),
+            }
+        }
     }
 
     impl ErrorType for Bus {
@@ -166,7 +184,10 @@ mod tests {
     }
 
     impl I2c for Bus {
-        fn transaction(&mut self, _: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+            if address != self.address {
+                return Err(ErrorKind::Bus);
+            }
             self.transfers.set(self.transfers.get() + 1);
             for operation in operations {
                 if let Operation::Read(status) = operation {
@@ -211,6 +232,25 @@ mod tests {
             display.look_if_missing(start + LOOK_EVERY);
             assert_eq!(display.profile().name, found);
             assert_eq!(display.next_look(), None);
+        }
+    }
+
+    #[test]
+    fn a_display_is_found_at_either_address_whatever_the_panel() {
+        let start = Instant::now();
+        for address in [0x3C, 0x3D] {
+            let profiles = PROFILES.iter().map(Some).chain([None]);
+            for named in profiles {
+                let bus = Bus::with_display_at(address);
+                bus.is_plugged.set(true);
+                let mut display = Display::new(named, || Ok(bus.clone()), start);
+                let resolution = display.profile().controller.resolution();
+                display.show(&Frame::new(resolution), Brightness::Full, start);
+                let panel = named.map_or("waveshare-1.3", |profile| profile.name);
+                assert_eq!(display.profile().name, panel, "{address:x}");
+                assert_eq!(display.next_look(), None, "{panel} at {address:x}");
+                assert!(bus.transfers.get() > 8, "a picture went there");
+            }
         }
     }
 

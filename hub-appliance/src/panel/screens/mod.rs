@@ -51,7 +51,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
     let strings = status.language.strings();
     match (state, &status.phase) {
         (State::Splash, _) => splash::draw(canvas, &status.about, strings),
-        (State::Notice, _) => notice::draw(canvas, status.notice, strings),
+        (State::Notice, _) => notice::draw(canvas, status.notice.clone(), strings),
         (State::Welcome(chosen), _) => set_up_pin::welcome(canvas, *chosen),
         (State::ChoosePin(pad), Phase::Open(_)) => change_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, Phase::Open(_)) => change_pin::repeat(canvas, again, strings),

@@ -1,8 +1,9 @@
 //! The panel's texts in English.
 
+use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
-use super::{Ago, Asked, Note, Strings, Told};
+use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Welcome",
@@ -22,6 +23,7 @@ pub(super) static STRINGS: Strings = Strings {
             "the hub again.".into(),
         ]
     },
+    several_setup_files: || several(SETUP_FILE),
     import_file: "Clinic's records",
     import_file_text: |file| {
         let mistake = |what: String| {
@@ -40,6 +42,13 @@ pub(super) static STRINGS: Strings = Strings {
                 "on the card, readable".into(),
                 "by anyone. Delete it".into(),
                 "with a computer.".into(),
+            ],
+            ImportFile::Several => several(IMPORT_FILE),
+            ImportFile::SameEmail { names: [one, other] } => [
+                "One e-mail for two:".into(),
+                printable(&one, COLUMNS),
+                printable(&other, COLUMNS),
+                "Give each their own.".into(),
             ],
         }
     },
@@ -504,4 +513,14 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
     }
     .map(String::from)
+}
+
+/// That there is more than one file of a name.
+fn several(name: &str) -> [String; 4] {
+    [
+        "Two files are called".into(),
+        format!("{name}. Leave"),
+        "one and start the".into(),
+        "hub again.".into(),
+    ]
 }

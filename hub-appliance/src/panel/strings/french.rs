@@ -1,8 +1,9 @@
 //! The panel's texts in French.
 
+use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
-use super::{Ago, Asked, Note, Strings, Told};
+use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenue",
@@ -19,6 +20,7 @@ pub(super) static STRINGS: Strings = Strings {
             "redémarrez le hub.".into(),
         ]
     },
+    several_setup_files: || several(SETUP_FILE),
     import_file: "Fichier de données",
     import_file_text: |file| {
         let mistake = |what: String| {
@@ -37,6 +39,13 @@ pub(super) static STRINGS: Strings = Strings {
                 "sur la carte, lisible".into(),
                 "par tous: effacez-le".into(),
                 "sur un ordinateur.".into(),
+            ],
+            ImportFile::Several => several(IMPORT_FILE),
+            ImportFile::SameEmail { names: [one, other] } => [
+                "Même e-mail pour:".into(),
+                printable(&one, COLUMNS),
+                printable(&other, COLUMNS),
+                "Donnez-en un à chacun".into(),
             ],
         }
     },
@@ -489,4 +498,14 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         Fault::Internal => ["Une panne dans le", "hub.", "", "Éteignez le hub et", "rallumez-le"],
     }
     .map(String::from)
+}
+
+/// That there is more than one file of a name.
+fn several(name: &str) -> [String; 4] {
+    [
+        "Plusieurs fichiers".into(),
+        format!("{name}: n'en"),
+        "laissez qu'un, puis".into(),
+        "redémarrez le hub.".into(),
+    ]
 }

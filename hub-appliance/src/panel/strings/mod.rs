@@ -10,6 +10,10 @@ mod spanish;
 use super::text::Ago;
 use super::view::{Fault, ImportFile, News, Question};
 
+/// What the owner's files are called, in every language.
+const SETUP_FILE: &str = "hub-setup.toml";
+const IMPORT_FILE: &str = "clinic.json";
+
 /// A language of the panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -104,6 +108,7 @@ pub(super) struct Strings {
     pub(super) setup_file: &'static str,
     /// The line of the mistake, if one is known.
     pub(super) setup_file_text: fn(Option<usize>) -> [String; 4],
+    pub(super) several_setup_files: fn() -> [String; 4],
     pub(super) import_file: &'static str,
     pub(super) import_file_text: fn(ImportFile) -> [String; 4],
     pub(super) go_on: &'static str,

@@ -1,8 +1,9 @@
 //! The panel's texts in Spanish.
 
+use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
-use super::{Ago, Asked, Note, Strings, Told};
+use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenido",
@@ -17,6 +18,7 @@ pub(super) static STRINGS: Strings = Strings {
         };
         [first, second, "usa. Corríjalo y".into(), "reinicie el hub.".into()]
     },
+    several_setup_files: || several(SETUP_FILE),
     import_file: "Archivo de datos",
     import_file_text: |file| {
         let mistake = |what: String| {
@@ -35,6 +37,13 @@ pub(super) static STRINGS: Strings = Strings {
                 "la tarjeta, a la".into(),
                 "vista. Bórrelo desde".into(),
                 "una computadora.".into(),
+            ],
+            ImportFile::Several => several(IMPORT_FILE),
+            ImportFile::SameEmail { names: [one, other] } => [
+                "Mismo correo para:".into(),
+                printable(&one, COLUMNS),
+                printable(&other, COLUMNS),
+                "Dé a cada uno el suyo".into(),
             ],
         }
     },
@@ -496,4 +505,14 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
     }
     .map(String::from)
+}
+
+/// That there is more than one file of a name.
+fn several(name: &str) -> [String; 4] {
+    [
+        "Hay varios archivos".into(),
+        format!("{name}. Deje"),
+        "sólo uno y reinicie".into(),
+        "el hub.".into(),
+    ]
 }

@@ -6,9 +6,9 @@ const OK: Button = Button::Ok;
 const DOWN: Button = Button::Down;
 const UP: Button = Button::Up;
 
-fn noticing(language: Language, line: Option<usize>) -> Desk {
+fn noticing(language: Language, notice: Notice) -> Desk {
     let mut desk = Desk::speaking(language, Phase::SetUp);
-    desk.status.notice = Some(Notice::SetupFile { line });
+    desk.status.notice = Some(notice);
     desk.becomes(Phase::Starting);
     desk.becomes(Phase::SetUp);
     desk.press(&[OK]);
@@ -47,8 +47,12 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             desk.becomes(Phase::Starting);
             desk
         }),
-        ("notice", noticing(language, Some(16_384))),
-        ("notice-unreadable", noticing(language, None)),
+        ("notice", noticing(language, Notice::SetupFile { line: Some(16_384) })),
+        (
+            "notice-unreadable",
+            noticing(language, Notice::SetupFile { line: None }),
+        ),
+        ("notice-several", noticing(language, Notice::SeveralSetupFiles)),
         ("notice-import", {
             let line = Some(536_870_912);
             opened_with(language, ImportFile::Mistake { line })
@@ -57,6 +61,11 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             opened_with(language, ImportFile::Mistake { line: None })
         }),
         ("notice-import-left", opened_with(language, ImportFile::StillThere)),
+        ("notice-import-several", opened_with(language, ImportFile::Several)),
+        ("notice-import-email", {
+            let names = ["Amina Haddad", "Dr. Benedetta Castellani"].map(str::to_owned);
+            opened_with(language, ImportFile::SameEmail { names })
+        }),
         ("welcome", start(Phase::SetUp, |_| {})),
         (
             "choose-pin",

@@ -59,7 +59,9 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         }
         (Phase::Locked { .. }, _) => State::EnterPin(pads.pin()),
 
-        (Phase::Open(_), state) if opened(&state) && status.notice.is_some_and(Notice::is_of_opening) => State::Notice,
+        (Phase::Open(_), state) if opened(&state) && status.notice.as_ref().is_some_and(Notice::is_of_opening) => {
+            State::Notice
+        }
         (Phase::Open(open), state) => follow_open(state, open, pads),
         (Phase::Asking(asked), State::Answering { question, choice }) if question == *asked => {
             State::Answering { question, choice }

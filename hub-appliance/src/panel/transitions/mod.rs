@@ -36,7 +36,7 @@ pub(super) fn step(
             State::EnterPin(pad) => State::EnterPin(typed(pad, &digits)),
             other => other,
         },
-        (State::Splash, _) if status.notice.is_some_and(|notice| !notice.is_of_opening()) => State::Notice,
+        (State::Splash, _) if status.notice.as_ref().is_some_and(|notice| !notice.is_of_opening()) => State::Notice,
         (State::Splash, _) | (State::Notice, Event::Ok | Event::Back | Event::TimedOut) => start(status, pads),
 
         // Set-up: the language.
