@@ -108,7 +108,7 @@ fn welcome(procedures: &Procedures, caller: &Caller, user: &User, answer: &mut O
         Ok::<_, ProcedureError>(())
     })?;
     procedures.tokens.issued(record);
-    procedures.second_tries.logged_in(caller.device);
+    procedures.second_tries.logged_in(caller.device, caller.message);
     reply(
         answer,
         &json!({

@@ -48,6 +48,12 @@ impl MessageId {
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Whether both came under one key.
+    #[must_use]
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        self.0[..KEY_ID_LEN] == other.0[..KEY_ID_LEN]
+    }
 }
 
 impl fmt::Debug for MessageId {

@@ -173,7 +173,7 @@ async fn pulls(rows: usize, rounds: usize) -> Outcome<()> {
     let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(rows));
     let hub = TestHub::with_clinic(&clinic, Log::Warnings).await?;
     let mut phone = hub.phone(user(&clinic)).await?;
-    show_app(&mut phone).await?;
+    phone.show_app().await?;
     let mut older = hub.phone(user(&clinic)).await?.with_app(Generation::V1_5);
     let (idle, _) = hub.hub.resident_kib()?;
     let mut bytes = 0;
@@ -219,14 +219,6 @@ async fn idle_pulls(phone: &mut Phone, name: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Lets a hub know that a phone runs app 1.7: by a delete as a bare id, of a row that nobody has.
-async fn show_app(phone: &mut Phone) -> Outcome<()> {
-    let delete = json!({"visits": {"created": [], "updated": [], "deleted": ["nothing"]}});
-    let push = json!({"changes": delete, "lastPulledAt": 0});
-    phone.client.command_bytes("sync_push", push).await?;
-    Ok(())
-}
-
 /// Pulls of a user who may look into 20 clinics, with 10,000 rows spread over them.
 async fn many_clinics(rounds: usize) -> Outcome<()> {
     const CLINICS: usize = 20;
@@ -235,7 +227,7 @@ async fn many_clinics(rounds: usize) -> Outcome<()> {
     let mut hub = TestHub::empty(Log::Warnings).await?;
     hub.take_in(|file| Ok(serde_json::to_writer(file, &bundle)?)).await?;
     let mut phone = hub.phone(user(&clinic)).await?;
-    show_app(&mut phone).await?;
+    phone.show_app().await?;
     first_pull(&mut phone, "pull, 20 clinics", rounds).await?;
     idle_pulls(&mut phone, "empty pull, 20 clinics").await
 }

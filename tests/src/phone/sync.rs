@@ -132,6 +132,19 @@ impl Phone {
         Ok(self.user.insert(login))
     }
 
+    /// Lets the hub learn at once that this is app 1.7, which else it does by and by: by the second try after a refused
+    /// token. App 1.5 does nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`], as every call.
+    pub async fn show_app(&mut self) -> Result<(), ClientError> {
+        if self.database.generation() == Generation::V1_7 {
+            self.client.set_token(None);
+            self.pull_bytes().await?;
+        }
+        Ok(())
+    }
+
     /// The app is closed and opened again: what it kept in memory only is gone.
     pub fn restart_app(&mut self) {
         self.sign_in = None;

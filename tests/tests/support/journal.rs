@@ -131,7 +131,11 @@ fn same(column: &Column, stored: &Value, pushed: &Value) -> bool {
     if blank(stored) && blank(pushed) {
         return true;
     }
+    let parsed = |value: &Value| serde_json::from_str::<Value>(value.as_str()?).ok();
     match (column.kind, pushed) {
+        (Kind::Json, Value::String(_)) => {
+            stored == pushed || parsed(stored).is_some_and(|json| Some(json) == parsed(pushed))
+        }
         (Kind::Boolean, Value::Bool(truth)) => stored == i64::from(*truth),
         (_, Value::Number(number)) => stored.as_f64() == number.as_f64(),
         _ => stored == pushed,

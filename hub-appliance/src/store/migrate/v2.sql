@@ -47,6 +47,7 @@ CREATE TABLE resends (
     given_at INTEGER,
     PRIMARY KEY (device, table_name, row_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX resends_given ON resends (device, given_at);
 
 -- When the edit was made that replaced a value, or lost: by the clock of whoever made it. What an older firmware wrote
 -- has none; there the row's `updated_at` of that time tells.

@@ -2,7 +2,7 @@
 //! something else, or written in another form than it was sent.
 //!
 //! It promises: such a row, or its deletion, goes with each answer to that device, and to no other, until a request of
-//! the device proves that an answer with it has arrived.
+//! the device proves that an answer with it has arrived. Of two phones under one id that take turns each gets it, once.
 
 use std::collections::HashSet;
 
@@ -13,6 +13,9 @@ use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
 use crate::store::schema::TableId;
 use crate::store::writer::WriteTx;
+
+/// A second phone under the same id may come for a row long after the first has it: this long it is kept for, ms.
+const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Makes one device get a row again, or its deletion where it is deleted. For a row that everybody has to get again there
 /// is [`rows::touch`](crate::store::rows).
@@ -60,18 +63,20 @@ pub(super) fn pending(
 }
 
 impl WriteTx<'_> {
-    /// Notes that what a device had to get again went with the answer that has this `timestamp`, and forgets what came
-    /// with answers until `arrived`.
+    /// Notes that what a device had to get again went with the answer that has this `timestamp`: each later answer to a
+    /// request from before it has it too. What has long `arrived` is forgotten.
     ///
     /// # Errors
     /// What SQLite reports.
     pub fn note_resent(&self, device: DeviceNumber, arrived: HubTime, timestamp: HubTime) -> Result<(), StoreError> {
         self.connection()
             .prepare_cached("DELETE FROM resends WHERE device = ?1 AND given_at <= ?2")?
-            .execute((device.0, arrived.millis()))?;
+            .execute((device.0, arrived.millis() - KEPT_MS))?;
         // What was asked for behind the answer's snapshot did not go with it.
         self.connection()
-            .prepare_cached("UPDATE resends SET given_at = ?2 WHERE device = ?1 AND asked_at <= ?2")?
+            .prepare_cached(
+                "UPDATE resends SET given_at = ?2 WHERE device = ?1 AND given_at IS NULL AND asked_at <= ?2",
+            )?
             .execute((device.0, timestamp.millis()))?;
         Ok(())
     }

@@ -61,3 +61,25 @@ fn a_row_that_goes_anyway_goes_once_and_a_deleted_one_as_deleted() {
     assert_eq!(patients["deleted"], json!([{"id": "p2"}, "p2"]));
     assert_eq!(patients["created"], json!([]));
 }
+
+#[test]
+fn two_phones_under_one_id_each_get_it_once() {
+    let hub = hub();
+    hub.push(
+        A,
+        HubTime::ZERO,
+        created("patients", json!([patient("p1", "Amina", T, "")])),
+    );
+    let (_, first) = pull(&hub, A, HubTime::ZERO);
+    let (mut one, mut other) = (first, first);
+    resend(&hub, A, "p1");
+    for turn in 0..3 {
+        for cursor in [&mut one, &mut other] {
+            let (patients, given) = pull(&hub, A, *cursor);
+            let expected = if turn == 0 { vec!["p1"] } else { Vec::new() };
+            assert_eq!(ids(&patients["updated"]), expected, "turn {turn}");
+            *cursor = given;
+        }
+    }
+    assert_eq!(pull(&hub, A, one).1, pull(&hub, A, other).1);
+}
