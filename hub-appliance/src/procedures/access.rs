@@ -39,6 +39,15 @@ impl UserGate {
         self.rights.iter().any(|(_, rights)| grants_writing(*rights))
     }
 
+    /// Whether the user has any of these rights in each of the clinics, or in the user's own where there are none.
+    pub(super) fn holds_any(&self, rights: &[Right], clinics: &[String]) -> bool {
+        let any = |clinic| rights.iter().any(|right| self.rights_in(clinic).has(*right));
+        if clinics.is_empty() {
+            return any(self.clinic.as_deref());
+        }
+        clinics.iter().all(|clinic| any(Some(clinic)))
+    }
+
     fn rights_in(&self, clinic: Option<&str>) -> Rights {
         let granted = self.rights.iter().find(|(known, _)| Some(known.as_str()) == clinic);
         granted.map(|(_, rights)| *rights).unwrap_or_default()

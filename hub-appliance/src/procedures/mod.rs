@@ -4,13 +4,29 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod appointments;
 mod backoff;
+mod clinics;
+mod dispensing;
+mod drugs;
+mod events;
+mod fields;
+mod forms;
 mod hs256;
 mod login;
+mod patients;
 mod ping;
+mod prescriptions;
+mod problems;
+mod reading;
 mod second_try;
+mod single;
 mod sync;
+mod table;
 mod token;
+mod visits;
+mod vitals;
+mod writing;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,6 +34,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use table::{Known, known};
 pub use token::{TokenKeys, TokenPolicy};
 
 use crate::ids::ClientId;
@@ -33,6 +50,7 @@ use crate::wire::message::{Call, Kind};
 use crate::wire::session::MessageId;
 use backoff::LoginBackoff;
 use second_try::SecondTries;
+use table::{Handler, PROCEDURES, Procedure};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -110,67 +128,6 @@ impl From<StoreError> for ProcedureError {
         error.trouble().map_or(Self::Unavailable, Self::OfTheDisk)
     }
 }
-
-/// One entry of the table of procedures.
-struct Procedure {
-    kind: Kind,
-    name: &'static str,
-    weight: Weight,
-    run: Handler,
-}
-
-/// A handler: open to everybody who has paired, or only to a user with a good token.
-#[derive(Clone, Copy)]
-enum Handler {
-    Open(fn(&Procedures, &Caller, &Request, &mut Outgoing) -> Result<(), ProcedureError>),
-    User(fn(&Procedures, &Caller, &Session, &Request, &mut Outgoing) -> Result<(), ProcedureError>),
-}
-
-/// Every procedure.
-const PROCEDURES: &[Procedure] = &[
-    Procedure {
-        kind: Kind::Command,
-        name: "ping",
-        weight: Weight::Light,
-        run: Handler::Open(ping::ping),
-    },
-    Procedure {
-        kind: Kind::Query,
-        name: "ping",
-        weight: Weight::Light,
-        run: Handler::Open(ping::ping),
-    },
-    Procedure {
-        kind: Kind::Query,
-        name: "heartbeat",
-        weight: Weight::Light,
-        run: Handler::Open(ping::heartbeat),
-    },
-    Procedure {
-        kind: Kind::Command,
-        name: "login",
-        weight: Weight::Login,
-        run: Handler::Open(login::login),
-    },
-    Procedure {
-        kind: Kind::Command,
-        name: "logout",
-        weight: Weight::Store,
-        run: Handler::User(login::logout),
-    },
-    Procedure {
-        kind: Kind::Query,
-        name: "sync_pull",
-        weight: Weight::Store,
-        run: Handler::User(sync::pull),
-    },
-    Procedure {
-        kind: Kind::Command,
-        name: "sync_push",
-        weight: Weight::Store,
-        run: Handler::User(sync::push),
-    },
-];
 
 /// A parsed request. It owns its plaintext, which is wiped with it.
 pub struct Request {
@@ -328,6 +285,11 @@ impl Procedures {
                 self.watch_for_second_tries(caller, request.procedure.name, session.as_ref().err())?;
                 session.and_then(|session| run(self, caller, &session, request, answer))
             }
+            Handler::Read(_) | Handler::Write(_) | Handler::WriteRow(_) => {
+                let session = self.session(caller, request.token.as_ref());
+                self.watch_for_second_tries(caller, request.procedure.name, session.as_ref().err())?;
+                session.and_then(|session| single::call(self, caller, &session, request, answer))
+            }
         };
         if let Err(ProcedureError::OfTheDisk(trouble)) = result {
             self.store.note(trouble);
@@ -357,6 +319,9 @@ impl Procedures {
         Ok(())
     }
 }
+
+/// An answer that is JSON already.
+type Answer = Vec<u8>;
 
 /// Writes a small result. Serialising to memory cannot fail but for a defect of the result's type.
 fn reply(answer: &mut Outgoing, result: &impl serde::Serialize) -> Result<(), ProcedureError> {

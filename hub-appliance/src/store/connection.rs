@@ -63,6 +63,7 @@ pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Conn
         }
         Purpose::Read => connection.execute_batch("PRAGMA query_only = ON;")?,
     }
+    super::search::teach(&connection)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
 }

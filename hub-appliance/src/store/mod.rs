@@ -15,8 +15,11 @@ mod messages;
 mod migrate;
 pub mod people;
 mod pulse;
+pub mod reads;
 pub mod rows;
 pub mod schema;
+mod search;
+pub mod single;
 mod snapshot;
 pub mod sync;
 #[cfg(test)]
@@ -110,6 +113,7 @@ impl Store {
         let disk = Arc::new(Disk::under(&path));
         let mut connection = connection::open(&path, key, Purpose::Write)?;
         migrate::migrate(&mut connection, &path, &disk)?;
+        search::make_unless_there(&mut connection)?;
         let last: Option<(i64, i64)> = connection
             .query_row("SELECT last_change, run_ms FROM hub_state", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))

@@ -12,6 +12,7 @@ use rusqlite::{Connection, InterruptHandle};
 
 use super::connection::{Purpose, StoreKey, open};
 use super::error::StoreError;
+use super::reads::patients::Counts;
 use crate::clock::HubTime;
 
 /// The read connections.
@@ -21,6 +22,8 @@ pub(super) struct Readers {
     idle: Mutex<Option<Vec<Reader>>>,
     returned: Condvar,
     interrupts: Mutex<Vec<InterruptHandle>>,
+    /// How many patients there are, as far as somebody has counted.
+    counts: Counts,
 }
 
 /// A connection, and whose interrupt handle is its own.
@@ -47,6 +50,7 @@ impl Readers {
             idle: Mutex::new(Some(idle)),
             returned: Condvar::new(),
             interrupts: Mutex::new(interrupts),
+            counts: Counts::default(),
         })
     }
 
@@ -151,6 +155,11 @@ impl Snapshot<'_> {
     pub(super) fn connection(&self) -> Result<&Connection, StoreError> {
         let reader = self.reader.as_ref().ok_or(StoreError::Closed)?;
         Ok(&reader.connection)
+    }
+
+    /// What others have counted.
+    pub(super) const fn counts(&self) -> &Counts {
+        &self.readers.counts
     }
 
     /// To be asked when all is read, before anybody gets it.

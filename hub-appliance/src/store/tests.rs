@@ -23,6 +23,7 @@ mod damage;
 mod files;
 mod rejects;
 mod resends;
+mod search;
 mod sync;
 
 const A: DeviceNumber = DeviceNumber(101);

@@ -19,6 +19,7 @@ use super::connection::{Purpose, StoreKey, open};
 use super::disk::Disk;
 use super::error::StoreError;
 use super::pulse::Pulse;
+use super::search::Follower;
 use crate::clock::{HubClock, HubTime};
 use crate::secret::wiping_stack;
 
@@ -38,6 +39,7 @@ pub struct WriteTx<'a> {
     audit: &'a mut AuditChain,
     disk: &'a Disk,
     pulse: &'a Pulse,
+    follower: &'a Follower,
     change: Option<HubTime>,
     /// Rows that were taken in.
     rows: u32,
@@ -208,6 +210,8 @@ impl Writer {
         let (disk, key, pulse) = (Arc::clone(disk), key.clone(), Pulse::default());
         pulse.follow(&mut connection);
         let of_thread = pulse.clone();
+        let follower = Follower::default();
+        follower.watch(&mut connection)?;
         let (sender, receiver) = sync_channel(QUEUE);
         let (running, ended) = sync_channel(0);
         let interrupt = Arc::new(Mutex::new(connection.get_interrupt_handle()));
@@ -222,6 +226,7 @@ impl Writer {
                 audit,
                 disk,
                 pulse: of_thread,
+                follower,
             };
             wiping_stack(|| writing.run(&receiver));
             drop(running);
@@ -304,8 +309,10 @@ impl Drop for Writer {
 }
 
 impl WriteTx<'_> {
-    /// Writes down the change time, in the same transaction as the rows that carry it, if there is room for these.
+    /// Brings what is searched up to the rows and writes down the change time, in the same transaction as the rows that
+    /// carry it, if there is room for these.
     fn finish(&self) -> Result<(), StoreError> {
+        self.follower.catch_up(self.connection)?;
         if self.rows > 0 {
             self.look_for_room()?;
         }
@@ -326,6 +333,7 @@ struct Loop {
     audit: AuditChain,
     disk: Arc<Disk>,
     pulse: Pulse,
+    follower: Follower,
 }
 
 impl Loop {
@@ -403,7 +411,9 @@ impl Loop {
             .connection
             .path()
             .map(|path| open(Path::new(path), &self.key, Purpose::Write));
-        if let Some(Ok(mut connection)) = renewed {
+        if let Some(Ok(mut connection)) = renewed
+            && self.follower.watch(&mut connection).is_ok()
+        {
             self.pulse.follow(&mut connection);
             let interrupt = connection.get_interrupt_handle();
             *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
@@ -432,6 +442,7 @@ impl Loop {
             audit: &mut self.audit,
             disk: &self.disk,
             pulse: &self.pulse,
+            follower: &self.follower,
             change: None,
             rows: 0,
         };
@@ -439,6 +450,7 @@ impl Loop {
         let is_kept = done.as_ref().is_some_and(|done| done.keep);
         if !is_kept {
             let _ = self.connection.execute_batch("ROLLBACK TO piece");
+            self.follower.forget();
             self.audit = head;
         }
         let _ = self.connection.execute_batch("RELEASE piece");

@@ -12,6 +12,7 @@
 //! | [`push`] | local changes in the app's shape |
 //! | [`sync`] | the app's sync, forced upload and forced download |
 //! | [`edit`] | what staff do: register, visit, measure, correct, delete |
+//! | [`online`] | the app's online mode: single calls, and a day of them |
 //! | [`state`] | keeping a phone in a file between runs |
 //! | [`clock`] | the phone's own clock and ids |
 
@@ -22,6 +23,7 @@ pub mod database;
 pub mod edit;
 pub mod generation;
 pub mod http;
+pub mod online;
 pub mod pull;
 pub mod push;
 pub mod state;

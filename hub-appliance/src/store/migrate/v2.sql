@@ -129,3 +129,23 @@ DROP TABLE doubles;
 ALTER TABLE hub_state ADD COLUMN run_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tokens RENAME COLUMN last_used_at TO used_at_run;
 UPDATE tokens SET used_at_run = 0;
+
+-- Finding patients (store/search): made when the store is opened, and whenever its version is another one.
+CREATE VIRTUAL TABLE patient_words USING fts5(
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
+);
+CREATE TABLE patient_words_version (version INTEGER NOT NULL) STRICT;
+INSERT INTO patient_words_version (version) VALUES (0);
+
+-- What the app's single calls look for.
+CREATE INDEX patients_recent ON patients (updated_at DESC, id) WHERE hub_deleted_at IS NULL;
+CREATE INDEX patients_government_id ON patients (government_id) WHERE hub_deleted_at IS NULL;
+CREATE INDEX appointments_timestamp ON appointments (timestamp);
+CREATE INDEX prescriptions_prescribed_at ON prescriptions (prescribed_at);
+CREATE INDEX clinic_inventory_clinic_id ON clinic_inventory (clinic_id, drug_id);
+CREATE TABLE recent_creates (
+    digest BLOB PRIMARY KEY NOT NULL,
+    row_id TEXT NOT NULL,
+    made_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recent_creates_made ON recent_creates (made_at);

@@ -49,12 +49,30 @@ pub struct Applier<'t, 'c> {
     tx: &'t mut WriteTx<'c>,
     author: Author,
     seen: Seen,
+    /// Whose the rows are that it writes: that device does not get them back.
+    origin: DeviceNumber,
 }
 
 impl<'t, 'c> Applier<'t, 'c> {
     /// For an author that had seen so much of the hub's rows.
     pub fn new(tx: &'t mut WriteTx<'c>, author: Author, seen: Seen) -> Self {
-        Self { tx, author, seen }
+        let origin = author.device;
+        Self {
+            tx,
+            author,
+            seen,
+            origin,
+        }
+    }
+
+    /// For an author that keeps no rows of its own: the app's single calls. Whoever pulls gets what it writes, the same
+    /// phone too, and what it writes is meant for the rows as they stand.
+    pub fn of_single_calls(tx: &'t mut WriteTx<'c>, author: Author) -> Self {
+        let seen = Seen::up_to(tx.now());
+        Self {
+            origin: DeviceNumber::HUB,
+            ..Self::new(tx, author, seen)
+        }
     }
 
     /// The transaction.
@@ -79,7 +97,15 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// # Errors
     /// What SQLite reports.
     pub fn resend(&mut self, table: TableId, id: &str) -> Result<(), StoreError> {
+        if self.writes_for_everybody() {
+            return Ok(());
+        }
         resend(self.tx, self.author.device, table, id)
+    }
+
+    /// Whether what is written goes to the author's device too.
+    fn writes_for_everybody(&self) -> bool {
+        self.origin != self.author.device
     }
 
     /// The change time of the rows that are written.
@@ -130,7 +156,7 @@ impl<'t, 'c> Applier<'t, 'c> {
                 Ok(Applied::NothingToDelete)
             }
             Some(stored) => {
-                let by = self.author.device;
+                let by = self.origin;
                 self.keep_last_edits(table, row, stored)?;
                 self.mark_deleted(table, &row.id, stored, by)?;
                 self.cascade(table, &row.id)?;
@@ -214,11 +240,7 @@ impl<'t, 'c> Applier<'t, 'c> {
             cells[*index] = cell.clone();
         }
         cells[0] = Cell::Text(row.id.clone());
-        let by = if merged.as_sent {
-            self.author.device
-        } else {
-            DeviceNumber::HUB
-        };
+        let by = if merged.as_sent { self.origin } else { DeviceNumber::HUB };
         rows::insert(self.tx.connection(), table, &cells, now, false, by)?;
         self.keeping(table, &row.id, now, merged.edited_at)
             .keep_once(self.tx.connection(), lost(&row.cells, &merged))?;
@@ -256,7 +278,7 @@ impl<'t, 'c> Applier<'t, 'c> {
             .iter()
             .zip(&row.cells)
             .all(|(cell, sent)| sent.as_ref().is_none_or(|sent| cell.means(sent)));
-        rows::insert(self.tx.connection(), table, &cells, now, deleted, self.author.device)?;
+        rows::insert(self.tx.connection(), table, &cells, now, deleted, self.origin)?;
         if !as_sent || row.converted {
             self.resend(table, &row.id)?;
         }
@@ -313,11 +335,7 @@ impl<'t, 'c> Applier<'t, 'c> {
             return Ok(Applied::Unchanged);
         }
         self.note_move(table, row, stored, &merged)?;
-        let by = if merged.as_sent {
-            self.author.device
-        } else {
-            DeviceNumber::HUB
-        };
+        let by = if merged.as_sent { self.origin } else { DeviceNumber::HUB };
         rows::update(self.tx.connection(), table, &row.id, &merged.take, now, by)?;
         Ok(Applied::Updated)
     }
@@ -450,6 +468,7 @@ impl<'t, 'c> Applier<'t, 'c> {
     pub(super) fn gets_anyway(&self, stored: &StoredRow) -> bool {
         // The cloud is not asked to pull.
         self.author.device == DeviceNumber::CLOUD
+            || self.writes_for_everybody()
             || (stored.changed_at > self.seen.given && stored.origin != self.author.device)
     }
 }

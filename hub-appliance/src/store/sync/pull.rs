@@ -90,10 +90,7 @@ impl Feed {
             (None, true) => Tie::Patient(place("patient_id")),
             (None, false) => Tie::Nothing,
         };
-        let columns: String = columns
-            .iter()
-            .map(|column| format!(", {}", shown(table, column)))
-            .collect();
+        let columns: String = columns.iter().map(|column| format!(", \"{column}\"")).collect();
         let all = format!(
             "SELECT hub_created_at, hub_changed_at, hub_deleted_at IS NOT NULL, hub_origin, hub_created_by{columns} \
              FROM {}",
@@ -106,17 +103,6 @@ impl Feed {
             names: phone.iter().map(|column| format!("\"{}\":", column.name)).collect(),
             tie: tie.shifted(HUB_COLUMNS),
         }
-    }
-}
-
-/// What a phone is shown of a column. An organisation may switch its phones to single calls instead of syncs, which this
-/// hub does not answer all of: a phone that did so would stand still, so it is told to go on as it is.
-fn shown(table: &Table, column: &str) -> String {
-    match (table.name, column) {
-        ("app_config", "value") => "CASE WHEN namespace = 'system' AND key = 'operation_mode' \
-             AND lower(trim(value, ' \"')) IN ('online', 'user_choice') THEN 'offline' ELSE value END"
-            .to_owned(),
-        _ => format!("\"{column}\""),
     }
 }
 

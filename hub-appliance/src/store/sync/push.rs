@@ -311,6 +311,30 @@ impl Push {
     }
 }
 
+/// Writes one row of somebody who waits for how it ends, by the rules of a pushed one.
+///
+/// # Errors
+/// What SQLite reports; then nothing of the row may stay.
+pub fn write_row(
+    applier: &mut Applier<'_, '_>,
+    table: TableId,
+    row: SentRow,
+    delete: bool,
+    gate: &mut dyn Gatekeeper,
+) -> Result<Result<Applied, HoldReason>, StoreError> {
+    applier.tx().take_row()?;
+    let mut pushed = PushedRow {
+        table,
+        list: List::Updated,
+        text: 0..0,
+        edits: Vec::new(),
+        id: Some(row.id.clone()),
+        row: Ok(row),
+        delete,
+    };
+    apply_row(applier, &mut pushed, gate)
+}
+
 /// Makes the phone get the hub's version of a row that it changed and may not push.
 fn put_right(applier: &mut Applier<'_, '_>, table: TableId, row: &SentRow) -> Result<(), StoreError> {
     let Some(stored) = applier.stored(table, &row.id)? else {

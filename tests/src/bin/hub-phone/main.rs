@@ -1,5 +1,5 @@
 //! `hub-phone`: a phone for a desk. It pairs with a hub by the QR code in the panel's picture, logs in, syncs, makes an
-//! example edit, and writes the demo clinic that a hub can import.
+//! example edit, makes single calls, and writes the demo clinic that a hub can import.
 //!
 //! It keeps its rows in the clear in a file: for made-up clinics only.
 
@@ -53,6 +53,10 @@ enum Action {
     Edit,
     /// Shows how many rows the phone has and how many the hub does not have yet.
     Show,
+    /// Makes one call of the app's online mode, as the user of the last login, and prints its answer.
+    Call(CallArguments),
+    /// A day at a clinic in online mode: registers a patient, sees, measures, diagnoses, prescribes, hands out, appoints.
+    Day,
     /// Does at the panel what a person would: sets a new hub up with the PIN, or unlocks a locked one.
     Unlock(Pin),
     /// Writes the demo clinic as a bundle for `hub-appliance import`, and prints who can log in.
@@ -67,6 +71,15 @@ struct Credentials {
     /// Password to log in with.
     #[arg(long, requires = "email")]
     password: Option<String>,
+}
+
+#[derive(Args)]
+struct CallArguments {
+    /// The procedure: a query or a command of the contract.
+    procedure: String,
+    /// Its parameters, a JSON object.
+    #[arg(default_value = "{}")]
+    json: String,
 }
 
 #[derive(Args)]
@@ -101,6 +114,11 @@ enum Failure {
     /// There is no phone to show or to edit on.
     #[error("no phone at {0}: sync first")]
     NoPhone(PathBuf),
+    /// Calls are a user's.
+    #[error("nobody is logged in: sync with --email and --password first")]
+    NobodyLoggedIn,
+    #[error("the parameters are no JSON: {0}")]
+    Parameters(serde_json::Error),
     #[error("the bundle can't be written: {0}")]
     Bundle(io::Error),
     #[error(transparent)]
@@ -137,6 +155,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Action::Sync(credentials) => sync(&arguments, &file, credentials).await,
         Action::Edit => edit(&arguments, &file),
         Action::Show => show(&arguments, &file),
+        Action::Call(call) => make_call(&arguments, &file, call).await,
+        Action::Day => day(&arguments, &file).await,
         Action::Unlock(pin) => unlock(&arguments, &pin.pin).await,
         Action::Clinic(clinic) => write_clinic(clinic),
     }
@@ -295,6 +315,22 @@ fn show(arguments: &Arguments, file: &Path) -> Result<(), Failure> {
             .map_or(0, |(_, rows)| *rows);
         println!("{table:<32}{rows:>9}{to_push:>9}");
     }
+    Ok(())
+}
+
+async fn make_call(arguments: &Arguments, file: &Path, call: &CallArguments) -> Result<(), Failure> {
+    let data = serde_json::from_str(&call.json).map_err(Failure::Parameters)?;
+    let (mut phone, _) = load(arguments, file)?;
+    let answer = phone.client.call(&call.procedure, &data).await?;
+    println!("{answer:#}");
+    Ok(())
+}
+
+async fn day(arguments: &Arguments, file: &Path) -> Result<(), Failure> {
+    let (mut phone, _) = load(arguments, file)?;
+    let user = phone.user.clone().ok_or(Failure::NobodyLoggedIn)?;
+    let day = phone.client.day(&user).await?;
+    println!("{:#}", serde_json::json!(day));
     Ok(())
 }
 
