@@ -3,6 +3,8 @@
 //! Starts the `hub-appliance` beside this program (build with `--release`), makes clinics of the sizes that are asked
 //! for, and prints one line a figure: medians, so that a noisy machine disturbs little. Compare ratios of one run.
 
+mod online;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -10,7 +12,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Log, TestHub};
-use hub_tests::phone::{Generation, Phone, edit::NewPatient, wire::Curve};
+use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
+use hub_tests::phone::{Generation, Phone, wire::Curve};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -28,6 +31,15 @@ struct Arguments {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 }
+
+/// What the figures of single calls are called by.
+const ONLINE: [&str; 5] = [
+    "get_patients",
+    "search",
+    "patients.similar",
+    "get_patient",
+    "check_availability",
+];
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -48,6 +60,12 @@ async fn main() -> Outcome<()> {
         if wanted(&format!("push {rows}")) {
             pushes(rows, arguments.rounds).await?;
         }
+    }
+    if wanted("push of patients") {
+        push_of_patients(arguments.rounds).await?;
+    }
+    if ONLINE.iter().any(|name| wanted(name)) {
+        online::calls(&wanted, arguments.rounds).await?;
     }
     Ok(())
 }
@@ -296,6 +314,47 @@ async fn pushes(rows: usize, rounds: usize) -> Outcome<()> {
         times.push(timed(phone.push()).await?.0);
     }
     report_time(&format!("push {rows} rows"), times);
+    Ok(())
+}
+
+/// Pushes of 10,000 rows as a clinic makes them: patients with what they were asked, visits, events.
+async fn push_of_patients(rounds: usize) -> Outcome<()> {
+    const PATIENTS: usize = 1_000;
+    let clinic = Clinic::demo();
+    let hub = TestHub::with_clinic(&clinic, Log::Warnings).await?;
+    let mut phone = hub.phone(user(&clinic)).await?;
+    phone.sync().await?;
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        for number in 0..PATIENTS {
+            let attribute = |field: usize| NewAttribute {
+                attribute_id: format!("field-{field}"),
+                attribute: "village".into(),
+                value: AttributeValue::Text(format!("Madeupville {number}")),
+            };
+            let patient = phone.register_patient(&NewPatient {
+                given_name: format!("Samplea{number}"),
+                surname: format!("Inventa{round}"),
+                government_id: format!("GOV-{round}-{number}"),
+                attributes: (0..3).map(attribute).collect(),
+                ..NewPatient::default()
+            })?;
+            for _ in 0..2 {
+                let visit = phone.open_visit(&patient)?;
+                for _ in 0..2 {
+                    let form = json!([{"fieldId": "a", "name": "Complaint", "inputType": "text", "value": "made up"}]);
+                    phone.record_event(
+                        &patient,
+                        &visit,
+                        ("0197f000-0000-7000-8000-000000008001", "Bench form"),
+                        &form,
+                    )?;
+                }
+            }
+        }
+        times.push(timed(phone.push()).await?.0);
+    }
+    report_time("push of patients, 10000 rows", times);
     Ok(())
 }
 
