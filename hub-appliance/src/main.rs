@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hub_appliance::appliance::{self, ApplianceError, Config, Ending};
@@ -72,6 +73,9 @@ enum Command {
         /// File that shows a watchdog that the hub moves on
         #[arg(long, value_name = "FILE")]
         progress: Option<PathBuf>,
+        /// Milliseconds of the processor that checking a PIN is to take; never less than three passes over 64 MiB
+        #[arg(long, value_name = "MS", default_value_t = 1000)]
+        unlock_time: u64,
         /// Named pipe of the service that lets the hub out to the cloud, once one is named
         #[arg(long, value_name = "PIPE")]
         cloud_way: Option<PathBuf>,
@@ -148,6 +152,7 @@ fn main() -> ExitCode {
             setup_file,
             first_import,
             progress,
+            unlock_time,
             cloud_way,
             power,
         } => {
@@ -156,6 +161,7 @@ fn main() -> ExitCode {
                 listen,
                 first_import,
                 progress,
+                unlock_time: Duration::from_millis(unlock_time),
                 cloud_way,
                 desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
                 release: Release::read(Path::new("/")),

@@ -175,7 +175,17 @@ impl Hub {
         more: &[&OsStr],
     ) -> Result<Self, HubError> {
         let mut child = Command::new(binary)
-            .args(["serve", "--listen", listen, "--board", "serial", "--data"])
+            // Tests set up and unlock hundreds of hubs, by PINs that everybody knows.
+            .args([
+                "serve",
+                "--unlock-time",
+                "0",
+                "--listen",
+                listen,
+                "--board",
+                "serial",
+                "--data",
+            ])
             .arg(data)
             .arg("--panel")
             .arg(panel_socket)
