@@ -5,21 +5,24 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::Received;
+use super::budget::Share;
 use super::gate::Lease;
 use super::order::Place;
+use super::places::Guest;
 use super::reply::SealedReply;
-use super::routes::{Front, Origin};
-use super::service::{Job, Run};
+use super::routes::{Front, Origin, must_be_json};
+use super::service::{DeviceRegister, Job, Run};
 use super::status::Failure;
 use super::work::{Turn, blocking, inline, wait_open};
+use crate::ids::ClientId;
 use crate::procedures::{Caller, Weight};
-use crate::store::devices::Standing;
+use crate::store::devices::{DeviceNumber, Standing};
 use crate::wire::envelope::{Outgoing, Sealed};
-use crate::wire::message::{EnvelopeRequest, Kind};
+use crate::wire::message::{EnvelopeRequest, Kind, client_in};
 use crate::wire::session::Replier;
 
 /// Answers one command or query.
@@ -27,13 +30,24 @@ pub(super) async fn call(
     kind: Kind,
     State(front): State<Arc<Front>>,
     Extension(origin): Extension<Origin>,
+    Extension(guest): Extension<Guest>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     // Refused before the body is read, and not held while it comes: a slow upload must not hold up locking.
     drop(front.gate.enter()?);
-    let body = front.bodies.read(body, front.limits.request_bytes).await?;
+    must_be_json(&headers)?;
+    let knows = |head: &[u8]| {
+        let client = client_in(head).ok_or(Failure::NoSession)?;
+        device_of(&*front.gate.enter()?.devices, client).map(drop)
+    };
+    let body = front
+        .bodies
+        .read(body, front.limits.request_bytes, &guest, knows)
+        .await?;
     let hub = front.gate.enter()?;
     let (job, exchange) = open(&front, origin, kind, &hub, body).await?;
+    guest.prove(exchange.caller.client);
     match job.weight {
         Weight::Light => {
             let sealed = inline(&*front.hooks, origin.correlation, || exchange.answer(job.run))?;
@@ -66,7 +80,7 @@ struct Exchange {
     caller: Caller,
     replier: Replier,
     /// The request's share of the memory for bodies, until it is answered.
-    _share: Option<OwnedSemaphorePermit>,
+    _share: Option<Share>,
 }
 
 impl Exchange {
@@ -105,14 +119,9 @@ fn open_here(
     body: Received,
     now: Instant,
 ) -> Result<(Job, Exchange), Failure> {
-    let envelope = EnvelopeRequest::parse(&body.bytes)?;
-    drop(body.bytes);
+    let envelope = EnvelopeRequest::parse(body.bytes)?;
     let client = envelope.client_id;
-    let device = match hub.devices.standing(client) {
-        Standing::Active(device) => device,
-        Standing::Revoked => return Err(Failure::DeviceRevoked),
-        Standing::Unknown => return Err(Failure::NoSession),
-    };
+    let device = device_of(&*hub.devices, client)?;
     let (plaintext, replier) = hub
         .sessions
         .open(client, kind.direction(), envelope.payload, now)?
@@ -132,6 +141,14 @@ fn open_here(
         _share: body.share,
     };
     Ok((job, exchange))
+}
+
+fn device_of(devices: &dyn DeviceRegister, client: ClientId) -> Result<DeviceNumber, Failure> {
+    match devices.standing(client) {
+        Standing::Active(device) => Ok(device),
+        Standing::Revoked => Err(Failure::DeviceRevoked),
+        Standing::Unknown => Err(Failure::NoSession),
+    }
 }
 
 /// Runs and seals on a blocking thread.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use tokio::time::Instant;
 
 use super::PairedPhone;
 use super::gate::Lease;
-use super::routes::{Front, Origin};
+use super::places::Guest;
+use super::routes::{Front, Origin, must_be_json};
 use super::status::{Failure, json};
 use super::work::{blocking, wait_open};
 use crate::store::devices::Standing;
@@ -20,10 +22,16 @@ use crate::wire::reply::handshake_response;
 pub(super) async fn handshake(
     State(front): State<Arc<Front>>,
     Extension(origin): Extension<Origin>,
+    Extension(guest): Extension<Guest>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     drop(front.gate.enter()?);
-    let body = front.bodies.read(body, front.limits.handshake_bytes).await?;
+    must_be_json(&headers)?;
+    let body = front
+        .bodies
+        .read(body, front.limits.handshake_bytes, &guest, |_| Ok(()))
+        .await?;
     let request = HandshakeRequest::parse(&body.bytes)?;
 
     let hub = front.gate.enter()?;

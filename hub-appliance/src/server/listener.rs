@@ -1,11 +1,10 @@
-//! The accept loop: how many connections there may be, how each is served, and how all of them end.
+//! The accept loop: how each connection is served, how long it lives, and how all of them end.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,6 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::debug;
 
 use super::Limits;
+use super::places::{Guest, Places};
 use super::routes::Site;
 use super::socket::StallGuard;
 
@@ -38,7 +38,7 @@ pub(super) async fn run(
     stop: watch::Receiver<bool>,
     beats: Arc<AtomicU64>,
 ) {
-    let slots = Slots::new(limits.connections, limits.connections_per_address);
+    let places = Places::new(&limits);
     let mut connections = JoinSet::new();
     let mut stopping = stop.clone();
     let mut beat = interval(Duration::from_secs(1));
@@ -52,12 +52,12 @@ pub(super) async fn run(
             }
             Some(ended) = connections.join_next() => site.connection_ended(ended),
             accepted = listener.accept() => match accepted {
-                // Without a slot the stream is dropped, which closes it.
-                Ok((stream, peer)) => if let Some(slot) = slots.take(peer.ip()) {
-                    let connection = serve(stream, peer, Arc::clone(&site), Arc::clone(&limits), stop.clone());
+                Ok((stream, peer)) => {
+                    let place = places.take(peer.ip());
+                    let connection = serve(stream, peer, place.guest(), Arc::clone(&site), Arc::clone(&limits), stop.clone());
                     connections.spawn(async move {
                         connection.await;
-                        drop(slot);
+                        drop(place);
                     });
                 },
                 Err(error) => {
@@ -83,9 +83,29 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Serves one connection until it ends, its life is over, or its place is given to somebody else.
 async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
+    guest: Guest,
+    site: Arc<Site>,
+    limits: Arc<Limits>,
+    stop: watch::Receiver<bool>,
+) {
+    let life = timeout(
+        limits.connection_time,
+        converse(stream, peer, guest.clone(), site, Arc::clone(&limits), stop),
+    );
+    tokio::select! {
+        _ = life => {}
+        () = guest.closed() => {}
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    guest: Guest,
     site: Arc<Site>,
     limits: Arc<Limits>,
     mut stop: watch::Receiver<bool>,
@@ -93,21 +113,28 @@ async fn serve(
     // Answers are written whole; waiting to fill a segment only delays them. Failing to say so harms nobody.
     let _ = stream.set_nodelay(true);
     let address = peer.ip().to_canonical();
+    let stream = StallGuard::new(stream, limits.pace_time, guest.clone());
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        Box::pin(Arc::clone(&site).answer(address, request.map(Body::new)))
+        Box::pin(Arc::clone(&site).answer(address, guest.clone(), request.map(Body::new)))
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(READ_BUFFER)
-        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.pace_time)), service);
+        .serve_connection(TokioIo::new(stream), service);
 
-    let mut stopping = false;
+    // So that a request that comes late in the life of a connection has time to end: the next one opens another.
+    let mut last_request = std::pin::pin!(sleep(limits.connection_time / 2));
+    let (mut ending, mut stopping) = (false, false);
     let served = loop {
         tokio::select! {
             served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
             () = stopped(&mut stop), if !stopping => {
                 stopping = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+            () = &mut last_request, if !ending => {
+                ending = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
@@ -129,80 +156,4 @@ async fn linger(stream: &mut StallGuard<TcpStream>, limits: &Limits) -> io::Resu
     let mut discarded = [0; 8 * 1024];
     while timeout(limits.linger_silence, stream.read(&mut discarded)).await?? > 0 {}
     Ok(())
-}
-
-/// The connections there may be, in all and from each address.
-struct Slots {
-    in_all: usize,
-    per_address: usize,
-    taken: Arc<Mutex<Taken>>,
-}
-
-#[derive(Default)]
-struct Taken {
-    in_all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// One connection's place, free again when dropped.
-struct Slot {
-    address: IpAddr,
-    taken: Arc<Mutex<Taken>>,
-}
-
-impl Slots {
-    fn new(in_all: usize, per_address: usize) -> Self {
-        Self {
-            in_all,
-            per_address,
-            taken: Arc::default(),
-        }
-    }
-
-    fn take(&self, address: IpAddr) -> Option<Slot> {
-        let address = address.to_canonical();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let from_address = taken.by_address.get(&address).copied().unwrap_or(0);
-        if taken.in_all >= self.in_all || from_address >= self.per_address {
-            return None;
-        }
-        taken.in_all += 1;
-        taken.by_address.insert(address, from_address + 1);
-        Some(Slot {
-            address,
-            taken: Arc::clone(&self.taken),
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.in_all -= 1;
-        if let Some(count) = taken.by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.by_address.remove(&self.address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_counted_in_all_and_by_address() {
-        let slots = Slots::new(3, 2);
-        let (one, other): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let first = slots.take(one).unwrap();
-        let _second = slots.take("::ffff:10.0.0.1".parse().unwrap()).unwrap();
-        assert!(slots.take(one).is_none(), "two from this address");
-        let _third = slots.take(other).unwrap();
-        assert!(slots.take(other).is_none(), "three in all");
-        drop(first);
-        assert!(slots.take(one).is_some());
-        assert_eq!(slots.taken.lock().unwrap().by_address.len(), 2);
-    }
 }

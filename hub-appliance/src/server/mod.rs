@@ -22,12 +22,14 @@ use crate::wire::message::MAX_ENVELOPE_BODY;
 
 mod address;
 mod body;
+mod budget;
 mod call;
 mod gate;
 mod handshake;
 mod listener;
 mod order;
 mod pairing;
+mod places;
 mod rate;
 mod reply;
 mod routes;
@@ -46,10 +48,16 @@ pub use service::{DeviceRegister, Job, Run, Service};
 /// 512 MiB.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at one time (256); one more is closed at once.
+    /// Connections at one time (256); for one more the one that has been idle longest is closed.
     pub connections: usize,
+    /// Of these, ones that have proved nothing (128): the others are kept for phones.
+    pub unproven_connections: usize,
     /// Of these, from one address (32).
     pub connections_per_address: usize,
+    /// Connections by which one phone has proved itself (16).
+    pub connections_per_phone: usize,
+    /// How long a connection lives at most; after half of it, it takes no more requests (10 min).
+    pub connection_time: Duration,
     /// Time for the whole head of a request, counted from the end of the one before: also how long a connection may
     /// idle (10 s).
     pub header_time: Duration,
@@ -58,6 +66,12 @@ pub struct Limits {
     pub pace_time: Duration,
     /// See [`Self::pace_time`] (32 KiB).
     pub pace_bytes: usize,
+    /// How long a body may take to begin coming at [`Self::body_rate`] (10 s).
+    pub start_time: Duration,
+    /// Bytes a second that a body must bring, reckoned over all of it (8 KiB).
+    pub body_rate: usize,
+    /// How much is read of a body before it is known whose it is (4 KiB).
+    pub stranger_bytes: usize,
     /// After a refusal, how long at most the rest of the body is taken in and thrown away (30 s).
     pub linger_time: Duration,
     /// The same, while nothing comes (2 s).
@@ -68,7 +82,7 @@ pub struct Limits {
     pub request_bytes: usize,
     /// A body up to this length waits for no memory and is opened on an async thread (64 KiB).
     pub small_body: usize,
-    /// Longer bodies in memory at one time, together (96 MiB).
+    /// Longer bodies in memory at one time, together (128 MiB): half of it for one address.
     pub bodies_in_memory: usize,
     /// Answers of the store waiting in memory for their phones; above it, store work waits (64 MiB).
     pub answers_in_memory: usize,
@@ -96,16 +110,22 @@ impl Default for Limits {
         const MIB: usize = 1024 * KIB;
         Self {
             connections: 256,
+            unproven_connections: 128,
             connections_per_address: 32,
+            connections_per_phone: 16,
+            connection_time: Duration::from_secs(10 * 60),
             header_time: Duration::from_secs(10),
             pace_time: Duration::from_secs(15),
             pace_bytes: 32 * KIB,
+            start_time: Duration::from_secs(10),
+            body_rate: 8 * KIB,
+            stranger_bytes: 4 * KIB,
             linger_time: Duration::from_secs(30),
             linger_silence: Duration::from_secs(2),
             handshake_bytes: 4 * KIB,
             request_bytes: MAX_ENVELOPE_BODY,
             small_body: 64 * KIB,
-            bodies_in_memory: 96 * MIB,
+            bodies_in_memory: 128 * MIB,
             answers_in_memory: 64 * MIB,
             new_device_handshakes_per_minute: 10,
             known_device_handshakes_per_minute: 1_200,

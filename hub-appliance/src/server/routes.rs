@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::task::JoinError;
@@ -19,6 +20,7 @@ use tracing::debug;
 use super::body::BodyReader;
 use super::gate::Gate;
 use super::order::Order;
+use super::places::Guest;
 use super::rate::RateLimiter;
 use super::reply::AnswerBudget;
 use super::status::{Failure, json};
@@ -91,11 +93,15 @@ impl Site {
             .route(HANDSHAKE, post(handshake::handshake))
             .route(
                 COMMAND,
-                post(|front, origin, body| call::call(Kind::Command, front, origin, body)),
+                post(|front, origin, guest, headers, body| {
+                    call::call(Kind::Command, front, origin, guest, headers, body)
+                }),
             )
             .route(
                 QUERY,
-                post(|front, origin, body| call::call(Kind::Query, front, origin, body)),
+                post(|front, origin, guest, headers, body| {
+                    call::call(Kind::Query, front, origin, guest, headers, body)
+                }),
             )
             .with_state(Arc::new(front));
         Self {
@@ -105,10 +111,11 @@ impl Site {
         }
     }
 
-    /// Answers one request from `address`.
+    /// Answers one request from `address` that came by the connection of `guest`.
     pub(super) async fn answer(
         self: Arc<Self>,
         address: IpAddr,
+        guest: Guest,
         mut request: Request<Body>,
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
@@ -116,6 +123,7 @@ impl Site {
         let route = route_name(request.uri().path());
         let response = if address::is_local(address) {
             request.extensions_mut().insert(Origin { address, correlation });
+            request.extensions_mut().insert(guest);
             self.router.clone().oneshot(request).await?
         } else {
             Failure::NotLocal.into_response()
@@ -142,6 +150,24 @@ impl Site {
 async fn heartbeat(State(front): State<Arc<Front>>) -> Response {
     let locked = !front.gate.is_open();
     json(format!(r#"{{"status":"ok","locked":{locked},"protocol":{PROTOCOL}}}"#).into_bytes())
+}
+
+/// Whether a body says that it is JSON. A page of another site can make a browser send any other type, or none, without
+/// asking the hub first (Fetch standard, "CORS-safelisted request-header").
+pub(super) fn must_be_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let essence = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default();
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .eq_ignore_ascii_case("application/json")
+    };
+    match (types.next(), types.next()) {
+        (Some(only), None) if essence(only) => Ok(()),
+        _ => Err(Failure::Malformed),
+    }
 }
 
 /// A route's name for the log: a path is the sender's choice and may say anything.

@@ -108,17 +108,42 @@ struct EnvelopeBody<'a> {
 }
 
 impl EnvelopeRequest {
-    /// Parses a body of at most [`MAX_ENVELOPE_BODY`] bytes, decoding the payload without an intermediate copy of it.
+    /// Parses a body of at most [`MAX_ENVELOPE_BODY`] bytes, decoding the payload where it stands, so that one of 64 MiB
+    /// is in memory once.
     ///
     /// # Errors
     /// [`Malformed`], also for a payload that is not base64url without padding.
-    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let body: EnvelopeBody<'_> = object(body, MAX_ENVELOPE_BODY)?;
+    pub fn parse(body: impl Into<Vec<u8>>) -> Result<Self, Malformed> {
+        let mut body = body.into();
+        let parsed: EnvelopeBody<'_> = object(&body, MAX_ENVELOPE_BODY)?;
+        let client_id = ClientId::parse(&parsed.client_id.0).ok_or(Malformed)?;
+        let start = (parsed.payload.as_ptr() as usize).checked_sub(body.as_ptr() as usize);
+        let start = start.ok_or(Malformed)?;
+        let text = start..start + parsed.payload.len();
+        let length = base64url::decode_to_front(&mut body, text).ok_or(Malformed)?;
+        body.truncate(length);
         Ok(Self {
-            client_id: ClientId::parse(&body.client_id.0).ok_or(Malformed)?,
-            payload: base64url::decode(body.payload).ok_or(Malformed)?,
+            client_id,
+            payload: body,
         })
     }
+}
+
+/// Whose envelope begins with `head`, as far as that stands there: before the payload, where the app writes it.
+#[must_use]
+pub fn client_in(head: &[u8]) -> Option<ClientId> {
+    const NAME: &[u8] = b"\"client_id\"";
+    let name = head.windows(NAME.len()).position(|window| window == NAME)?;
+    let space = |byte: &u8| b" \t\r\n".contains(byte);
+    let rest = head.get(name + NAME.len()..)?;
+    let rest = rest
+        .get(rest.iter().position(|byte| !space(byte))?..)?
+        .strip_prefix(b":")?;
+    let rest = rest
+        .get(rest.iter().position(|byte| !space(byte))?..)?
+        .strip_prefix(b"\"")?;
+    let id = rest.get(..rest.iter().position(|byte| *byte == b'"')?)?;
+    ClientId::parse(std::str::from_utf8(id).ok()?)
 }
 
 /// Command or query.

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::Hub;
+use super::{Hub, paired};
+use crate::server::places::Places;
 use crate::server::routes::{Front, Site};
 use crate::server::{Gate, Limits};
 
@@ -49,7 +50,7 @@ impl Client {
 
     pub(super) async fn send_post(&mut self, path: &str, body: &[u8]) {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: hub\r\nContent-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.send(&[head.as_bytes(), body].concat()).await;
@@ -171,6 +172,43 @@ async fn a_closed_gate_refuses_all_but_the_heartbeat() {
 }
 
 #[tokio::test]
+async fn what_a_page_of_another_site_can_make_a_browser_send_is_not_read() {
+    let hub = Hub::open(Limits::default()).await;
+    let mut phone = paired(&hub).await;
+    let types = [
+        "",
+        "Content-Type: text/plain\r\n",
+        "Content-Type: text/plain; application/json\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: multipart/form-data; boundary=x\r\n",
+        "Content-Type: application/jsonp\r\n",
+        "Content-Type: application/json\r\nContent-Type: text/plain\r\n",
+    ];
+    for kind in types {
+        for path in ["/rpc/handshake", "/rpc/command", "/rpc/query"] {
+            // Its body never comes, and is not waited for.
+            let head = format!("POST {path} HTTP/1.1\r\nHost: hub\r\n{kind}Content-Length: 9000\r\n\r\n");
+            let mut page = hub.connect().await;
+            page.send(head.as_bytes()).await;
+            page.response().await.assert_failure(400, "malformed request");
+        }
+    }
+    for kind in [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+    ] {
+        let body = phone.envelope("query", br#"{"query":"ping"}"#);
+        let head = format!(
+            "POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        phone.client.send(&[head.as_bytes(), &body].concat()).await;
+        assert_eq!(phone.client.response().await.status, 200, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn one_connection_takes_many_requests() {
     let hub = Hub::closed(Limits::default()).await;
     let mut client = hub.connect().await;
@@ -190,7 +228,8 @@ async fn a_public_address_is_refused_on_every_path() {
             .header("x-forwarded-for", "192.168.1.2")
             .body(Body::empty())
             .unwrap();
-        let response = Arc::clone(&site).answer(public, request).await.unwrap();
+        let guest = Places::new(&Limits::default()).take(public).guest();
+        let response = Arc::clone(&site).answer(public, guest, request).await.unwrap();
         assert_eq!(response.status(), 403);
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap();

@@ -138,7 +138,7 @@ async fn a_slow_upload_does_not_hold_up_locking() {
     let hub = Hub::open(Limits::default()).await;
     let mut client = hub.connect().await;
     client
-        .send(b"POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\nhalf")
+        .send(b"POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\nhalf")
         .await;
     assert_eq!(hub.connect().await.request("GET", "/rpc/heartbeat").await.status, 200);
     assert!(hub.gate.lock().unwrap().drained(LONG).await.is_ok());

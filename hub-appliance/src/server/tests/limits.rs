@@ -20,7 +20,9 @@ async fn a_declared_length_over_the_limit_is_refused_without_its_body() {
         ("query", u64::from(u32::MAX) * 1024),
     ] {
         let mut client = hub.connect().await;
-        let head = format!("POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
         client.send(head.as_bytes()).await;
         client.response().await.assert_failure(413, "request too large");
     }
@@ -45,10 +47,21 @@ async fn a_chunked_body_is_stopped_at_the_limit() {
         ..Limits::default()
     };
     let hub = Hub::open(limits).await;
+    let phone = paired(&hub).await;
     for (path, limit) in [("handshake", 4 * 1024), ("query", 100_000)] {
         let mut client = hub.connect().await;
         client
-            .send(format!("POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes())
+            .send(
+                format!(
+                    "POST /rpc/{path} HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n\
+                     Transfer-Encoding: chunked\r\n\r\n"
+                )
+                .as_bytes(),
+            )
+            .await;
+        let begin = format!(r#"{{"client_id":"{}","payload":""#, phone.id);
+        client
+            .send(format!("{:x}\r\n{begin}\r\n", begin.len()).as_bytes())
             .await;
         let chunk = [&b"400\r\n"[..], &[b'x'; 1024], b"\r\n"].concat();
         for _ in 0..=limit / 1024 {
@@ -77,7 +90,9 @@ async fn a_body_that_stops_coming_is_given_up() {
     let hub = Hub::open(Limits::default()).await;
     let mut client = hub.connect().await;
     client
-        .send(b"POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\nhalf")
+        .send(
+            b"POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\nhalf",
+        )
         .await;
     let response = client.response().await;
     response.assert_failure(408, "request too slow");
@@ -86,28 +101,74 @@ async fn a_body_that_stops_coming_is_given_up() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_at_once() {
+async fn for_one_connection_too_many_the_one_idle_longest_is_closed() {
     let limits = Limits {
         connections_per_address: 2,
         ..Limits::default()
     };
-    let hub = Hub::closed(limits).await;
+    let hub = Hub::open(limits).await;
+    let mut phone = paired(&hub).await;
+    assert_eq!(phone.query("ping").await.status, 200);
     let mut first = hub.connect().await;
-    let mut second = hub.connect().await;
     assert_eq!(first.request("GET", "/rpc/heartbeat").await.status, 200);
+    let mut second = hub.connect().await;
     assert_eq!(second.request("GET", "/rpc/heartbeat").await.status, 200);
-    assert!(hub.connect().await.until_closed().await.is_empty());
+    assert_eq!(first.request("GET", "/rpc/heartbeat").await.status, 200);
+    let mut newcomer = hub.connect().await;
+    assert_eq!(newcomer.request("GET", "/rpc/heartbeat").await.status, 200);
+    assert!(second.until_closed().await.is_empty());
+    assert_eq!(first.request("GET", "/rpc/heartbeat").await.status, 200);
+    assert_eq!(phone.query("ping").await.status, 200, "it has proved itself");
+}
 
-    drop(first);
+#[tokio::test(start_paused = true)]
+async fn no_connection_lives_for_ever() {
+    let limits = Limits::default();
+    let life = limits.connection_time;
+    let hub = Hub::open(limits).await;
+    let mut phone = paired(&hub).await;
+    let start = Instant::now();
+    let mut asked = 0;
     loop {
-        // Its place is free when the server has noticed.
-        let mut next = hub.connect().await;
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut next.0, b"GET /rpc/heartbeat HTTP/1.0\r\n\r\n").await;
-        if next.until_closed().await.starts_with(b"HTTP/1.0 200") {
+        let body = phone.envelope("query", br#"{"query":"ping"}"#);
+        let head = format!(
+            "POST /rpc/query HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut some = [0; 4096];
+        let sent = phone.client.0.write_all(&[head.as_bytes(), &body].concat()).await;
+        if sent.is_err() || phone.client.0.read(&mut some).await.unwrap_or(0) == 0 {
             break;
         }
+        asked += 1;
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     }
-    assert_eq!(second.request("GET", "/rpc/heartbeat").await.status, 200);
+    assert!(asked > 10, "{asked}");
+    assert!(start.elapsed() <= life, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn of_a_strangers_body_no_more_is_read_than_tells_who_it_is() {
+    let hub = Hub::open(Limits::default()).await;
+    let known = paired(&hub).await;
+    let stranger = Phone::new(hub.connect().await);
+    for (id, status) in [
+        (stranger.id.to_string(), 428),
+        ("nobody".into(), 428),
+        (known.id.to_string(), 0),
+    ] {
+        let mut client = hub.connect().await;
+        let begin = format!(r#"{{"client_id":"{id}","payload":"{}"#, "A".repeat(5_000));
+        let head = "POST /rpc/command HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: 6000000\r\n\r\n";
+        client.send(&[head.as_bytes(), begin.as_bytes()].concat()).await;
+        if status > 0 {
+            client.response().await.assert_failure(status, "no session");
+        } else {
+            let answered = tokio::time::timeout(std::time::Duration::from_millis(1), client.response());
+            assert!(answered.await.is_err(), "the rest is waited for");
+        }
+    }
 }
 
 #[tokio::test]

@@ -227,6 +227,29 @@ fn parse_all(bytes: &[u8]) {
     }
 }
 
+#[test]
+fn whose_envelope_it_is_shows_before_the_payload() {
+    let client = ClientId::parse(CLIENT);
+    for head in [
+        format!(r#"{{"client_id":"{CLIENT}","payload":"AAA"#),
+        format!("{{ \"other\": 1, \"client_id\" :\n \"{CLIENT}\""),
+    ] {
+        assert_eq!(client_in(head.as_bytes()), client, "{head}");
+    }
+    for head in [
+        String::new(),
+        "{\"client_id\"".into(),
+        "{\"client_id\":".into(),
+        "{\"client_id\":7".into(),
+        format!("{{\"client_id\":\"{CLIENT}"),
+        format!("{{\"payload\":\"{CLIENT}\""),
+        "{\"client_id\":\"\"".into(),
+    ] {
+        assert_eq!(client_in(head.as_bytes()), None, "{head}");
+    }
+    assert_eq!(client_in(b"\"client_id\":\"\xff\""), None);
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
