@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::{Hub, Log, PIN, TestHub, import};
 use hub_tests::panel_client::{Button, PanelClient, PanelError, Screen};
 use hub_tests::phone::cell::Cell;
-use hub_tests::phone::{ClientError, Generation, HubClient, Phone};
+use hub_tests::phone::{ClientError, Generation, HubClient, Phone, SyncError};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -313,9 +314,15 @@ async fn pull_and_push(mut phone: Phone, ending: Arc<AtomicBool>) -> usize {
         match phone.sync().await {
             Ok(_) => syncs += 1,
             Err(error) => {
-                assert!(matches!(error.status(), Some(423 | 428 | 503)), "{error}");
+                assert!(matches!(error.status(), Some(423 | 428 | 429 | 503)), "{error}");
                 // As the app: it shows an error, and a person tries again.
-                tokio::task::yield_now().await;
+                match error {
+                    SyncError::Client(ClientError::Refused {
+                        retry_after: Some(seconds),
+                        ..
+                    }) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                    _ => tokio::task::yield_now().await,
+                }
             }
         }
     }

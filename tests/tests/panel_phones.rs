@@ -80,10 +80,13 @@ async fn each_phone_that_pairs_is_asked_about() {
     let mut first = phone(&code.url, "One of ours", [1, 1]);
     let mut second = phone(&code.url, "A stranger's", [1, 2]);
     first.handshake().await.unwrap();
-    second.handshake().await.unwrap();
+    // Whoever comes next waits until a person has looked at the one before.
+    let second = tokio::spawn(async move { second.handshake().await.map(drop) });
 
     sees(&mut panel, "1 One of ours").await;
+    assert!(!second.is_finished());
     panel.keep().await.unwrap();
+    second.await.unwrap().unwrap();
     sees(&mut panel, "2 A stranger's").await;
     panel.undo().await.unwrap();
     panel.wait_for("pair").await.unwrap();
@@ -140,6 +143,7 @@ async fn a_phone_too_many_is_told() {
     for number in 0..PHONES {
         let [net, place] = (PHONES + number).to_be_bytes();
         phone(&code.url, "Phone", [net, place]).handshake().await.unwrap();
+        panel.keep().await.unwrap();
     }
     let mut one_more = phone(&code.url, "One more", [9, 1]);
     assert_eq!(refused(&mut one_more).await, Some(503));
@@ -147,7 +151,16 @@ async fn a_phone_too_many_is_told() {
     assert!(says(panel.screen(), "Phone not paired") && says(panel.screen(), "256"));
     sees(&mut panel, "OK: go on").await;
     panel.press(Button::Ok).await.unwrap();
-    sees(&mut panel, "1 Phone").await;
+
+    // Phones in use are what counts.
+    look_at(&mut panel, "1 Phone").await;
+    panel.take("Revoke").await.unwrap();
+    panel.wait_for("revoke").await.unwrap();
+    panel.take("Revoke").await.unwrap();
+    sees(&mut panel, "x 1 Phone").await;
+    panel.open_pairing().await.unwrap();
+    one_more.handshake().await.unwrap();
+    panel.keep().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 //! The replay of the corpus in `tests/fuzz_corpus.rs` includes this file, so that what a fuzzer once found stays
 //! tested by an ordinary `cargo test` on a stable compiler.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use hub_appliance::secret::Secret;
@@ -25,6 +26,9 @@ pub fn handshake(body: &[u8]) {
     }
 }
 
+/// Where every request comes from.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// The body of `/rpc/command` or `/rpc/query`, up to the plaintext.
 ///
 /// Whoever the client is, it has one session, whose key is 32 times the byte 3; `corpus/envelope/opens` is sealed with
@@ -33,8 +37,8 @@ pub fn envelope(body: &[u8]) {
     if let Ok(request) = EnvelopeRequest::parse(body) {
         let now = Instant::now();
         let sessions = SessionTable::new(SessionLimits::default());
-        sessions.insert(request.client_id, &Secret::new([3; 32]), now);
-        if let Ok(exchange) = sessions.open(request.client_id, Direction::Command, request.payload, now) {
+        sessions.insert(request.client_id, &Secret::new([3; 32]), HERE, now);
+        if let Ok(exchange) = sessions.open(request.client_id, HERE, Direction::Command, request.payload, now) {
             call(&exchange.plaintext);
         }
     }

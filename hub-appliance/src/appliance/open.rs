@@ -113,6 +113,8 @@ pub(super) struct Opening {
     pub(super) copy_of: Option<i64>,
     /// Whether the hub has had records before.
     pub(super) has_records: bool,
+    /// Wrong PINs since the hub was open last.
+    pub(super) wrong_pins: u32,
 }
 
 /// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again.
@@ -186,7 +188,16 @@ fn open_mounted(
         outcome: "ok",
         ..Entry::default()
     };
-    store.write(move |tx| tx.audit(&entry))?;
+    let wrong_pins = (opening.wrong_pins > 0).then(|| Entry {
+        action: "refused.pin",
+        detail: json!({"count": opening.wrong_pins}).to_string(),
+        outcome: "refused",
+        ..Entry::default()
+    });
+    store.write(move |tx| {
+        wrong_pins.iter().try_for_each(|entry| tx.audit(entry))?;
+        tx.audit(&entry)
+    })?;
     let hub = OpenHub {
         identity: IdentityKeys::new(&vault.x25519, &vault.p256)?,
         hub_id,

@@ -1,10 +1,12 @@
 //! `login` and `logout`.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::json;
 
+use super::backoff::Attempt;
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
 use crate::lossy::Lossy;
 use crate::secret::SecretText;
@@ -15,8 +17,10 @@ use crate::wire::envelope::Outgoing;
 /// An e-mail address or password longer than this is not looked at.
 const MAX_LENGTH: usize = 1024;
 
-/// A hash that no password is known for: checked where there is no such user, so that the time does not tell.
-const NOBODY: &str = "$2b$10$5ojaw.WrDYWXSe.9Zkzr.Ogo6NXoYl8zewt7ClVbL.RE5G2aSs/Qq";
+/// The costs of bcrypt that are reckoned with; a hash of any other is none.
+const COSTS: RangeInclusive<u32> = 4..=16;
+/// The cost that is reckoned with where no user has a hash.
+const USUAL_COST: u32 = 10;
 
 #[derive(Deserialize)]
 struct Credentials<'a> {
@@ -42,16 +46,21 @@ pub(super) fn login(
     let email = folded_email(email);
     let email = email.as_str();
     let now = Instant::now();
-    if let Some(retry_after) = procedures.backoff.wait(caller.address, email, now) {
+    let attempt = Attempt {
+        address: caller.address,
+        device: caller.device,
+        email,
+    };
+    if let Some(retry_after) = procedures.backoff.wait(&attempt, now) {
         return Err(ProcedureError::Backoff { retry_after });
     }
     match find_user(procedures, email, &password)? {
         Ok(user) => {
-            procedures.backoff.succeeded(email);
+            procedures.backoff.succeeded(&attempt);
             welcome(procedures, caller, &user, answer)
         }
         Err(known) => {
-            procedures.backoff.failed(caller.address, email, now);
+            procedures.backoff.failed(&attempt, now);
             note_refusal(procedures, caller, known)?;
             Err(ProcedureError::LoginRefused)
         }
@@ -59,21 +68,48 @@ pub(super) fn login(
 }
 
 /// The user with this address and password, or the id of the user whose password it is not.
+///
+/// Whether there is such a user, with a hash or without, and at which cost, does not show in the time that a refusal takes.
 fn find_user(
     procedures: &Procedures,
     email: &str,
     password: &SecretText,
 ) -> Result<Result<User, Option<String>>, ProcedureError> {
-    let users = procedures.store.read(|snapshot| snapshot.users_by_email(email))?;
-    if users.is_empty() {
-        // Its result is of no interest, only its time.
-        let _ = bcrypt::verify(password.expose(), NOBODY);
-    }
+    let (users, highest) = procedures.store.read(|snapshot| {
+        let costs = snapshot.password_costs()?;
+        let highest = costs.into_iter().filter(|cost| COSTS.contains(cost)).max();
+        Ok::<_, ProcedureError>((snapshot.users_by_email(email)?, highest.unwrap_or(USUAL_COST)))
+    })?;
     let known = users.first().map(|user| user.id.clone());
-    let user = users
-        .into_iter()
-        .find(|user| bcrypt::verify(password.expose(), user.password_hash.expose()).unwrap_or(false));
-    Ok(user.ok_or(known))
+    let mut spent = None;
+    for user in users {
+        let hash = user.password_hash.expose();
+        let Some(cost) = cost_of(hash) else { continue };
+        if bcrypt::verify(password.expose(), hash).unwrap_or(false) {
+            return Ok(Ok(user));
+        }
+        spent = spent.max(Some(cost));
+    }
+    for cost in left_to_spend(spent, highest) {
+        // Its result is of no interest, only its time.
+        let _ = bcrypt::hash_with_salt(password.expose(), cost, [0; 16]);
+    }
+    Ok(Err(known))
+}
+
+/// The cost of a hash, if it is one.
+fn cost_of(hash: &str) -> Option<u32> {
+    let parts: bcrypt::HashParts = hash.parse().ok()?;
+    Some(parts.get_cost()).filter(|cost| COSTS.contains(cost))
+}
+
+/// What is still to be reckoned so that all of it is as much as one hash of the `highest` cost: each cost is twice the work
+/// of the one below it.
+fn left_to_spend(spent: Option<u32>, highest: u32) -> Vec<u32> {
+    match spent {
+        None => vec![highest],
+        Some(spent) => (spent..highest).collect(),
+    }
 }
 
 fn welcome(procedures: &Procedures, caller: &Caller, user: &User, answer: &mut Outgoing) -> Result<(), ProcedureError> {
@@ -101,13 +137,16 @@ fn welcome(procedures: &Procedures, caller: &Caller, user: &User, answer: &mut O
         outcome: "ok",
         ..Entry::default()
     };
-    let stored = record.clone();
-    procedures.store.write(move |tx| {
-        tx.insert_token(&stored)?;
+    let (stored, message) = (record.clone(), caller.message);
+    let ended = procedures.store.write(move |tx| {
+        if !tx.admit_message(message.as_bytes())? {
+            return Err(ProcedureError::Replayed);
+        }
+        let ended = tx.insert_token(&stored)?;
         tx.audit(&entry)?;
-        Ok::<_, ProcedureError>(())
+        Ok(ended)
     })?;
-    procedures.tokens.issued(record);
+    procedures.tokens.issued(record, &ended);
     procedures.second_tries.logged_in(caller.device, caller.message);
     reply(
         answer,
@@ -161,4 +200,38 @@ pub(super) fn logout(
     })?;
     procedures.tokens.revoked(&session.jti);
     reply(answer, &json!({"ok": true}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(costs: &[u32]) -> u64 {
+        costs.iter().map(|cost| 1 << cost).sum()
+    }
+
+    #[test]
+    fn every_refusal_is_the_same_work() {
+        for highest in COSTS {
+            assert_eq!(work(&left_to_spend(None, highest)), 1 << highest, "nobody, or no hash");
+            for cost in 4..=highest {
+                let spent = work(&left_to_spend(Some(cost), highest)) + work(&[cost]);
+                assert_eq!(spent, 1 << highest, "a wrong password at {cost} of {highest}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hash_is_known_by_its_form() {
+        let hash = bcrypt::hash("secret", 5).unwrap();
+        assert_eq!(cost_of(&hash), Some(5));
+        for none in [
+            "",
+            "$2b$05$",
+            "$2b$31$5ojaw.WrDYWXSe.9Zkzr.Ogo6NXoYl8zewt7ClVbL.RE5G2aSs/Qq",
+            "plain",
+        ] {
+            assert_eq!(cost_of(none), None, "{none}");
+        }
+    }
 }

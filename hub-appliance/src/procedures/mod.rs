@@ -175,6 +175,12 @@ impl Request {
         self.procedure.weight
     }
 
+    /// Whether its answer can be long, so that [`Procedures::expected`] has to be asked.
+    #[must_use]
+    pub fn can_be_long(&self) -> bool {
+        self.procedure.name == "sync_pull"
+    }
+
     fn parameters(&self) -> Parameters {
         Parameters {
             plaintext: Arc::clone(&self.plaintext),
@@ -271,6 +277,14 @@ impl Procedures {
             backoff: LoginBackoff::default(),
             second_tries: SecondTries::default(),
         })
+    }
+
+    /// About how many bytes the answer to a request will have that can be long (blocking).
+    ///
+    /// # Errors
+    /// See [`ProcedureError`].
+    pub fn expected(&self, caller: &Caller, request: &Request) -> Result<usize, ProcedureError> {
+        sync::expected(self, caller, request)
     }
 
     /// Runs one request to its end (blocking) and writes the JSON result into `answer`. On error nothing was changed.

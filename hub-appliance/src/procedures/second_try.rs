@@ -85,8 +85,14 @@ mod tests {
         let sealed = EnvelopeKey::new(&key)
             .seal(Direction::Command, Outgoing::new())
             .unwrap();
-        table.insert(client, &key, Instant::now());
-        let opened = table.open(client, Direction::Command, sealed.into_bytes(), Instant::now());
+        table.insert(client, &key, std::net::Ipv4Addr::LOCALHOST.into(), Instant::now());
+        let opened = table.open(
+            client,
+            std::net::Ipv4Addr::LOCALHOST.into(),
+            Direction::Command,
+            sealed.into_bytes(),
+            Instant::now(),
+        );
         opened.unwrap().split().1.message()
     }
 

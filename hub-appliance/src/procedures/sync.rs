@@ -6,6 +6,7 @@ use serde_json::{Map, json};
 
 use super::access::UserGate;
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
+use crate::clock::HubTime;
 use crate::store::devices::Scope;
 use crate::store::people::Right;
 use crate::store::sync::cursors::{Cursor, Cursors};
@@ -41,9 +42,13 @@ pub(super) fn pull(
         start: start.clone(),
         scope: scope.clone(),
     };
-    let summary = procedures
-        .store
-        .read(|snapshot| snapshot.pull(&pull, answer.buffer()))?;
+    let message = caller.message;
+    let summary = procedures.store.read(|snapshot| {
+        if snapshot.knows_message(message.as_bytes())? {
+            return Err(ProcedureError::Replayed);
+        }
+        Ok(snapshot.pull(&pull, answer.buffer())?)
+    })?;
 
     procedures.devices.note_start(caller.device, start.at);
     let after = Cursors::after(
@@ -55,6 +60,20 @@ pub(super) fn pull(
         },
     );
     note_pull(procedures, caller, session, &summary, cursors, after)
+}
+
+/// About how many bytes a pull will give; one that will be refused gives none.
+pub(super) fn expected(procedures: &Procedures, caller: &Caller, request: &Request) -> Result<usize, ProcedureError> {
+    let parameters = request.parameters();
+    let session = procedures.session(caller, request.token.as_ref());
+    let (Ok(session), Ok(parameters)) = (session, parameters.read::<PullParameters<'_>>()) else {
+        return Ok(0);
+    };
+    let asked = last_pulled_at(parameters.last_pulled_at.or(parameters.last_pulled_at_snake));
+    let start = procedures.devices.cursors(caller.device).at_pull(asked).start(asked);
+    let has_all_in_sight = start.scope == scope_of(&session);
+    let since = if has_all_in_sight { start.at } else { HubTime::ZERO };
+    Ok(procedures.store.read(|snapshot| snapshot.expected_pull(since))?)
 }
 
 /// Whose rows a user's phone may hold: those of the clinics that the user may look into.
@@ -97,7 +116,11 @@ fn note_pull(
     let device = caller.device;
     let stored = after.clone();
     let arrived = after.before.at;
+    let message = caller.message;
     procedures.store.write(move |tx| {
+        if !tx.admit_message(message.as_bytes())? {
+            return Err(ProcedureError::Replayed);
+        }
         tx.set_cursors(device, &stored)?;
         tx.note_resent(device, arrived, stored.given.at)?;
         entry.iter().try_for_each(|entry| tx.audit(entry))?;

@@ -154,6 +154,7 @@ impl Procedures {
         if record.user != claims.sub
             || record.device != caller.device
             || now >= record.expires_at
+            || now.millis() / 1000 < claims.nbf
             || run.since(record.used_at) >= self.policy.idle_ms()
         {
             return Err(ProcedureError::TokenRefused);

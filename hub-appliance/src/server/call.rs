@@ -11,13 +11,12 @@ use axum::response::{IntoResponse, Response};
 use super::body::Received;
 use super::budget::Share;
 use super::gate::Lease;
-use super::order::Place;
 use super::places::Guest;
-use super::reply::SealedReply;
+use super::reply::{AnswerBudget, SealedReply};
 use super::routes::{Front, Origin, must_be_json};
 use super::service::{DeviceRegister, Job, Run};
 use super::status::Failure;
-use super::work::{Turn, blocking, inline, wait_open};
+use super::work::{blocking, inline, wait_open};
 use crate::ids::ClientId;
 use crate::procedures::{Caller, Weight};
 use crate::store::devices::{DeviceNumber, Standing};
@@ -38,7 +37,7 @@ pub(super) async fn call(
     drop(front.gate.enter()?);
     must_be_json(&headers)?;
     let knows = |head: &[u8]| {
-        let client = client_in(head).ok_or(Failure::NoSession)?;
+        let client = client_in(head).ok_or(Failure::Malformed)?;
         device_of(&*front.gate.enter()?.devices, client).map(drop)
     };
     let body = front
@@ -46,39 +45,104 @@ pub(super) async fn call(
         .read(body, front.limits.request_bytes, &guest, knows)
         .await?;
     let hub = front.gate.enter()?;
-    let (job, exchange) = open(&front, origin, kind, &hub, body).await?;
-    guest.prove(exchange.caller.client);
+    let devices = Arc::clone(&hub.devices);
+    let client = client_in(&body.bytes[..body.bytes.len().min(front.limits.stranger_bytes)]);
+    let answered = answer(&front, origin, &guest, kind, hub, body).await;
+    if let Err(failure) = &answered
+        && let Some(refusal) = failure.refusal()
+    {
+        devices.refused(refusal, client, origin.address);
+    }
+    answered
+}
+
+async fn answer(
+    front: &Front,
+    origin: Origin,
+    guest: &Guest,
+    kind: Kind,
+    hub: Lease,
+    body: Received,
+) -> Result<Response, Failure> {
+    let (job, exchange) = open(front, origin, kind, &hub, body).await?;
+    let client = exchange.caller.client;
+    guest.prove(client);
     match job.weight {
         Weight::Light => {
             let sealed = inline(&*front.hooks, origin.correlation, || exchange.answer(job.run))?;
-            Ok(SealedReply::new(sealed, None).into_response())
+            Ok(SealedReply::new(sealed).into_response())
         }
         Weight::Login => {
-            let turn = front.logins.turn(&hub).await?;
-            let sealed = work(&front, origin, hub, (turn, None), exchange, job.run).await?;
-            Ok(SealedReply::new(sealed, None).into_response())
+            let turn = front.logins.turn(client, &hub).await?;
+            let sessions = Arc::clone(&hub.sessions);
+            let run: Run = Box::new(move |caller, answer| {
+                (job.run)(caller, answer)?;
+                sessions.logged_in(caller.client, caller.message);
+                Ok(())
+            });
+            let sealed = work(front, origin, hub, turn, exchange, run).await?;
+            Ok(SealedReply::new(sealed).into_response())
         }
-        Weight::Store => {
-            let place = match kind {
-                Kind::Command => {
-                    let client = exchange.caller.client;
-                    Some(front.order.after_earlier(client, &hub, front.limits.queue_time).await?)
-                }
-                Kind::Query => None,
+        Weight::Store if kind == Kind::Command => {
+            let limits = &front.limits;
+            let place = front.order.after_earlier(client, &hub, limits.queue_time).await?;
+            let long = if exchange.length > limits.long_command {
+                Some(front.long_commands.turn(&hub).await?)
+            } else {
+                None
             };
-            let mut share = wait_open(&hub, front.limits.queue_time, front.answers.room()).await??;
+            let share = wait_open(&hub, limits.queue_time, front.answers.room(0)).await??;
             let turn = front.store.turn(&hub).await?;
-            let sealed = work(&front, origin, hub, (turn, place), exchange, job.run).await?;
-            front.answers.charge(&mut share, sealed.as_bytes().len());
-            Ok(SealedReply::new(sealed, Some(share)).into_response())
+            let sealed = work(front, origin, hub, (turn, place, long), exchange, job.run).await?;
+            Ok(SealedReply::charged(sealed, &front.answers, guest, share, ()).into_response())
         }
+        Weight::Store => read(front, origin, guest, hub, job, exchange).await,
     }
+}
+
+/// Answers a query from the store, when there is room for its answer.
+async fn read(
+    front: &Front,
+    origin: Origin,
+    guest: &Guest,
+    hub: Lease,
+    mut job: Job,
+    exchange: Exchange,
+) -> Result<Response, Failure> {
+    let limits = &front.limits;
+    let expected = match job.expected.take() {
+        Some(expected) => {
+            let turn = front.store.turn(&hub).await?;
+            let caller = exchange.caller;
+            blocking(Arc::clone(&front.hooks), origin.correlation, move || {
+                let expected = expected(&caller);
+                drop(turn);
+                Ok(expected?)
+            })
+            .await?
+        }
+        None => 0,
+    };
+    let (place, mut share, turn) = if AnswerBudget::is_long(expected) {
+        let client = exchange.caller.client;
+        let place = front.fetching.after_earlier(client, &hub, limits.long_time).await?;
+        let share = wait_open(&hub, limits.long_time, front.answers.room(expected)).await??;
+        (Some(place), share, front.long_answers.turn(&hub).await?)
+    } else {
+        let share = wait_open(&hub, limits.queue_time, front.answers.room(expected)).await??;
+        (None, share, front.store.turn(&hub).await?)
+    };
+    let sealed = work(front, origin, hub, turn, exchange, job.run).await?;
+    front.answers.settle(&mut share, sealed.as_bytes().len());
+    Ok(SealedReply::charged(sealed, &front.answers, guest, share, place).into_response())
 }
 
 /// An opened request on its way to its answer.
 struct Exchange {
     caller: Caller,
     replier: Replier,
+    /// Bytes of its body.
+    length: usize,
     /// The request's share of the memory for bodies, until it is answered.
     _share: Option<Share>,
 }
@@ -119,12 +183,13 @@ fn open_here(
     body: Received,
     now: Instant,
 ) -> Result<(Job, Exchange), Failure> {
+    let length = body.bytes.len();
     let envelope = EnvelopeRequest::parse(body.bytes)?;
     let client = envelope.client_id;
     let device = device_of(&*hub.devices, client)?;
     let (plaintext, replier) = hub
         .sessions
-        .open(client, kind.direction(), envelope.payload, now)?
+        .open(client, origin.address, kind.direction(), envelope.payload, now)?
         .split();
     hub.devices.seen(device);
     let job = Arc::clone(&hub.procedures).accept(kind, plaintext)?;
@@ -138,6 +203,7 @@ fn open_here(
     let exchange = Exchange {
         caller,
         replier,
+        length,
         _share: body.share,
     };
     Ok((job, exchange))
@@ -156,7 +222,7 @@ async fn work(
     front: &Front,
     origin: Origin,
     hub: Lease,
-    turn: (Turn, Option<Place>),
+    turn: impl Send + 'static,
     exchange: Exchange,
     run: Run,
 ) -> Result<Sealed, Failure> {

@@ -35,19 +35,33 @@ pub(super) async fn handshake(
     let request = HandshakeRequest::parse(&body.bytes)?;
 
     let hub = front.gate.enter()?;
+    let answered = shake(&front, origin, &hub, &request).await;
+    if let Err(refusal) = answered.as_ref().map_err(|failure| failure.refusal())
+        && let Some(refusal) = refusal
+    {
+        hub.devices.refused(refusal, Some(request.client_id), origin.address);
+    }
+    answered
+}
+
+async fn shake(front: &Front, origin: Origin, hub: &Lease, request: &HandshakeRequest) -> Result<Response, Failure> {
     let now = Instant::now().into_std();
-    let standing = hub.devices.standing(request.client_id);
+    let client = request.client_id;
+    let standing = hub.devices.standing(client);
     match standing {
-        Standing::Active(_) => front.known_devices.admit(origin.address, now)?,
+        Standing::Active(_) => front.known_devices.admit((client, origin.address), now)?,
         Standing::Unknown => front.new_devices.admit(origin.address, now)?,
         Standing::Revoked => return Err(Failure::DeviceRevoked),
     }
     // Before pairing, so that a key that agrees on nothing leaves nothing behind.
     let agreement = hub.identity.agree(&request.client_public_key)?;
     if standing == Standing::Unknown {
-        pair(&front, origin, &hub, &request).await?;
+        pair(front, origin, hub, request).await?;
+        hub.sessions
+            .insert_paired(client, &agreement.session_key, origin.address, now);
+    } else {
+        hub.sessions.insert(client, &agreement.session_key, origin.address, now);
     }
-    hub.sessions.insert(request.client_id, &agreement.session_key, now);
     Ok(json(handshake_response(
         &agreement.hub_public_key,
         &hub.hub_id,
@@ -58,18 +72,19 @@ pub(super) async fn handshake(
 /// Stores a new phone and tells the appliance, both even if the phone hangs up meanwhile: the place is taken exactly
 /// when the phone is stored.
 async fn pair(front: &Front, origin: Origin, hub: &Lease, request: &HandshakeRequest) -> Result<(), Failure> {
-    let claim = wait_open(hub, front.limits.queue_time, hub.pairing.claim())
-        .await?
-        .ok_or(Failure::PairingClosed)?;
+    let client = request.client_id;
+    let is_known = || hub.devices.standing(client) != Standing::Unknown;
+    let claim = wait_open(hub, front.limits.queue_time, hub.pairing.claim(is_known)).await??;
+    let Some(claim) = claim else {
+        // Its first handshake was still being stored when this one, its second, was looked up.
+        return match hub.devices.standing(client) {
+            Standing::Active(_) => Ok(()),
+            _ => Err(Failure::DeviceRevoked),
+        };
+    };
     let (hub, hooks) = (hub.clone(), Arc::clone(&front.hooks));
-    let (client, name) = (request.client_id, request.device_name.clone());
+    let name = request.device_name.clone();
     blocking(Arc::clone(&front.hooks), origin.correlation, move || {
-        match hub.devices.standing(client) {
-            Standing::Unknown => {}
-            // Its first handshake was still being stored when this one, its second, was looked up.
-            Standing::Active(_) => return Ok(()),
-            Standing::Revoked => return Err(Failure::DeviceRevoked),
-        }
         match hub.devices.pair(client, name.clone()) {
             Ok(device) => {
                 claim.take();

@@ -42,7 +42,7 @@ mod work;
 
 pub use gate::{Draining, Gate, OpenHub, StillBusy};
 pub use pairing::{PAIRING_WINDOW, Pairing, PairingStatus};
-pub use service::{DeviceRegister, Job, Run, Service};
+pub use service::{DeviceRegister, Expect, Job, Run, Service};
 
 /// What the server allows. The defaults are those of the wire contract, and where it says nothing, of a board with
 /// 512 MiB.
@@ -84,18 +84,33 @@ pub struct Limits {
     pub small_body: usize,
     /// Longer bodies in memory at one time, together (128 MiB): half of it for one address.
     pub bodies_in_memory: usize,
-    /// Answers of the store waiting in memory for their phones; above it, store work waits (64 MiB).
+    /// Long answers (above 256 KiB) in memory, being built or waiting for their phones (112 MiB); the next one waits.
     pub answers_in_memory: usize,
+    /// The same for all other answers of the store (16 MiB).
+    pub small_answers_in_memory: usize,
+    /// Bytes a second at which a long answer must be fetched while others wait for its room (64 KiB).
+    pub answer_rate: u64,
+    /// How long a long answer or push waits for its room and its turn (4 min), then 503.
+    pub long_time: Duration,
+    /// Long answers built at one time (2), so that readers are left for small ones.
+    pub long_answers_at_once: usize,
+    /// A command above this length is a long one; one of them is at work at a time, for what is read from it takes memory
+    /// too (1 MiB).
+    pub long_command: usize,
     /// Handshakes of devices never seen before, a minute and address (10).
     pub new_device_handshakes_per_minute: u32,
-    /// Handshakes of paired devices, a minute and address (1,200).
+    /// Handshakes of one paired device, a minute and address (120).
     pub known_device_handshakes_per_minute: u32,
     /// Addresses that each rate limit remembers (1,024).
     pub addresses: usize,
     /// Logins checked at one time (2).
     pub logins_at_once: usize,
-    /// Logins waiting for it (16); one more gets a 429.
+    /// Logins waiting for it (128); one more gets a 429.
     pub logins_waiting: usize,
+    /// Logins of one device, checked or waiting (2): no account can keep those of other phones waiting.
+    pub logins_per_device: usize,
+    /// How long a login waits for its turn (60 s), then 503.
+    pub login_time: Duration,
     /// Requests at work in the store at one time (8).
     pub store_at_once: usize,
     /// How long a request waits for memory or its turn (30 s), then 503.
@@ -126,12 +141,19 @@ impl Default for Limits {
             request_bytes: MAX_ENVELOPE_BODY,
             small_body: 64 * KIB,
             bodies_in_memory: 128 * MIB,
-            answers_in_memory: 64 * MIB,
+            answers_in_memory: 112 * MIB,
+            small_answers_in_memory: 16 * MIB,
+            answer_rate: 64 * KIB as u64,
+            long_time: Duration::from_secs(4 * 60),
+            long_answers_at_once: 2,
+            long_command: MIB,
             new_device_handshakes_per_minute: 10,
-            known_device_handshakes_per_minute: 1_200,
+            known_device_handshakes_per_minute: 120,
             addresses: 1_024,
             logins_at_once: 2,
-            logins_waiting: 16,
+            logins_waiting: 128,
+            logins_per_device: 2,
+            login_time: Duration::from_secs(60),
             store_at_once: 8,
             queue_time: Duration::from_secs(30),
             stop_time: Duration::from_secs(1),

@@ -1,15 +1,21 @@
 //! Pairing: while a person at the box holds it open, a phone never seen before may hand shakes.
 //!
-//! It closes by itself after [`PAIRING_WINDOW`], or after one phone has paired unless the person keeps it open. Two
+//! While it is kept open, the next phone waits until the person has said whether the last one is a right one: whoever is
+//! quicker than the nurse is seen before anybody else gets in. It closes by itself after [`PAIRING_WINDOW`], or after one phone has paired unless the person keeps it open. Two
 //! phones after the last place never both get it, and one that could not be stored has not used it up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Notify, OwnedMutexGuard, Semaphore};
+
+use super::status::Failure;
 
 /// How long one opening lasts.
 pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
+/// Phones that wait for their turn at most.
+const WAITING: usize = 8;
 
 /// An opening, as the panel shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +33,29 @@ struct Opening {
 }
 
 /// Whether phones may pair, shared by the panel (which opens it) and the server (which asks it).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pairing {
     opening: Mutex<Option<Opening>>,
+    /// Phones that have paired and about which nobody has decided yet.
+    undecided: AtomicUsize,
+    /// Something of the above is different now.
+    changed: Notify,
+    /// Places for phones that wait.
+    queue: Semaphore,
     /// Held by the one phone that is being stored; the next waits for the outcome instead of being refused.
     turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Default for Pairing {
+    fn default() -> Self {
+        Self {
+            opening: Mutex::default(),
+            undecided: AtomicUsize::new(0),
+            changed: Notify::new(),
+            queue: Semaphore::new(WAITING),
+            turn: Arc::default(),
+        }
+    }
 }
 
 impl Pairing {
@@ -39,6 +63,14 @@ impl Pairing {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A person has decided about a phone that has paired.
+    pub fn decided(&self) {
+        let less = |undecided: usize| undecided.checked_sub(1);
+        // None are undecided where a person decides about one that a push of the button has decided about already.
+        let _ = self.undecided.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        self.changed.notify_waiters();
     }
 
     /// Opens for [`PAIRING_WINDOW`] from `now` and one phone; an earlier opening is replaced.
@@ -52,6 +84,7 @@ impl Pairing {
     /// Closes. A phone that is being stored at this moment still pairs.
     pub fn close(&self) {
         *self.opening() = None;
+        self.changed.notify_waiters();
     }
 
     /// Lets the present opening take more than one phone, or again only one more. Its end stays where it is.
@@ -75,15 +108,35 @@ impl Pairing {
         })
     }
 
-    /// Claims a place for one phone, waiting while another one is being stored; `None` when there is none (any more).
-    pub(super) async fn claim(self: &Arc<Self>) -> Option<Claim> {
-        self.status(now())?;
+    /// Claims a place for one phone, waiting while another one is being stored or decided about. `None` if the phone
+    /// `is_known` by then.
+    ///
+    /// # Errors
+    /// [`Failure::PairingClosed`] when there is none (any more), [`Failure::TooMany`] when too many wait.
+    pub(super) async fn claim(self: &Arc<Self>, is_known: impl Fn() -> bool) -> Result<Option<Claim>, Failure> {
+        let is_open = || self.status(now()).map(drop).ok_or(Failure::PairingClosed);
+        is_open()?;
+        let place = self.queue.try_acquire().map_err(|_| Failure::TooMany {
+            retry_after: PAIRING_WINDOW,
+        })?;
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        self.status(now())?;
-        Some(Claim {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_known() {
+                return Ok(None);
+            }
+            is_open()?;
+            if self.undecided.load(Ordering::SeqCst) == 0 {
+                break;
+            }
+            changed.await;
+        }
+        drop(place);
+        Ok(Some(Claim {
             pairing: Arc::clone(self),
             _turn: turn,
-        })
+        }))
     }
 
     fn opening(&self) -> MutexGuard<'_, Option<Opening>> {
@@ -106,6 +159,7 @@ pub(super) struct Claim {
 impl Claim {
     /// The phone is stored: the place is used up.
     pub(super) fn take(self) {
+        self.pairing.undecided.fetch_add(1, Ordering::SeqCst);
         let mut opening = self.pairing.opening();
         *opening = opening.take().filter(|opening| opening.keep_open);
     }
@@ -117,11 +171,15 @@ mod tests {
 
     use super::*;
 
+    async fn claim(pairing: &Arc<Pairing>) -> Result<Claim, Failure> {
+        pairing.claim(|| false).await.map(Option::unwrap)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn closes_by_itself() {
         let pairing = Arc::new(Pairing::new());
         assert_eq!(pairing.status(now()), None);
-        assert!(pairing.claim().await.is_none());
+        assert_eq!(claim(&pairing).await.unwrap_err(), Failure::PairingClosed);
 
         pairing.open(now());
         assert_eq!(
@@ -132,10 +190,10 @@ mod tests {
             })
         );
         tokio::time::advance(PAIRING_WINDOW - Duration::from_millis(1)).await;
-        assert!(pairing.claim().await.is_some());
+        assert!(claim(&pairing).await.is_ok());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(pairing.status(now()), None);
-        assert!(pairing.claim().await.is_none());
+        assert_eq!(claim(&pairing).await.unwrap_err(), Failure::PairingClosed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -143,10 +201,11 @@ mod tests {
         let pairing = Arc::new(Pairing::new());
         pairing.open(now());
         pairing.set_keep_open(true);
-        pairing.claim().await.unwrap().take();
+        claim(&pairing).await.unwrap().take();
+        pairing.decided();
         pairing.set_keep_open(false);
-        pairing.claim().await.unwrap().take();
-        assert!(pairing.claim().await.is_none());
+        claim(&pairing).await.unwrap().take();
+        assert_eq!(claim(&pairing).await.unwrap_err(), Failure::PairingClosed);
 
         pairing.set_keep_open(true);
         assert_eq!(pairing.status(now()), None, "keeping open does not open");
@@ -161,29 +220,71 @@ mod tests {
     async fn a_waiting_phone_gets_the_place_that_another_gives_back() {
         let pairing = Arc::new(Pairing::new());
         pairing.open(now());
-        let first = pairing.claim().await.unwrap();
+        let first = claim(&pairing).await.unwrap();
         let second = tokio::spawn({
             let pairing = Arc::clone(&pairing);
-            async move { pairing.claim().await }
+            async move { claim(&pairing).await }
         });
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
         drop(first);
-        assert!(second.await.unwrap().is_some());
+        assert!(second.await.unwrap().is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_waiting_phone_is_refused_when_another_took_the_place() {
         let pairing = Arc::new(Pairing::new());
         pairing.open(now());
-        let first = pairing.claim().await.unwrap();
+        let first = claim(&pairing).await.unwrap();
         let second = tokio::spawn({
             let pairing = Arc::clone(&pairing);
-            async move { pairing.claim().await }
+            async move { claim(&pairing).await }
         });
         tokio::task::yield_now().await;
         first.take();
-        assert!(second.await.unwrap().is_none());
+        assert_eq!(second.await.unwrap().unwrap_err(), Failure::PairingClosed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_phone_waits_until_a_person_has_decided_about_the_last() {
+        let pairing = Arc::new(Pairing::new());
+        pairing.open(now());
+        pairing.set_keep_open(true);
+        claim(&pairing).await.unwrap().take();
+        let next = || {
+            let pairing = Arc::clone(&pairing);
+            tokio::spawn(async move { claim(&pairing).await.map(Claim::take) })
+        };
+        let (second, third) = (next(), next());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!second.is_finished());
+        pairing.decided();
+        assert_eq!(second.await.unwrap(), Ok(()));
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert!(!third.is_finished(), "about the second nobody has decided");
+        pairing.close();
+        assert_eq!(third.await.unwrap(), Err(Failure::PairingClosed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_wait() {
+        let pairing = Arc::new(Pairing::new());
+        pairing.open(now());
+        pairing.set_keep_open(true);
+        claim(&pairing).await.unwrap().take();
+        let waiting: Vec<_> = (0..WAITING)
+            .map(|_| {
+                let pairing = Arc::clone(&pairing);
+                tokio::spawn(async move { claim(&pairing).await.map(drop) })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(matches!(claim(&pairing).await.unwrap_err(), Failure::TooMany { .. }));
+        pairing.decided();
+        for waiting in waiting {
+            assert_eq!(waiting.await.unwrap(), Ok(()));
+        }
+        assert!(claim(&pairing).await.is_ok());
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -230,10 +331,11 @@ mod tests {
                         Step::Wait(seconds) => tokio::time::advance(Duration::from_secs(seconds)).await,
                         Step::Pair { stored } => {
                             let expected = opened.is_some_and(|opened| now() < opened + PAIRING_WINDOW);
-                            let claim = pairing.claim().await;
-                            prop_assert_eq!(claim.is_some(), expected);
-                            if let Some(claim) = claim.filter(|_| stored) {
+                            let claim = claim(&pairing).await;
+                            prop_assert_eq!(claim.is_ok(), expected);
+                            if let Some(claim) = claim.ok().filter(|_| stored) {
                                 claim.take();
+                                pairing.decided();
                                 opened = opened.filter(|_| kept);
                             }
                         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -81,6 +81,8 @@ struct Seat {
     proven: AtomicBool,
     /// Whose payload was opened last.
     client: Mutex<Option<ClientId>>,
+    /// Requests that are being answered.
+    at_work: AtomicUsize,
     /// When bytes last went either way, µs since the room began.
     moved: AtomicU64,
     closing: Notify,
@@ -112,6 +114,7 @@ impl Room {
             address,
             proven: AtomicBool::new(false),
             client: Mutex::default(),
+            at_work: AtomicUsize::new(0),
             moved,
             closing: Notify::new(),
         });
@@ -150,13 +153,15 @@ impl Taken {
         self.seats.values().filter(which).count()
     }
 
-    /// Closes one of `which`: the one that proved least, and of these the one that has been idle longest.
+    /// Closes one of `which`: the one that proved least, and of these the one that has been idle longest. A phone that waits
+    /// for an answer is not idle; whoever has proved nothing can pretend to.
     fn close_one(&mut self, which: impl Fn(&&Arc<Seat>) -> bool) {
         let worth = |seat: &&Arc<Seat>| {
             let is_phones = self.phones.contains_key(&seat.address);
             (
                 seat.is_proven(),
                 is_phones,
+                seat.is_proven() && seat.at_work.load(Ordering::Relaxed) > 0,
                 seat.moved.load(Ordering::Relaxed),
                 seat.number,
             )
@@ -209,6 +214,17 @@ impl Guest {
         self.seat.closing.notified().await;
     }
 
+    /// A request of the connection is being answered, until what is returned is dropped.
+    pub(super) fn at_work(&self) -> AtWork {
+        self.seat.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(Arc::clone(&self.seat))
+    }
+
+    /// Closes the connection.
+    pub(super) fn close(&self) {
+        self.seat.closing.notify_one();
+    }
+
     /// Bytes went either way.
     pub(super) fn moved(&self) {
         self.seat.moved.store(self.room.now(), Ordering::Relaxed);
@@ -246,6 +262,16 @@ impl Guest {
                 .phones
                 .get(&self.seat.address)
                 .is_some_and(|seen| seen.elapsed() < REMEMBERED)
+    }
+}
+
+/// See [`Guest::at_work`].
+#[derive(Debug)]
+pub(super) struct AtWork(Arc<Seat>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -332,7 +358,14 @@ mod tests {
         let newcomer = places.take(address(7));
         assert!(is_closed(&phones[0]) && !is_closed(&newcomer));
 
-        let [second, third] = [&phones[1], &phones[2]];
+        // A phone that waits for an answer is not idle.
+        newcomer.guest().prove(ClientId::from(uuid::Uuid::from_u128(7)));
+        let working = phones[1].guest().at_work();
+        let _another = places.take(address(8));
+        assert!(!is_closed(&phones[1]) && is_closed(&phones[2]));
+        drop(working);
+
+        let [second, third] = [&phones[1], &phones[4]];
         let client = ClientId::from(uuid::Uuid::from_u128(4));
         for phone in [second, third] {
             phone.guest().moved();

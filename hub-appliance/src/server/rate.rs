@@ -1,7 +1,7 @@
-//! How often one source address may do a thing, with a table of bounded size.
+//! How often one source (an address, or a phone at an address) may do a thing, with a table of bounded size.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,21 +9,21 @@ use super::status::Failure;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// So many a minute from each address: the generic cell rate algorithm (ITU-T I.371), which needs one moment an
-/// address: the one at which it will have its whole minute's worth again.
+/// So many a minute from each source: the generic cell rate algorithm (ITU-T I.371), which needs one moment a
+/// source: the one at which it will have its whole minute's worth again.
 #[derive(Debug)]
-pub(super) struct RateLimiter {
+pub(super) struct RateLimiter<S> {
     interval: Duration,
-    addresses: usize,
-    rested_at: Mutex<HashMap<IpAddr, Instant>>,
+    sources: usize,
+    rested_at: Mutex<HashMap<S, Instant>>,
 }
 
-impl RateLimiter {
-    /// Lets `per_minute` (at least 1) pass from each address and remembers at most `addresses` of them.
-    pub(super) fn new(per_minute: u32, addresses: usize) -> Self {
+impl<S: Copy + Eq + Hash> RateLimiter<S> {
+    /// Lets `per_minute` (at least 1) pass from each source and remembers at most `sources` of them.
+    pub(super) fn new(per_minute: u32, sources: usize) -> Self {
         Self {
             interval: MINUTE / per_minute.max(1),
-            addresses: addresses.max(1),
+            sources: sources.max(1),
             rested_at: Mutex::default(),
         }
     }
@@ -32,29 +32,29 @@ impl RateLimiter {
     ///
     /// # Errors
     /// [`Failure::TooMany`] with the time until the next one may pass; that one is not counted.
-    pub(super) fn admit(&self, address: IpAddr, now: Instant) -> Result<(), Failure> {
+    pub(super) fn admit(&self, source: S, now: Instant) -> Result<(), Failure> {
         let mut rested_at = self.rested_at.lock().unwrap_or_else(PoisonError::into_inner);
         let used = rested_at
-            .get(&address)
+            .get(&source)
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         let allowed = MINUTE.saturating_sub(self.interval);
         if let Some(retry_after) = used.checked_sub(allowed).filter(|wait| !wait.is_zero()) {
             return Err(Failure::TooMany { retry_after });
         }
-        if rested_at.len() >= self.addresses && !rested_at.contains_key(&address) {
-            make_room(&mut rested_at, self.addresses, now);
+        if rested_at.len() >= self.sources && !rested_at.contains_key(&source) {
+            make_room(&mut rested_at, self.sources, now);
         }
-        rested_at.insert(address, now + used + self.interval);
+        rested_at.insert(source, now + used + self.interval);
         Ok(())
     }
 }
 
-/// Forgets the addresses that have rested, or, with none, the one nearest to it: a flood of made-up addresses costs
+/// Forgets the sources that have rested, or, with none, the one nearest to it: a flood of made-up addresses costs
 /// the quiet ones nothing, and the busy ones keep their count.
-fn make_room(rested_at: &mut HashMap<IpAddr, Instant>, bound: usize, now: Instant) {
+fn make_room<S: Copy + Eq + Hash>(rested_at: &mut HashMap<S, Instant>, bound: usize, now: Instant) {
     rested_at.retain(|_, at| *at > now);
     if rested_at.len() >= bound
-        && let Some(nearest) = rested_at.iter().min_by_key(|(_, at)| **at).map(|(address, _)| *address)
+        && let Some(nearest) = rested_at.iter().min_by_key(|(_, at)| **at).map(|(source, _)| *source)
     {
         rested_at.remove(&nearest);
     }
@@ -62,7 +62,7 @@ fn make_room(rested_at: &mut HashMap<IpAddr, Instant>, bound: usize, now: Instan
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use proptest::prelude::*;
 

@@ -1,10 +1,17 @@
-//! A sealed answer on its way out, encoded piece by piece while it is sent, and how much of such answers may wait in
-//! memory to be fetched.
+//! A sealed answer on its way out, encoded piece by piece while it is sent, and how much of such answers may be in memory
+//! at one time.
+//!
+//! An answer is charged before it is built, by what it is expected to be, so that many long ones are built one after the
+//! other where they must. Small ones have room of their own and wait for no long one. Who fetches a long one very slowly
+//! is cut off once somebody waits for its room.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -12,58 +19,205 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
+use super::Limits;
+use super::places::Guest;
 use super::status::{Failure, JSON};
 use crate::wire::envelope::Sealed;
 use crate::wire::reply::SealedBody;
 
 const KIB: usize = 1024;
 
-/// How much of answers may wait in memory to be fetched by their phones.
+/// An answer up to this length is small: it waits for no long one.
+const SMALL: usize = 256 * KIB;
+/// How often it is looked whether somebody reads too slowly while others wait.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How much of answers may be in memory, until they are fetched by their phones.
 #[derive(Debug)]
-pub(super) struct AnswerBudget(Arc<Semaphore>);
+pub(super) struct AnswerBudget {
+    small: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    /// All that [`Self::long`] has, in KiB.
+    all: u32,
+    /// Bytes a second at which an answer has to be fetched while others wait, once it had the time for a start.
+    rate: u64,
+    start_time: Duration,
+    readers: Arc<Mutex<Readers>>,
+}
+
+type Readers = HashMap<u64, Reader>;
+
+/// A long answer on its way to its phone.
+#[derive(Debug)]
+struct Reader {
+    guest: Guest,
+    since: Instant,
+    sent: Arc<AtomicU64>,
+}
+
+/// What an answer holds of the budget, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    permit: OwnedSemaphorePermit,
+    is_small: bool,
+}
 
 impl AnswerBudget {
-    /// A budget of `bytes`.
-    pub(super) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new((bytes / KIB).max(1))))
+    pub(super) fn new(limits: &Limits) -> Self {
+        let all = u32::try_from(limits.answers_in_memory / KIB).unwrap_or(u32::MAX).max(1);
+        Self {
+            small: Arc::new(Semaphore::new((limits.small_answers_in_memory / SMALL).max(1))),
+            long: Arc::new(Semaphore::new(all as usize)),
+            all,
+            rate: limits.answer_rate,
+            start_time: limits.start_time,
+            readers: Arc::default(),
+        }
     }
 
-    /// Waits until anything is left. How long an answer will be is not known before it is there, so this bounds the
-    /// memory to the budget and what is being worked on at one moment.
+    /// Whether an answer that will have about so many bytes is a long one.
+    pub(super) const fn is_long(bytes: usize) -> bool {
+        bytes > SMALL
+    }
+
+    /// Waits for room for an answer that will have about `bytes`. One that is longer than all there is gets all of it.
     ///
     /// # Errors
     /// [`Failure::Unavailable`], never in practice: the budget is not closed while the server runs.
-    pub(super) async fn room(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        Arc::clone(&self.0)
-            .acquire_owned()
-            .await
-            .map_err(|_| Failure::Unavailable)
+    pub(super) async fn room(&self, bytes: usize) -> Result<Share, Failure> {
+        let is_small = !Self::is_long(bytes);
+        let acquire = if is_small {
+            Arc::clone(&self.small).acquire_many_owned(1)
+        } else {
+            Arc::clone(&self.long).acquire_many_owned(self.kib(bytes))
+        };
+        let mut acquire = std::pin::pin!(acquire);
+        loop {
+            match timeout(LOOK, &mut acquire).await {
+                Ok(permit) => {
+                    return Ok(Share {
+                        permit: permit.map_err(|_| Failure::Unavailable)?,
+                        is_small,
+                    });
+                }
+                Err(_) if !is_small => self.close_slowest(),
+                Err(_) => {}
+            }
+        }
     }
 
-    /// Charges an answer of `length` bytes to `share`, as far as the budget reaches.
-    pub(super) fn charge(&self, share: &mut OwnedSemaphorePermit, length: usize) {
-        let wanted = length.div_ceil(KIB).saturating_sub(share.num_permits());
-        let got = u32::try_from(wanted.min(self.0.available_permits())).unwrap_or(u32::MAX);
-        if let Ok(rest) = Arc::clone(&self.0).try_acquire_many_owned(got) {
-            share.merge(rest);
+    /// Makes `share` what an answer of `length` bytes holds, as far as the budget reaches.
+    pub(super) fn settle(&self, share: &mut Share, length: usize) {
+        if share.is_small {
+            if Self::is_long(length)
+                && let Ok(permit) = Arc::clone(&self.long).try_acquire_many_owned(self.kib(length))
+            {
+                (share.permit, share.is_small) = (permit, false);
+            }
+            return;
+        }
+        let (wanted, has) = (self.kib(length) as usize, share.permit.num_permits());
+        if wanted < has {
+            drop(share.permit.split(has - wanted));
+        } else if let Ok(more) = u32::try_from((wanted - has).min(self.long.available_permits()))
+            && let Ok(rest) = Arc::clone(&self.long).try_acquire_many_owned(more)
+        {
+            share.permit.merge(rest);
+        }
+    }
+
+    fn kib(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX).min(self.all)
+    }
+
+    /// Closes the connection by which an answer is fetched at less than the rate, and most slowly.
+    fn close_slowest(&self) {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let speed = |reader: &Reader| {
+            let millis = u64::try_from(reader.since.elapsed().as_millis())
+                .unwrap_or(u64::MAX)
+                .max(1);
+            reader.sent.load(Ordering::Relaxed).saturating_mul(1000) / millis
+        };
+        let slow = readers
+            .values()
+            .filter(|reader| reader.since.elapsed() >= self.start_time);
+        let slowest = slow
+            .map(|reader| (speed(reader), reader))
+            .min_by_key(|(speed, _)| *speed);
+        if let Some((speed, reader)) = slowest
+            && speed < self.rate
+        {
+            reader.guest.close();
+        }
+    }
+
+    /// Watches how fast an answer is fetched by the connection of `guest`.
+    fn watch(&self, guest: &Guest) -> Watched {
+        let sent = Arc::new(AtomicU64::new(0));
+        let reader = Reader {
+            guest: guest.clone(),
+            since: Instant::now(),
+            sent: Arc::clone(&sent),
+        };
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = readers.keys().max().map_or(0, |last| last + 1);
+        readers.insert(number, reader);
+        Watched {
+            number,
+            sent,
+            readers: Arc::clone(&self.readers),
         }
     }
 }
 
-/// The body of a success, and its share of the budget, which returns when it is sent or given up.
+/// An answer's place among those that are watched, until it is dropped.
 #[derive(Debug)]
+struct Watched {
+    number: u64,
+    sent: Arc<AtomicU64>,
+    readers: Arc<Mutex<Readers>>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.remove(&self.number);
+    }
+}
+
+/// The body of a success, and what it holds until it is sent or given up.
 pub(super) struct SealedReply {
     body: SealedBody,
-    _share: Option<OwnedSemaphorePermit>,
+    watched: Option<Watched>,
+    _holds: Box<dyn Send>,
 }
 
 impl SealedReply {
-    /// Sends `sealed`.
-    pub(super) fn new(sealed: Sealed, share: Option<OwnedSemaphorePermit>) -> Self {
+    /// Sends `sealed`, which nobody else waits for.
+    pub(super) fn new(sealed: Sealed) -> Self {
         Self {
             body: SealedBody::new(sealed),
-            _share: share,
+            watched: None,
+            _holds: Box::new(()),
+        }
+    }
+
+    /// Sends `sealed` by the connection of `guest`; `holds` is kept as long as it is in memory.
+    pub(super) fn charged(
+        sealed: Sealed,
+        budget: &AnswerBudget,
+        guest: &Guest,
+        share: Share,
+        holds: impl Send + 'static,
+    ) -> Self {
+        let watched = (!share.is_small).then(|| budget.watch(guest));
+        Self {
+            body: SealedBody::new(sealed),
+            watched,
+            _holds: Box::new((share, holds)),
         }
     }
 }
@@ -73,7 +227,11 @@ impl http_body::Body for SealedReply {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.body.next().map(|piece| Ok(Frame::data(piece))))
+        let piece = self.body.next();
+        if let (Some(watched), Some(piece)) = (&self.watched, &piece) {
+            watched.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

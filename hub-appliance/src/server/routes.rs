@@ -24,8 +24,9 @@ use super::places::Guest;
 use super::rate::RateLimiter;
 use super::reply::AnswerBudget;
 use super::status::{Failure, json};
-use super::work::Lane;
+use super::work::{FairLane, Lane};
 use super::{Hooks, Limits, address, call, handshake};
+use crate::ids::ClientId;
 use crate::wire::message::Kind;
 
 const HEARTBEAT: &str = "/rpc/heartbeat";
@@ -43,11 +44,15 @@ pub(super) struct Front {
     pub(super) limits: Arc<Limits>,
     pub(super) bodies: BodyReader,
     pub(super) answers: AnswerBudget,
-    pub(super) logins: Lane,
+    pub(super) logins: FairLane,
     pub(super) store: Lane,
+    pub(super) long_answers: Lane,
+    pub(super) long_commands: Lane,
     pub(super) order: Order,
-    pub(super) new_devices: RateLimiter,
-    pub(super) known_devices: RateLimiter,
+    /// A phone's long answers, one after the other.
+    pub(super) fetching: Order,
+    pub(super) new_devices: RateLimiter<IpAddr>,
+    pub(super) known_devices: RateLimiter<(ClientId, IpAddr)>,
 }
 
 impl Front {
@@ -56,10 +61,13 @@ impl Front {
             gate,
             hooks,
             bodies: BodyReader::new(&limits),
-            answers: AnswerBudget::new(limits.answers_in_memory),
-            logins: Lane::new(limits.logins_at_once, limits.logins_waiting, limits.queue_time),
+            answers: AnswerBudget::new(&limits),
+            logins: FairLane::new(&limits),
             store: Lane::new(limits.store_at_once, limits.connections, limits.queue_time),
+            long_answers: Lane::new(limits.long_answers_at_once, limits.connections, limits.long_time),
+            long_commands: Lane::new(1, limits.connections, limits.long_time),
             order: Order::default(),
+            fetching: Order::default(),
             new_devices: RateLimiter::new(limits.new_device_handshakes_per_minute, limits.addresses),
             known_devices: RateLimiter::new(limits.known_device_handshakes_per_minute, limits.addresses),
             limits,
@@ -119,6 +127,7 @@ impl Site {
         mut request: Request<Body>,
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
+        let _at_work = guest.at_work();
         let correlation = self.correlation.fetch_add(1, Ordering::Relaxed);
         let route = route_name(request.uri().path());
         let response = if address::is_local(address) {

@@ -1,9 +1,11 @@
 //! The two rooms behind the server, as far as it sees them: what answers an opened request, and who is known.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::ids::ClientId;
 use crate::procedures::{Caller, ProcedureError, Procedures, Request, Weight};
+use crate::store::Refusal;
 use crate::store::devices::{DeviceNumber, Devices, PairError, Standing};
 use crate::wire::envelope::{Opened, Outgoing};
 use crate::wire::message::Kind;
@@ -11,10 +13,15 @@ use crate::wire::message::Kind;
 /// Runs one request to its end (blocking) and writes the JSON result. On error nothing was changed.
 pub type Run = Box<dyn FnOnce(&Caller, &mut Outgoing) -> Result<(), ProcedureError> + Send>;
 
+/// About how many bytes the answer will have (blocking). On error there will be none.
+pub type Expect = Box<dyn FnOnce(&Caller) -> Result<usize, ProcedureError> + Send>;
+
 /// A request that was understood and waits to be run.
 pub struct Job {
     /// Where it has to queue.
     pub weight: Weight,
+    /// For what can be long; everything else is small.
+    pub expected: Option<Expect>,
     /// The work itself.
     pub run: Run,
 }
@@ -31,8 +38,14 @@ pub trait Service: Send + Sync {
 impl Service for Procedures {
     fn accept(self: Arc<Self>, kind: Kind, plaintext: Opened) -> Result<Job, ProcedureError> {
         let request = Request::parse(kind, plaintext)?;
+        let request = Arc::new(request);
+        let expected = request.can_be_long().then(|| {
+            let (procedures, request) = (Arc::clone(&self), Arc::clone(&request));
+            Box::new(move |caller: &Caller| procedures.expected(caller, &request)) as Expect
+        });
         Ok(Job {
             weight: request.weight(),
+            expected,
             run: Box::new(move |caller, answer| self.call(caller, &request, answer)),
         })
     }
@@ -51,6 +64,9 @@ pub trait DeviceRegister: Send + Sync {
 
     /// Notes in memory that the device was just heard of.
     fn seen(&self, device: DeviceNumber);
+
+    /// Counts a request that was refused; `client` is whose it says it is, or is.
+    fn refused(&self, refusal: Refusal, client: Option<ClientId>, address: IpAddr);
 }
 
 impl DeviceRegister for Devices {
@@ -64,5 +80,9 @@ impl DeviceRegister for Devices {
 
     fn seen(&self, device: DeviceNumber) {
         self.seen(device);
+    }
+
+    fn refused(&self, refusal: Refusal, client: Option<ClientId>, address: IpAddr) {
+        self.refused(refusal, client, address);
     }
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::procedures::ProcedureError;
+use crate::store::Refusal;
 use crate::store::devices::PairError;
 use crate::wire::handshake::HandshakeError;
 use crate::wire::message::Malformed;
@@ -66,6 +67,9 @@ pub(super) enum Failure {
     /// No session key opens the payload.
     #[error("no session")]
     NoSession,
+    /// The message was taken before: to whoever sent it, the same.
+    #[error("no session")]
+    Replayed,
     /// A rate limit, a login back-off, or a full queue.
     #[error("too many requests")]
     TooMany {
@@ -92,9 +96,23 @@ impl Failure {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Locked => StatusCode::LOCKED,
-            Self::NoSession => StatusCode::PRECONDITION_REQUIRED,
+            Self::NoSession | Self::Replayed => StatusCode::PRECONDITION_REQUIRED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotSetUp | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl Failure {
+    /// What the audit log says of it, if anything.
+    pub(super) fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::TokenRefused => Some(Refusal::Token),
+            Self::NotPermitted => Some(Refusal::Right),
+            Self::PairingClosed => Some(Refusal::Stranger),
+            Self::DeviceRevoked => Some(Refusal::Revoked),
+            Self::Replayed => Some(Refusal::Replay),
+            _ => None,
         }
     }
 }
@@ -140,8 +158,11 @@ impl From<HandshakeError> for Failure {
 }
 
 impl From<SessionError> for Failure {
-    fn from(_: SessionError) -> Self {
-        Self::NoSession
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NoSession => Self::NoSession,
+            SessionError::Replayed => Self::Replayed,
+        }
     }
 }
 
@@ -163,7 +184,7 @@ impl From<ProcedureError> for Failure {
             ProcedureError::NotPermitted => Self::NotPermitted,
             ProcedureError::NotFound => Self::NotFound,
             ProcedureError::Conflict => Self::Conflict,
-            ProcedureError::Replayed => Self::NoSession,
+            ProcedureError::Replayed => Self::Replayed,
             ProcedureError::Backoff { retry_after } => Self::TooMany { retry_after },
             ProcedureError::Unavailable | ProcedureError::OfTheDisk(_) => Self::Unavailable,
         }

@@ -1,16 +1,21 @@
 //! Where work is done: inline, or on a blocking thread after its turn in a lane; and what a panic there becomes.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::Hooks;
 use super::gate::Lease;
 use super::status::Failure;
+use super::{Hooks, Limits};
+use crate::ids::ClientId;
 use crate::secret::wiping_stack;
+
+/// When to come again who waits for nobody but himself.
+const SOON: Duration = Duration::from_secs(2);
 
 /// A queue of bounded length before a bounded number of workers.
 #[derive(Debug)]
@@ -56,6 +61,74 @@ impl Lane {
             _worker: worker,
             _place: place,
         })
+    }
+}
+
+/// A lane in which each device has a few places at most, so that one that sends logins by the dozen waits for itself.
+#[derive(Debug)]
+pub(super) struct FairLane {
+    lane: Lane,
+    per_device: usize,
+    taken: Arc<Mutex<HashMap<ClientId, usize>>>,
+}
+
+/// A turn in a [`FairLane`].
+#[derive(Debug)]
+pub(super) struct FairTurn {
+    _turn: Turn,
+    _share: FairShare,
+}
+
+/// One of a device's places, free again when dropped.
+#[derive(Debug)]
+struct FairShare {
+    client: ClientId,
+    taken: Arc<Mutex<HashMap<ClientId, usize>>>,
+}
+
+impl FairLane {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            lane: Lane::new(limits.logins_at_once, limits.logins_waiting, limits.login_time),
+            per_device: limits.logins_per_device.max(1),
+            taken: Arc::default(),
+        }
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// As [`Lane::turn`]; [`Failure::TooMany`] too if `client` has all its places.
+    pub(super) async fn turn(&self, client: ClientId, lease: &Lease) -> Result<FairTurn, Failure> {
+        let share = {
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let places = taken.entry(client).or_default();
+            if *places >= self.per_device {
+                return Err(Failure::TooMany { retry_after: SOON });
+            }
+            *places += 1;
+            FairShare {
+                client,
+                taken: Arc::clone(&self.taken),
+            }
+        };
+        let turn = self.lane.turn(lease).await?;
+        Ok(FairTurn {
+            _turn: turn,
+            _share: share,
+        })
+    }
+}
+
+impl Drop for FairShare {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(places) = taken.get_mut(&self.client) {
+            *places -= 1;
+            if *places == 0 {
+                taken.remove(&self.client);
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::devices::DeviceNumber;
 use super::error::StoreError;
+use super::snapshot::Snapshot;
 use crate::clock::HubTime;
 use crate::secret::Secret;
 
@@ -41,6 +42,46 @@ pub struct Entry {
     pub detail: String,
     /// How it ended: `ok`, or the kind of failure.
     pub outcome: &'static str,
+}
+
+/// An entry as it was written down.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// When.
+    pub at: HubTime,
+    /// The user's id.
+    pub user: Option<String>,
+    /// The device.
+    pub device: DeviceNumber,
+    /// The procedure or event.
+    pub action: String,
+    /// Tables, record ids and counts, as JSON.
+    pub detail: String,
+    /// How it ended.
+    pub outcome: String,
+}
+
+impl Snapshot<'_> {
+    /// The entries since `since`, in their order.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn audit_since(&self, since: HubTime) -> Result<Vec<Written>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare("SELECT at, user_id, device, action, detail, outcome FROM audit WHERE at >= ?1 ORDER BY seq")?;
+        let entries = statement.query_map([since.millis()], |row| {
+            Ok(Written {
+                at: HubTime::from_millis(row.get(0)?),
+                user: row.get(1)?,
+                device: DeviceNumber(row.get(2)?),
+                action: row.get(3)?,
+                detail: row.get(4)?,
+                outcome: row.get(5)?,
+            })
+        })?;
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
 }
 
 /// The end of the chain, kept by the writer.

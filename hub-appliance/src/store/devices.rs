@@ -1,20 +1,24 @@
 //! The paired devices: rows in the store, mirrored in memory so that a known phone's handshake touches no disk.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
 use super::error::StoreError;
+use super::refusals::{Refusal, Refusals};
 use super::sync::cursors::{Cursor, Cursors};
 use super::sync::generation::Generation;
-use super::{Snapshot, Store};
+use super::{Snapshot, Store, WriteTx};
 use crate::clock::HubTime;
 use crate::ids::ClientId;
 
-/// How many devices the hub knows at most.
+/// How many devices there are at most that are not revoked.
 pub const MAX_DEVICES: usize = 256;
+/// How many revoked ones are remembered, so that they are never let in again by mistake: those heard of last.
+pub const MAX_REVOKED: u32 = 256;
 
 /// Number of a device's row; synced rows carry it as the one who wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +51,7 @@ pub enum Standing {
 /// Why a phone could not be paired.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
-    /// The hub knows [`MAX_DEVICES`] devices already.
+    /// There are [`MAX_DEVICES`] devices already that are not revoked.
     #[error("the device table is full")]
     Full,
     /// The store did not take it.
@@ -107,6 +111,7 @@ pub const STUCK_AFTER: u32 = 5;
 /// The paired devices of an open store.
 pub struct Devices {
     store: Arc<Store>,
+    refusals: Refusals,
     known: RwLock<HashMap<ClientId, Device>>,
 }
 
@@ -129,6 +134,7 @@ impl Devices {
             .collect();
         Ok(Self {
             store,
+            refusals: Refusals::default(),
             known: RwLock::new(known),
         })
     }
@@ -167,14 +173,17 @@ impl Devices {
             return Ok(number);
         }
         let stored_name = name.clone();
-        let (number, at) = self.store.write(move |tx| {
+        let (number, at, forgotten) = self.store.write(move |tx| {
             let devices: i64 = tx
                 .connection()
-                .query_row("SELECT count(*) FROM devices", [], |row| row.get(0))
+                .query_row("SELECT count(*) FROM devices WHERE revoked_at IS NULL", [], |row| {
+                    row.get(0)
+                })
                 .map_err(StoreError::from)?;
             if usize::try_from(devices).unwrap_or(usize::MAX) >= MAX_DEVICES {
                 return Err(PairError::Full);
             }
+            let forgotten = forget_revoked(tx)?;
             let now = tx.now();
             tx.connection()
                 .execute(
@@ -189,7 +198,7 @@ impl Devices {
                 outcome: "ok",
                 ..Entry::default()
             })?;
-            Ok((number, now))
+            Ok((number, now, forgotten))
         })?;
         let device = Device {
             number,
@@ -202,7 +211,10 @@ impl Devices {
             cursors: Cursors::default(),
             generation: Generation::default(),
         };
-        self.write(|known| known.insert(client, device));
+        self.write(|known| {
+            known.retain(|_, device| !forgotten.contains(&device.number.0));
+            known.insert(client, device);
+        });
         Ok(number)
     }
 
@@ -313,6 +325,21 @@ impl Devices {
         Ok(())
     }
 
+    /// Counts a request that was refused, for the audit log; `client` is unknown, revoked or paired.
+    pub fn refused(&self, refusal: Refusal, client: Option<ClientId>, address: IpAddr) {
+        let known = |client| self.read(|known| known.get(&client).map(|device| device.number));
+        let device = client.and_then(known).unwrap_or_default();
+        self.refusals.note(refusal, device, address, self.store.clock().peek());
+    }
+
+    /// Writes down what was refused: called now and then, and before the store closes.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn save_refusals(&self) -> Result<(), StoreError> {
+        self.refusals.write(&self.store)
+    }
+
     /// How far a device has pulled.
     #[must_use]
     pub fn cursors(&self, number: DeviceNumber) -> Cursors {
@@ -356,6 +383,16 @@ impl Devices {
     }
 }
 
+/// Of the revoked devices, forgets those not heard of for longest above [`MAX_REVOKED`], and says which they are.
+fn forget_revoked(tx: &WriteTx<'_>) -> Result<Vec<i64>, StoreError> {
+    let mut forget = tx.connection().prepare_cached(
+        "DELETE FROM devices WHERE number IN (SELECT number FROM devices WHERE revoked_at IS NOT NULL \
+         ORDER BY last_seen_at DESC, number DESC LIMIT -1 OFFSET ?1) RETURNING number",
+    )?;
+    let forgotten = forget.query_map([MAX_REVOKED], |row| row.get(0))?;
+    Ok(forgotten.collect::<Result<_, _>>()?)
+}
+
 impl Device {
     /// Whether it asks from the same point again and again.
     #[must_use]
@@ -364,7 +401,7 @@ impl Device {
     }
 }
 
-impl super::WriteTx<'_> {
+impl WriteTx<'_> {
     /// Writes a device's cursors.
     ///
     /// # Errors

@@ -230,6 +230,19 @@ impl Snapshot<'_> {
         users.collect()
     }
 
+    /// Which costs the bcrypt hashes of the users have who are not deleted; what is no hash gives none, or any.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn password_costs(&self) -> Result<Vec<u32>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT DISTINCT CAST(substr(hashed_password, 5, 2) AS INTEGER) FROM users \
+             WHERE hub_deleted_at IS NULL AND length(hashed_password) = 60",
+        )?;
+        let costs = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(costs)
+    }
+
     /// A user who is not deleted.
     ///
     /// # Errors

@@ -288,7 +288,63 @@ fn devices_pair_are_taken_back_and_are_revoked() {
             }
         }
     }
-    assert_eq!(again.list().len(), devices::MAX_DEVICES);
+    let in_use = |devices: &Devices| devices.list().iter().filter(|device| !device.revoked).count();
+    assert_eq!(
+        in_use(&again),
+        devices::MAX_DEVICES,
+        "the one that is revoked does not count"
+    );
+
+    // However many are revoked, those heard of last are remembered, and a new one finds a place.
+    for number in 1000..1300 {
+        let newest = again.list().last().unwrap().number;
+        again.revoke(newest).unwrap();
+        again.pair(client(number), None).unwrap();
+    }
+    let remembered = Devices::load(Arc::clone(&hub.store)).unwrap();
+    for devices in [&again, &remembered] {
+        assert_eq!(in_use(devices), devices::MAX_DEVICES);
+        assert_eq!(devices.list().len() - in_use(devices), devices::MAX_REVOKED as usize);
+        assert_eq!(
+            devices.standing(client(1)),
+            Standing::Unknown,
+            "the one not heard of for longest"
+        );
+        assert_eq!(devices.standing(client(1298)), Standing::Revoked);
+    }
+}
+
+#[test]
+fn a_device_keeps_its_newest_tokens() {
+    let hub = hub();
+    let devices = Devices::load(Arc::clone(&hub.store)).unwrap();
+    let [first, second] = [1, 2].map(|number| devices.pair(ClientId::from(Uuid::from_u128(number)), None).unwrap());
+    let tokens = tokens::Tokens::load(Arc::clone(&hub.store)).unwrap();
+    let issue = |number: u32, device| {
+        let at = HubTime::from_millis(1_000 + i64::from(number / 2));
+        let record = tokens::TokenRecord {
+            jti: format!("{device:?} {number}"),
+            user: "nurse".into(),
+            device,
+            password_digest: [0; 32],
+            issued_at: at,
+            expires_at: HubTime::from_millis(i64::MAX),
+            used_at: crate::clock::RunTime::from_millis(0),
+        };
+        let stored = record.clone();
+        let ended = hub.store.write(move |tx| tx.insert_token(&stored)).unwrap();
+        tokens.issued(record, &ended);
+    };
+    issue(0, second);
+    (0..30).for_each(|number| issue(number, first));
+    let again = tokens::Tokens::load(Arc::clone(&hub.store)).unwrap();
+    for tokens in [&tokens, &again] {
+        for number in 0..30 {
+            let is_known = tokens.find(&format!("{first:?} {number}")).is_some();
+            assert_eq!(is_known, number >= 30 - tokens::MAX_TOKENS, "{number}");
+        }
+        assert!(tokens.find(&format!("{second:?} 0")).is_some());
+    }
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::clock::{HubTime, RunTime};
 /// How much of a token's use may be forgotten at a power cut: its last use is written down at steps of this, ms.
 const USE_STEP: i64 = 10 * 60 * 1000;
 
+/// How many tokens a device has at most; a new one ends the oldest.
+pub const MAX_TOKENS: u32 = 8;
+
 /// One issued token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRecord {
@@ -108,9 +111,11 @@ impl Tokens {
         Ok(())
     }
 
-    /// Takes over a token that [`WriteTx::insert_token`] has stored.
-    pub fn issued(&self, record: TokenRecord) {
-        self.live().insert(
+    /// Takes over a token that [`WriteTx::insert_token`] has stored, and forgets those that it has `ended`.
+    pub fn issued(&self, record: TokenRecord, ended: &[String]) {
+        let mut live = self.live();
+        live.retain(|jti, _| !ended.contains(jti));
+        live.insert(
             record.jti.clone(),
             Live {
                 saved_use: record.used_at,
@@ -130,11 +135,11 @@ impl Tokens {
 }
 
 impl WriteTx<'_> {
-    /// Stores a new token.
+    /// Stores a new token. Returns the ids of those that end with it: the oldest above [`MAX_TOKENS`] of its device.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn insert_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
+    pub fn insert_token(&self, token: &TokenRecord) -> Result<Vec<String>, StoreError> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO tokens (jti, user_id, device, password_digest, issued_at, expires_at, used_at_run) \
@@ -149,7 +154,13 @@ impl WriteTx<'_> {
                 token.expires_at.millis(),
                 token.used_at.millis(),
             ))?;
-        self.save_run_time()
+        self.save_run_time()?;
+        let mut end_oldest = self.connection().prepare_cached(
+            "DELETE FROM tokens WHERE jti IN (SELECT jti FROM tokens WHERE device = ?1 \
+             ORDER BY issued_at DESC, rowid DESC LIMIT -1 OFFSET ?2) RETURNING jti",
+        )?;
+        let ended = end_oldest.query_map((token.device.0, MAX_TOKENS), |row| row.get(0))?;
+        Ok(ended.collect::<Result<_, _>>()?)
     }
 
     /// Removes a token.

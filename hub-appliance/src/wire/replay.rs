@@ -43,6 +43,13 @@ impl MessageId {
         Self(id)
     }
 
+    /// Under which key it came.
+    pub(super) fn key(self) -> KeyId {
+        let mut id = [0; KEY_ID_LEN];
+        id.copy_from_slice(&self.0[..KEY_ID_LEN]);
+        KeyId(id)
+    }
+
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {

@@ -3,8 +3,10 @@
 //! A phone makes a new key for every handshake, and may have several in use at once, so that each client has a few
 //! keys and the one whose tag verifies opens a payload. What holds (wire contract, "What the hub adds"):
 //!
-//! - A client's newest keys that have opened a payload and its newest that have not are counted apart, so that a
-//!   handshake by a stranger, who cannot use the key, never pushes out a key in use.
+//! - A client's newest keys that have opened a payload and its newest that have not are counted apart, and the latter by
+//!   the address that they came from, so that a handshake by a stranger, who cannot use the key, never pushes out a key in
+//!   use, and a phone's fresh one only from the phone's own address.
+//! - The key under which a phone paired or last logged in stays beside these.
 //! - A nonce is taken once under a key, also when the same key comes back by a repeated handshake, and whatever
 //!   number of threads try at once.
 //! - A session ends by age, by number of messages, by [`SessionTable::forget`] and [`SessionTable::clear`]; its key
@@ -13,6 +15,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,14 +27,19 @@ use crate::secret::Secret;
 
 /// How often the sessions of phones that stay away are looked over: 24 times a lifetime.
 const SWEEPS: u32 = 24;
+/// Payloads above this length are tried with the keys alone that have opened one or come from the same address: each try
+/// goes over the whole payload, and a stranger can make keys as he likes.
+const LONG: usize = 64 * 1024;
 
 /// Bounds of the table. The defaults of the first four are those of the wire contract.
 #[derive(Clone, Debug)]
 pub struct SessionLimits {
     /// The newest keys of a client that are kept of those that have opened a payload: 8.
     pub proven: usize,
-    /// The newest keys of a client that are kept of those that have not: 8.
+    /// The newest keys of a client and source address that are kept of those that have not: 4.
     pub unproven: usize,
+    /// The same from all addresses together: 64. Above it, those from addresses go first that no proven key came from.
+    pub unproven_in_all: usize,
     /// A session ends this long after its handshake: 24 h.
     pub lifetime: Duration,
     /// A session ends after this many messages from the phone: 65,536.
@@ -48,7 +56,8 @@ impl Default for SessionLimits {
     fn default() -> Self {
         Self {
             proven: 8,
-            unproven: 8,
+            unproven: 4,
+            unproven_in_all: 64,
             lifetime: Duration::from_secs(24 * 60 * 60),
             messages: 65_536,
             nonces: 200_000,
@@ -95,9 +104,15 @@ struct Client {
 struct Session {
     id: KeyId,
     key: Arc<EnvelopeKey>,
+    /// Where its handshake came from.
+    from: IpAddr,
     made: Instant,
     messages: usize,
     proven: bool,
+    /// The client paired under it.
+    paired: bool,
+    /// The client last logged in under it.
+    logged_in: bool,
     last_use: u64,
     /// Of the earliest message since the session began.
     first_message: Option<Position>,
@@ -119,8 +134,18 @@ impl SessionTable {
         }
     }
 
-    /// Begins a session after a handshake at `now`. A key that the client has already begins anew, proven if it was.
-    pub fn insert(&self, client: ClientId, key: &Secret<32>, now: Instant) {
+    /// Begins a session after a handshake at `now` that came from the address `from`. A key that the client has already
+    /// begins anew, proven if it was.
+    pub fn insert(&self, client: ClientId, key: &Secret<32>, from: IpAddr, now: Instant) {
+        self.begin(client, key, from, now, false);
+    }
+
+    /// The same for the handshake by which the client paired.
+    pub fn insert_paired(&self, client: ClientId, key: &Secret<32>, from: IpAddr, now: Instant) {
+        self.begin(client, key, from, now, true);
+    }
+
+    fn begin(&self, client: ClientId, key: &Secret<32>, from: IpAddr, now: Instant, pairs: bool) {
         let id = KeyId::of(key);
         let key = Arc::new(EnvelopeKey::new(key));
         let mut state = self.state();
@@ -134,32 +159,39 @@ impl SessionTable {
         client.end_sessions(&self.limits, window.oldest(), now);
         let earlier = client.position(id).map(|place| client.sessions.remove(place));
         client.last_use = *uses;
+        if pairs {
+            client.sessions.iter_mut().for_each(|session| session.paired = false);
+        }
         client.sessions.push(Session {
             id,
             key,
+            from,
             made: now,
             messages: 0,
             proven: earlier.as_ref().is_some_and(|earlier| earlier.proven),
+            paired: pairs || earlier.as_ref().is_some_and(|earlier| earlier.paired),
+            logged_in: earlier.as_ref().is_some_and(|earlier| earlier.logged_in),
             last_use: *uses,
             first_message: earlier.and_then(|earlier| earlier.first_message),
         });
         client.keep_newest(&self.limits);
     }
 
-    /// Opens `payload` (nonce ‖ ciphertext ‖ tag) in place with whichever of the client's keys fits, the one last
-    /// used (or agreed on) first. `now` decides which sessions are over.
+    /// Opens `payload` (nonce ‖ ciphertext ‖ tag), which came from the address `from`, in place with whichever of the
+    /// client's keys fits, the one last used (or agreed on) first. `now` decides which sessions are over.
     ///
     /// # Errors
     /// See [`SessionError`]; the payload counts as a message only where it is returned opened.
     pub fn open(
         &self,
         client: ClientId,
+        from: IpAddr,
         direction: Direction,
         mut payload: Vec<u8>,
         now: Instant,
     ) -> Result<Exchange, SessionError> {
         let nonce = *payload.first_chunk::<NONCE_LEN>().ok_or(SessionError::NoSession)?;
-        for (id, key) in self.candidates(client, now) {
+        for (id, key) in self.candidates(client, from, payload.len(), now) {
             match key.open(direction, payload) {
                 Ok(plaintext) => {
                     self.admit(client, id, &nonce, now)?;
@@ -186,8 +218,26 @@ impl SessionTable {
         self.state().clients.clear();
     }
 
-    /// The keys that may open a payload of `client`, by last use.
-    fn candidates(&self, client: ClientId, now: Instant) -> Vec<(KeyId, Arc<EnvelopeKey>)> {
+    /// The client has logged in by `message`: the key that it came under is kept.
+    pub fn logged_in(&self, client: ClientId, message: MessageId) {
+        let mut state = self.state();
+        let Some(client) = state.clients.get_mut(&client) else {
+            return;
+        };
+        for session in &mut client.sessions {
+            session.logged_in = session.id == message.key();
+        }
+        client.keep_newest(&self.limits);
+    }
+
+    /// The keys that may open a payload of `client` of this length from the address `from`, by last use.
+    fn candidates(
+        &self,
+        client: ClientId,
+        from: IpAddr,
+        length: usize,
+        now: Instant,
+    ) -> Vec<(KeyId, Arc<EnvelopeKey>)> {
         let mut state = self.state();
         state.sweep(&self.limits, now);
         let oldest = state.window.oldest();
@@ -195,7 +245,8 @@ impl SessionTable {
             return Vec::new();
         };
         client.end_sessions(&self.limits, oldest, now);
-        let mut sessions: Vec<&Session> = client.sessions.iter().collect();
+        let likely = |session: &&Session| length <= LONG || session.is_in_use() || session.from == from;
+        let mut sessions: Vec<&Session> = client.sessions.iter().filter(likely).collect();
         sessions.sort_unstable_by_key(|session| std::cmp::Reverse(session.last_use));
         sessions
             .into_iter()
@@ -286,15 +337,45 @@ impl Client {
     }
 
     fn keep_newest(&mut self, limits: &SessionLimits) {
-        for (proven, limit) in [(true, limits.proven), (false, limits.unproven)] {
-            let count = self.sessions.iter().filter(|session| session.proven == proven).count();
-            let mut surplus = count.saturating_sub(limit);
-            self.sessions.retain(|session| {
-                let ends = session.proven == proven && surplus > 0;
-                surplus -= usize::from(ends);
-                !ends
-            });
+        self.drop_surplus(limits.proven, |session| session.proven && !session.is_kept());
+        // One handshake adds one session, so no other address can have come above its bound.
+        if let Some(from) = self.sessions.last().map(|session| session.from) {
+            self.drop_surplus(limits.unproven, |session| !session.is_in_use() && session.from == from);
         }
+        let known: Vec<IpAddr> = self
+            .sessions
+            .iter()
+            .filter(|session| session.is_in_use())
+            .map(|session| session.from)
+            .collect();
+        let unproven = self.sessions.iter().filter(|session| !session.is_in_use());
+        let phones = unproven.clone().filter(|session| known.contains(&session.from)).count();
+        let strangers = limits.unproven_in_all.saturating_sub(phones);
+        self.drop_surplus(strangers, |session| {
+            !session.is_in_use() && !known.contains(&session.from)
+        });
+        self.drop_surplus(limits.unproven_in_all, |session| !session.is_in_use());
+    }
+
+    /// Ends the oldest of `which`, so that `limit` are left.
+    fn drop_surplus(&mut self, limit: usize, which: impl Fn(&Session) -> bool) {
+        let count = self.sessions.iter().filter(|session| which(session)).count();
+        let mut surplus = count.saturating_sub(limit);
+        self.sessions.retain(|session| {
+            let ends = surplus > 0 && which(session);
+            surplus -= usize::from(ends);
+            !ends
+        });
+    }
+}
+
+impl Session {
+    const fn is_kept(&self) -> bool {
+        self.paired || self.logged_in
+    }
+
+    const fn is_in_use(&self) -> bool {
+        self.proven || self.is_kept()
     }
 }
 

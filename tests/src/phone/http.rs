@@ -16,8 +16,8 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Longest wait for one answer: bcrypt on a busy machine and a first pull of 100,000 rows fit well within it.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Longest wait for one answer: the hub lets a first pull wait for its turn for four minutes.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum HttpError {
     /// The connection broke before the answer was whole.
     #[error("the connection broke")]
     Broken(#[from] hyper::Error),
-    /// No answer within two minutes.
+    /// No answer within five minutes.
     #[error("no answer in time")]
     Deadline,
 }

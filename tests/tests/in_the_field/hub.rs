@@ -158,8 +158,18 @@ impl Hub {
         let payload = URL_SAFE_NO_PAD.decode(payload).unwrap();
         let id = ClientId::from(client);
         let now = Instant::now();
-        self.sessions.insert(id, &Secret::new(key), now);
-        let opened = self.sessions.open(id, ask.kind.direction(), payload, now).unwrap();
+        self.sessions
+            .insert(id, &Secret::new(key), std::net::Ipv4Addr::LOCALHOST.into(), now);
+        let opened = self
+            .sessions
+            .open(
+                id,
+                std::net::Ipv4Addr::LOCALHOST.into(),
+                ask.kind.direction(),
+                payload,
+                now,
+            )
+            .unwrap();
         let (plaintext, replier) = opened.split();
         let Standing::Active(device) = self.devices.standing(id) else {
             panic!("the device is not paired");

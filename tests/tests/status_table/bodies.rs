@@ -112,7 +112,11 @@ pub(super) async fn too_large(scene: &Scene) {
             format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{length}\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         if announced.is_none() {
-            let chunk = [b"100000\r\n".to_vec(), vec![b' '; 0x10_0000], b"\r\n".to_vec()].concat();
+            // Of a phone that the hub knows; of others it would not read so much.
+            let begin = format!(r#"{{"client_id":"{}","payload":""#, scene.phone.client.client_id());
+            let begin = format!("{:x}\r\n{begin}\r\n", begin.len());
+            stream.write_all(begin.as_bytes()).await.unwrap();
+            let chunk = [b"100000\r\n".to_vec(), vec![b'A'; 0x10_0000], b"\r\n".to_vec()].concat();
             for _ in 0..=LIMIT / 0x10_0000 {
                 // The hub may answer and close before all has come.
                 if stream.write_all(&chunk).await.is_err() {

@@ -89,8 +89,8 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
 /// Whether the store was closed in time, and the disk after it.
 fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
     let Sources { store, devices, .. } = sources;
-    if let Err(error) = devices.save_last_seen() {
-        tracing::error!(%error, "the devices' last calls could not be written down");
+    if let Err(error) = devices.save_last_seen().and(devices.save_refusals()) {
+        tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
     }
     let entry = Entry {
         action: "lock",

@@ -131,6 +131,8 @@ pub(super) struct Life {
     waited_at: Instant,
     /// How many of the panel's actions are dealt with.
     answered: u64,
+    /// Wrong PINs before the right one, for the audit log.
+    wrong_pins: u32,
     /// For the watch over its writer.
     opened_store: OpenedStore,
 }
@@ -167,6 +169,7 @@ impl Life {
             ticks: 0,
             waited_at: Instant::now(),
             answered: 0,
+            wrong_pins: 0,
             opened_store,
         }
     }
@@ -349,10 +352,11 @@ impl Life {
             let (devices, store) = (Arc::clone(&serving.sources.devices), Arc::clone(&serving.sources.store));
             let saved = blocking(move || {
                 devices.save_last_seen()?;
+                devices.save_refusals()?;
                 Ok(store.save_run_time()?)
             });
             if let Err(error) = saved.await {
-                tracing::error!(%error, "the devices' last calls could not be written down");
+                tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
             }
             self.write_refusals().await;
         }

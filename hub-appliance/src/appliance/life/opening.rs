@@ -42,6 +42,7 @@ impl Life {
             reason,
             copy_of: before.as_ref().map(|before| before.schema),
             has_records: self.facts.has_records(),
+            wrong_pins: std::mem::take(&mut self.wrong_pins),
         };
         let opened = blocking(move || {
             let opened = open_hub(&config, &master, clock, sessions, &opening);

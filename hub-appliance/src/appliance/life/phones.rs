@@ -52,7 +52,11 @@ impl Life {
 
     pub(super) fn settle_phone(&mut self, number: u32) {
         if let State::Open(serving) = &mut self.state {
+            let before = serving.paired.len();
             serving.paired.retain(|phone| phone.number != number);
+            if serving.paired.len() < before {
+                serving.sources.pairing.decided();
+            }
         }
     }
 

@@ -68,6 +68,7 @@ impl Life {
             return;
         }
         self.show_phase(Phase::Unlocking);
+        self.wrong_pins = self.keys.failures();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
         // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
         let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
@@ -106,6 +107,7 @@ impl Life {
             return;
         }
         self.show_phase(Phase::Unlocking);
+        self.wrong_pins = self.keys.failures();
         let groups: Vec<_> = (0..panel::RecoveryCode::GROUPS)
             .map(|index| SecretText::new(code.group(index)))
             .collect();

@@ -88,7 +88,7 @@ fn log_in(procedures: &Procedures, user: &User) -> SecretText {
     let (token, record) = procedures.issue(&caller(procedures), user, "c", now).unwrap();
     let stored = record.clone();
     procedures.store.write(move |tx| tx.insert_token(&stored)).unwrap();
-    procedures.tokens.issued(record);
+    procedures.tokens.issued(record, &[]);
     token
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio::sync::watch;
 use crate::ids::ClientId;
 use crate::procedures::{Caller, ProcedureError, Weight};
 use crate::secret::Secret;
-use crate::server::{DeviceRegister, Hooks, Job, OpenHub, PairedPhone, Pairing, Service};
+use crate::server::{DeviceRegister, Expect, Hooks, Job, OpenHub, PairedPhone, Pairing, Service};
+use crate::store::Refusal;
 use crate::store::devices::{DeviceNumber, PairError, Standing};
 use crate::wire::envelope::{Opened, Outgoing};
 use crate::wire::handshake::IdentityKeys;
@@ -41,6 +43,7 @@ pub(super) struct Behind {
     pub(super) pair_error: Mutex<Option<fn() -> PairError>>,
     pub(super) seen: Mutex<Vec<DeviceNumber>>,
     pub(super) callers: Mutex<Vec<Caller>>,
+    pub(super) refused: Mutex<Vec<(Refusal, Option<ClientId>)>>,
     pub(super) held: Held,
 }
 
@@ -105,8 +108,11 @@ impl Service for Behind {
             "panic early" => panic!("a fault while understanding"),
             _ => Weight::Store,
         };
+        let size = asked.size;
+        let expected: Expect = Box::new(move |_| Ok(size));
         Ok(Job {
             weight,
+            expected: (asked.name == "big").then_some(expected),
             run: Box::new(move |caller, answer| self.run(&asked, caller, answer)),
         })
     }
@@ -174,6 +180,10 @@ impl DeviceRegister for Behind {
 
     fn seen(&self, device: DeviceNumber) {
         self.seen.lock().unwrap().push(device);
+    }
+
+    fn refused(&self, refusal: Refusal, client: Option<ClientId>, _: IpAddr) {
+        self.refused.lock().unwrap().push((refusal, client));
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::phone::Phone;
 use super::{Hub, Limits, paired};
+use crate::store::Refusal;
 use crate::store::devices::{DeviceNumber, Standing};
 
 #[tokio::test]
@@ -102,6 +103,10 @@ async fn what_no_session_opens_asks_for_a_handshake() {
     assert_eq!(phone.client.post("/rpc/query", &body).await.status, 200);
     let replayed = phone.client.post("/rpc/query", &body).await;
     replayed.assert_failure(428, "no session");
+    assert_eq!(
+        *hub.behind.refused.lock().unwrap(),
+        [(Refusal::Replay, Some(phone.client_id()))]
+    );
 }
 
 #[tokio::test]

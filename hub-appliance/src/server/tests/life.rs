@@ -190,6 +190,7 @@ async fn the_hub_comes_back_unshared_however_many_are_at_it() {
     for _ in 0..6 {
         let mut phone = Phone::new(hub.connect().await);
         assert_eq!(phone.handshake().await.status, 200);
+        hub.pairing.decided();
         let stop = stop.subscribe();
         busy.spawn(async move {
             let mut served = 0;

@@ -10,6 +10,7 @@ use super::phone::Phone;
 use super::{Hub, Limits, paired};
 use crate::server::status::Failure;
 use crate::server::work::Lane;
+use crate::store::Refusal;
 
 #[tokio::test]
 async fn a_declared_length_over_the_limit_is_refused_without_its_body() {
@@ -153,17 +154,18 @@ async fn of_a_strangers_body_no_more_is_read_than_tells_who_it_is() {
     let hub = Hub::open(Limits::default()).await;
     let known = paired(&hub).await;
     let stranger = Phone::new(hub.connect().await);
-    for (id, status) in [
-        (stranger.id.to_string(), 428),
-        ("nobody".into(), 428),
-        (known.id.to_string(), 0),
+    for (id, refusal) in [
+        (stranger.id.to_string(), "no session"),
+        ("nobody".into(), "malformed request"),
+        (known.id.to_string(), ""),
     ] {
         let mut client = hub.connect().await;
         let begin = format!(r#"{{"client_id":"{id}","payload":"{}"#, "A".repeat(5_000));
         let head = "POST /rpc/command HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: 6000000\r\n\r\n";
         client.send(&[head.as_bytes(), begin.as_bytes()].concat()).await;
-        if status > 0 {
-            client.response().await.assert_failure(status, "no session");
+        if !refusal.is_empty() {
+            let status = if refusal == "no session" { 428 } else { 400 };
+            client.response().await.assert_failure(status, refusal);
         } else {
             let answered = tokio::time::timeout(std::time::Duration::from_millis(1), client.response());
             assert!(answered.await.is_err(), "the rest is waited for");
@@ -190,6 +192,14 @@ async fn handshakes_of_new_devices_are_few_and_of_known_ones_many() {
     for _ in 0..100 {
         assert_eq!(known.handshake().await.status, 200);
     }
+    let strangers = hub.behind.refused.lock().unwrap();
+    assert_eq!(
+        strangers
+            .iter()
+            .filter(|(refusal, _)| *refusal == Refusal::Stranger)
+            .count(),
+        9
+    );
 }
 
 #[tokio::test]
@@ -205,6 +215,13 @@ async fn a_known_device_has_a_limit_too() {
         assert_eq!(phone.handshake().await.status, 200, "one new, three known");
     }
     phone.handshake().await.assert_failure(429, "too many requests");
+    hub.pairing.decided();
+    let mut neighbour = paired(&hub).await;
+    assert_eq!(
+        neighbour.handshake().await.status,
+        200,
+        "each phone has its own, behind one address too"
+    );
 }
 
 #[tokio::test]
@@ -221,6 +238,7 @@ async fn logins_queue_in_a_lane_of_their_own() {
     for _ in 0..5 {
         let mut phone = Phone::new(hub.connect().await);
         assert_eq!(phone.handshake().await.status, 200);
+        hub.pairing.decided();
         phones.push(phone);
     }
     let login = json!({"command": "hold login"});
@@ -247,7 +265,42 @@ async fn logins_queue_in_a_lane_of_their_own() {
 async fn phones_query(hub: &Hub) -> u16 {
     let mut phone = Phone::new(hub.connect().await);
     assert_eq!(phone.handshake().await.status, 200);
+    hub.pairing.decided();
     phone.query("anything").await.status
+}
+
+#[tokio::test]
+async fn a_phone_that_logs_in_by_the_dozen_waits_for_itself() {
+    let hub = Hub::open(Limits {
+        new_device_handshakes_per_minute: 100,
+        ..Limits::default()
+    })
+    .await;
+    let _release = ReleaseOnDrop(hub.behind.clone());
+    let mut greedy = paired(&hub).await;
+    let mut others = Vec::new();
+    for _ in 0..14 {
+        others.push(paired(&hub).await);
+    }
+    let login = json!({"command": "hold login"});
+    let mut connections = Vec::new();
+    for number in 0..24 {
+        greedy.client = hub.connect().await;
+        greedy.send("command", &login).await;
+        if number >= 2 {
+            greedy.client.response().await.assert_failure(429, "too many requests");
+        } else {
+            hub.behind.held.reached(number + 1).await;
+        }
+        connections.push(std::mem::replace(&mut greedy.client, hub.connect().await));
+    }
+    for other in &mut others {
+        other.send("command", &login).await;
+    }
+    hub.behind.held.release();
+    for other in &mut others {
+        assert_eq!(other.client.response().await.status, 200);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,5 +63,6 @@ async fn paired(hub: &Hub) -> Phone {
     hub.pairing.open(Instant::now().into_std());
     let mut phone = Phone::new(hub.connect().await);
     assert_eq!(phone.handshake().await.status, 200);
+    hub.pairing.decided();
     phone
 }

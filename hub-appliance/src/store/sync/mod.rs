@@ -7,6 +7,7 @@ pub mod apply;
 mod attributes;
 mod by_key;
 pub mod cursors;
+mod expected;
 pub mod gatekeeper;
 pub mod generation;
 pub mod held;

@@ -356,3 +356,25 @@ fn phones_are_told_which_mode_their_organisation_has_set() {
         assert_eq!(values, [("operation_mode", value), ("another", value)], "{value}");
     }
 }
+
+#[test]
+fn an_answer_is_about_as_long_as_is_expected() {
+    let hub = hub();
+    let expected = |since| hub.store.read(|snapshot| snapshot.expected_pull(since)).unwrap();
+    let rows: Vec<_> = (0..400)
+        .map(|number| patient(&format!("patient-{number:04}"), "Amina", T, ""))
+        .collect();
+    hub.push(A, HubTime::ZERO, created("patients", json!(rows)));
+    let (changes, now) = hub.pull(B, HubTime::ZERO);
+    let length = changes.to_string().len();
+    assert!(length > 100_000);
+    let first = expected(HubTime::ZERO);
+    assert!(first > length * 2 / 3 && first < length * 3 / 2, "{first} for {length}");
+    assert!(expected(now) < 10_000, "nothing is new");
+    hub.push(
+        A,
+        now,
+        created("patients", json!([patient("one more", "Amina", T, "")])),
+    );
+    assert!(expected(now) < 10_000, "one row is");
+}

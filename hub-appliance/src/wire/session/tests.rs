@@ -1,11 +1,18 @@
 //! The promises of the session table, one test each.
 
+use std::net::Ipv4Addr;
 use std::sync::Barrier;
 
 use super::*;
 use crate::wire::envelope::tests::outgoing;
 
 mod promises;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn stranger(number: u16) -> IpAddr {
+    Ipv4Addr::from(0x0A00_0000 + u32::from(number)).into()
+}
 
 fn client(number: u128) -> ClientId {
     ClientId::from(uuid::Uuid::from_u128(number))
@@ -31,7 +38,7 @@ fn table(limits: SessionLimits) -> (SessionTable, Instant) {
 
 fn open(table: &SessionTable, payload: Vec<u8>, now: Instant) -> Result<Vec<u8>, SessionError> {
     table
-        .open(client(1), Direction::Command, payload, now)
+        .open(client(1), HERE, Direction::Command, payload, now)
         .map(|exchange| exchange.plaintext.to_vec())
 }
 
@@ -43,7 +50,7 @@ fn opens(table: &SessionTable, number: u16, now: Instant) -> bool {
 fn the_answer_is_sealed_under_the_key_and_direction_of_the_request() {
     let (table, now) = table(SessionLimits::default());
     for number in 0..3 {
-        table.insert(client(1), &key(number), now);
+        table.insert(client(1), &key(number), HERE, now);
     }
     for (request, response) in [
         (Direction::Command, Direction::CommandResponse),
@@ -51,7 +58,7 @@ fn the_answer_is_sealed_under_the_key_and_direction_of_the_request() {
     ] {
         let phone = EnvelopeKey::new(&key(1));
         let payload = phone.seal(request, outgoing(b"question")).unwrap().into_bytes();
-        let (question, replier) = table.open(client(1), request, payload, now).unwrap().split();
+        let (question, replier) = table.open(client(1), HERE, request, payload, now).unwrap().split();
         assert_eq!(&*question, b"question");
         let answer = replier.seal(outgoing(b"answer")).unwrap().into_bytes();
         assert_eq!(&*phone.open(response, answer).unwrap(), b"answer");
@@ -61,8 +68,8 @@ fn the_answer_is_sealed_under_the_key_and_direction_of_the_request() {
 #[test]
 fn nothing_opens_without_a_session_of_that_client_for_that_direction() {
     let (table, now) = table(SessionLimits::default());
-    table.insert(client(1), &key(1), now);
-    let refused = |client, direction, payload| table.open(client, direction, payload, now).unwrap_err();
+    table.insert(client(1), &key(1), HERE, now);
+    let refused = |client, direction, payload| table.open(client, HERE, direction, payload, now).unwrap_err();
     assert_eq!(
         refused(client(2), Direction::Command, payload(1)),
         SessionError::NoSession
@@ -88,7 +95,7 @@ fn nothing_opens_without_a_session_of_that_client_for_that_direction() {
 #[test]
 fn a_message_is_taken_once() {
     let (table, now) = table(SessionLimits::default());
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     let first = payload(1);
     assert_eq!(open(&table, first.clone(), now).unwrap(), b"{}");
     assert_eq!(open(&table, first.clone(), now), Err(SessionError::Replayed));
@@ -99,7 +106,7 @@ fn a_message_is_taken_once() {
 #[test]
 fn a_forged_message_does_not_use_up_its_nonce() {
     let (table, now) = table(SessionLimits::default());
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     let genuine = payload(1);
     let mut forged = genuine.clone();
     forged[NONCE_LEN] ^= 1;
@@ -110,23 +117,23 @@ fn a_forged_message_does_not_use_up_its_nonce() {
 #[test]
 fn a_repeated_handshake_does_not_open_the_window_again() {
     let (table, now) = table(SessionLimits::default());
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     let recorded = payload(1);
     open(&table, recorded.clone(), now).unwrap();
 
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     assert_eq!(open(&table, recorded.clone(), now), Err(SessionError::Replayed));
 
     table.clear();
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     assert_eq!(open(&table, recorded.clone(), now), Err(SessionError::Replayed));
 
     let tomorrow = now + SessionLimits::default().lifetime;
-    table.insert(client(1), &key(1), tomorrow);
+    table.insert(client(1), &key(1), HERE, tomorrow);
     assert_eq!(open(&table, recorded.clone(), tomorrow), Err(SessionError::Replayed));
 
-    table.insert(client(2), &key(1), now);
-    let elsewhere = table.open(client(2), Direction::Command, recorded, now);
+    table.insert(client(2), &key(1), HERE, now);
+    let elsewhere = table.open(client(2), HERE, Direction::Command, recorded, now);
     assert_eq!(elsewhere.unwrap_err(), SessionError::Replayed);
 
     assert!(opens(&table, 1, tomorrow), "a phone whose key stays the same goes on");
@@ -137,7 +144,7 @@ fn threads_racing_with_one_payload_get_it_opened_once() {
     const THREADS: usize = 8;
     let (table, now) = table(SessionLimits::default());
     for round in 0..50 {
-        table.insert(client(1), &key(round), now);
+        table.insert(client(1), &key(round), HERE, now);
         let payload = payload(round);
         let start = Barrier::new(THREADS);
         let results: Vec<_> = std::thread::scope(|scope| {
@@ -161,11 +168,11 @@ fn threads_racing_with_one_payload_get_it_opened_once() {
 fn a_flood_of_handshakes_evicts_no_key_in_use() {
     let (table, now) = table(SessionLimits::default());
     for number in 0..8 {
-        table.insert(client(1), &key(number), now);
+        table.insert(client(1), &key(number), HERE, now);
         assert!(opens(&table, number, now));
     }
     for rogue in 100..1100 {
-        table.insert(client(1), &key(rogue), now);
+        table.insert(client(1), &key(rogue), HERE, now);
     }
     for number in 0..8 {
         assert!(opens(&table, number, now), "{number}");
@@ -175,14 +182,20 @@ fn a_flood_of_handshakes_evicts_no_key_in_use() {
 #[test]
 fn the_newest_keys_of_each_sort_are_kept() {
     let (table, now) = table(SessionLimits::default());
-    for number in 0..9 {
-        table.insert(client(1), &key(number), now);
+    for number in 0..5 {
+        table.insert(client(1), &key(number), HERE, now);
     }
-    assert!(!opens(&table, 0, now), "the ninth unproven key pushes out the oldest");
-    for number in 1..9 {
+    assert!(!opens(&table, 0, now), "the fifth unproven key pushes out the oldest");
+    for number in 1..5 {
         assert!(opens(&table, number, now));
     }
-    table.insert(client(1), &key(9), now);
+    for number in 5..9 {
+        table.insert(client(1), &key(number), HERE, now);
+    }
+    for number in 5..9 {
+        assert!(opens(&table, number, now));
+    }
+    table.insert(client(1), &key(9), HERE, now);
     assert!(opens(&table, 1, now), "an unproven key pushes out no proven one");
     assert!(opens(&table, 9, now));
     assert!(!opens(&table, 1, now), "the ninth proven key pushes out the oldest");
@@ -190,21 +203,81 @@ fn the_newest_keys_of_each_sort_are_kept() {
 }
 
 #[test]
+fn keys_that_opened_nothing_are_counted_by_the_address_that_they_came_from() {
+    let (table, now) = table(SessionLimits::default());
+    table.insert(client(1), &key(1), HERE, now);
+    assert!(opens(&table, 1, now));
+    table.insert(client(1), &key(2), HERE, now);
+    for rogue in 100..1100 {
+        table.insert(client(1), &key(rogue), stranger(rogue % 250), now);
+    }
+    assert!(opens(&table, 2, now), "however many strangers there are");
+    assert!(table.state().clients[&client(1)].sessions.len() <= 8 + 64);
+}
+
+#[test]
+fn the_key_of_pairing_and_that_of_the_last_login_stay() {
+    let (table, now) = table(SessionLimits::default());
+    let rush = |from: u16| {
+        for number in from..from + 20 {
+            table.insert(client(1), &key(number), HERE, now);
+            assert!(opens(&table, number, now));
+        }
+    };
+    let log_in = |number: u16| {
+        let exchange = table
+            .open(client(1), HERE, Direction::Command, payload(number), now)
+            .unwrap();
+        table.logged_in(client(1), exchange.split().1.message());
+    };
+    table.insert_paired(client(1), &key(1), HERE, now);
+    rush(100);
+    table.insert(client(1), &key(2), HERE, now);
+    log_in(2);
+    rush(200);
+    assert!(opens(&table, 1, now) && opens(&table, 2, now));
+    log_in(219);
+    table.insert_paired(client(1), &key(3), HERE, now);
+    rush(300);
+    assert!(!opens(&table, 1, now) && !opens(&table, 2, now), "one of each");
+    assert!(opens(&table, 219, now) && opens(&table, 3, now));
+    assert!(!opens(&table, 3, now + SessionLimits::default().lifetime));
+}
+
+#[test]
+fn a_long_payload_is_tried_with_no_strangers_keys() {
+    let (table, now) = table(SessionLimits::default());
+    let long = |number: u16| {
+        let text = vec![b' '; LONG];
+        EnvelopeKey::new(&key(number))
+            .seal(Direction::Command, outgoing(&text))
+            .unwrap()
+            .into_bytes()
+    };
+    table.insert(client(1), &key(1), HERE, now);
+    table.insert(client(1), &key(2), stranger(1), now);
+    assert!(open(&table, long(2), now).is_err());
+    assert!(open(&table, long(1), now).is_ok());
+    assert!(opens(&table, 2, now), "a short one is");
+    assert!(open(&table, long(2), now).is_ok(), "and then it is the phone's");
+}
+
+#[test]
 fn a_session_ends_with_its_lifetime() {
     let (table, now) = table(SessionLimits::default());
     let lifetime = SessionLimits::default().lifetime;
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     assert!(opens(&table, 1, now + lifetime - Duration::from_nanos(1)));
     assert!(!opens(&table, 1, now + lifetime));
-    table.insert(client(1), &key(2), now + lifetime);
+    table.insert(client(1), &key(2), HERE, now + lifetime);
     assert!(opens(&table, 2, now + lifetime));
 }
 
 #[test]
 fn keys_of_phones_that_stay_away_are_swept() {
     let (table, now) = table(SessionLimits::default());
-    table.insert(client(1), &key(1), now);
-    table.insert(client(2), &key(2), now + SessionLimits::default().lifetime);
+    table.insert(client(1), &key(1), HERE, now);
+    table.insert(client(2), &key(2), HERE, now + SessionLimits::default().lifetime);
     assert!(table.state().clients.keys().eq([&client(2)]));
 
     let later = now + 2 * SessionLimits::default().lifetime;
@@ -218,12 +291,12 @@ fn a_session_ends_with_its_last_message() {
         messages: 3,
         ..SessionLimits::default()
     });
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     for _ in 0..3 {
         assert!(opens(&table, 1, now));
     }
     assert!(!opens(&table, 1, now));
-    table.insert(client(1), &key(2), now);
+    table.insert(client(1), &key(2), HERE, now);
     assert!(opens(&table, 2, now));
 }
 
@@ -234,7 +307,7 @@ fn the_oldest_sessions_end_when_too_much_is_to_be_remembered() {
         ..SessionLimits::default()
     });
     for number in [1, 2, 3] {
-        table.insert(client(1), &key(number), now);
+        table.insert(client(1), &key(number), HERE, now);
     }
     let recorded = payload(1);
     open(&table, recorded.clone(), now).unwrap();
@@ -259,12 +332,12 @@ fn a_repeated_handshake_leaves_a_key_in_use_what_it_was() {
         nonces: 2,
         ..SessionLimits::default()
     });
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     let recorded = payload(1);
     open(&table, recorded.clone(), now).unwrap();
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     for rogue in 100..108 {
-        table.insert(client(1), &key(rogue), now);
+        table.insert(client(1), &key(rogue), HERE, now);
     }
     assert!(opens(&table, 1, now), "it is still a proven key");
     assert!(opens(&table, 1, now), "with this the recorded message is forgotten");
@@ -279,17 +352,17 @@ fn clients_are_bounded_and_unproven_ones_go_first() {
     });
     let opens = |number: u16| {
         table
-            .open(client(number.into()), Direction::Command, payload(number), now)
+            .open(client(number.into()), HERE, Direction::Command, payload(number), now)
             .is_ok()
     };
     for number in 1..=3 {
-        table.insert(client(number.into()), &key(number), now);
+        table.insert(client(number.into()), &key(number), HERE, now);
     }
     assert!(opens(1) && opens(2));
-    table.insert(client(4), &key(4), now);
+    table.insert(client(4), &key(4), HERE, now);
     assert!(opens(1) && opens(2) && !opens(3) && opens(4));
     assert!(opens(1));
-    table.insert(client(5), &key(5), now);
+    table.insert(client(5), &key(5), HERE, now);
     assert!(!opens(2), "all were proven, this one was not seen for longest");
     assert!(opens(1) && opens(4) && opens(5));
 }
@@ -298,11 +371,11 @@ fn clients_are_bounded_and_unproven_ones_go_first() {
 fn forgetting_ends_one_client_and_clearing_all() {
     let (table, now) = table(SessionLimits::default());
     for number in 1..=3 {
-        table.insert(client(number.into()), &key(number), now);
+        table.insert(client(number.into()), &key(number), HERE, now);
     }
     let opens = |number: u16| {
         table
-            .open(client(number.into()), Direction::Command, payload(number), now)
+            .open(client(number.into()), HERE, Direction::Command, payload(number), now)
             .is_ok()
     };
     table.forget(client(1));
@@ -316,15 +389,15 @@ fn ended_sessions_drop_their_keys() {
     let (table, now) = table(SessionLimits::default());
     let weak = |table: &SessionTable| Arc::downgrade(&table.state().clients[&client(1)].sessions[0].key);
 
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     let cleared = weak(&table);
     table.clear();
     assert!(cleared.upgrade().is_none());
 
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     let waiting = weak(&table);
     let (_, replier) = table
-        .open(client(1), Direction::Command, payload(1), now)
+        .open(client(1), HERE, Direction::Command, payload(1), now)
         .unwrap()
         .split();
     table.clear();
@@ -339,9 +412,11 @@ fn ended_sessions_drop_their_keys() {
 #[test]
 fn prints_only_counts() {
     let (table, now) = table(SessionLimits::default());
-    table.insert(client(1), &key(1), now);
+    table.insert(client(1), &key(1), HERE, now);
     assert_eq!(format!("{table:?}"), "SessionTable { clients: 1, remembered: 0, .. }");
-    let exchange = table.open(client(1), Direction::Command, payload(1), now).unwrap();
+    let exchange = table
+        .open(client(1), HERE, Direction::Command, payload(1), now)
+        .unwrap();
     assert_eq!(
         format!("{exchange:?}"),
         "Exchange { plaintext: [secret], replier: Replier { key: [secret], direction: CommandResponse, message: MessageId(..) } }"

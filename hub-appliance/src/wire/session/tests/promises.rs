@@ -34,6 +34,7 @@ proptest! {
         let limits = SessionLimits {
             proven: 2,
             unproven: 3,
+            unproven_in_all: 3,
             lifetime: Duration::from_secs(100),
             messages: 5,
             nonces: 1000,
@@ -45,12 +46,12 @@ proptest! {
         for step in steps {
             match step {
                 Step::Handshake { client: number, key: k } => {
-                    table.insert(client(number.into()), &key(k), now);
+                    table.insert(client(number.into()), &key(k), HERE, now);
                     agreed.insert((number, k), now);
                 }
                 Step::Open { client: number, key: k } => {
                     let payload = payload(k);
-                    if table.open(client(number.into()), Direction::Command, payload.clone(), now).is_ok() {
+                    if table.open(client(number.into()), HERE, Direction::Command, payload.clone(), now).is_ok() {
                         let since = agreed.get(&(number, k)).map(|made| now - *made);
                         prop_assert!(since.is_some_and(|since| since < limits.lifetime));
                         recorded.push(payload);
@@ -58,7 +59,7 @@ proptest! {
                 }
                 Step::Replay { client: number, index } if !recorded.is_empty() => {
                     let again = index.get(&recorded).clone();
-                    prop_assert!(table.open(client(number.into()), Direction::Command, again, now).is_err());
+                    prop_assert!(table.open(client(number.into()), HERE, Direction::Command, again, now).is_err());
                 }
                 Step::Replay { .. } => {}
                 Step::Wait(seconds) => now += Duration::from_secs(seconds),
