@@ -29,10 +29,11 @@ impl Sources {
         let clock = self.store.clock();
         // Not since midnight: the hub knows no time zone.
         let a_day_ago = HubTime::from_millis(clock.peek().millis() - DAY_MS);
+        // A store that does not answer is reported where it is used.
+        let full = self.store.over_quota().unwrap_or_default();
         OpenStatus {
             address: self.address(),
             phones_in_24_h: self.devices.seen_since(a_day_ago),
-            // A store that does not answer is reported where it is used.
             held_rows: self.store.held_count().ok(),
             clock_trusted: clock.follows_its_source(),
             disk_used_percent: self.store.disk_used_percent().ok(),
@@ -42,7 +43,7 @@ impl Sources {
                 .devices
                 .list()
                 .iter()
-                .map(|device| phone(device, clock.peek()))
+                .map(|device| phone(device, clock.peek(), full.contains(&device.number)))
                 .collect(),
             ..OpenStatus::default()
         }
@@ -62,7 +63,7 @@ impl Sources {
     }
 }
 
-fn phone(device: &Device, now: HubTime) -> Phone {
+fn phone(device: &Device, now: HubTime, is_full: bool) -> Phone {
     let minutes = (now.millis() - device.last_seen_at.millis()).max(0) / MINUTE_MS;
     Phone {
         number: u32::try_from(device.number.0).unwrap_or(0),
@@ -72,6 +73,8 @@ fn phone(device: &Device, now: HubTime) -> Phone {
             PhoneStanding::Revoked
         } else if device.is_stuck() {
             PhoneStanding::Stuck
+        } else if is_full {
+            PhoneStanding::Full
         } else {
             PhoneStanding::Good
         },

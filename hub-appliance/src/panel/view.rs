@@ -199,6 +199,8 @@ pub enum PhoneStanding {
     Good,
     /// It asks for the same records again and again, and does not get on.
     Stuck,
+    /// It has sent, or has among the held rows, all that one phone may.
+    Full,
     /// A person revoked it: it is refused.
     Revoked,
 }

@@ -3,7 +3,6 @@
 //! A procedure is blocking and answers with JSON, or fails with an error that names no record; then nothing was changed.
 #![forbid(unsafe_code)]
 
-mod access;
 mod appointments;
 mod backoff;
 mod clinics;
@@ -12,6 +11,7 @@ mod drugs;
 mod events;
 mod fields;
 mod forms;
+mod held;
 mod hs256;
 mod login;
 mod patients;
@@ -43,6 +43,7 @@ use crate::store::audit::Entry;
 use crate::store::devices::{DeviceNumber, Devices};
 use crate::store::people::{Rights, User};
 use crate::store::sync::generation::Generation;
+use crate::store::sync::rights as access;
 use crate::store::tokens::Tokens;
 use crate::store::{Store, StoreError, Trouble};
 use crate::wire::envelope::{Opened, Outgoing};
@@ -114,6 +115,12 @@ pub enum ProcedureError {
     /// The message was taken before, perhaps before a restart.
     #[error("the message was seen before")]
     Replayed,
+    /// The push is larger than one may be.
+    #[error("the push is too large")]
+    TooLarge,
+    /// The device has written or holds more than one may.
+    #[error("the device is over its quota")]
+    OverQuota,
     /// The store does not take or give data.
     #[error("storage unavailable")]
     Unavailable,
@@ -124,6 +131,9 @@ pub enum ProcedureError {
 
 impl From<StoreError> for ProcedureError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::OverQuota) {
+            return Self::OverQuota;
+        }
         tracing::error!(%error, "the store failed");
         error.trouble().map_or(Self::Unavailable, Self::OfTheDisk)
     }

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, json};
 
-use super::access::UserGate;
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
 use crate::clock::HubTime;
 use crate::store::devices::Scope;
@@ -12,7 +11,8 @@ use crate::store::people::Right;
 use crate::store::sync::cursors::{Cursor, Cursors};
 use crate::store::sync::history::Author;
 use crate::store::sync::pull::{PullRequest, PullSummary};
-use crate::store::sync::push::{Push, last_pulled_at};
+use crate::store::sync::push::{Push, UnusablePush, last_pulled_at};
+use crate::store::sync::rights::UserGate;
 use crate::wire::envelope::Outgoing;
 
 #[derive(Deserialize)]
@@ -138,7 +138,10 @@ pub(super) fn push(
     answer: &mut Outgoing,
 ) -> Result<(), ProcedureError> {
     let parameters = request.parameters();
-    let push = Push::parse(parameters.json()).map_err(|_| ProcedureError::BadParameters)?;
+    let push = Push::parse(parameters.json()).map_err(|unusable| match unusable {
+        UnusablePush::Malformed => ProcedureError::BadParameters,
+        UnusablePush::TooLarge => ProcedureError::TooLarge,
+    })?;
     if let Some(sign) = push.sign() {
         procedures.devices.learn_generation(caller.device, sign)?;
     }
@@ -150,7 +153,7 @@ pub(super) fn push(
         user: Some(session.user.id.clone()),
     };
     let clinic = session.user.clinic.clone();
-    let message = caller.message;
+    let (device, message) = (caller.device, caller.message);
     let mut entry = session.entry(
         caller,
         Deed {
@@ -159,7 +162,7 @@ pub(super) fn push(
             outcome: "ok",
         },
     );
-    procedures.store.write(move |tx| {
+    let taken = procedures.store.write(move |tx| {
         let user = author.user.clone().unwrap_or_default();
         if !tx.admit_message(message.as_bytes())? {
             return Err(ProcedureError::Replayed);
@@ -178,6 +181,11 @@ pub(super) fn push(
         .to_string();
         tx.audit(&entry)?;
         Ok(())
-    })?;
+    });
+    if taken == Err(ProcedureError::OverQuota) {
+        // For the panel, which says which phone that is.
+        procedures.store.write(move |tx| tx.note_over_quota(device))?;
+    }
+    taken?;
     reply(answer, &json!({}))
 }

@@ -6,8 +6,8 @@ use super::reading::Reading;
 use super::writing::Writing;
 use super::{Answer, Caller, ProcedureError, Procedures, Request, Session, Weight};
 use super::{
-    appointments, clinics, dispensing, drugs, events, forms, login, patients, ping, prescriptions, problems, sync,
-    visits, vitals,
+    appointments, clinics, dispensing, drugs, events, forms, held, login, patients, ping, prescriptions, problems,
+    sync, visits, vitals,
 };
 use crate::store::people::Right;
 use crate::store::reads::Shown;
@@ -122,6 +122,9 @@ pub(super) const PROCEDURES: &[Procedure] = &[
     // Syncing
     entry(Query, "sync_pull", Weight::Store, Handler::User(sync::pull)),
     entry(Command, "sync_push", Weight::Store, Handler::User(sync::push)),
+    entry(Query, "held.list", Weight::Store, Handler::User(held::list)),
+    entry(Command, "held.release", Weight::Store, Handler::User(held::release)),
+    entry(Command, "held.drop", Weight::Store, Handler::User(held::drop)),
     // Patients
     reads("get_patients", PATIENTS, patients::list),
     reads("search_patients", PATIENTS, patients::search),

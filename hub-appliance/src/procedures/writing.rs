@@ -310,7 +310,8 @@ impl<'t, 'c> Writing<'t, 'c> {
                 self.written.push((table, id));
                 Ok(())
             }
-            Err(HoldReason::NotPermitted) => Err(ProcedureError::NotPermitted),
+            Err(HoldReason::NotPermitted | HoldReason::ColumnNotPermitted(_)) => Err(ProcedureError::NotPermitted),
+            Err(HoldReason::Parent(..) | HoldReason::NoClinic(Some(_))) => Err(ProcedureError::NotFound),
             Err(_) => Err(ProcedureError::BadParameters),
         }
     }

@@ -184,6 +184,7 @@ impl From<ProcedureError> for Failure {
             ProcedureError::NotPermitted => Self::NotPermitted,
             ProcedureError::NotFound => Self::NotFound,
             ProcedureError::Conflict => Self::Conflict,
+            ProcedureError::TooLarge | ProcedureError::OverQuota => Self::TooLarge,
             ProcedureError::Replayed => Self::Replayed,
             ProcedureError::Backoff { retry_after } => Self::TooMany { retry_after },
             ProcedureError::Unavailable | ProcedureError::OfTheDisk(_) => Self::Unavailable,

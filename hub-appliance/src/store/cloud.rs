@@ -23,6 +23,7 @@ use super::sync::held::{self, Direction, HeldRow, HoldReason};
 use super::sync::history::{Author, Why};
 use super::sync::merge::means;
 use super::sync::push::{List, Lists};
+use super::sync::release;
 use super::sync::sent::{SentRow, read_deleted, read_row};
 use super::sync::{past, stock};
 use super::value::{Cell, Source, read_time};
@@ -184,6 +185,9 @@ impl Import<'_, '_> {
             }
             Err(reason) => return self.hold(table, list, None, json, reason),
         };
+        if let Some(parent) = self.held_patient(table, &row)? {
+            return self.hold(table, list, Some(&row.id), json, parent);
+        }
         if self.is_foreign(table, &row)? {
             self.summary.foreign += 1;
             return Ok(false);
@@ -194,11 +198,15 @@ impl Import<'_, '_> {
             .table()
             .column("is_deleted")
             .and_then(|index| row.cells[index].as_ref()?.as_integer());
+        let id = row.id.clone();
         let applied = match &stored {
             _ if flag == Some(1) => self.applier.delete(table, &row, stored.as_ref())?,
             Some(stored) if !stored.deleted => self.merge(table, row, stored)?,
             _ => self.applier.put(table, &row, stored.as_ref())?,
         };
+        if applied == Applied::Inserted {
+            release::superseded(self.applier.tx(), table, &id, DeviceNumber::CLOUD)?;
+        }
         Ok(self.count(applied))
     }
 
@@ -260,6 +268,20 @@ impl Import<'_, '_> {
         self.applier
             .keep_sent(table, &row.id, (column, &Cell::Integer(count)))?;
         Ok(Applied::Updated)
+    }
+
+    /// A row goes on waiting with the patient that it hangs on, where that one is held: it belongs here.
+    fn held_patient(&mut self, table: TableId, row: &SentRow) -> Result<Option<HoldReason>, StoreError> {
+        let patient = table
+            .table()
+            .column("patient_id")
+            .and_then(|column| row.cells[column].as_ref());
+        let (Some(patient), Some(patients)) = (patient.and_then(Cell::as_reference), TableId::named("patients")) else {
+            return Ok(None);
+        };
+        let waits = self.applier.stored(patients, patient)?.is_none()
+            && held::is_held(self.applier.tx().connection(), patients, patient)?;
+        Ok(waits.then(|| HoldReason::Parent(patients, patient.into())))
     }
 
     fn delete(&mut self, table: TableId, json: &str) -> Result<bool, StoreError> {
@@ -328,7 +350,7 @@ impl Import<'_, '_> {
 }
 
 /// A required column that is null gets its type's empty value; a required time the row's `created_at`.
-fn fill_required(table: TableId, row: &mut SentRow) {
+pub(super) fn fill_required(table: TableId, row: &mut SentRow) {
     let definition = table.table();
     let created_at = definition
         .column("created_at")

@@ -39,6 +39,9 @@ pub enum StoreError {
         /// What is free beyond what is kept back.
         free: u64,
     },
+    /// The device has written more today, or has more rows held, than one may.
+    #[error("the device has used up what it may write or have held")]
+    OverQuota,
     /// The store was closed while the work waited.
     #[error("the store is closed")]
     Closed,

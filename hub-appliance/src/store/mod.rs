@@ -132,16 +132,32 @@ impl Store {
             )?;
         }
         audit::verify(&connection, &audit_key, clock.peek().plus_millis(-AUDIT_CHECK))?;
+        sync::held::complete(&connection)?;
         let audit = AuditChain::resume(&connection, audit_key)?;
         let readers = Readers::open(&path, key, READERS)?;
         let writer = Writer::start(connection, key, Arc::clone(&clock), audit, &disk)?;
-        Ok(Self {
+        let store = Self {
             writer,
             readers,
             clock,
             disk,
             path,
-        })
+        };
+        store.take_in_what_is_known_now()?;
+        Ok(store)
+    }
+
+    /// Tables and columns of newer apps that this firmware has come to know: what was kept of them becomes rows and values.
+    fn take_in_what_is_known_now(&self) -> Result<(), StoreError> {
+        let waits =
+            "SELECT EXISTS (SELECT 1 FROM held_rows WHERE waits = 'table') OR EXISTS (SELECT 1 FROM newer_columns)";
+        if self.asks(waits)? {
+            self.write(|tx| {
+                sync::newer::adopt(tx)?;
+                sync::release::known_tables(tx)
+            })?;
+        }
+        Ok(())
     }
 
     /// The version of the schema that the database in `folder` has, which nobody has open; none where there is no database

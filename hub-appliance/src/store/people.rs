@@ -148,6 +148,15 @@ pub(super) fn clinic_of<'a>(
     }
 }
 
+/// The clinic that a user belongs to.
+pub(super) fn clinic_of_user(connection: &Connection, user: &str) -> Result<Option<String>, StoreError> {
+    let clinic: Option<Option<String>> = connection
+        .prepare_cached("SELECT clinic_id FROM users WHERE id = ?1")?
+        .query_row([user], |row| row.get(0))
+        .optional()?;
+    Ok(clinic.flatten().filter(|clinic| !clinic.is_empty()))
+}
+
 /// The clinic of a patient, deleted or not.
 pub(super) fn clinic_of_patient(connection: &Connection, patient: &str) -> Result<Option<String>, StoreError> {
     let clinic: Option<Option<String>> = connection

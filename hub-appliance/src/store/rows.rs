@@ -88,6 +88,18 @@ pub(super) fn find(connection: &Connection, id: TableId, row: &str) -> Result<Op
     Ok(found)
 }
 
+/// Whether a row is deleted; none where it is not there.
+pub(super) fn find_deleted(connection: &Connection, id: TableId, row: &str) -> Result<Option<bool>, StoreError> {
+    let sql = format!(
+        "SELECT hub_deleted_at IS NOT NULL FROM {} WHERE id = ?1",
+        id.table().name
+    );
+    Ok(connection
+        .prepare_cached(&sql)?
+        .query_row([row], |row| row.get(0))
+        .optional()?)
+}
+
 /// Adds a row that is not there.
 pub(super) fn insert(
     connection: &Connection,

@@ -21,6 +21,7 @@ use crate::ids::ClientId;
 mod convergence;
 mod damage;
 mod files;
+mod holds;
 mod rejects;
 mod resends;
 mod search;

@@ -20,6 +20,7 @@ use super::disk::Disk;
 use super::error::StoreError;
 use super::pulse::Pulse;
 use super::search::Follower;
+use super::sync::release;
 use crate::clock::{HubClock, HubTime};
 use crate::secret::wiping_stack;
 
@@ -309,9 +310,12 @@ impl Drop for Writer {
 }
 
 impl WriteTx<'_> {
-    /// Brings what is searched up to the rows and writes down the change time, in the same transaction as the rows that
-    /// carry it, if there is room for these.
-    fn finish(&self) -> Result<(), StoreError> {
+    /// Stores what waited for what was written, brings what is searched up to the rows, and writes down the change time, in
+    /// the same transaction as the rows that carry it, if there is room for these.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        if let Some(change) = self.change {
+            release::due(self, change)?;
+        }
         self.follower.catch_up(self.connection)?;
         if self.rows > 0 {
             self.look_for_room()?;

@@ -21,7 +21,11 @@ impl World {
     pub(crate) fn check(&mut self) {
         self.come_to_rest();
         let hub = self.all_of_the_hub();
-        let held: Vec<HeldEntry> = self.hub().store.read(|snapshot| snapshot.held_rows()).unwrap();
+        let held: Vec<HeldEntry> = self
+            .hub()
+            .store
+            .read(|snapshot| snapshot.held_rows(100_000, 0))
+            .unwrap();
         assert!(held.is_empty() || self.may_hold, "held: {:?}", held[0]);
         let held: BTreeSet<(String, String)> = held
             .into_iter()

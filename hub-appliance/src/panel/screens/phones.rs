@@ -36,6 +36,7 @@ pub(super) fn one(
         match phone.standing {
             PhoneStanding::Good => canvas.line(2, strings.phone_good),
             PhoneStanding::Stuck => canvas.line(2, strings.phone_stuck),
+            PhoneStanding::Full => canvas.line(2, strings.phone_full),
             PhoneStanding::Revoked => canvas.paragraph(2, &strings.phone_revoked),
         }
         if phone.standing == PhoneStanding::Revoked {
@@ -77,7 +78,7 @@ fn who(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
 fn entry(phone: &Phone, strings: &Strings) -> String {
     let mark = match phone.standing {
         PhoneStanding::Good => ' ',
-        PhoneStanding::Stuck => '!',
+        PhoneStanding::Stuck | PhoneStanding::Full => '!',
         PhoneStanding::Revoked => 'x',
     };
     format!(

@@ -151,6 +151,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     phone_good: "May use this hub",
     phone_stuck: "Stuck: restart app",
+    phone_full: "Too much: tell admin",
     phone_revoked: ["Revoked: the hub", "refuses this phone"],
     leave: "Back",
     revoke: "Revoke",

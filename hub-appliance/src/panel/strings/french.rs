@@ -147,6 +147,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     phone_good: "A accès au hub",
     phone_stuck: "Bloqué: relancer app.",
+    phone_full: "Trop: voir l'admin.",
     phone_revoked: ["Révoqué: le hub", "refuse ce téléphone"],
     leave: "Retour",
     revoke: "Révoquer",

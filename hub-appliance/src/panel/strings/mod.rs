@@ -189,6 +189,7 @@ pub(super) struct Strings {
     pub(super) seen: fn(Ago) -> String,
     pub(super) phone_good: &'static str,
     pub(super) phone_stuck: &'static str,
+    pub(super) phone_full: &'static str,
     pub(super) phone_revoked: [&'static str; 2],
     pub(super) leave: &'static str,
     pub(super) revoke: &'static str,

@@ -145,6 +145,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     phone_good: "Puede usar el hub",
     phone_stuck: "Atascado: reabrir app",
+    phone_full: "Demasiado: ver admin",
     phone_revoked: ["Revocado: el hub", "rechaza el teléfono"],
     leave: "Volver",
     revoke: "Revocar",

@@ -6,6 +6,14 @@ const OK: Button = Button::Ok;
 const DOWN: Button = Button::Down;
 const UP: Button = Button::Up;
 
+/// With a phone that has sent all that one may.
+fn full() -> OpenStatus {
+    OpenStatus {
+        phones: [phone(1, "Galaxy A15", 5, PhoneStanding::Full)].into(),
+        ..open()
+    }
+}
+
 /// With a phone that was heard of so many minutes ago.
 fn seen(minutes_ago: u32) -> OpenStatus {
     OpenStatus {
@@ -65,6 +73,12 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "phone-a-day-ago",
             start(Phase::Open(seen(1440)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-full",
+            start(Phase::Open(full()), |desk| {
                 desk.press(&[OK, DOWN, OK, OK]);
             }),
         ),

@@ -113,7 +113,12 @@ fn input() -> impl Strategy<Value = Input> {
 }
 
 fn known_phone() -> impl Strategy<Value = Phone> {
-    let standing = prop::sample::select(vec![PhoneStanding::Good, PhoneStanding::Stuck, PhoneStanding::Revoked]);
+    let standing = prop::sample::select(vec![
+        PhoneStanding::Good,
+        PhoneStanding::Stuck,
+        PhoneStanding::Full,
+        PhoneStanding::Revoked,
+    ]);
     (any::<u32>(), prop::option::of(any::<String>()), any::<u32>(), standing).prop_map(
         |(number, name, seen_minutes_ago, standing)| Phone {
             number,

@@ -149,3 +149,45 @@ CREATE TABLE recent_creates (
     made_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX recent_creates_made ON recent_creates (made_at);
+
+-- Held rows: found by what was sent (a push is repeated until it is answered), by what they wait for, and by device.
+ALTER TABLE held_rows ADD COLUMN digest BLOB;
+ALTER TABLE held_rows ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE held_rows ADD COLUMN waits TEXT CHECK (waits IN ('right', 'parent', 'table'));
+ALTER TABLE held_rows ADD COLUMN parent_table TEXT;
+ALTER TABLE held_rows ADD COLUMN parent_id TEXT;
+UPDATE held_rows SET bytes = length(CAST(row AS BLOB)), waits = CASE reason WHEN 'not permitted' THEN 'right' END;
+CREATE UNIQUE INDEX held_rows_digest ON held_rows (device, digest) WHERE digest IS NOT NULL;
+CREATE INDEX held_rows_row ON held_rows (table_name, row_id);
+CREATE INDEX held_rows_device ON held_rows (device, bytes);
+CREATE INDEX held_rows_time ON held_rows (held_at, id);
+CREATE INDEX held_rows_parent ON held_rows (parent_table, parent_id) WHERE waits = 'parent';
+CREATE INDEX held_rows_user ON held_rows (user_id) WHERE waits = 'right';
+CREATE INDEX held_rows_table ON held_rows (table_name) WHERE waits = 'table';
+-- What each device has written today, in bytes, and when a push of it was last refused for that or for what is held.
+CREATE TABLE device_writes (
+    device INTEGER PRIMARY KEY,
+    day INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    refused_at INTEGER
+) STRICT;
+
+-- Columns of newer apps: name and JSON value, beside their row.
+CREATE TABLE newer_columns (
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    changed_at INTEGER NOT NULL,
+    edited_at INTEGER NOT NULL,
+    device INTEGER NOT NULL,
+    PRIMARY KEY (table_name, row_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- Who sent a row that names somebody else as the one who wrote it.
+CREATE TABLE hub_authors (
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    hub_author TEXT NOT NULL,
+    PRIMARY KEY (table_name, row_id)
+) STRICT, WITHOUT ROWID;

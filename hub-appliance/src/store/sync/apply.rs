@@ -4,6 +4,9 @@
 //! leaves what it replaced in the history.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+
+use rusqlite::Connection;
 
 use super::attributes;
 use super::cursors::Seen;
@@ -51,6 +54,8 @@ pub struct Applier<'t, 'c> {
     seen: Seen,
     /// Whose the rows are that it writes: that device does not get them back.
     origin: DeviceNumber,
+    /// What hangs on the rows to be deleted and is not deleted with them.
+    spared: HashSet<(TableId, String)>,
 }
 
 impl<'t, 'c> Applier<'t, 'c> {
@@ -62,6 +67,7 @@ impl<'t, 'c> Applier<'t, 'c> {
             author,
             seen,
             origin,
+            spared: HashSet::new(),
         }
     }
 
@@ -78,12 +84,6 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// The transaction.
     pub fn tx(&mut self) -> &mut WriteTx<'c> {
         self.tx
-    }
-
-    /// Who writes.
-    #[must_use]
-    pub const fn author(&self) -> &Author {
-        &self.author
     }
 
     /// What the author had seen.
@@ -106,6 +106,53 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// Whether what is written goes to the author's device too.
     fn writes_for_everybody(&self) -> bool {
         self.origin != self.author.device
+    }
+
+    /// Who writes.
+    #[must_use]
+    pub const fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Makes deletions leave these rows alone.
+    pub(super) fn spare(&mut self, rows: impl IntoIterator<Item = (TableId, String)>) {
+        self.spared.extend(rows);
+    }
+
+    /// Writes down who sent a new row, where it names somebody else.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn note_author(&self, table: TableId, row: &SentRow) -> Result<(), StoreError> {
+        let Some(author) = &self.author.user else { return Ok(()) };
+        let mut columns = table.table().columns.iter().zip(&row.cells);
+        let names_another = columns.any(|(column, cell)| {
+            let named = cell.as_ref().and_then(Cell::as_reference);
+            column.cloud_ref == Some("users") && named.is_some_and(|named| named != author)
+        });
+        if names_another {
+            self.tx
+                .connection()
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO hub_authors (table_name, row_id, hub_author) VALUES (?1, ?2, ?3)",
+                )?
+                .execute((table.table().name, &*row.id, author))?;
+        }
+        Ok(())
+    }
+
+    /// Stamps a row as written by the author, without changing its own columns.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn stamp(&mut self, table: TableId, id: &str, stored: &StoredRow) -> Result<(), StoreError> {
+        let by = if self.gets_anyway(stored) {
+            DeviceNumber::HUB
+        } else {
+            self.origin
+        };
+        let now = self.tx.change_time();
+        rows::update(self.tx.connection(), table, id, &[], now, by)
     }
 
     /// The change time of the rows that are written.
@@ -149,7 +196,7 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// What SQLite reports.
     pub fn delete(&mut self, table: TableId, row: &SentRow, stored: Option<&StoredRow>) -> Result<Applied, StoreError> {
         match stored {
-            None if !is_whole(row) => Ok(Applied::NothingToDelete),
+            None if !row.is_whole() => Ok(Applied::NothingToDelete),
             None => self.insert(table, row, true).map(|()| Applied::Deleted),
             Some(stored) if stored.deleted => {
                 self.keep_last_edits(table, row, stored)?;
@@ -183,7 +230,7 @@ impl<'t, 'c> Applier<'t, 'c> {
             return self.delete(table, row, Some(stored));
         }
         // A bare id says nothing of the row; the hub never had it, so what was edited last is all there is of it.
-        let whole = std::iter::once(row).chain(edits.rev()).find(|row| is_whole(row));
+        let whole = std::iter::once(row).chain(edits.rev()).find(|row| row.is_whole());
         self.delete(table, whole.unwrap_or(row), None)
     }
 
@@ -387,14 +434,13 @@ impl<'t, 'c> Applier<'t, 'c> {
 
     /// The sender knows of the row it deleted, not of what went with it: those are the hub's doing.
     fn cascade(&mut self, parent: TableId, id: &str) -> Result<(), StoreError> {
-        let Some((_, column)) = CASCADES.into_iter().find(|(name, _)| *name == parent.table().name) else {
-            return Ok(());
-        };
-        for child in TableId::all().filter(|child| hangs_on(*child, column)) {
-            for id in rows::live_ids(self.tx.connection(), child, column, id)? {
-                if let Some(stored) = rows::find(self.tx.connection(), child, &id)? {
-                    self.mark_deleted(child, &id, &stored, DeviceNumber::HUB)?;
-                }
+        for (child, id) in children(self.tx.connection(), parent, id)? {
+            let child = (child, id);
+            if self.spared.contains(&child) {
+                continue;
+            }
+            if let Some(stored) = rows::find(self.tx.connection(), child.0, &child.1)? {
+                self.mark_deleted(child.0, &child.1, &stored, DeviceNumber::HUB)?;
             }
         }
         Ok(())
@@ -473,11 +519,6 @@ impl<'t, 'c> Applier<'t, 'c> {
     }
 }
 
-/// Whether more is known of a row than its id.
-fn is_whole(row: &SentRow) -> bool {
-    row.cells.iter().flatten().count() > 1
-}
-
 /// What was sent but for one column.
 fn without(sent: &SentCells, column: Option<usize>) -> Cow<'_, SentCells> {
     let Some(column) = column else {
@@ -499,6 +540,23 @@ fn as_stored(row: &SentRow, stored: &StoredRow, column: usize) -> bool {
 fn lost<'a>(sent: &'a SentCells, merged: &Merged) -> impl Iterator<Item = (usize, &'a Cell)> {
     let lost = merged.lost.iter();
     lost.filter_map(|index| sent[*index].as_ref().map(|cell| (*index, cell)))
+}
+
+/// What goes with a row when it is deleted.
+pub(super) fn children(
+    connection: &Connection,
+    parent: TableId,
+    id: &str,
+) -> Result<Vec<(TableId, String)>, StoreError> {
+    let Some((_, column)) = CASCADES.into_iter().find(|(name, _)| *name == parent.table().name) else {
+        return Ok(Vec::new());
+    };
+    let mut children = Vec::new();
+    for child in TableId::all().filter(|child| hangs_on(*child, column)) {
+        let ids = rows::live_ids(connection, child, column, id)?;
+        children.extend(ids.into_iter().map(|id| (child, id)));
+    }
+    Ok(children)
 }
 
 /// The sent values that mean something else than the stored ones.

@@ -118,6 +118,7 @@ fn as_row(table: TableId, row: &SentRow, first: &str, is_new: bool) -> SentRow {
         cells,
         changed: row.changed.filter(|_| !is_new),
         converted: row.converted,
+        newer: Vec::new(),
     }
 }
 

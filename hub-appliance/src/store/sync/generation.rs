@@ -14,7 +14,7 @@ use crate::store::schema::Table;
 /// The version of the phone's schema that app 1.7 brought: whoever has its tables and columns runs it.
 const SCHEMA_OF_V17: u8 = 12;
 /// A field that a forced upload has in rows of every table, and that nothing else sends.
-const OF_FORCED_UPLOAD: &str = "image_timestamp";
+pub(super) const OF_FORCED_UPLOAD: &str = "image_timestamp";
 
 /// A generation of the app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,32 +1,88 @@
-//! Held rows: what a phone pushed, or the cloud refused, and a person has to look at. Nothing is dropped in silence.
+//! Held rows: what was sent and can't be stored yet. Nothing is dropped in silence, and nothing is held for ever that has
+//! no reason to be: [`super::release`] lets rows go when what they wait for is there.
+//!
+//! It promises: holding, finding and counting are looked up in an index each, however many rows are held.
 
 use std::fmt;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Row};
+use sha2::{Digest as _, Sha256};
 
 use super::history::Author;
 use super::push::List;
 use crate::clock::HubTime;
+use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
 use crate::store::schema::TableId;
 use crate::store::snapshot::Snapshot;
 use crate::store::writer::WriteTx;
 
-/// Why a row is held. It names columns, never values.
+/// Why a row is held. Its text names tables and columns, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HoldReason {
     /// It is not a JSON object.
     NotARow,
     /// It has no usable id.
     NoId,
+    /// It is longer than a row may be.
+    TooLarge,
     /// The value of this column has another type.
     WrongType(&'static str),
     /// This column must have a value.
     MissingValue(&'static str),
     /// The user may not write it.
     NotPermitted,
+    /// The user may not write this column of it, which takes it to another clinic; the others are written.
+    ColumnNotPermitted(&'static str),
     /// The database does not take its values.
     DoesNotFit,
+    /// It hangs on a row that is held, or on a patient who is deleted.
+    Parent(TableId, Box<str>),
+    /// It is tied to no clinic: its own is missing, and its patient (the one named) is not on the hub.
+    NoClinic(Option<Box<str>>),
+    /// The firmware does not know its table.
+    UnknownTable,
+}
+
+/// What lets a held row go without a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// A right of its user.
+    Right,
+    /// A row that it hangs on.
+    Parent,
+    /// A firmware that knows its table.
+    Table,
+}
+
+impl Waits {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Parent => "parent",
+            Self::Table => "table",
+        }
+    }
+}
+
+impl HoldReason {
+    const fn waits(&self) -> Option<Waits> {
+        match self {
+            Self::NotPermitted | Self::ColumnNotPermitted(_) => Some(Waits::Right),
+            Self::Parent(..) | Self::NoClinic(Some(_)) => Some(Waits::Parent),
+            Self::UnknownTable => Some(Waits::Table),
+            _ => None,
+        }
+    }
+
+    /// The row that it waits for.
+    fn parent(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Parent(table, id) => Some((table.table().name, id)),
+            Self::NoClinic(Some(patient)) => Some(("patients", patient)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for HoldReason {
@@ -34,10 +90,15 @@ impl fmt::Display for HoldReason {
         match self {
             Self::NotARow => f.write_str("not a row"),
             Self::NoId => f.write_str("no id"),
+            Self::TooLarge => f.write_str("too large"),
             Self::WrongType(column) => write!(f, "wrong type: {column}"),
             Self::MissingValue(column) => write!(f, "missing: {column}"),
             Self::NotPermitted => f.write_str("not permitted"),
+            Self::ColumnNotPermitted(column) => write!(f, "not permitted: {column}"),
             Self::DoesNotFit => f.write_str("does not fit"),
+            Self::Parent(table, _) => write!(f, "its parent: {}", table.table().name),
+            Self::NoClinic(_) => f.write_str("no clinic"),
+            Self::UnknownTable => f.write_str("unknown table"),
         }
     }
 }
@@ -75,26 +136,26 @@ pub(in crate::store) struct HeldRow<'a> {
     pub(in crate::store) held_at: HubTime,
 }
 
-/// Holds a row. The same row held again (a push whose answer was lost) stays one.
-pub(in crate::store) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<(), StoreError> {
-    let connection = tx.connection();
-    let known: bool = connection
+/// Holds a row, and says how many bytes that takes more. The same row held again (a push whose answer was lost) stays one.
+pub(in crate::store) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<u64, StoreError> {
+    hold_as(tx, held.table.table().name, held)
+}
+
+/// Holds a row of a table that the firmware does not know; `held.table` is not looked at.
+pub(in crate::store) fn hold_as(tx: &WriteTx<'_>, table: &str, held: &HeldRow<'_>) -> Result<u64, StoreError> {
+    let parent = held.reason.parent();
+    let added = tx
+        .connection()
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM held_rows WHERE device = ?1 AND table_name = ?2 AND row_id IS ?3 AND row = ?4)",
-        )?
-        .query_row((held.author.device.0, held.table.table().name, held.row_id, held.row), |row| row.get(0))?;
-    if known {
-        return Ok(());
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO held_rows (id, direction, table_name, row_id, list, row, reason, base, device, user_id, held_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO held_rows (id, direction, table_name, row_id, list, row, reason, base, device, user_id, held_at, \
+             digest, bytes, waits, parent_table, parent_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             ON CONFLICT (device, digest) WHERE digest IS NOT NULL DO NOTHING",
         )?
         .execute(rusqlite::params![
             crate::store::new_id(held.held_at).to_string(),
             held.direction.name(),
-            held.table.table().name,
+            table,
             held.row_id,
             held.list.name(),
             held.row,
@@ -102,16 +163,180 @@ pub(in crate::store) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<(),
             held.base.millis(),
             held.author.device.0,
             held.author.user,
-            held.held_at.millis()
+            held.held_at.millis(),
+            digest(table, held.row_id, held.row),
+            i64::try_from(held.row.len()).unwrap_or(i64::MAX),
+            held.reason.waits().map(Waits::name),
+            parent.map(|(table, _)| table),
+            parent.map(|(_, id)| id),
         ])?;
+    Ok(if added > 0 { held.row.len() as u64 } else { 0 })
+}
+
+/// What tells one held row of a device from another: SHA-256 of table, id and row.
+fn digest(table: &str, row_id: Option<&str>, row: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in [table, row_id.unwrap_or_default(), row] {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().into()
+}
+
+/// Gives rows that an older firmware held their digests. Called when the store is opened.
+pub(in crate::store) fn complete(connection: &Connection) -> Result<(), StoreError> {
+    let mut older = connection
+        .prepare("SELECT id, table_name, row_id, row FROM held_rows WHERE digest IS NULL ORDER BY held_at, id")?;
+    let digests: Vec<(String, [u8; 32])> = older
+        .query_map([], |row| {
+            let (table, row_id): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+            let text = row.get_ref(3)?.as_str().unwrap_or_default();
+            Ok((row.get(0)?, digest(&table, row_id.as_deref(), text)))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut set = connection.prepare("UPDATE OR IGNORE held_rows SET digest = ?2 WHERE id = ?1")?;
+    for (id, digest) in digests {
+        set.execute((id, digest))?;
+    }
     Ok(())
 }
 
-/// How many rows are held.
+/// Whether a row waits among the held ones to be stored.
+pub(in crate::store) fn is_held(connection: &Connection, table: TableId, row: &str) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM held_rows WHERE table_name = ?1 AND row_id = ?2 AND list <> 'deleted')",
+        )?
+        .query_row((table.table().name, row), |row| row.get(0))?)
+}
+
+/// Bytes of the rows that are held of a device.
+pub(in crate::store) fn bytes_of(connection: &Connection, device: DeviceNumber) -> Result<u64, StoreError> {
+    let bytes: i64 = connection
+        .prepare_cached("SELECT coalesce(sum(bytes), 0) FROM held_rows WHERE device = ?1")?
+        .query_row([device.0], |row| row.get(0))?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// How many rows ask for a person: those of tables that the firmware does not know ask for a newer one.
 pub(in crate::store) fn count(connection: &Connection) -> Result<u32, StoreError> {
     Ok(connection
-        .prepare_cached("SELECT count(*) FROM held_rows")?
+        .prepare_cached("SELECT count(*) FROM held_rows WHERE waits IS NOT 'table'")?
         .query_row([], |row| row.get(0))?)
+}
+
+/// A held row as it is to be stored once more.
+pub(in crate::store) struct Kept {
+    pub(in crate::store) id: String,
+    pub(in crate::store) direction: Direction,
+    pub(in crate::store) table: String,
+    pub(in crate::store) row_id: Option<String>,
+    pub(in crate::store) list: List,
+    pub(in crate::store) row: String,
+    pub(in crate::store) base: HubTime,
+    pub(in crate::store) author: Author,
+}
+
+const KEPT: &str = "SELECT id, direction, table_name, row_id, list, row, base, device, user_id FROM held_rows";
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        id: row.get(0)?,
+        direction: match row.get_ref(1)?.as_str() {
+            Ok("cloud") => Direction::Cloud,
+            _ => Direction::Phone,
+        },
+        table: row.get(2)?,
+        row_id: row.get(3)?,
+        list: match row.get_ref(4)?.as_str() {
+            Ok("created") => List::Created,
+            Ok("deleted") => List::Deleted,
+            _ => List::Updated,
+        },
+        row: row.get(5)?,
+        base: HubTime::from_millis(row.get(6)?),
+        author: Author {
+            device: DeviceNumber(row.get(7)?),
+            user: row.get(8)?,
+        },
+    })
+}
+
+/// One held row.
+pub(in crate::store) fn find(connection: &Connection, id: &str) -> Result<Option<Kept>, StoreError> {
+    let sql = format!("{KEPT} WHERE id = ?1");
+    Ok(connection.prepare_cached(&sql)?.query_row([id], kept).optional()?)
+}
+
+/// The held versions of a row that a device sent before the hub had it.
+pub(in crate::store) fn of_row(
+    connection: &Connection,
+    table: TableId,
+    row: &str,
+    device: DeviceNumber,
+) -> Result<Vec<Kept>, StoreError> {
+    let sql = format!(
+        "{KEPT} WHERE table_name = ?1 AND row_id = ?2 AND device = ?3 AND reason NOT LIKE 'not permitted:%' \
+         ORDER BY held_at, id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map((table.table().name, row, device.0), kept)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The deletions of a row that wait for its first version to be stored.
+pub(in crate::store) fn deletions_of(connection: &Connection, table: &str, row: &str) -> Result<Vec<Kept>, StoreError> {
+    let sql = format!(
+        "{KEPT} WHERE waits = 'parent' AND parent_table = ?1 AND parent_id = ?2 AND table_name = ?1 AND row_id = ?2 \
+         ORDER BY held_at, id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map((table, row), kept)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Takes a row out of the held ones.
+pub(in crate::store) fn remove(connection: &Connection, id: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM held_rows WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// Takes out what is held only because this row is; returns how many rows that were.
+pub(in crate::store) fn remove_children(connection: &Connection, table: &str, row: &str) -> Result<usize, StoreError> {
+    let mut children = connection.prepare_cached(
+        "SELECT id, table_name, row_id FROM held_rows WHERE waits = 'parent' AND parent_table = ?1 AND parent_id = ?2",
+    )?;
+    let children: Vec<(String, String, Option<String>)> = children
+        .query_map((table, row), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut removed = 0;
+    for (id, table, row) in children {
+        remove(connection, &id)?;
+        removed += 1;
+        if let Some(row) = row {
+            removed += remove_children(connection, &table, &row)?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Says why a row goes on being held.
+pub(in crate::store) fn wait_for(connection: &Connection, id: &str, reason: &HoldReason) -> Result<(), StoreError> {
+    let parent = reason.parent();
+    connection
+        .prepare_cached(
+            "UPDATE held_rows SET reason = ?2, waits = ?3, parent_table = ?4, parent_id = ?5 WHERE id = ?1",
+        )?
+        .execute((
+            id,
+            reason.to_string(),
+            reason.waits().map(Waits::name),
+            parent.map(|(table, _)| table),
+            parent.map(|(_, id)| id),
+        ))?;
+    Ok(())
 }
 
 /// A held row as a person gets to see it.
@@ -125,29 +350,36 @@ pub struct HeldEntry {
     pub row_id: Option<String>,
     /// Why it is held.
     pub reason: String,
+    /// The device that sent it.
+    pub device: DeviceNumber,
     /// The user who sent it.
     pub user: Option<String>,
     /// When it came.
     pub held_at: HubTime,
+    /// What was sent, whole.
+    pub row: String,
 }
 
 impl Snapshot<'_> {
-    /// The held rows, oldest first, without their contents.
+    /// Held rows, oldest first, from `offset` on. Those of unknown tables are among them.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn held_rows(&self) -> Result<Vec<HeldEntry>, StoreError> {
+    pub fn held_rows(&self, limit: u32, offset: u32) -> Result<Vec<HeldEntry>, StoreError> {
         let mut statement = self.connection()?.prepare_cached(
-            "SELECT id, table_name, row_id, reason, user_id, held_at FROM held_rows ORDER BY held_at, id",
+            "SELECT id, table_name, row_id, reason, device, user_id, held_at, row FROM held_rows ORDER BY held_at, id \
+             LIMIT ?1 OFFSET ?2",
         )?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map((limit, offset), |row| {
             Ok(HeldEntry {
                 id: row.get(0)?,
                 table: row.get(1)?,
                 row_id: row.get(2)?,
                 reason: row.get(3)?,
-                user: row.get(4)?,
-                held_at: HubTime::from_millis(row.get(5)?),
+                device: DeviceNumber(row.get(4)?),
+                user: row.get(5)?,
+                held_at: HubTime::from_millis(row.get(6)?),
+                row: row.get(7)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

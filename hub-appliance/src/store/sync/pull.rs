@@ -14,6 +14,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::cursors::Cursor;
+use super::newer;
 use super::resend;
 use crate::clock::HubTime;
 use crate::store::devices::{DeviceNumber, Scope};
@@ -224,10 +225,11 @@ impl<'a> Pull<'a> {
         let (mut updated, mut deleted) = (Vec::new(), Vec::new());
         out.extend_from_slice(b"{\"created\":[");
         let created_from = out.len();
+        let newer = newer::any(self.connection, table)?.then_some((self.connection, table));
         let mut write = |row: &Row<'_>, fate: Fate| -> Result<(), StoreError> {
             match fate {
-                Fate::Created => write_row(feed, row, out, created_from)?,
-                Fate::Updated => write_row(feed, row, &mut updated, 0)?,
+                Fate::Created => write_row(feed, row, out, created_from, newer)?,
+                Fate::Updated => write_row(feed, row, &mut updated, 0, newer)?,
                 Fate::Deleted => write_deleted(row, &mut deleted)?,
                 Fate::Left => return Ok(()),
             }
@@ -370,7 +372,14 @@ fn sees_every_patient(connection: &Connection, clinics: &BTreeSet<String>) -> Re
 }
 
 /// Writes a row as JSON, with a comma in front unless it is the first behind `from`.
-fn write_row(feed: &Feed, row: &Row<'_>, out: &mut Vec<u8>, from: usize) -> Result<(), StoreError> {
+/// Columns of newer apps follow, where there are any in the table.
+fn write_row(
+    feed: &Feed,
+    row: &Row<'_>,
+    out: &mut Vec<u8>,
+    from: usize,
+    newer: Option<(&Connection, TableId)>,
+) -> Result<(), StoreError> {
     if out.len() > from {
         out.push(b',');
     }
@@ -380,6 +389,10 @@ fn write_row(feed: &Feed, row: &Row<'_>, out: &mut Vec<u8>, from: usize) -> Resu
         out.extend_from_slice(name.as_bytes());
         write_value(row.get_ref(index + HUB_COLUMNS)?, out);
         separator = b',';
+    }
+    if let Some((connection, table)) = newer {
+        let id = row.get_ref(HUB_COLUMNS)?.as_str().unwrap_or_default();
+        newer::write(connection, table, id, out)?;
     }
     out.push(b'}');
     Ok(())

@@ -5,30 +5,42 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::apply::{Applied, Applier};
 use super::cursors::Seen;
-use super::gatekeeper::{Access, Gatekeeper, Operation};
+use super::gatekeeper::Gatekeeper;
 use super::generation::{self, Generation};
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
-use super::sent::{SentRow, read_deleted, read_row};
+use super::judge::{self, Verdict, judge};
+use super::limits::{MAX_ROW, MAX_ROW_WITH_PHOTO, MAX_ROWS};
+use super::newer::{self, MAX_NAME};
+use super::quota::Quota;
+use super::release;
+use super::sent::{SentRow, is_usable, read_deleted, read_row};
 use crate::lossy::Lossy;
 use crate::store::error::StoreError;
-use crate::store::people;
 use crate::store::rows::StoredRow;
-use crate::store::schema::{Table, TableId};
-use crate::store::value::Source;
+use crate::store::schema::{ColumnSet, TableId};
+use crate::store::value::{Cell, Source};
 use crate::store::writer::WriteTx;
 
-/// The body is not the shape of a push.
-#[derive(Debug, thiserror::Error)]
-#[error("the push is malformed")]
-pub struct MalformedPush;
+/// Why a push is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusablePush {
+    /// The body is not the shape of a push.
+    #[error("the push is malformed")]
+    Malformed,
+    /// It has more rows than a push may have.
+    #[error("the push has too many rows")]
+    TooLarge,
+}
 
 /// Which list of a push a row stood in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +80,22 @@ struct PushedRow {
     edits: Vec<PushedRow>,
 }
 
+/// One row of a table that this firmware does not know.
+#[derive(Debug)]
+struct UnknownRow {
+    table: Box<str>,
+    list: List,
+    /// Where it stands in the parameters' text.
+    text: Range<usize>,
+    id: Option<Box<str>>,
+}
+
 /// A parsed push.
 #[derive(Debug)]
 pub struct Push {
     rows: Vec<PushedRow>,
+    /// Rows of tables of newer apps.
+    unknown: Vec<UnknownRow>,
     /// Rows of tables that phones do not push.
     skipped: usize,
     /// Of these, the ones that phones have: what was changed in them has to be put right there.
@@ -104,11 +128,11 @@ pub(in crate::store) struct Lists<'a> {
 
 impl<'a> Lists<'a> {
     /// Lists that are missing or null are empty.
-    fn parse(raw: &'a RawValue) -> Result<Self, MalformedPush> {
+    fn parse(raw: &'a RawValue) -> Result<Self, UnusablePush> {
         match raw.get() {
             "null" => Ok(Self::default()),
-            json if json.starts_with('{') => serde_json::from_str(json).map_err(|_| MalformedPush),
-            _ => Err(MalformedPush),
+            json if json.starts_with('{') => serde_json::from_str(json).map_err(|_| UnusablePush::Malformed),
+            _ => Err(UnusablePush::Malformed),
         }
     }
 }
@@ -117,12 +141,17 @@ impl Push {
     /// Parses the parameters of `sync_push`.
     ///
     /// # Errors
-    /// [`MalformedPush`] if they are not the shape of a push. A row that does not fit its table is no error here.
-    pub fn parse(parameters: &str) -> Result<Self, MalformedPush> {
-        let body: Body<'_> = serde_json::from_str(parameters).map_err(|_| MalformedPush)?;
+    /// [`UnusablePush`] if they are not the shape of a push, or have too many rows. A row that does not fit its table is no error here.
+    pub fn parse(parameters: &str) -> Result<Self, UnusablePush> {
+        let body: Body<'_> = serde_json::from_str(parameters).map_err(|_| UnusablePush::Malformed)?;
+        let rows: usize = body.changes.values().map(|lists| rows_in(lists)).sum();
+        if rows > MAX_ROWS {
+            return Err(UnusablePush::TooLarge);
+        }
         let start = parameters.as_ptr() as usize;
         let mut push = Self {
             rows: Vec::new(),
+            unknown: Vec::new(),
             skipped: 0,
             own: Vec::new(),
             last_pulled_at: last_pulled_at(body.last_pulled_at.or(body.last_pulled_at_snake)),
@@ -140,15 +169,28 @@ impl Push {
                 (List::Deleted, lists.deleted),
             ] {
                 let rows = rows.unwrap_or_default();
+                let place = |raw: &RawValue| {
+                    let from = raw.get().as_ptr() as usize - start;
+                    from..from + raw.get().len()
+                };
+                if known.is_none() && name.0.len() <= MAX_NAME {
+                    push.unknown.extend(rows.into_iter().map(|raw| UnknownRow {
+                        table: (*name.0).into(),
+                        list,
+                        text: place(raw),
+                        id: id_of(raw),
+                    }));
+                    continue;
+                }
                 let Some(table) = table else {
                     push.skipped += rows.len();
                     push.own.extend(own.into_iter().flat_map(|own| read_own(own, &rows)));
                     continue;
                 };
-                push.rows.extend(rows.into_iter().map(|raw| {
-                    let from = raw.get().as_ptr() as usize - start;
-                    PushedRow::read(table, list, raw, from..from + raw.get().len())
-                }));
+                push.rows.extend(
+                    rows.into_iter()
+                        .map(|raw| PushedRow::read(table, list, raw, place(raw))),
+                );
             }
         }
         push.settle_repeats();
@@ -207,13 +249,64 @@ fn read_own(table: TableId, rows: &[&RawValue]) -> impl Iterator<Item = (TableId
     rows.iter().filter_map(read).map(move |row| (table, row))
 }
 
+/// How many rows the lists of a table have, counted before any of them takes memory.
+fn rows_in(lists: &RawValue) -> usize {
+    struct Count(usize);
+    impl<'de> Deserialize<'de> for Count {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Elements;
+            impl<'de> Visitor<'de> for Elements {
+                type Value = Count;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a list")
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Count, A::Error> {
+                    let mut count = 0;
+                    while rows.next_element::<IgnoredAny>()?.is_some() {
+                        count += 1;
+                    }
+                    Ok(Count(count))
+                }
+            }
+            deserializer.deserialize_seq(Elements)
+        }
+    }
+    // What is no map of lists is told apart when it is read.
+    let lists: BTreeMap<Lossy<'_>, &RawValue> = serde_json::from_str(lists.get()).unwrap_or_default();
+    let counts = lists
+        .values()
+        .map(|rows| serde_json::from_str(rows.get()).map_or(0, |Count(rows)| rows));
+    counts.sum()
+}
+
+/// The id of a row of which nothing else is known.
+fn id_of(raw: &RawValue) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Id<'a> {
+        #[serde(borrow)]
+        id: Lossy<'a>,
+    }
+    let Lossy(id) = if raw.get().starts_with('"') {
+        serde_json::from_str(raw.get()).ok()?
+    } else {
+        serde_json::from_str::<Id<'_>>(raw.get()).ok()?.id
+    };
+    is_usable(&id).then(|| id.into())
+}
+
 impl PushedRow {
     fn read(table: TableId, list: List, raw: &RawValue, text: Range<usize>) -> Self {
         let read = match list {
+            _ if text.len() > MAX_ROW_WITH_PHOTO => Err(HoldReason::TooLarge),
             List::Created | List::Updated => read_row(table.table(), raw.get(), Source::Phone),
             List::Deleted => read_deleted(table.table(), raw.get(), Source::Phone).map(|row| (row, None)),
         };
         let (id, row) = match read {
+            Ok((row, _)) if text.len() > MAX_ROW && !has_photo(table, &row) => {
+                (Some(row.id), Err(HoldReason::TooLarge))
+            }
             Ok((row, None)) => (Some(row.id.clone()), Ok(row)),
             Ok((row, Some(misfit))) => (Some(row.id), Err(HoldReason::WrongType(misfit))),
             Err(reason) => (None, Err(reason)),
@@ -229,6 +322,14 @@ impl PushedRow {
             edits: Vec::new(),
         }
     }
+}
+
+fn has_photo(table: TableId, row: &SentRow) -> bool {
+    let photo = table
+        .table()
+        .column("photo_url")
+        .and_then(|index| row.cells[index].as_ref());
+    photo.is_some_and(|photo| !photo.is_blank())
 }
 
 /// A phone's idea of when it pulled last: a number or a numeric string, else 0.
@@ -255,11 +356,10 @@ pub struct PushSummary {
 }
 
 impl PushSummary {
-    const fn count(&mut self, applied: &Result<Applied, HoldReason>) {
+    const fn count(&mut self, applied: Applied) {
         match applied {
-            Ok(Applied::Inserted | Applied::Updated | Applied::Deleted) => self.written += 1,
-            Ok(Applied::Unchanged | Applied::LostToDelete | Applied::NothingToDelete) => self.unchanged += 1,
-            Err(_) => self.held += 1,
+            Applied::Inserted | Applied::Updated | Applied::Deleted => self.written += 1,
+            Applied::Unchanged | Applied::LostToDelete | Applied::NothingToDelete => self.unchanged += 1,
         }
     }
 }
@@ -268,7 +368,7 @@ impl Push {
     /// Applies the push in the open transaction. `parameters` is the text that it was parsed from.
     ///
     /// # Errors
-    /// What SQLite reports; then nothing of the push may stay.
+    /// [`StoreError::OverQuota`], or what SQLite reports; then nothing of the push may stay.
     pub fn apply(
         self,
         tx: &mut WriteTx<'_>,
@@ -281,34 +381,154 @@ impl Push {
             skipped: self.skipped,
             ..PushSummary::default()
         };
-        let mut applier = Applier::new(tx, author.clone(), seen);
-        for mut pushed in self.rows {
-            applier.tx().take_row()?;
-            let applied = apply_or_undo(&mut applier, &mut pushed, gate)?;
-            // Who may not delete a row may have edited it all the same.
-            let edits = if applied.is_err() {
-                std::mem::take(&mut pushed.edits)
-            } else {
-                Vec::new()
-            };
-            summary.count(&applied);
-            if let Err(reason) = applied {
-                hold(&mut applier, &pushed, parameters, reason)?;
+        let quota = Quota::of(tx, author.device)?;
+        let mut taking = Taking {
+            applier: Applier::new(tx, author.clone(), seen),
+            author,
+            quota,
+            summary: &mut summary,
+        };
+        for pushed in self.rows {
+            taking.row(pushed, parameters, gate)?;
+        }
+        for row in &self.unknown {
+            taking.unknown(row, &parameters[row.text.clone()])?;
+        }
+        for (table, row) in &self.own {
+            taking.applier.tx().take_row()?;
+            put_right(&mut taking.applier, *table, row)?;
+        }
+        let Taking { mut applier, quota, .. } = taking;
+        quota.settle(applier.tx())?;
+        Ok(summary)
+    }
+}
+
+/// A push that is being taken in.
+struct Taking<'t, 'c, 'a> {
+    applier: Applier<'t, 'c>,
+    author: &'a Author,
+    quota: Quota,
+    summary: &'a mut PushSummary,
+}
+
+impl Taking<'_, '_, '_> {
+    /// Takes one row in; `parameters` is the text of the whole push.
+    fn row(&mut self, mut pushed: PushedRow, parameters: &str, gate: &mut dyn Gatekeeper) -> Result<(), StoreError> {
+        self.applier.tx().take_row()?;
+        let text = &parameters[pushed.text.clone()];
+        let (table, list) = (pushed.table, pushed.list);
+        let outcome = apply_or_undo(&mut self.applier, &mut pushed, gate)?;
+        match outcome.applied {
+            Ok(applied) => {
+                let before = self.summary.written;
+                self.summary.count(applied);
+                if self.summary.written > before {
+                    self.quota.write(text.len());
+                }
+                if let Ok(row) = &pushed.row {
+                    if applied == Applied::Inserted {
+                        self.applier.note_author(table, row)?;
+                        if self.quota.holds_any() {
+                            release::superseded(self.applier.tx(), table, &row.id, self.author.device)?;
+                        }
+                    }
+                    if row.converted {
+                        self.applier.resend(table, &row.id)?;
+                    }
+                }
             }
-            for mut edit in edits {
-                let applied = apply_or_undo(&mut applier, &mut edit, gate)?;
-                summary.count(&applied);
-                if let Err(reason) = applied {
-                    hold(&mut applier, &edit, parameters, reason)?;
+            Err(reason) => {
+                self.hold(table, list, pushed.id.as_deref(), text, reason)?;
+                // Who may not delete a row may have edited it all the same.
+                for edit in std::mem::take(&mut pushed.edits) {
+                    self.row(edit, parameters, gate)?;
                 }
             }
         }
-        for (table, row) in &self.own {
-            applier.tx().take_row()?;
-            put_right(&mut applier, *table, row)?;
+        if let (Some((columns, reason)), Ok(row)) = (outcome.apart, &pushed.row) {
+            let columns = part_of(table, row, columns);
+            self.hold(table, List::Updated, Some(&row.id), &columns, reason)?;
         }
-        Ok(summary)
+        Ok(())
     }
+
+    /// Holds a row; a phone whose edit is held gets the hub's version back at its next pull.
+    fn hold(
+        &mut self,
+        table: TableId,
+        list: List,
+        row_id: Option<&str>,
+        row: &str,
+        reason: HoldReason,
+    ) -> Result<(), StoreError> {
+        let held = self.held(table, list, row_id, row, reason);
+        let bytes = held::hold(self.applier.tx(), &held)?;
+        self.quota.hold(bytes)?;
+        self.summary.held += 1;
+        if let Some(id) = row_id
+            && self.applier.stored(table, id)?.is_some()
+        {
+            self.applier.resend(table, id)?;
+        }
+        Ok(())
+    }
+
+    fn unknown(&mut self, row: &UnknownRow, text: &str) -> Result<(), StoreError> {
+        self.applier.tx().take_row()?;
+        // The table is named beside it.
+        let Some(any) = TableId::all().next() else {
+            return Ok(());
+        };
+        let held = self.held(any, row.list, row.id.as_deref(), text, HoldReason::UnknownTable);
+        let bytes = held::hold_as(self.applier.tx(), &row.table, &held)?;
+        self.quota.hold(bytes)?;
+        self.summary.held += 1;
+        Ok(())
+    }
+
+    fn held<'r>(
+        &mut self,
+        table: TableId,
+        list: List,
+        row_id: Option<&'r str>,
+        row: &'r str,
+        reason: HoldReason,
+    ) -> HeldRow<'r>
+    where
+        Self: 'r,
+    {
+        HeldRow {
+            direction: Direction::Phone,
+            table,
+            row_id,
+            list,
+            row,
+            reason,
+            base: self.applier.seen().base,
+            author: self.author,
+            held_at: self.applier.tx().now(),
+        }
+    }
+}
+
+/// Columns of a row as a row of their own, to be held.
+fn part_of(table: TableId, row: &SentRow, columns: ColumnSet) -> String {
+    let definition = table.table().columns;
+    let mut part = serde_json::Map::new();
+    let mut names = Vec::new();
+    for (index, column) in definition.iter().enumerate() {
+        let wanted = columns.contains(index);
+        if let Some(cell) = row.cells[index]
+            .as_ref()
+            .filter(|_| wanted || matches!(column.name, "id" | "updated_at"))
+        {
+            part.insert(column.name.into(), cell.to_json());
+            names.extend(wanted.then_some(column.name));
+        }
+    }
+    part.insert("_changed".into(), names.join(",").into());
+    serde_json::Value::Object(part).to_string()
 }
 
 /// Writes one row of somebody who waits for how it ends, by the rules of a pushed one.
@@ -332,7 +552,9 @@ pub fn write_row(
         row: Ok(row),
         delete,
     };
-    apply_row(applier, &mut pushed, gate)
+    let outcome = apply_row(applier, &mut pushed, gate)?;
+    // Nobody who waits for an answer is told of half a row.
+    Ok(outcome.apart.map_or(outcome.applied, |(_, reason)| Err(reason)))
 }
 
 /// Makes the phone get the hub's version of a row that it changed and may not push.
@@ -348,20 +570,32 @@ fn put_right(applier: &mut Applier<'_, '_>, table: TableId, row: &SentRow) -> Re
     Ok(())
 }
 
+/// What became of a pushed row, and what of it is held apart.
+struct Outcome {
+    applied: Result<Applied, HoldReason>,
+    apart: Option<(ColumnSet, HoldReason)>,
+}
+
+impl From<Result<Applied, HoldReason>> for Outcome {
+    fn from(applied: Result<Applied, HoldReason>) -> Self {
+        Self { applied, apart: None }
+    }
+}
+
 /// No row makes the others fail: what the database does not take of one is undone, and the row held.
 fn apply_or_undo(
     applier: &mut Applier<'_, '_>,
     pushed: &mut PushedRow,
     gate: &mut dyn Gatekeeper,
-) -> Result<Result<Applied, HoldReason>, StoreError> {
+) -> Result<Outcome, StoreError> {
     if let Err(reason) = &pushed.row {
-        return Ok(Err(reason.clone()));
+        return Ok(Err(reason.clone()).into());
     }
     applier.tx().begin_part()?;
     match apply_row(applier, pushed, gate) {
         Err(error) if error.is_of_the_values() => {
             applier.tx().undo_part()?;
-            Ok(Err(HoldReason::DoesNotFit))
+            Ok(Err(HoldReason::DoesNotFit).into())
         }
         applied => {
             applier.tx().keep_part()?;
@@ -374,102 +608,101 @@ fn apply_row(
     applier: &mut Applier<'_, '_>,
     pushed: &mut PushedRow,
     gate: &mut dyn Gatekeeper,
-) -> Result<Result<Applied, HoldReason>, StoreError> {
+) -> Result<Outcome, StoreError> {
     let row = match &mut pushed.row {
         Ok(row) => row,
-        Err(reason) => return Ok(Err(reason.clone())),
+        Err(reason) => return Ok(Err(reason.clone()).into()),
     };
     let table = pushed.table;
     let stored = applier.stored(table, &row.id)?;
     row.settle_nulls(table.table(), stored.as_ref());
-    let row = &*row;
-    let operation = match (&stored, pushed.delete) {
-        (_, true) => Operation::Delete,
-        (None, false) => Operation::Create,
-        (Some(_), false) => Operation::Edit,
+    let edits: Vec<&SentRow> = pushed.edits.iter().filter_map(|edit| edit.row.as_ref().ok()).collect();
+    // A bare id says nothing of a row that the hub never had; what was edited last does.
+    let whole = std::iter::once(&*row)
+        .chain(edits.iter().rev().copied())
+        .find(|row| row.is_whole());
+    let judged = whole.unwrap_or(row);
+    let verdict = judge(applier, table, judged, stored.as_ref(), pushed.delete, gate)?;
+    let apart = match verdict {
+        Verdict::Hold(reason) => return Ok(Err(reason).into()),
+        Verdict::Nothing => {
+            if let Some(stored) = &stored
+                && !pushed.delete
+                && judge::differs(table, row, stored)
+            {
+                applier.resend(table, &row.id)?;
+            }
+            return Ok(Ok(Applied::Unchanged).into());
+        }
+        Verdict::WriteWithout(columns, reason) => Some((columns, reason)),
+        Verdict::Write => None,
     };
-    let clinics = clinics_of(applier.tx(), table, stored.as_ref(), row)?;
-    let access = Access {
-        table,
-        operation,
-        stored: stored.as_ref(),
-        sent: row,
-        clinics,
-        base: applier.seen().base,
-    };
-    if !gate.permits(applier.tx(), &access)? {
-        return Ok(Err(HoldReason::NotPermitted));
+    let kept = row.cells.clone();
+    if let Some((columns, _)) = apart {
+        let cells = row.cells.iter_mut().enumerate();
+        cells
+            .filter(|(index, _)| columns.contains(*index))
+            .for_each(|(_, cell)| *cell = None);
     }
-    if operation == Operation::Delete {
-        let edits = pushed.edits.iter().filter_map(|edit| edit.row.as_ref().ok());
-        return applier.delete_after(table, row, edits, stored.as_ref()).map(Ok);
-    }
-    if stored.is_none()
-        && let Some(column) = missing_value(table.table(), row)
-    {
-        return Ok(Err(HoldReason::MissingValue(column)));
-    }
-    applier.put(table, row, stored.as_ref()).map(Ok)
+    let deletion = pushed.delete.then_some(&*edits);
+    let applied = write(applier, table, row, stored.as_ref(), deletion, gate)?;
+    row.cells = kept;
+    Ok(Outcome {
+        applied: Ok(applied),
+        apart,
+    })
 }
 
-/// The first column that a new row must have and that was not sent. (A null stands for the empty value.)
-fn missing_value(table: &'static Table, row: &SentRow) -> Option<&'static str> {
-    let mut columns = table.columns.iter().zip(&row.cells);
-    columns
-        .find(|(column, sent)| column.required && column.on_phone && sent.is_none())
-        .map(|(column, _)| column.name)
-}
-
-/// The clinics that a row is tied to: as it is stored and as it is to be.
-fn clinics_of(
-    tx: &WriteTx<'_>,
-    table: TableId,
-    stored: Option<&StoredRow>,
-    row: &SentRow,
-) -> Result<Vec<String>, StoreError> {
-    let mut clinics = Vec::with_capacity(2);
-    if let Some(stored) = stored {
-        clinics.extend(people::clinic_of(tx.connection(), table, |index| {
-            Some(&stored.cells[index])
-        })?);
-    }
-    let after = |index: usize| {
-        row.cells[index]
-            .as_ref()
-            .or_else(|| stored.map(|stored| &stored.cells[index]))
-    };
-    clinics.extend(people::clinic_of(tx.connection(), table, after)?);
-    clinics.dedup();
-    Ok(clinics)
-}
-
-/// Holds a row; `parameters` is the text of the whole push.
-fn hold(
+/// Writes a row that was judged, with the columns of newer apps. A deletion comes with the row's last edits, the oldest
+/// first, and takes along what hangs on it.
+pub(super) fn write(
     applier: &mut Applier<'_, '_>,
-    pushed: &PushedRow,
-    parameters: &str,
-    reason: HoldReason,
-) -> Result<(), StoreError> {
-    let id = pushed.id.clone();
-    let held_at = applier.tx().now();
-    let author = &applier.author().clone();
-    let held = HeldRow {
-        direction: Direction::Phone,
-        table: pushed.table,
-        row_id: id.as_deref(),
-        list: pushed.list,
-        row: &parameters[pushed.text.clone()],
-        reason,
-        base: applier.seen().base,
-        author,
-        held_at,
-    };
-    held::hold(applier.tx(), &held)?;
-    // A phone whose edit is held gets the hub's version back at its next pull.
-    if let Some(id) = id
-        && applier.stored(pushed.table, &id)?.is_some()
-    {
-        applier.resend(pushed.table, &id)?;
+    table: TableId,
+    row: &SentRow,
+    stored: Option<&StoredRow>,
+    deletion: Option<&[&SentRow]>,
+    gate: &mut dyn Gatekeeper,
+) -> Result<Applied, StoreError> {
+    if let Some(edits) = deletion {
+        if let Some(stored) = stored.filter(|stored| !stored.deleted) {
+            let spared = judge::spared(applier, table, row, stored, gate)?;
+            applier.spare(spared);
+        }
+        return applier.delete_after(table, row, edits.iter().copied(), stored);
     }
-    Ok(())
+    let applied = applier.put(table, row, stored)?;
+    if row.newer.is_empty() || applied == Applied::LostToDelete {
+        return Ok(applied);
+    }
+    write_newer(applier, table, row, stored, applied)
+}
+
+fn write_newer(
+    applier: &mut Applier<'_, '_>,
+    table: TableId,
+    row: &SentRow,
+    stored: Option<&StoredRow>,
+    applied: Applied,
+) -> Result<Applied, StoreError> {
+    let edited_at = table
+        .table()
+        .column("updated_at")
+        .and_then(|index| row.cells[index].as_ref());
+    let (author, base) = (applier.author().clone(), applier.seen().base);
+    let sender = newer::Sender {
+        author: &author,
+        base,
+        edited_at: edited_at.and_then(Cell::as_integer).unwrap_or(0),
+    };
+    let merged = newer::merge(applier.tx(), table, &row.id, &row.newer, sender)?;
+    if merged.differs {
+        applier.resend(table, &row.id)?;
+    }
+    match (merged.written, applied, stored) {
+        (true, Applied::Unchanged, Some(stored)) => {
+            applier.stamp(table, &row.id, stored)?;
+            Ok(Applied::Updated)
+        }
+        _ => Ok(applied),
+    }
 }

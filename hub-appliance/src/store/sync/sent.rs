@@ -6,8 +6,10 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::generation::OF_FORCED_UPLOAD;
 use super::held::HoldReason;
-use crate::lossy::Lossy;
+use super::newer::{MAX_COLUMNS, MAX_NAME, NewerColumn};
+use crate::lossy::{Lossy, mend_json};
 use crate::store::rows::StoredRow;
 use crate::store::schema::{ColumnSet, Table};
 use crate::store::value::{Cell, Source, read};
@@ -29,6 +31,8 @@ pub struct SentRow {
     pub changed: Option<ColumnSet>,
     /// The hub keeps a value of it otherwise than it was written, so its sender has to get the row back.
     pub converted: bool,
+    /// Columns of a newer app, which the table does not have.
+    pub newer: Vec<NewerColumn>,
 }
 
 impl SentRow {
@@ -42,7 +46,14 @@ impl SentRow {
             cells,
             changed: None,
             converted: false,
+            newer: Vec::new(),
         }
+    }
+
+    /// Whether more is known of it than its id.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.cells.iter().flatten().count() > 1
     }
 
     /// Whether its sender says that it is deleted.
@@ -65,11 +76,11 @@ impl SentRow {
     }
 }
 
-/// Reads one row, with the first column whose value does not fit. Fields that the table does not have, or that its
-/// sender may not write, are ignored.
+/// Reads one row, with the first column whose value does not fit. Fields that its sender may not write are ignored, and
+/// those of the cloud that the table does not have.
 ///
 /// # Errors
-/// [`HoldReason::NotARow`] or [`HoldReason::NoId`].
+/// [`HoldReason::NotARow`], [`HoldReason::NoId`], or [`HoldReason::TooLarge`] for more newer columns than a row may have.
 pub fn read_row(
     table: &'static Table,
     json: &str,
@@ -82,7 +93,11 @@ pub fn read_row(
         lifetime: PhantomData,
     });
     let (row, misfit) = fields.map_err(|_| HoldReason::NotARow)?;
-    Ok((row.ok_or(HoldReason::NoId)?, misfit))
+    let row = row.ok_or(HoldReason::NoId)?;
+    if row.newer.len() > MAX_COLUMNS || row.newer.iter().any(|column| column.name.len() > MAX_NAME) {
+        return Err(HoldReason::TooLarge);
+    }
+    Ok((row, misfit))
 }
 
 /// Reads an entry of a list of deletes: a bare id is enough, and of a whole row only the id has to fit.
@@ -101,7 +116,7 @@ pub fn read_deleted(table: &'static Table, json: &str, source: Source) -> Result
     }
 }
 
-const fn is_usable(id: &str) -> bool {
+pub(super) const fn is_usable(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_ID
 }
 
@@ -142,17 +157,30 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
         let mut misfit = None;
         let mut converted = false;
         let mut birth_text = None;
+        let mut newer: Vec<NewerColumn> = Vec::new();
         let mut next = 0;
         while let Some(Lossy(name)) = map.next_key()? {
             if name == "_changed" && self.source == Source::Phone {
-                changed = self.changed(map.next_value::<&RawValue>()?);
+                changed = changed_names(map.next_value::<&RawValue>()?);
                 continue;
             }
-            let writable = |index: &usize| columns[*index].on_phone || self.source == Source::Cloud;
-            let Some(index) = self.table.column_near(&name, next).filter(writable) else {
-                map.next_value::<IgnoredAny>()?;
+            let Some(index) = self.table.column_near(&name, next) else {
+                if self.source == Source::Phone && is_newer(&name) && newer.len() <= MAX_COLUMNS {
+                    let value = map.next_value::<&RawValue>()?;
+                    newer.push(NewerColumn {
+                        name: name.into(),
+                        value: mend_json(value.get()).into(),
+                        stated: true,
+                    });
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
                 continue;
             };
+            if !columns[index].on_phone && self.source == Source::Phone {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
             next = index + 1;
             let raw = map.next_value::<&RawValue>()?;
             match read(&columns[index], raw, self.source) {
@@ -177,20 +205,29 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
             .and_then(Cell::as_reference)
             .filter(|id| is_usable(id))
             .map(Box::from);
+        for column in &mut newer {
+            let is_named = |names: &String| names.split(',').any(|name| name.trim() == &*column.name);
+            column.stated = changed.as_ref().is_none_or(is_named);
+        }
+        let changed = changed.map(|names| self.table.column_set(names.split(',').map(str::trim)));
         let row = id.map(|id| SentRow {
             id,
             cells,
             changed,
             converted,
+            newer,
         });
         Ok((row, misfit))
     }
 }
 
-impl RowVisitor<'_> {
-    /// `_changed`: names with commas between; missing, empty or no text: all columns that differ.
-    fn changed(&self, raw: &RawValue) -> Option<ColumnSet> {
-        let Lossy(names) = serde_json::from_str(raw.get()).ok()?;
-        (!names.is_empty()).then(|| self.table.column_set(names.split(',').map(str::trim)))
-    }
+/// `_changed`: names with commas between; missing, empty or no text: all columns that differ.
+fn changed_names(raw: &RawValue) -> Option<String> {
+    let Lossy(names) = serde_json::from_str(raw.get()).ok()?;
+    (!names.is_empty()).then(|| names.into_owned())
+}
+
+/// Whether a field that the table does not have may be a newer app's column: not what the app adds to every row itself.
+fn is_newer(name: &str) -> bool {
+    !name.starts_with('_') && name != OF_FORCED_UPLOAD
 }

@@ -1,7 +1,8 @@
-//! Which right a write needs, by table and operation (protocol, "Commands").
+//! Which right a write needs, by table and operation (protocol, "Commands"): of a push while it is taken in, and of a held
+//! row whenever its user's rights change.
 
+use super::gatekeeper::{Access, Gatekeeper, Operation};
 use crate::store::people::{Right, Rights};
-use crate::store::sync::gatekeeper::{Access, Gatekeeper, Operation};
 use crate::store::{StoreError, WriteTx};
 
 /// The columns that whoever hands out medicines changes in prescriptions and their items.
@@ -16,8 +17,9 @@ const DISPENSING_COLUMNS: [&str; 8] = [
     "last_modified",
 ];
 
-/// Checks the rows of a push against the rights of its user.
-pub(super) struct UserGate {
+/// Checks rows against the rights of their user.
+#[derive(Debug)]
+pub struct UserGate {
     user: String,
     /// The user's own clinic, for rows that are tied to none.
     clinic: Option<String>,
@@ -25,8 +27,11 @@ pub(super) struct UserGate {
 }
 
 impl UserGate {
-    /// A gate for `user`, whose rights are those in force in the transaction of the push.
-    pub(super) fn new(tx: &WriteTx<'_>, user: &str, clinic: Option<String>) -> Result<Self, StoreError> {
+    /// A gate for `user`, whose rights are those in force in the transaction; `clinic` is the user's own.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn new(tx: &WriteTx<'_>, user: &str, clinic: Option<String>) -> Result<Self, StoreError> {
         Ok(Self {
             user: user.to_owned(),
             clinic,
@@ -34,13 +39,40 @@ impl UserGate {
         })
     }
 
+    /// A gate for a user whose rights are known.
+    #[must_use]
+    pub fn of_session(user: &str, clinic: Option<String>, rights: Vec<(String, Rights)>) -> Self {
+        Self {
+            user: user.to_owned(),
+            clinic,
+            rights,
+        }
+    }
+
+    /// Whether the user administers a clinic.
+    #[must_use]
+    pub fn administers_any(&self) -> bool {
+        self.rights.iter().any(|(_, rights)| rights.has(Right::ClinicAdmin))
+    }
+
+    /// Whether the user administers all of these clinics, or the user's own where there are none.
+    #[must_use]
+    pub fn administers(&self, clinics: &[String]) -> bool {
+        let administers = |clinic| self.rights_in(clinic).has(Right::ClinicAdmin);
+        if clinics.is_empty() {
+            return administers(self.clinic.as_deref());
+        }
+        clinics.iter().all(|clinic| administers(Some(clinic)))
+    }
+
     /// Whether the user may write anything anywhere.
-    pub(super) fn may_write(&self) -> bool {
+    #[must_use]
+    pub fn may_write(&self) -> bool {
         self.rights.iter().any(|(_, rights)| grants_writing(*rights))
     }
 
     /// Whether the user has any of these rights in each of the clinics, or in the user's own where there are none.
-    pub(super) fn holds_any(&self, rights: &[Right], clinics: &[String]) -> bool {
+    pub fn holds_any(&self, rights: &[Right], clinics: &[String]) -> bool {
         let any = |clinic| rights.iter().any(|right| self.rights_in(clinic).has(*right));
         if clinics.is_empty() {
             return any(self.clinic.as_deref());
@@ -131,6 +163,7 @@ mod tests {
             cells: vec![None; table.table().columns.len()],
             changed: None,
             converted: false,
+            newer: Vec::new(),
         };
         let access = Access {
             table,
@@ -200,6 +233,7 @@ mod tests {
                 cells,
                 changed: Some(table.table().column_set(changed.iter().copied())),
                 converted: false,
+                newer: Vec::new(),
             };
             let access = Access {
                 table,

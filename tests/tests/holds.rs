@@ -1,0 +1,543 @@
+//! What is held and why, what is never held, and how held rows go: by themselves, or because a person says so.
+
+use hub_tests::clinic::{Clinic, DemoUser};
+use hub_tests::hub::{Log, TestHub};
+use hub_tests::panel_client::Button;
+use hub_tests::phone::{Database, Generation, Phone};
+use hub_tests::schema::schema;
+use serde_json::{Value, json};
+
+#[path = "support/pushing.rs"]
+mod pushing;
+
+use pushing::{clinic, held_on_the_panel, lists, on_hub, pulled, push, row, row_of, user};
+
+async fn synced(hub: &TestHub, user: &DemoUser) -> Phone {
+    let mut phone = hub.phone(user).await.unwrap();
+    phone.sync().await.unwrap();
+    phone
+}
+
+fn new_row(table: &str, id: &str, values: &Value) -> Value {
+    row(schema().table(table).unwrap(), id, values)
+}
+
+/// Pushes one table's new rows.
+async fn create(phone: &mut Phone, table: &str, rows: &[Value]) {
+    let changes = json!({table: lists(json!(rows), json!([]), json!([]))});
+    assert_eq!(push(phone, &changes).await, Ok(json!({})));
+}
+
+/// A live row whose column has that text.
+fn row_with(database: &Database, table: &str, column: &str, text: &str) -> String {
+    let definition = schema().table(table).unwrap();
+    let mut rows = database.rows(table).unwrap();
+    let found = rows.find(|(_, row)| {
+        !row.is_deleted(definition) && row.get(definition, column).and_then(|cell| cell.as_text()) == Some(text)
+    });
+    found.unwrap().0.to_owned()
+}
+
+/// What the next pull of a phone brings, as it comes.
+async fn news(phone: &mut Phone) -> Value {
+    let since = phone.database.cursor().clone();
+    let mut answer: Value = pulled(phone, &since).await;
+    for (_, lists) in answer["changes"].as_object_mut().unwrap() {
+        lists.as_object_mut().unwrap().retain(|_, rows| rows != &json!([]));
+    }
+    answer["changes"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|_, lists| lists != &json!({}));
+    answer["changes"].clone()
+}
+
+/// What the cloud grants a user in a clinic.
+fn grant(user: &DemoUser, clinic: &str, rights: &[&str]) -> Value {
+    let mut row = json!({"id": format!("granted-{clinic}"), "user_id": user.id, "clinic_id": clinic,
+        "created_at": "2026-11-20T00:00:00Z", "updated_at": "2026-11-26T00:00:00Z"});
+    for right in rights {
+        row[right] = json!(true);
+    }
+    json!({"success": true, "timestamp": 1, "changes": {"user_clinic_permissions": lists(json!([row]), json!([]), json!([]))}})
+}
+
+struct Place {
+    clinic: Clinic,
+    hub: TestHub,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let clinic = clinic();
+        let hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
+        Self { clinic, hub }
+    }
+
+    fn home(&self) -> &str {
+        &user(&self.clinic, "nurse").clinic_id
+    }
+
+    fn away(&self) -> &str {
+        &user(&self.clinic, "doctor.two").clinic_id
+    }
+
+    async fn phone(&self, name: &str) -> Phone {
+        synced(&self.hub, user(&self.clinic, name)).await
+    }
+}
+
+#[tokio::test]
+async fn a_held_patient_takes_its_children_along_and_they_go_when_the_right_is_granted() {
+    let mut place = Place::new().await;
+    let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
+    let away = place.away().to_owned();
+    let of_patient = json!({"patient_id": "p"});
+    let visit = json!({"patient_id": "p", "clinic_id": away});
+    let event = json!({"patient_id": "p", "visit_id": "v"});
+    let changes = json!({
+        "patients": lists(json!([new_row("patients", "p", &json!({"primary_clinic_id": away}))]), json!([]), json!([])),
+        "visits": lists(json!([new_row("visits", "v", &visit)]), json!([]), json!([])),
+        "events": lists(json!([new_row("events", "e", &event), new_row("events", "gone", &event)]), json!([]), json!([])),
+        "patient_vitals": lists(json!([new_row("patient_vitals", "vital", &of_patient)]), json!([]), json!([])),
+    });
+    assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
+    held_on_the_panel(&place.hub, 5).await;
+    // The same once more, and the deletion of one of them.
+    assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
+    let deletion = json!({"events": lists(json!([]), json!([]), json!(["gone"]))});
+    assert_eq!(push(&mut nurse, &deletion).await, Ok(json!({})));
+    held_on_the_panel(&place.hub, 6).await;
+
+    let granted = grant(
+        user(&place.clinic, "nurse"),
+        &away,
+        &["can_register_patients", "can_edit_records", "can_delete_records"],
+    );
+    place
+        .hub
+        .take_in(|file| Ok(serde_json::to_writer(file, &granted)?))
+        .await
+        .unwrap();
+    held_on_the_panel(&place.hub, 0).await;
+    for (table, id) in [
+        ("patients", "p"),
+        ("visits", "v"),
+        ("events", "e"),
+        ("patient_vitals", "vital"),
+    ] {
+        assert!(on_hub(&mut admin, table, id).await.is_some(), "{table}");
+    }
+    assert_eq!(on_hub(&mut admin, "events", "gone").await, None);
+}
+
+#[tokio::test]
+async fn a_row_without_a_place_is_nobodys_until_its_patient_is_there() {
+    let place = Place::new().await;
+    let (mut nurse, mut doctor, mut admin) = (
+        place.phone("nurse").await,
+        place.phone("doctor").await,
+        place.phone("admin").await,
+    );
+    let event = json!({"patient_id": "later"});
+    let changes = json!({
+        "patients": lists(json!([new_row("patients", "nowhere", &json!({"primary_clinic_id": null}))]), json!([]), json!([])),
+        "visits": lists(json!([new_row("visits", "nowhere", &json!({"patient_id": null, "clinic_id": ""}))]), json!([]), json!([])),
+        "events": lists(json!([new_row("events", "e", &event), new_row("events", "nobody", &json!({"patient_id": null}))]), json!([]), json!([])),
+    });
+    assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
+    held_on_the_panel(&place.hub, 4).await;
+    assert_eq!(news(&mut admin).await, json!({}));
+
+    create(
+        &mut doctor,
+        "patients",
+        &[new_row(
+            "patients",
+            "later",
+            &json!({"primary_clinic_id": place.home()}),
+        )],
+    )
+    .await;
+    held_on_the_panel(&place.hub, 3).await;
+    assert!(on_hub(&mut admin, "events", "e").await.is_some());
+}
+
+#[tokio::test]
+async fn a_row_for_a_deleted_patient_waits_for_a_person_who_administers_the_clinic() {
+    let place = Place::new().await;
+    let (mut nurse, mut doctor, mut admin) = (
+        place.phone("nurse").await,
+        place.phone("doctor").await,
+        place.phone("admin").await,
+    );
+    let patient = row_with(&nurse.database, "patients", "primary_clinic_id", place.home());
+    let deletion = json!({"patients": lists(json!([]), json!([]), json!([patient]))});
+    assert_eq!(push(&mut admin, &deletion).await, Ok(json!({})));
+    let of_patient = json!({"patient_id": patient});
+    create(
+        &mut nurse,
+        "events",
+        &[
+            new_row("events", "kept", &of_patient),
+            new_row("events", "dropped", &of_patient),
+        ],
+    )
+    .await;
+    held_on_the_panel(&place.hub, 2).await;
+
+    let list = |phone: &mut Phone| {
+        let mut client = std::mem::replace(phone, Phone::new("http://127.0.0.1:1").unwrap());
+        async move {
+            let listed = client.client.query::<Value>("held.list", json!({})).await;
+            (client, listed.map_err(|error| error.status()))
+        }
+    };
+    let (back, refused) = list(&mut nurse).await;
+    nurse = back;
+    assert_eq!(refused, Err(Some(403)));
+    let (back, listed) = list(&mut admin).await;
+    admin = back;
+    let listed = listed.unwrap()["data"].clone();
+    let of = |id: &str| {
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|held| held["row_id"] == id)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(of("kept")["reason"], "its parent: patients");
+    assert_eq!(of("kept")["row"]["patient_id"], json!(patient));
+    assert_eq!(of("kept")["user_id"], json!(user(&place.clinic, "nurse").id));
+
+    for (name, id, status) in [("held.release", "kept", 403), ("held.drop", "dropped", 403)] {
+        let refused = nurse
+            .client
+            .command::<Value>(name, json!({"id": of(id)["id"]}))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.status(), Some(status));
+    }
+    admin
+        .client
+        .command::<Value>("held.release", json!({"id": of("kept")["id"]}))
+        .await
+        .unwrap();
+    admin
+        .client
+        .command::<Value>("held.drop", json!({"id": of("dropped")["id"]}))
+        .await
+        .unwrap();
+    held_on_the_panel(&place.hub, 0).await;
+    let gone = admin
+        .client
+        .command::<Value>("held.release", json!({"id": of("kept")["id"]}))
+        .await
+        .unwrap_err();
+    assert_eq!(gone.status(), Some(404));
+    assert!(on_hub(&mut doctor, "events", "kept").await.is_some());
+    assert_eq!(on_hub(&mut doctor, "events", "dropped").await, None);
+}
+
+#[tokio::test]
+async fn a_forced_upload_of_what_changed_nothing_holds_nothing_and_troubles_nobody() {
+    let place = Place::new().await;
+    let (mut admin, mut nurse) = (place.phone("admin").await, place.phone("nurse").await);
+    let mut pharmacist = place
+        .hub
+        .phone(user(&place.clinic, "pharmacist"))
+        .await
+        .unwrap()
+        .with_app(Generation::V1_5);
+    pharmacist.sync().await.unwrap();
+    // Somebody else has edited one of the rows since.
+    let patient = row_with(&nurse.database, "patients", "primary_clinic_id", place.home());
+    nurse.edit("patients", &patient, &[("camp", "Newer".into())]).unwrap();
+    nurse.sync().await.unwrap();
+    admin.sync().await.unwrap();
+    let event = row_with(
+        &pharmacist.database,
+        "events",
+        "recorded_by_user_id",
+        &user(&place.clinic, "doctor").id,
+    );
+    let before = pharmacist.database.cell("events", &event, "event_type").cloned();
+    pharmacist
+        .edit("events", &event, &[("event_type", "Not mine".into())])
+        .unwrap();
+    pharmacist.force_upload(0).await.unwrap();
+    held_on_the_panel(&place.hub, 1).await;
+    assert_eq!(news(&mut admin).await, json!({}), "others get nothing for it");
+    // The phone that sent them gets what it has otherwise, and only that. Its own edit stands until it has pushed it as one.
+    pharmacist.sync().await.unwrap();
+    pharmacist.sync().await.unwrap();
+    assert_eq!(
+        pharmacist.database.cell("events", &event, "event_type").cloned(),
+        before
+    );
+    assert_eq!(
+        pharmacist.database.cell("patients", &patient, "camp"),
+        Some(&"Newer".into())
+    );
+    pharmacist.sync().await.unwrap();
+    assert_eq!(news(&mut pharmacist).await, json!({}));
+}
+
+#[tokio::test]
+async fn a_move_to_a_clinic_without_rights_holds_that_column_alone() {
+    let mut place = Place::new().await;
+    let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
+    let away = place.away().to_owned();
+    let patient = row_with(&nurse.database, "patients", "primary_clinic_id", place.home());
+    let home = place.home().to_owned();
+    nurse
+        .edit(
+            "patients",
+            &patient,
+            &[("primary_clinic_id", away.as_str().into()), ("camp", "Both".into())],
+        )
+        .unwrap();
+    nurse.sync().await.unwrap();
+    held_on_the_panel(&place.hub, 1).await;
+    let stored = on_hub(&mut admin, "patients", &patient).await.unwrap();
+    assert_eq!(
+        (&stored["camp"], &stored["primary_clinic_id"]),
+        (&json!("Both"), &json!(home))
+    );
+    nurse.sync().await.unwrap();
+    assert_eq!(
+        nurse.database.cell("patients", &patient, "primary_clinic_id"),
+        Some(&home.as_str().into())
+    );
+
+    let granted = grant(user(&place.clinic, "nurse"), &away, &["can_edit_records"]);
+    place
+        .hub
+        .take_in(|file| Ok(serde_json::to_writer(file, &granted)?))
+        .await
+        .unwrap();
+    held_on_the_panel(&place.hub, 0).await;
+    let stored = on_hub(&mut admin, "patients", &patient).await.unwrap();
+    assert_eq!(stored["primary_clinic_id"], json!(away));
+}
+
+#[tokio::test]
+async fn a_deletion_takes_along_what_its_right_reaches() {
+    let mut place = Place::new().await;
+    let (home, away) = (place.home().to_owned(), place.away().to_owned());
+    let nurse_of = user(&place.clinic, "nurse").clone();
+    let mut granted = grant(
+        &nurse_of,
+        &home,
+        &[
+            "can_register_patients",
+            "can_view_history",
+            "can_edit_records",
+            "can_delete_patient_records",
+            "can_delete_patient_visits",
+        ],
+    );
+    granted["changes"]["user_clinic_permissions"]["created"][0]["updated_at"] = json!("2030-01-01T00:00:00Z");
+    place
+        .hub
+        .take_in(|file| Ok(serde_json::to_writer(file, &granted)?))
+        .await
+        .unwrap();
+    let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
+    let rows = json!({
+        "patients": lists(json!([new_row("patients", "p", &json!({"primary_clinic_id": home}))]), json!([]), json!([])),
+        "visits": lists(json!([
+            new_row("visits", "here", &json!({"patient_id": "p", "clinic_id": home})),
+            new_row("visits", "there", &json!({"patient_id": "p", "clinic_id": away})),
+        ]), json!([]), json!([])),
+        "events": lists(json!([new_row("events", "e", &json!({"patient_id": "p"}))]), json!([]), json!([])),
+    });
+    assert_eq!(push(&mut admin, &rows).await, Ok(json!({})));
+    nurse.sync().await.unwrap();
+    let deletion = json!({"patients": lists(json!([]), json!([]), json!(["p"]))});
+    assert_eq!(push(&mut nurse, &deletion).await, Ok(json!({})));
+    let answer: Value = pulled(&mut admin, &json!(0)).await;
+    for (table, id, is_there) in [
+        ("patients", "p", false),
+        ("visits", "here", false),
+        ("events", "e", false),
+        ("visits", "there", true),
+    ] {
+        assert_eq!(row_of(&answer, table, id).is_some(), is_there, "{table} {id}");
+    }
+    held_on_the_panel(&place.hub, 0).await;
+
+    // What the hub never had is nothing to hold.
+    let gone = new_row(
+        "patients",
+        "never",
+        &json!({"primary_clinic_id": away, "is_deleted": true}),
+    );
+    let deletions = json!({"patients": lists(json!([gone]), json!([]), json!(["never", "neither"]))});
+    assert_eq!(push(&mut nurse, &deletions).await, Ok(json!({})));
+    held_on_the_panel(&place.hub, 0).await;
+}
+
+#[tokio::test]
+async fn what_was_written_otherwise_comes_back_to_its_sender_alone() {
+    let place = Place::new().await;
+    let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
+    let visit = row_with(&nurse.database, "visits", "clinic_id", place.home());
+    let at = nurse
+        .database
+        .cell("visits", &visit, "check_in_timestamp")
+        .and_then(|cell| cell.as_integer())
+        .unwrap();
+    let edit = json!({"id": visit, "_status": "updated", "_changed": "check_in_timestamp", "check_in_timestamp": at.to_string()});
+    let changes = json!({"visits": lists(json!([]), json!([edit]), json!([]))});
+    assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
+    assert_eq!(news(&mut admin).await, json!({}));
+    let back = news(&mut nurse).await;
+    assert_eq!(back["visits"]["updated"][0]["check_in_timestamp"], json!(at));
+    assert_eq!(back.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn columns_and_tables_of_a_newer_app_are_kept() {
+    let mut place = Place::new().await;
+    let (mut newer, mut admin, mut older) = (
+        place.phone("nurse").await,
+        place.phone("admin").await,
+        place.phone("doctor").await,
+    );
+    let patient = row_with(&newer.database, "patients", "primary_clinic_id", place.home());
+    let start = admin.database.cursor().clone();
+    let edit = |columns: &Value, at: i64| {
+        let mut row = json!({"id": patient, "_status": "updated", "updated_at": at});
+        row.as_object_mut()
+            .unwrap()
+            .extend(columns.as_object().unwrap().clone());
+        let names: Vec<_> = columns.as_object().unwrap().keys().map(String::as_str).collect();
+        row["_changed"] = json!(names.join(","));
+        json!({
+            "patients": lists(json!([]), json!([row]), json!([])),
+            "referrals": lists(json!([{"id": "r", "patient_id": patient, "to": "Elsewhere"}]), json!([]), json!(["s"])),
+        })
+    };
+    let now = newer.clock.now();
+    let first = edit(&json!({"blood_group": "A\u{2212}", "siblings": {"count": 3}}), now);
+    assert_eq!(push(&mut newer, &first).await, Ok(json!({})));
+    held_on_the_panel(&place.hub, 0).await;
+    let row = row_of(&pulled(&mut admin, &start).await, "patients", &patient).unwrap();
+    assert_eq!(
+        (&row["blood_group"], &row["siblings"]),
+        (&json!("A\u{2212}"), &json!({"count": 3}))
+    );
+    // An app that lacks them keeps them, and one edit loses against a later one of another phone.
+    let camp = json!({"id": patient, "_status": "updated", "_changed": "camp", "camp": "Older", "updated_at": now + 1});
+    let changes = json!({"patients": lists(json!([]), json!([camp]), json!([]))});
+    assert_eq!(push(&mut older, &changes).await, Ok(json!({})));
+    assert_eq!(
+        push(&mut admin, &edit(&json!({"blood_group": "B"}), now + 20_000)).await,
+        Ok(json!({}))
+    );
+    assert_eq!(
+        push(&mut newer, &edit(&json!({"blood_group": "0"}), now + 10_000)).await,
+        Ok(json!({}))
+    );
+    // Over a restart too.
+    place.hub.hub.terminate().await.unwrap();
+    place.hub.start_again().await.unwrap();
+    let row = on_hub(&mut older, "patients", &patient).await.unwrap();
+    assert_eq!(
+        (&row["blood_group"], &row["siblings"], &row["camp"]),
+        (&json!("B"), &json!({"count": 3}), &json!("Older"))
+    );
+    admin.client.handshake().await.unwrap();
+    let listed: Value = admin.client.query("held.list", json!({"limit": 5000})).await.unwrap();
+    let referrals: Vec<_> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|held| held["table"] == "referrals")
+        .collect();
+    assert_eq!(referrals.len(), 4, "each phone's once, however often it sends them");
+    assert_eq!(referrals[0]["reason"], "unknown table");
+    held_on_the_panel(&place.hub, 0).await;
+}
+
+#[tokio::test]
+async fn a_push_and_a_phone_have_their_bounds() {
+    let place = Place::new().await;
+    let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
+    let many = json!({"visits": lists(json!(vec![0; 30_000]), json!(vec![0; 20_001]), json!([]))});
+    assert_eq!(push(&mut nurse, &many).await, Err(Some(413)));
+    held_on_the_panel(&place.hub, 0).await;
+
+    // A row that is too long is held, the others land; a photo may be longer.
+    let photo = "x".repeat(3 << 20);
+    let patient = |id: &str, column: &str| {
+        new_row(
+            "patients",
+            id,
+            &json!({"primary_clinic_id": place.home(), column: photo}),
+        )
+    };
+    create(
+        &mut nurse,
+        "patients",
+        &[
+            patient("long", "camp"),
+            patient("photo", "photo_url"),
+            new_row("patients", "short", &json!({"primary_clinic_id": place.home()})),
+        ],
+    )
+    .await;
+    held_on_the_panel(&place.hub, 1).await;
+    assert!(on_hub(&mut admin, "patients", "photo").await.is_some());
+    assert!(on_hub(&mut admin, "patients", "short").await.is_some());
+
+    // 64 MiB of held rows are all that one phone may have.
+    let heavy = "x".repeat(1_000_000);
+    let away = |number: usize| {
+        new_row(
+            "patients",
+            &format!("h{number}"),
+            &json!({"primary_clinic_id": place.away(), "camp": heavy}),
+        )
+    };
+    let held = |from: usize| (from..from + 22).map(away).collect::<Vec<_>>();
+    create(&mut nurse, "patients", &held(0)).await;
+    create(&mut nurse, "patients", &held(22)).await;
+    held_on_the_panel(&place.hub, 45).await;
+    let more = json!({"patients": lists(json!(held(44)), json!([]), json!([]))});
+    assert_eq!(push(&mut nurse, &more).await, Err(Some(413)));
+    held_on_the_panel(&place.hub, 45).await;
+    says_that_it_is_full(&place.hub, true).await;
+    // Others go on, and room comes back when held rows are dropped.
+    admin.sync().await.unwrap();
+    let listed: Value = admin.client.query("held.list", json!({"limit": 10})).await.unwrap();
+    for held in listed["data"].as_array().unwrap() {
+        admin
+            .client
+            .command::<Value>("held.drop", json!({"id": held["id"]}))
+            .await
+            .unwrap();
+    }
+    held_on_the_panel(&place.hub, 35).await;
+    assert_eq!(push(&mut nurse, &more).await, Ok(json!({})));
+    held_on_the_panel(&place.hub, 57).await;
+    says_that_it_is_full(&place.hub, false).await;
+}
+
+/// Waits until the panel says of the first phone that it has too much, or no longer does.
+async fn says_that_it_is_full(hub: &TestHub, is_full: bool) {
+    let mut panel = hub.hub.panel().await.unwrap();
+    panel.choose("Phones").await.unwrap();
+    panel.wait_for("phones").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    let says = |screen: &hub_tests::panel_client::Screen| {
+        screen.name == "phone" && screen.lines.iter().any(|line| line.contains("Too much")) == is_full
+    };
+    panel.wait_until(says).await.unwrap();
+    panel.press(Button::Back).await.unwrap();
+    panel.press(Button::Back).await.unwrap();
+    panel.press(Button::Back).await.unwrap();
+}
