@@ -13,14 +13,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use hub_appliance::clock::{HubClock, HubTime, TimeSource};
+use hub_appliance::ids::ClientId;
 use hub_appliance::store::audit::AuditKey;
 use hub_appliance::store::cloud::Bundle;
-use hub_appliance::store::devices::{DeviceNumber, Scope};
-use hub_appliance::store::sync::cursors::{Cursor, Cursors};
+use hub_appliance::store::devices::{DeviceNumber, Devices, Scope};
 use hub_appliance::store::sync::gatekeeper::{Access, Gatekeeper};
 use hub_appliance::store::sync::held::HeldEntry;
 use hub_appliance::store::sync::history::Author;
-use hub_appliance::store::sync::pull::PullRequest;
 use hub_appliance::store::sync::push::Push;
 use hub_appliance::store::{Store, StoreError, StoreKey, WriteTx};
 use hub_tests::compare::Comparison;
@@ -164,12 +163,11 @@ impl Gatekeeper for AllowAll {
     }
 }
 
-/// A phone, and what the hub remembers of it.
+/// A phone.
 struct Phone {
     device: DeviceNumber,
     database: Database,
     clock: PhoneClock,
-    cursors: Cursors,
     /// Its cursor is its own clock, from a forced upload.
     forced: bool,
     /// A sync is under way: it has pulled, and a push is to follow.
@@ -177,7 +175,8 @@ struct Phone {
 }
 
 struct World {
-    store: Store,
+    store: Arc<Store>,
+    devices: Devices,
     phones: Vec<Phone>,
     journal: Journal,
     ids: u32,
@@ -188,21 +187,21 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(TEMPLATE.path().join("hub.db"), folder.path().join("hub.db")).unwrap();
-        let phones = CLOCK_ERRORS
-            .into_iter()
-            .zip(APPS)
-            .zip(101..)
-            .map(|((error, app), number)| Phone {
-                device: DeviceNumber(number),
-                database: Database::of(app),
-                clock: PhoneClock::stepping_from(BEGIN + 1_000 + error),
-                cursors: Cursors::default(),
-                forced: false,
-                pulled: false,
-            });
+        let store = Arc::new(open(folder.path()));
+        let devices = Devices::load(Arc::clone(&store)).unwrap();
+        let phones = CLOCK_ERRORS.into_iter().zip(APPS).zip(101..);
+        let phones = phones.map(|((error, app), number)| Phone {
+            device: pair(&devices, number),
+            database: Database::of(app),
+            clock: PhoneClock::stepping_from(BEGIN + 1_000 + error),
+            forced: false,
+            pulled: false,
+        });
+        let phones = phones.collect();
         Self {
-            store: open(folder.path()),
-            phones: phones.collect(),
+            store,
+            devices,
+            phones,
             journal: Journal::default(),
             ids: 0,
             _folder: folder,
@@ -260,16 +259,17 @@ impl World {
         let id = self.new_id(table);
         let phone = &mut self.phones[phone];
         let now = phone.clock.now();
-        let patient = || phone.pick("patients", parent).map(Cell::from);
+        // What hangs on nobody has no place, so nobody else would see it.
+        let patient = || Cell::from(phone.pick("patients", parent).unwrap_or_else(|| "patient-1".to_owned()));
         let values: Vec<(&str, Cell)> = match table {
             "patients" => vec![("primary_clinic_id", CLINIC.into()), ("given_name", "New".into())],
-            "visits" => vec![("clinic_id", CLINIC.into()), ("patient_id", patient().into())],
+            "visits" => vec![("clinic_id", CLINIC.into()), ("patient_id", patient())],
             "events" => vec![
-                ("patient_id", patient().into()),
+                ("patient_id", patient()),
                 ("visit_id", phone.pick("visits", parent).into()),
                 ("form_data", "[]".into()),
             ],
-            _ => vec![("patient_id", patient().unwrap_or_else(|| "patient-1".into()))],
+            _ => vec![("patient_id", patient())],
         };
         phone.database.create(table, &id, &values, now).unwrap();
     }
@@ -298,29 +298,9 @@ impl World {
     fn pull(&mut self, phone: usize, lost: bool) -> usize {
         let phone = &mut self.phones[phone];
         let asked = phone.database.cursor().as_f64().unwrap();
-        phone.cursors = phone.cursors.clone().at_pull(asked);
-        let start = phone.cursors.start(asked);
         let mut answer = Vec::new();
-        let request = PullRequest {
-            device: phone.device,
-            start: start.clone(),
-            scope: scope(),
-        };
-        let summary = self
-            .store
-            .read(|snapshot| snapshot.pull(&request, &mut answer))
-            .unwrap();
-        let given = Cursor {
-            at: summary.timestamp,
-            scope: scope(),
-        };
-        if phone.cursors.given != given || !summary.rows.is_empty() {
-            let (device, arrived, given_at) = (phone.device, start.at, given.at);
-            self.store
-                .write(move |tx| tx.note_resent(device, arrived, given_at))
-                .unwrap();
-            phone.cursors = Cursors::after(asked, start, given);
-        }
+        let asked = self.devices.asked(phone.device, scope(), asked);
+        self.devices.pull(&asked, None, &mut answer, |_| None).unwrap();
         if lost {
             return 0;
         }
@@ -371,14 +351,15 @@ impl World {
         let phone = &mut self.phones[phone];
         let parameters = json!({"changes": changes, "lastPulledAt": last_pulled_at}).to_string();
         let push = Push::parse(&parameters).unwrap();
-        phone.cursors = phone.cursors.clone().at_push(push.last_pulled_at());
-        let seen = phone.cursors.seen(push.last_pulled_at());
         let author = Author {
             device: phone.device,
             user: Some("user-1".into()),
         };
         self.store
-            .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut AllowAll))
+            .write(move |tx| {
+                let seen = tx.seen_at_push(author.device, push.last_pulled_at())?;
+                push.apply(tx, &parameters, &author, seen, &mut AllowAll)
+            })
             .unwrap();
     }
 
@@ -414,10 +395,9 @@ impl World {
     /// The hub's rows as a phone sees them that has never synced.
     fn hub(&mut self) -> Database {
         self.phones.push(Phone {
-            device: DeviceNumber(999),
+            device: pair(&self.devices, 999),
             database: Database::new(),
             clock: PhoneClock::stepping_from(BEGIN),
-            cursors: Cursors::default(),
             forced: false,
             pulled: false,
         });
@@ -458,6 +438,11 @@ impl World {
         missing.retain(|missing| !held.contains(&missing.row()));
         assert!(missing.is_empty(), "{}", missing[0]);
     }
+}
+
+fn pair(devices: &Devices, client: u128) -> DeviceNumber {
+    let client = ClientId::from(uuid::Uuid::from_u128(client));
+    devices.pair(client, None).unwrap()
 }
 
 fn scope() -> Scope {

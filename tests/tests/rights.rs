@@ -6,6 +6,7 @@ use hub_tests::hub::{Log, TestHub};
 use hub_tests::panel_client::Button;
 use hub_tests::phone::{Database, Generation, Phone};
 use hub_tests::schema::schema;
+use hub_tests::sight::Sight;
 use serde_json::{Value, json};
 
 fn clinic() -> Clinic {
@@ -113,12 +114,12 @@ async fn good_rows_land_and_bad_and_forbidden_ones_are_held() {
         edited(&before, "patients", &mine, &json!({"primary_clinic_id": away})),
     ];
     let mut changes = json!({
-        "patients": {"created": held_patients, "updated": [], "deleted": [theirs]},
-        "events": {"created": [], "updated": [edited(&before, "events", &event, &json!({"event_type": "X"}))], "deleted": [event]},
+        "patients": {"created": held_patients, "updated": [], "deleted": [{"id": theirs}]},
+        "events": {"created": [], "updated": [edited(&before, "events", &event, &json!({"event_type": "X"}))], "deleted": [{"id": event}]},
         "prescriptions": {"created": [{"id": "p", "patient_id": mine, "created_at": now, "updated_at": now}], "updated": [], "deleted": []},
         "visits": {"created": [{"id": "v", "patient_id": null, "updated_at": now}], "updated": [], "deleted": []},
-        "users": {"created": [{"id": "u", "name": "Intruder"}], "updated": [], "deleted": [user(&clinic, "admin").id]},
-        "clinics": {"created": [], "updated": [], "deleted": [home]},
+        "users": {"created": [{"id": "u", "name": "Intruder"}], "updated": [], "deleted": [{"id": user(&clinic, "admin").id}]},
+        "clinics": {"created": [], "updated": [], "deleted": [{"id": home}]},
         "user_clinic_permissions": {"created": [{"id": "all"}], "updated": [], "deleted": []},
         "no_such_table": {"created": [1], "updated": [{}], "deleted": ["x"]},
     });
@@ -242,10 +243,12 @@ async fn everybody_sees_and_writes_what_is_theirs() {
 }
 
 fn sees_exactly_its_clinics(seen: &Database, all: &Database, user: &DemoUser) {
-    let sees = |clinic: &str| {
-        let rights = user.rights.iter().find(|(known, _)| known == clinic);
-        rights.is_some_and(|(_, rights)| rights.contains(&"can_view_history"))
-    };
+    let looks_into = user
+        .rights
+        .iter()
+        .filter(|(_, rights)| rights.contains(&"can_view_history"));
+    let clinics = looks_into.map(|(clinic, _)| clinic.clone()).collect();
+    let expected = Sight::of(all, &user.id, clinics).rows(all);
     for table in schema().tables().iter().filter(|table| table.phone.pull) {
         if table.name == "user_clinic_permissions" {
             let ids = seen.rows(&table.name).unwrap();
@@ -255,35 +258,11 @@ fn sees_exactly_its_clinics(seen: &Database, all: &Database, user: &DemoUser) {
             }
             continue;
         }
-        let may_see = |row: &hub_tests::phone::database::Row| {
-            let text = |column: &str| {
-                row.get(table, column)
-                    .and_then(|cell| cell.as_text())
-                    .filter(|id| !id.is_empty())
-            };
-            let own = table.clinic_column.as_deref().and_then(text);
-            let of_patient = || {
-                all.cell("patients", text("patient_id")?, "primary_clinic_id")?
-                    .as_text()
-            };
-            own.or_else(of_patient).is_none_or(sees)
+        let ids = |database: &Database| -> Vec<String> {
+            let rows = database.rows(&table.name).unwrap();
+            rows.map(|(id, _)| id.to_owned()).collect()
         };
-        let expected: Vec<&str> = all
-            .rows(&table.name)
-            .unwrap()
-            .filter(|(_, row)| may_see(row))
-            .map(|(id, _)| id)
-            .collect();
-        if table
-            .clinic_column
-            .as_deref()
-            .is_some_and(|column| table.phone_index(column).is_none())
-        {
-            // Phones are not told whose it is.
-            continue;
-        }
-        let got: Vec<&str> = seen.rows(&table.name).unwrap().map(|(id, _)| id).collect();
-        assert_eq!(got, expected, "{} of {}", table.name, user.name);
+        assert_eq!(ids(seen), ids(&expected), "{} of {}", table.name, user.name);
     }
 }
 
@@ -326,6 +305,8 @@ async fn how_a_token_ends() {
     assert_eq!(phone.client.logout().await.unwrap_err().status(), Some(401));
     second.sync().await.unwrap();
     phone.log_in(&nurse.email, &nurse.password).await.unwrap();
+    // The same call at once after signing in would be what only app 1.7 does.
+    assert_eq!(push(&mut phone, &json!({})).await, Ok(json!({})));
 
     let (mut doctors, mut pharmacists) = (synced(&hub, doctor).await, synced(&hub, pharmacist).await);
     // A restart alone ends none.
@@ -354,6 +335,7 @@ async fn how_a_token_ends() {
         Some(401)
     );
     second.log_in(&nurse.email, "another password").await.unwrap();
+    assert_eq!(push(&mut second, &json!({})).await, Ok(json!({})));
     second.sync().await.unwrap();
     assert_eq!(
         doctors

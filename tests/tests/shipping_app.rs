@@ -75,8 +75,11 @@ async fn a_day_at_the_clinic(app: Generation) {
     assert_eq!(pushed, expected);
     let idle = phone.sync().await.unwrap();
     assert_eq!(idle.pushed, []);
+    // What it has just pushed gives app 1.7 away, so now it gets the table that only it has.
+    let older = |table: &&str| schema().table(table).is_some_and(|table| table.since.is_none());
+    let mut pulled = idle.pulled.iter().filter(|(table, _)| older(table));
     assert!(
-        idle.pulled.iter().all(|(_, counts)| *counts == Default::default()),
+        pulled.all(|(_, counts)| *counts == Default::default()),
         "its own rows came back"
     );
 

@@ -306,12 +306,12 @@ impl Procedures {
             Handler::Open(run) => run(self, caller, request, answer),
             Handler::User(run) => {
                 let session = self.session(caller, request.token.as_ref());
-                self.watch_for_second_tries(caller, request.procedure.name, session.as_ref().err())?;
+                self.watch_for_second_tries(caller, request, session.as_ref().err())?;
                 session.and_then(|session| run(self, caller, &session, request, answer))
             }
             Handler::Read(_) | Handler::Write(_) | Handler::WriteRow(_) => {
                 let session = self.session(caller, request.token.as_ref());
-                self.watch_for_second_tries(caller, request.procedure.name, session.as_ref().err())?;
+                self.watch_for_second_tries(caller, request, session.as_ref().err())?;
                 session.and_then(|session| single::call(self, caller, &session, request, answer))
             }
         };
@@ -329,12 +329,15 @@ impl Procedures {
     fn watch_for_second_tries(
         &self,
         caller: &Caller,
-        call: &'static str,
+        request: &Request,
         refusal: Option<&ProcedureError>,
     ) -> Result<(), ProcedureError> {
-        let now = Instant::now();
+        let (call, now) = (request.procedure.name, Instant::now());
         match refusal {
-            Some(ProcedureError::TokenRefused) => self.second_tries.refused(caller.device, call, now),
+            // An app without a token has not been refused one: somebody signs in for the first time.
+            Some(ProcedureError::TokenRefused) if request.token.is_some() => {
+                self.second_tries.refused(caller.device, call, now);
+            }
             None if self.second_tries.is_one(caller.device, call, now) => {
                 self.devices.learn_generation(caller.device, Generation::V17)?;
             }

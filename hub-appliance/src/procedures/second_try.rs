@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use crate::store::devices::DeviceNumber;
 use crate::wire::session::MessageId;
 
-/// How long the app may take for it, its handshakes and the check of the password included.
-const WITHIN: Duration = Duration::from_secs(20);
+/// How long the app may take for it, its handshakes and the check of the password included: less than a person needs to type
+/// a password.
+const WITHIN: Duration = Duration::from_secs(8);
 
 /// What devices did after a 401.
 #[derive(Default)]

@@ -5,12 +5,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, json};
 
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
-use crate::clock::HubTime;
 use crate::store::devices::Scope;
 use crate::store::people::Right;
-use crate::store::sync::cursors::{Cursor, Cursors};
 use crate::store::sync::history::Author;
-use crate::store::sync::pull::{PullRequest, PullSummary};
+use crate::store::sync::pull::PullSummary;
 use crate::store::sync::push::{Push, UnusablePush, last_pulled_at};
 use crate::store::sync::rights::UserGate;
 use crate::wire::envelope::Outgoing;
@@ -34,32 +32,23 @@ pub(super) fn pull(
     let parameters: PullParameters<'_> = parameters.read()?;
     let asked = last_pulled_at(parameters.last_pulled_at.or(parameters.last_pulled_at_snake));
 
-    let cursors = procedures.devices.cursors(caller.device).at_pull(asked);
-    let start = cursors.start(asked);
-    let scope = scope_of(session);
-    let pull = PullRequest {
-        device: caller.device,
-        start: start.clone(),
-        scope: scope.clone(),
+    // What was given is written down before it is given.
+    let note = |summary: &PullSummary| {
+        let rows = summary.rows.iter();
+        let counts: Map<_, _> = rows.map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
+        let deed = Deed {
+            action: "sync_pull",
+            detail: json!(counts).to_string(),
+            outcome: "ok",
+        };
+        (!counts.is_empty()).then(|| session.entry(caller, deed))
     };
-    let message = caller.message;
-    let summary = procedures.store.read(|snapshot| {
-        if snapshot.knows_message(message.as_bytes())? {
-            return Err(ProcedureError::Replayed);
-        }
-        Ok(snapshot.pull(&pull, answer.buffer())?)
-    })?;
-
-    procedures.devices.note_start(caller.device, start.at);
-    let after = Cursors::after(
-        asked,
-        start,
-        Cursor {
-            at: summary.timestamp,
-            scope,
-        },
-    );
-    note_pull(procedures, caller, session, &summary, cursors, after)
+    let asked = procedures.devices.asked(caller.device, scope_of(session), asked);
+    procedures
+        .devices
+        .pull(&asked, Some(caller.message.as_bytes()), answer.buffer(), note)?
+        .map(drop)
+        .ok_or(ProcedureError::Replayed)
 }
 
 /// About how many bytes a pull will give; one that will be refused gives none.
@@ -70,10 +59,8 @@ pub(super) fn expected(procedures: &Procedures, caller: &Caller, request: &Reque
         return Ok(0);
     };
     let asked = last_pulled_at(parameters.last_pulled_at.or(parameters.last_pulled_at_snake));
-    let start = procedures.devices.cursors(caller.device).at_pull(asked).start(asked);
-    let has_all_in_sight = start.scope == scope_of(&session);
-    let since = if has_all_in_sight { start.at } else { HubTime::ZERO };
-    Ok(procedures.store.read(|snapshot| snapshot.expected_pull(since))?)
+    let asked = procedures.devices.asked(caller.device, scope_of(&session), asked);
+    Ok(procedures.store.expected_pull(&asked)?)
 }
 
 /// Whose rows a user's phone may hold: those of the clinics that the user may look into.
@@ -86,48 +73,6 @@ fn scope_of(session: &Session) -> Scope {
         user: session.user.id.clone(),
         clinics: seen.map(|(clinic, _)| clinic.clone()).collect(),
     }
-}
-
-/// Writes down what was given, before it is given. A pull that gave nothing and moved no cursor costs no write.
-fn note_pull(
-    procedures: &Procedures,
-    caller: &Caller,
-    session: &Session,
-    summary: &PullSummary,
-    before: Cursors,
-    after: Cursors,
-) -> Result<(), ProcedureError> {
-    let moved = before.given != after.given;
-    if !moved && summary.rows.is_empty() {
-        procedures.devices.set_cursors(caller.device, before);
-        return Ok(());
-    }
-    let counts: Map<_, _> = summary
-        .rows
-        .iter()
-        .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
-        .collect();
-    let deed = Deed {
-        action: "sync_pull",
-        detail: json!(counts).to_string(),
-        outcome: "ok",
-    };
-    let entry = (!summary.rows.is_empty()).then(|| session.entry(caller, deed));
-    let device = caller.device;
-    let stored = after.clone();
-    let arrived = after.before.at;
-    let message = caller.message;
-    procedures.store.write(move |tx| {
-        if !tx.admit_message(message.as_bytes())? {
-            return Err(ProcedureError::Replayed);
-        }
-        tx.set_cursors(device, &stored)?;
-        tx.note_resent(device, arrived, stored.given.at)?;
-        entry.iter().try_for_each(|entry| tx.audit(entry))?;
-        Ok::<_, ProcedureError>(())
-    })?;
-    procedures.devices.set_cursors(device, after);
-    Ok(())
 }
 
 pub(super) fn push(
@@ -145,9 +90,6 @@ pub(super) fn push(
     if let Some(sign) = push.sign() {
         procedures.devices.learn_generation(caller.device, sign)?;
     }
-    let cursors = procedures.devices.cursors(caller.device).at_push(push.last_pulled_at());
-    let seen = cursors.seen(push.last_pulled_at());
-    procedures.devices.set_cursors(caller.device, cursors);
     let author = Author {
         device: caller.device,
         user: Some(session.user.id.clone()),
@@ -171,6 +113,7 @@ pub(super) fn push(
         if !gate.may_write() {
             return Err(ProcedureError::NotPermitted);
         }
+        let seen = tx.seen_at_push(author.device, push.last_pulled_at())?;
         let summary = push.apply(tx, parameters.json(), &author, seen, &mut gate)?;
         entry.detail = json!({
             "written": summary.written,

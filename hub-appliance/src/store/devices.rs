@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::audit::Entry;
 use super::error::StoreError;
 use super::refusals::{Refusal, Refusals};
-use super::sync::cursors::{Cursor, Cursors};
 use super::sync::generation::Generation;
+use super::sync::phone::Asked;
+use super::sync::pull::PullSummary;
 use super::{Snapshot, Store, WriteTx};
 use crate::clock::HubTime;
 use crate::ids::ClientId;
@@ -68,20 +69,6 @@ pub struct Scope {
     pub clinics: BTreeSet<String>,
 }
 
-impl Scope {
-    /// What both scopes hold.
-    pub(super) fn common(&self, other: &Self) -> Self {
-        if self.user == other.user {
-            Self {
-                user: self.user.clone(),
-                clinics: self.clinics.intersection(&other.clinics).cloned().collect(),
-            }
-        } else {
-            Self::default()
-        }
-    }
-}
-
 /// One device.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -99,8 +86,6 @@ pub struct Device {
     pub revoked: bool,
     /// Pulls in a row that asked from the same point although newer ones had been given.
     pub repeats: u32,
-    /// How far it has pulled.
-    pub cursors: Cursors,
     /// Which generation of the app it runs, as far as it has given that away.
     pub generation: Generation,
 }
@@ -208,7 +193,6 @@ impl Devices {
             last_seen_at: at,
             revoked: false,
             repeats: 0,
-            cursors: Cursors::default(),
             generation: Generation::default(),
         };
         self.write(|known| {
@@ -228,6 +212,8 @@ impl Devices {
                 .execute("DELETE FROM devices WHERE number = ?1", [number.0])?;
             tx.connection()
                 .execute("DELETE FROM resends WHERE device = ?1", [number.0])?;
+            tx.connection()
+                .execute("DELETE FROM answers WHERE device = ?1", [number.0])?;
             tx.audit(&Entry {
                 device: number,
                 action: "device.unpair",
@@ -340,30 +326,36 @@ impl Devices {
         self.refusals.write(&self.store)
     }
 
-    /// How far a device has pulled.
+    /// A pull of a device with this `lastPulledAt`, for a user of this scope.
     #[must_use]
-    pub fn cursors(&self, number: DeviceNumber) -> Cursors {
-        self.read(|known| {
-            known
-                .values()
-                .find(|device| device.number == number)
-                .map(|device| device.cursors.clone())
-        })
-        .unwrap_or_default()
+    pub fn asked(&self, device: DeviceNumber, scope: Scope, last_pulled_at: f64) -> Asked {
+        Asked {
+            device,
+            generation: self.generation(device),
+            scope,
+            last_pulled_at,
+        }
     }
 
-    /// Notes where a pull started, to find devices that ask from the same point again and again although they were
-    /// given newer ones.
-    pub fn note_start(&self, number: DeviceNumber, start: HubTime) {
-        self.update(number, |device| {
-            let repeated = start == device.cursors.before.at && start < device.cursors.given.at;
-            device.repeats = if repeated { device.repeats + 1 } else { 0 };
+    /// Answers a pull as [`Store::pull`] does, and takes notice of a device that asks from the same point again and again
+    /// although it was given newer ones.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn pull(
+        &self,
+        asked: &Asked,
+        message: Option<&[u8]>,
+        out: &mut Vec<u8>,
+        entry: impl FnOnce(&PullSummary) -> Option<Entry>,
+    ) -> Result<Option<PullSummary>, StoreError> {
+        let Some(answered) = self.store.pull(asked, message, out, entry)? else {
+            return Ok(None);
+        };
+        self.update(asked.device, |device| {
+            device.repeats = if answered.repeated { device.repeats + 1 } else { 0 };
         });
-    }
-
-    /// Takes over the cursors that a pull has written down.
-    pub fn set_cursors(&self, number: DeviceNumber, cursors: Cursors) {
-        self.update(number, |device| device.cursors = cursors);
+        Ok(Some(answered.summary))
     }
 
     fn read<T>(&self, look: impl FnOnce(&HashMap<ClientId, Device>) -> T) -> T {
@@ -401,52 +393,15 @@ impl Device {
     }
 }
 
-impl WriteTx<'_> {
-    /// Writes a device's cursors.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn set_cursors(&self, number: DeviceNumber, cursors: &Cursors) -> Result<(), StoreError> {
-        self.connection()
-            .prepare_cached(
-                "UPDATE devices SET given_at = ?2, given_scope = ?3, before_at = ?4, before_scope = ?5 WHERE number = ?1",
-            )?
-            .execute((
-                number.0,
-                cursors.given.at.millis(),
-                scope_to_text(&cursors.given.scope),
-                cursors.before.at.millis(),
-                scope_to_text(&cursors.before.scope),
-            ))?;
-        Ok(())
-    }
-}
-
-fn scope_to_text(scope: &Scope) -> String {
-    serde_json::to_string(scope).unwrap_or_default()
-}
-
-/// A scope that cannot be read counts as an empty one: the phone then gets rows once more.
-fn scope_from_text(text: &str) -> Scope {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
 impl Snapshot<'_> {
     fn devices(&self) -> Result<Vec<Device>, StoreError> {
         let mut statement = self.connection()?.prepare(
             "SELECT number, client_id, name, paired_at, last_seen_at, revoked_at IS NOT NULL, \
-             given_at, given_scope, before_at, before_scope, generation FROM devices",
+             generation FROM devices",
         )?;
         let mut rows = statement.query([])?;
         let mut devices = Vec::new();
         while let Some(row) = rows.next()? {
-            let cursor = |at, scope| -> rusqlite::Result<Cursor> {
-                let scope: String = row.get(scope)?;
-                Ok(Cursor {
-                    at: HubTime::from_millis(row.get(at)?),
-                    scope: scope_from_text(&scope),
-                })
-            };
             let Some(client) = ClientId::parse(&row.get::<_, String>(1)?) else {
                 continue;
             };
@@ -458,8 +413,7 @@ impl Snapshot<'_> {
                 last_seen_at: HubTime::from_millis(row.get(4)?),
                 revoked: row.get(5)?,
                 repeats: 0,
-                cursors: Cursors::stored(cursor(6, 7)?, cursor(8, 9)?),
-                generation: Generation::from_number(row.get(10)?),
+                generation: Generation::from_number(row.get(6)?),
             });
         }
         Ok(devices)

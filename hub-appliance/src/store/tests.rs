@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::audit::{self, AuditKey, Entry};
 use super::cloud::{Bundle, BundleError, MalformedBundle};
 use super::devices::{DeviceNumber, Devices, Scope, Standing};
-use super::sync::cursors::{Cursor, Seen};
+use super::sync::cursors::{Cursor, Reached, Seen, Start};
 use super::sync::gatekeeper::{Access, Gatekeeper};
+use super::sync::generation::Generation;
 use super::sync::history::Author;
 use super::sync::pull::PullRequest;
 use super::sync::push::{Push, PushSummary};
@@ -20,12 +21,16 @@ use crate::ids::ClientId;
 
 mod convergence;
 mod damage;
+mod desk;
 mod files;
 mod holds;
+mod lost;
 mod rejects;
 mod resends;
 mod search;
+mod sight;
 mod sync;
+mod upgrade;
 
 const A: DeviceNumber = DeviceNumber(101);
 const B: DeviceNumber = DeviceNumber(102);
@@ -104,35 +109,22 @@ impl Hub {
     }
 
     fn pull_scoped(&self, device: DeviceNumber, start: Cursor, clinics: &[&str]) -> (Value, Cursor) {
-        let scope = scope(clinics);
         let mut out = Vec::new();
-        let request = PullRequest {
-            device,
-            start,
-            scope: scope.clone(),
-        };
-        let summary = self.store.snapshot().unwrap().pull(&request, &mut out).unwrap();
+        let request = request(device, start, clinics);
+        let mut pull = || self.store.snapshot().unwrap().pull(&request, &mut out).unwrap();
+        let summary = pull().or_else(|| {
+            let tick = |tx: &mut WriteTx<'_>| Ok::<_, StoreError>(tx.change_time());
+            self.store.write(tick).unwrap();
+            pull()
+        });
         let answer: Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(answer["timestamp"], summary.timestamp.millis());
-        (
-            answer["changes"].clone(),
-            Cursor {
-                at: summary.timestamp,
-                scope,
-            },
-        )
+        let next = summary.unwrap().next;
+        assert_eq!(answer["timestamp"], next.at.millis());
+        (answer["changes"].clone(), next)
     }
 
     fn pull(&self, device: DeviceNumber, since: HubTime) -> (Value, HubTime) {
-        let start = Cursor {
-            at: since,
-            scope: if since == HubTime::ZERO {
-                Scope::default()
-            } else {
-                scope(&[CLINIC])
-            },
-        };
-        let (changes, next) = self.pull_scoped(device, start, &[CLINIC]);
+        let (changes, next) = self.pull_scoped(device, cursor(since), &[CLINIC]);
         (changes, next.at)
     }
 
@@ -150,6 +142,31 @@ impl Hub {
             .unwrap()
             .map(Result::unwrap)
             .collect()
+    }
+}
+
+/// That of a phone that was given everything of [`CLINIC`] as of then.
+fn cursor(since: HubTime) -> Cursor {
+    let reached = match since {
+        HubTime::ZERO => Reached::default(),
+        since => Reached::of_scope(&scope(&[CLINIC]), since),
+    };
+    Cursor { at: since, reached }
+}
+
+fn request(device: DeviceNumber, cursor: Cursor, clinics: &[&str]) -> PullRequest {
+    PullRequest {
+        device,
+        alone_since: HubTime::ZERO,
+        start: Start {
+            another: cursor.at == HubTime::ZERO,
+            at_most: cursor.reached.clone(),
+            cursor,
+            lost: false,
+        },
+        scope: scope(clinics),
+        generation: Generation::Unknown,
+        given: Cursor::default(),
     }
 }
 

@@ -347,7 +347,7 @@ mod tests {
         );
         assert_eq!(
             texts("SELECT last_change || ' ' || cloud_timestamp FROM hub_state"),
-            ["51 0"]
+            ["52 0"]
         );
     }
 

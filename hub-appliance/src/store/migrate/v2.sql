@@ -191,3 +191,214 @@ CREATE TABLE hub_authors (
     hub_author TEXT NOT NULL,
     PRIMARY KEY (table_name, row_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Where patients are in sight, and were: the clinics of their own and those where they have something live. A stay that
+-- has not ended has no `left_at`. Triggers keep it, so that it holds whoever writes.
+CREATE TABLE sites (
+    patient_id TEXT NOT NULL,
+    clinic_id TEXT NOT NULL,
+    entered_at INTEGER NOT NULL,
+    left_at INTEGER,
+    PRIMARY KEY (patient_id, clinic_id, entered_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sites_entered ON sites (clinic_id, entered_at);
+CREATE VIEW patient_ties (patient_id, clinic_id) AS
+    SELECT id, primary_clinic_id FROM patients
+    UNION ALL SELECT patient_id, clinic_id FROM visits WHERE hub_deleted_at IS NULL
+    UNION ALL SELECT patient_id, clinic_id FROM appointments WHERE hub_deleted_at IS NULL
+    UNION ALL SELECT patient_id, pickup_clinic_id FROM prescriptions WHERE hub_deleted_at IS NULL
+    UNION ALL SELECT problem.patient_id, visit.clinic_id
+        FROM patient_problems AS problem JOIN visits AS visit ON visit.id = problem.visit_id
+        WHERE problem.hub_deleted_at IS NULL AND visit.hub_deleted_at IS NULL;
+
+-- What a row was tied to before it moved: to another clinic, or to another patient.
+CREATE TABLE moves (
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    moved_at INTEGER NOT NULL,
+    clinic_id TEXT,
+    patient_id TEXT,
+    PRIMARY KEY (table_name, row_id, moved_at)
+) STRICT, WITHOUT ROWID;
+
+-- Every answer that a device was given and that said anything: its timestamp, the places that it had as of then, what it
+-- answered, whether it began anew for another database, and whether it seems not to have arrived.
+CREATE TABLE answer_places (
+    id INTEGER PRIMARY KEY,
+    places TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE answers (
+    device INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    places INTEGER NOT NULL REFERENCES answer_places (id),
+    asked INTEGER NOT NULL DEFAULT 0,
+    another INTEGER NOT NULL DEFAULT 1,
+    lost INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (device, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answers_asked ON answers (device, asked);
+ALTER TABLE devices ADD COLUMN asked INTEGER;
+ALTER TABLE devices ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN alone_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN known_since INTEGER NOT NULL DEFAULT 0;
+UPDATE devices SET asked = before_at, known_since = before_at WHERE given_at > 0;
+INSERT INTO answer_places (places)
+    SELECT given_scope FROM devices WHERE given_at > 0 UNION SELECT before_scope FROM devices WHERE before_at > 0;
+INSERT OR IGNORE INTO answers (device, at, places)
+    SELECT number, given_at, id FROM devices JOIN answer_places ON places = given_scope WHERE given_at > 0;
+INSERT OR IGNORE INTO answers (device, at, places)
+    SELECT number, before_at, id FROM devices JOIN answer_places ON places = before_scope WHERE before_at > 0;
+
+-- What phones get now and did not get from schema 1 is news as of a moment that none of them has pulled yet.
+UPDATE hub_state SET last_change = last_change + 1;
+INSERT INTO sites SELECT id, primary_clinic_id, 0, NULL FROM patients WHERE primary_clinic_id <> '';
+UPDATE sites SET entered_at = moved.at
+    FROM (SELECT row_id, max(moved_at) AS at FROM clinic_moves WHERE table_name = 'patients' GROUP BY row_id) AS moved
+    WHERE patient_id = moved.row_id;
+INSERT INTO sites SELECT row_id, from_clinic, 0, max(moved_at) FROM clinic_moves
+    WHERE table_name = 'patients' GROUP BY row_id, from_clinic;
+INSERT INTO sites SELECT DISTINCT patient_id, clinic_id, last_change, NULL FROM patient_ties AS tie JOIN hub_state
+    WHERE patient_id <> '' AND clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites
+        WHERE sites.patient_id = tie.patient_id AND sites.clinic_id = tie.clinic_id AND left_at IS NULL);
+INSERT INTO moves SELECT table_name, row_id, moved_at, from_clinic, NULL FROM clinic_moves WHERE table_name <> 'patients';
+DROP TABLE clinic_moves;
+INSERT INTO moves SELECT 'visits', visits.id, last_change, clinic_id, NULL FROM visits JOIN hub_state
+    WHERE hub_deleted_at IS NULL AND clinic_id <> '' AND EXISTS (SELECT 1 FROM patients
+        WHERE patients.id = patient_id AND primary_clinic_id IS NOT clinic_id);
+UPDATE visits SET hub_changed_at = last_change, hub_origin = 0 FROM hub_state, moves
+    WHERE table_name = 'visits' AND row_id = visits.id AND moved_at = last_change;
+INSERT INTO moves SELECT 'appointments', appointments.id, last_change, clinic_id, NULL FROM appointments JOIN hub_state
+    WHERE hub_deleted_at IS NULL AND clinic_id <> '' AND EXISTS (SELECT 1 FROM patients
+        WHERE patients.id = patient_id AND primary_clinic_id IS NOT clinic_id);
+UPDATE appointments SET hub_changed_at = last_change, hub_origin = 0 FROM hub_state, moves
+    WHERE table_name = 'appointments' AND row_id = appointments.id AND moved_at = last_change;
+INSERT INTO moves SELECT 'prescriptions', prescriptions.id, last_change, pickup_clinic_id, NULL FROM prescriptions JOIN hub_state
+    WHERE hub_deleted_at IS NULL AND pickup_clinic_id <> '' AND EXISTS (SELECT 1 FROM patients
+        WHERE patients.id = patient_id AND primary_clinic_id IS NOT pickup_clinic_id);
+UPDATE prescriptions SET hub_changed_at = last_change, hub_origin = 0 FROM hub_state, moves
+    WHERE table_name = 'prescriptions' AND row_id = prescriptions.id AND moved_at = last_change;
+INSERT INTO moves SELECT 'prescription_items', prescription_items.id, last_change, clinic_id, NULL FROM prescription_items JOIN hub_state
+    WHERE hub_deleted_at IS NULL AND clinic_id <> '' AND EXISTS (SELECT 1 FROM patients
+        WHERE patients.id = patient_id AND primary_clinic_id IS NOT clinic_id);
+UPDATE prescription_items SET hub_changed_at = last_change, hub_origin = 0 FROM hub_state, moves
+    WHERE table_name = 'prescription_items' AND row_id = prescription_items.id AND moved_at = last_change;
+INSERT INTO moves SELECT 'dispensing_records', dispensing_records.id, last_change, clinic_id, NULL FROM dispensing_records JOIN hub_state
+    WHERE hub_deleted_at IS NULL AND clinic_id <> '' AND EXISTS (SELECT 1 FROM patients
+        WHERE patients.id = patient_id AND primary_clinic_id IS NOT clinic_id);
+UPDATE dispensing_records SET hub_changed_at = last_change, hub_origin = 0 FROM hub_state, moves
+    WHERE table_name = 'dispensing_records' AND row_id = dispensing_records.id AND moved_at = last_change;
+UPDATE registration_forms SET hub_created_at = last_change, hub_changed_at = last_change, hub_origin = 0 FROM hub_state
+    WHERE hub_deleted_at IS NULL;
+UPDATE clinic_departments SET hub_created_at = last_change, hub_changed_at = last_change, hub_origin = 0 FROM hub_state
+    WHERE hub_deleted_at IS NULL;
+
+-- From here on the triggers keep both.
+CREATE TRIGGER patients_come AFTER INSERT ON patients BEGIN
+    INSERT INTO sites SELECT NEW.id, NEW.primary_clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.id <> '' AND NEW.primary_clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.id AND known.clinic_id = NEW.primary_clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER patients_go AFTER UPDATE OF primary_clinic_id ON patients WHEN OLD.primary_clinic_id IS NOT NEW.primary_clinic_id BEGIN
+    UPDATE sites SET left_at = NEW.hub_changed_at
+        WHERE patient_id = OLD.id AND clinic_id = OLD.primary_clinic_id AND left_at IS NULL AND NOT EXISTS (SELECT 1
+            FROM patient_ties AS tie WHERE tie.patient_id = OLD.id AND tie.clinic_id = OLD.primary_clinic_id);
+    INSERT INTO sites SELECT NEW.id, NEW.primary_clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.id <> '' AND NEW.primary_clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.id AND known.clinic_id = NEW.primary_clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER visits_come AFTER INSERT ON visits BEGIN
+    INSERT INTO sites SELECT NEW.patient_id, NEW.clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND NEW.clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = NEW.clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER visits_go AFTER UPDATE OF patient_id, clinic_id, hub_deleted_at ON visits WHEN OLD.patient_id IS NOT NEW.patient_id OR OLD.clinic_id IS NOT NEW.clinic_id OR OLD.hub_deleted_at IS NOT NEW.hub_deleted_at BEGIN
+    UPDATE sites SET left_at = NEW.hub_changed_at
+        WHERE patient_id = OLD.patient_id AND clinic_id = OLD.clinic_id AND left_at IS NULL AND NOT EXISTS (SELECT 1
+            FROM patient_ties AS tie WHERE tie.patient_id = OLD.patient_id AND tie.clinic_id = OLD.clinic_id);
+    INSERT INTO sites SELECT NEW.patient_id, NEW.clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND NEW.clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = NEW.clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER appointments_come AFTER INSERT ON appointments BEGIN
+    INSERT INTO sites SELECT NEW.patient_id, NEW.clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND NEW.clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = NEW.clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER appointments_go AFTER UPDATE OF patient_id, clinic_id, hub_deleted_at ON appointments WHEN OLD.patient_id IS NOT NEW.patient_id OR OLD.clinic_id IS NOT NEW.clinic_id OR OLD.hub_deleted_at IS NOT NEW.hub_deleted_at BEGIN
+    UPDATE sites SET left_at = NEW.hub_changed_at
+        WHERE patient_id = OLD.patient_id AND clinic_id = OLD.clinic_id AND left_at IS NULL AND NOT EXISTS (SELECT 1
+            FROM patient_ties AS tie WHERE tie.patient_id = OLD.patient_id AND tie.clinic_id = OLD.clinic_id);
+    INSERT INTO sites SELECT NEW.patient_id, NEW.clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND NEW.clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = NEW.clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER prescriptions_come AFTER INSERT ON prescriptions BEGIN
+    INSERT INTO sites SELECT NEW.patient_id, NEW.pickup_clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND NEW.pickup_clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = NEW.pickup_clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER prescriptions_go AFTER UPDATE OF patient_id, pickup_clinic_id, hub_deleted_at ON prescriptions WHEN OLD.patient_id IS NOT NEW.patient_id OR OLD.pickup_clinic_id IS NOT NEW.pickup_clinic_id OR OLD.hub_deleted_at IS NOT NEW.hub_deleted_at BEGIN
+    UPDATE sites SET left_at = NEW.hub_changed_at
+        WHERE patient_id = OLD.patient_id AND clinic_id = OLD.pickup_clinic_id AND left_at IS NULL AND NOT EXISTS (SELECT 1
+            FROM patient_ties AS tie WHERE tie.patient_id = OLD.patient_id AND tie.clinic_id = OLD.pickup_clinic_id);
+    INSERT INTO sites SELECT NEW.patient_id, NEW.pickup_clinic_id, NEW.hub_changed_at, NULL
+        WHERE NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND NEW.pickup_clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = NEW.pickup_clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER patient_problems_come AFTER INSERT ON patient_problems BEGIN
+    INSERT INTO sites SELECT NEW.patient_id, visit.clinic_id, NEW.hub_changed_at, NULL FROM visits AS visit
+        WHERE visit.id = NEW.visit_id AND visit.hub_deleted_at IS NULL AND NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND visit.clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = visit.clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER patient_problems_go AFTER UPDATE OF patient_id, visit_id, hub_deleted_at ON patient_problems WHEN OLD.patient_id IS NOT NEW.patient_id OR OLD.visit_id IS NOT NEW.visit_id OR OLD.hub_deleted_at IS NOT NEW.hub_deleted_at BEGIN
+    UPDATE sites SET left_at = NEW.hub_changed_at
+        WHERE patient_id = OLD.patient_id AND clinic_id = (SELECT clinic_id FROM visits WHERE id = OLD.visit_id)
+            AND left_at IS NULL AND NOT EXISTS (SELECT 1 FROM patient_ties AS tie
+            WHERE tie.patient_id = sites.patient_id AND tie.clinic_id = sites.clinic_id);
+    INSERT INTO sites SELECT NEW.patient_id, visit.clinic_id, NEW.hub_changed_at, NULL FROM visits AS visit
+        WHERE visit.id = NEW.visit_id AND visit.hub_deleted_at IS NULL AND NEW.hub_deleted_at IS NULL AND NEW.patient_id <> '' AND visit.clinic_id <> '' AND NOT EXISTS (SELECT 1 FROM sites AS known
+            WHERE known.patient_id = NEW.patient_id AND known.clinic_id = visit.clinic_id AND known.left_at IS NULL)
+        ON CONFLICT DO UPDATE SET left_at = NULL;
+END;
+CREATE TRIGGER visits_move AFTER UPDATE OF clinic_id, patient_id ON visits WHEN OLD.clinic_id IS NOT NEW.clinic_id OR OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'visits', OLD.id, NEW.hub_changed_at, OLD.clinic_id, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER events_move AFTER UPDATE OF patient_id ON events WHEN OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'events', OLD.id, NEW.hub_changed_at, NULL, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER appointments_move AFTER UPDATE OF clinic_id, patient_id ON appointments WHEN OLD.clinic_id IS NOT NEW.clinic_id OR OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'appointments', OLD.id, NEW.hub_changed_at, OLD.clinic_id, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER prescriptions_move AFTER UPDATE OF pickup_clinic_id, patient_id ON prescriptions WHEN OLD.pickup_clinic_id IS NOT NEW.pickup_clinic_id OR OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'prescriptions', OLD.id, NEW.hub_changed_at, OLD.pickup_clinic_id, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER prescription_items_move AFTER UPDATE OF clinic_id, patient_id ON prescription_items WHEN OLD.clinic_id IS NOT NEW.clinic_id OR OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'prescription_items', OLD.id, NEW.hub_changed_at, OLD.clinic_id, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER patient_vitals_move AFTER UPDATE OF patient_id ON patient_vitals WHEN OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'patient_vitals', OLD.id, NEW.hub_changed_at, NULL, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER patient_problems_move AFTER UPDATE OF patient_id ON patient_problems WHEN OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'patient_problems', OLD.id, NEW.hub_changed_at, NULL, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER patient_risk_profiles_move AFTER UPDATE OF clinic_id, patient_id ON patient_risk_profiles WHEN OLD.clinic_id IS NOT NEW.clinic_id OR OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'patient_risk_profiles', OLD.id, NEW.hub_changed_at, OLD.clinic_id, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER dispensing_records_move AFTER UPDATE OF clinic_id, patient_id ON dispensing_records WHEN OLD.clinic_id IS NOT NEW.clinic_id OR OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'dispensing_records', OLD.id, NEW.hub_changed_at, OLD.clinic_id, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER patient_additional_attributes_move AFTER UPDATE OF patient_id ON patient_additional_attributes WHEN OLD.patient_id IS NOT NEW.patient_id BEGIN
+    INSERT INTO moves SELECT 'patient_additional_attributes', OLD.id, NEW.hub_changed_at, NULL, OLD.patient_id WHERE true ON CONFLICT DO NOTHING;
+END;
+CREATE TRIGGER clinic_inventory_move AFTER UPDATE OF clinic_id ON clinic_inventory WHEN OLD.clinic_id IS NOT NEW.clinic_id BEGIN
+    INSERT INTO moves SELECT 'clinic_inventory', OLD.id, NEW.hub_changed_at, OLD.clinic_id, NULL WHERE true ON CONFLICT DO NOTHING;
+END;

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use super::error::StoreError;
 use super::schema::{Column, ColumnType, TABLES, Table, TableId};
 use super::search::fold;
-use super::sync::pull::write_value;
+use super::sync::feed::write_value;
 use super::value::Cell;
 
 /// Who reads, and which clinics' records that user may look into.

@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 use crate::store::schema::ColumnType;
 use crate::store::search::{self, Terms, fold};
 use crate::store::snapshot::Snapshot;
-use crate::store::sync::pull::write_value;
+use crate::store::sync::feed::write_value;
 use crate::store::value::Cell;
 
 /// So many sets of clinics are remembered: more than a clinic's staff has kinds of rights.

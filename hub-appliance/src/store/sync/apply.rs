@@ -381,7 +381,6 @@ impl<'t, 'c> Applier<'t, 'c> {
             }
             return Ok(Applied::Unchanged);
         }
-        self.note_move(table, row, stored, &merged)?;
         let by = if merged.as_sent { self.origin } else { DeviceNumber::HUB };
         rows::update(self.tx.connection(), table, &row.id, &merged.take, now, by)?;
         Ok(Applied::Updated)
@@ -446,39 +445,6 @@ impl<'t, 'c> Applier<'t, 'c> {
         Ok(())
     }
 
-    /// A row that comes to another clinic is news to phones that may not see the old one.
-    fn note_move(
-        &mut self,
-        table: TableId,
-        row: &SentRow,
-        stored: &StoredRow,
-        merged: &Merged,
-    ) -> Result<(), StoreError> {
-        let Some(column) = table.table().clinic_column.and_then(|name| table.table().column(name)) else {
-            return Ok(());
-        };
-        let (Some(old), true) = (
-            stored.cells[column].as_reference(),
-            merged.take.iter().any(|(index, _)| *index == column),
-        ) else {
-            return Ok(());
-        };
-        let now = self.tx.change_time();
-        let connection = self.tx.connection();
-        let mut note = connection.prepare_cached(
-            "INSERT OR IGNORE INTO clinic_moves (table_name, row_id, from_clinic, moved_at) VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        note.execute((table.table().name, &*row.id, old, now.millis()))?;
-        if table.table().name == "patients" {
-            for child in TableId::all().filter(|child| hangs_on(*child, "patient_id")) {
-                for id in rows::live_ids(connection, child, "patient_id", &row.id)? {
-                    rows::touch(connection, child, &id, now)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A write of this author in the history; `edited_at` says when the edit was made, epoch ms.
     const fn keeping<'a>(&'a self, table: TableId, row: &'a str, at: HubTime, edited_at: i64) -> Keeping<'a> {
         Keeping {
@@ -513,9 +479,10 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// Whether the author's next pull brings it the stored row without anybody's doing.
     pub(super) fn gets_anyway(&self, stored: &StoredRow) -> bool {
         // The cloud is not asked to pull.
+        let own = stored.origin == self.author.device && stored.changed_at > self.seen.alone_since;
         self.author.device == DeviceNumber::CLOUD
             || self.writes_for_everybody()
-            || (stored.changed_at > self.seen.given && stored.origin != self.author.device)
+            || (stored.changed_at > self.seen.given && !own)
     }
 }
 

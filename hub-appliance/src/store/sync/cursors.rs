@@ -1,32 +1,197 @@
-//! How far each phone has pulled, as far as the hub can know: answers get lost, and a forced upload puts the phone's own
-//! clock in the cursor's place.
+//! How far each phone has pulled, as far as the hub can know: answers get lost, a forced upload puts the phone's own clock
+//! in the cursor's place, and a phone may be another one under the same id (restored from a backup, or a copy).
 //!
-//! It promises: a pull never starts behind a row that the phone may not have. Pure: what the phone asks and what it was
-//! given go in, where its pull starts comes out.
+//! Rows come into sight by place: what everybody gets, one user's own, one clinic's. A [`Reached`] says of a phone's
+//! database, for each place, as of which change time it has all rows of that place. A place that is out of sight keeps its
+//! time, so that what happens there meanwhile is told when it is in sight again.
+//!
+//! The invariant: with `Cursors` of a device as they are written down, the phone's database is one of
+//! - what `given` says, if the last answer has arrived;
+//! - what `before` says, if it has not: that is what the last answer was built on;
+//! - what an earlier answer says, if the phone went back: every answer ever given is remembered with its places.
+//!
+//! An answer has a `timestamp` of its own whenever it says anything, so the next request tells which of these it is; where it
+//! names nothing that was given, the older of those that are possible is taken. A pull gives, for each place in sight, what
+//! changed or came in after the time of that place (see [`pull`](super::pull)), all in one snapshot, and the answer's
+//! cursor has that snapshot's time for these places. So nothing is missed, and nothing is doubled that has surely arrived.
+//!
+//! Pure: what the phone asks and what it was given go in, where its pull starts comes out.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::clock::HubTime;
 use crate::store::devices::Scope;
 
-/// A point up to which a phone has seen the hub's rows, and whose rows.
+/// Rows that come into sight and go out of it together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// What every phone gets.
+    Everybody,
+    /// What only this user's phone gets.
+    User(String),
+    /// What belongs to this clinic.
+    Clinic(String),
+    /// What only apps have that know this version of the phone's schema.
+    Schema(u8),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everybody => f.write_str("*"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Clinic(id) => write!(f, "clinic:{id}"),
+            Self::Schema(version) => write!(f, "schema:{version}"),
+        }
+    }
+}
+
+impl Place {
+    /// From how it is written down.
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => (text == "*").then_some(Self::Everybody),
+            Some(("user", id)) => Some(Self::User(id.to_owned())),
+            Some(("clinic", id)) => Some(Self::Clinic(id.to_owned())),
+            Some(("schema", version)) => version.parse().ok().map(Self::Schema),
+            Some(_) => None,
+        }
+    }
+}
+
+/// As of when a database has all rows of each place; a place that is not in it, it has nothing of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached(BTreeMap<Place, HubTime>);
+
+impl Reached {
+    /// All of these places as of one time.
+    #[must_use]
+    pub fn all(places: impl IntoIterator<Item = Place>, at: HubTime) -> Self {
+        Self(places.into_iter().map(|place| (place, at)).collect())
+    }
+
+    /// What schema 1 wrote down: a user's scope as of one time.
+    #[must_use]
+    pub fn of_scope(scope: &Scope, at: HubTime) -> Self {
+        Self::all(scope.places(), at)
+    }
+
+    /// As of when it has a place.
+    #[must_use]
+    pub fn of(&self, place: &Place) -> Option<HubTime> {
+        self.0.get(place).copied()
+    }
+
+    /// The same with these places as of `at`; the others keep their time.
+    #[must_use]
+    pub fn with(&self, places: impl IntoIterator<Item = Place>, at: HubTime) -> Self {
+        let mut reached = self.0.clone();
+        reached.extend(places.into_iter().map(|place| (place, at)));
+        Self(reached)
+    }
+
+    /// The places that it has as of this time, and not of an earlier one.
+    #[must_use]
+    pub fn places_at(&self, at: HubTime) -> BTreeSet<Place> {
+        let places = self.0.iter().filter(|(_, reached)| **reached == at);
+        places.map(|(place, _)| place.clone()).collect()
+    }
+
+    /// As it is written down.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let times: BTreeMap<_, _> = self
+            .0
+            .iter()
+            .map(|(place, at)| (place.to_string(), at.millis()))
+            .collect();
+        serde_json::to_string(&times).unwrap_or_default()
+    }
+
+    /// From what was written down, also by schema 1, whose scopes were as of `at`. What cannot be read counts as nothing: the
+    /// phone then gets rows once more.
+    #[must_use]
+    pub fn from_text(text: &str, at: HubTime) -> Self {
+        let times: Option<BTreeMap<String, i64>> = serde_json::from_str(text).ok();
+        let Some(times) = times else {
+            let scope: Option<Scope> = serde_json::from_str(text).ok();
+            return scope.map(|scope| Self::of_scope(&scope, at)).unwrap_or_default();
+        };
+        let times = times.iter();
+        Self(
+            times
+                .filter_map(|(place, at)| Some((Place::parse(place)?, HubTime::from_millis(*at))))
+                .collect(),
+        )
+    }
+}
+
+/// Places as they are written down with an answer.
+#[must_use]
+pub fn places_to_text(places: &BTreeSet<Place>) -> String {
+    let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    serde_json::to_string(&places).unwrap_or_default()
+}
+
+/// The places of an answer, from what was written down; a migration from schema 1 left scopes there.
+#[must_use]
+pub fn places_from_text(text: &str) -> BTreeSet<Place> {
+    if let Ok(places) = serde_json::from_str::<Vec<String>>(text) {
+        return places.iter().filter_map(|place| Place::parse(place)).collect();
+    }
+    let scope: Scope = serde_json::from_str(text).unwrap_or_default();
+    scope.places().collect()
+}
+
+impl Scope {
+    /// The places that are in sight of it, whatever app it is on.
+    pub(in crate::store) fn places(&self) -> impl Iterator<Item = Place> {
+        let clinics = self.clinics.iter().cloned().map(Place::Clinic);
+        [Place::Everybody, Place::User(self.user.clone())]
+            .into_iter()
+            .chain(clinics)
+    }
+}
+
+/// What a phone's database holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// The `timestamp` of the pull's answer.
+    /// The `timestamp` that the phone names: that of the answer it applied last.
     pub at: HubTime,
-    /// What that answer could hold.
-    pub scope: Scope,
+    /// How far it has each place.
+    pub reached: Reached,
 }
 
 /// The cursors of one device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursors {
-    /// Given with the last answer.
+    /// What the last answer makes of a database that takes it.
     pub given: Cursor,
-    /// Known to have arrived: what the last answer was asked from, or that answer itself once the phone named it.
+    /// What the last answer was built on.
     pub before: Cursor,
-    /// The `lastPulledAt` that the last answer answered. Not written down, nor is [`Self::doubtful`].
+    /// The `lastPulledAt` that the last answer answered.
     pub asked: Option<HubTime>,
     /// Something speaks for it that the last answer was lost.
     pub doubtful: bool,
+    /// What was written under this device's id until then may be another database's.
+    pub alone_since: HubTime,
+    /// Answers from before are not remembered: they were given by older firmware.
+    pub known_since: HubTime,
+}
+
+/// Where a pull starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// What the phone's database surely holds.
+    pub cursor: Cursor,
+    /// What it holds at most: more, where the last answer may have arrived all the same.
+    pub at_most: Reached,
+    /// It is not the database that asked last: it is empty, or it went back.
+    pub another: bool,
+    /// It asks once more for what it was given: that answer was lost.
+    pub lost: bool,
 }
 
 /// What an author had seen of the hub's rows.
@@ -37,157 +202,138 @@ pub struct Seen {
     /// Its next pull asks from here at the latest: what changed after it comes to it anyway, the rest only if it is
     /// touched. Later than `base` at a forced upload, or where an answer was lost.
     pub given: HubTime,
+    /// What was written under its own id until then counts as somebody else's.
+    pub alone_since: HubTime,
 }
 
 impl Seen {
     /// Of an author that edited what it was given last.
     #[must_use]
     pub const fn up_to(at: HubTime) -> Self {
-        Self { base: at, given: at }
+        Self {
+            base: at,
+            given: at,
+            alone_since: HubTime::ZERO,
+        }
     }
 }
 
 impl Cursors {
-    /// The cursors of a device as they are written down.
-    #[must_use]
-    pub const fn stored(given: Cursor, before: Cursor) -> Self {
-        Self {
-            given,
-            before,
-            asked: None,
-            doubtful: false,
-        }
-    }
-
-    /// With what a pull's `lastPulledAt` tells: an answer that the phone names has arrived, one that it asks for again
-    /// has not.
-    #[must_use]
-    pub fn at_pull(mut self, last_pulled_at: f64) -> Self {
+    /// Takes in what a pull's `lastPulledAt` tells, and gives where the pull starts. `earlier` gives what a database has that
+    /// took the answer with that timestamp, if there was one.
+    ///
+    /// # Errors
+    /// Those of `earlier`.
+    pub fn at_pull<E>(
+        &mut self,
+        last_pulled_at: f64,
+        earlier: impl FnOnce(HubTime) -> Result<Option<Reached>, E>,
+    ) -> Result<Start, E> {
         let asked = millis(last_pulled_at);
+        if asked <= HubTime::ZERO {
+            return Ok(Start {
+                another: true,
+                ..Start::default()
+            });
+        }
         if asked == self.given.at {
             self.confirm();
-        } else if self.asked == Some(asked) {
-            self.doubtful = true;
+            return Ok(self.from(self.given.clone()));
         }
-        self
+        if self.asked == Some(asked) {
+            self.doubtful = true;
+            let start = self.from(self.before.clone());
+            return Ok(Start { lost: true, ..start });
+        }
+        let gone_back = match earlier(asked)? {
+            Some(reached) => Some(reached),
+            // Where the hub cannot know what it gave, it takes the phone at its word.
+            None if asked < self.known_since => Some(Reached::all(self.given.reached.0.keys().cloned(), asked)),
+            None => None,
+        };
+        if let Some(reached) = gone_back {
+            return Ok(Start {
+                at_most: reached.clone(),
+                cursor: Cursor { at: asked, reached },
+                another: true,
+                lost: false,
+            });
+        }
+        Ok(self.from(self.last().clone()))
     }
 
-    /// With what a push's `lastPulledAt` tells: it names the last answer, unless it is a forced upload, which comes
-    /// from a phone whose sync may just have failed.
-    #[must_use]
-    pub fn at_push(mut self, last_pulled_at: f64) -> Self {
-        if millis(last_pulled_at) == self.given.at {
+    /// Takes in what a push's `lastPulledAt` tells, and gives what its author had seen. It is what the pull before was
+    /// sent with, or the timestamp of its answer; else it is a forced upload, which comes from a phone whose sync may just
+    /// have failed, or a phone that went back. `was_given` says whether there was an answer with that timestamp.
+    ///
+    /// # Errors
+    /// Those of `was_given`.
+    pub fn at_push<E>(
+        &mut self,
+        last_pulled_at: f64,
+        now: HubTime,
+        was_given: impl FnOnce(HubTime) -> Result<bool, E>,
+    ) -> Result<Seen, E> {
+        let named = millis(last_pulled_at);
+        let base = if named == self.given.at {
             self.confirm();
-        } else if self.before != self.given {
-            self.doubtful = true;
+            named
+        } else if self.asked == Some(named) {
+            self.before.at
+        } else if named > HubTime::ZERO && named < self.given.at && was_given(named)? {
+            self.alone_since = now;
+            named
+        } else {
+            self.doubtful |= self.before != self.given;
+            // A forced upload says since when it sends; of what is older than the last answer nobody knows what it has seen.
+            named.clamp(HubTime::ZERO, self.last().at)
+        };
+        Ok(Seen {
+            base,
+            given: self.given.at,
+            alone_since: self.alone_since,
+        })
+    }
+
+    /// Takes in an answer to `last_pulled_at` that began at `start` and makes `next` of the phone's database.
+    pub fn answered(&mut self, last_pulled_at: f64, start: Start, next: Cursor) {
+        if start.another {
+            self.alone_since = next.at;
         }
-        self
+        self.asked = Some(millis(last_pulled_at));
+        self.before = start.cursor;
+        self.given = next;
+        self.doubtful = false;
+    }
+
+    fn from(&self, cursor: Cursor) -> Start {
+        Start {
+            cursor,
+            at_most: self.given.reached.clone(),
+            another: false,
+            lost: false,
+        }
+    }
+
+    const fn last(&self) -> &Cursor {
+        if self.doubtful { &self.before } else { &self.given }
     }
 
     fn confirm(&mut self) {
         self.before = self.given.clone();
+        self.asked = Some(self.given.at);
         self.doubtful = false;
-    }
-
-    /// Where a pull starts, from what the phone sent: a value above the last one given to it counts as that one, or as
-    /// the one before where that may be lost; negative, 0 and what is no number count as 0; fractions are cut.
-    #[must_use]
-    pub fn start(&self, last_pulled_at: f64) -> Cursor {
-        let asked = millis(last_pulled_at);
-        let last = if self.doubtful { &self.before } else { &self.given };
-        let at = asked.clamp(HubTime::ZERO, last.at.max(HubTime::ZERO));
-        let scope = if at == HubTime::ZERO {
-            Scope::default()
-        } else if at == last.at {
-            last.scope.clone()
-        } else if at == self.before.at {
-            self.before.scope.clone()
-        } else {
-            self.given.scope.common(&self.before.scope)
-        };
-        Cursor { at, scope }
-    }
-
-    /// What the author of a push had seen, from the `lastPulledAt` that came with it.
-    #[must_use]
-    pub fn seen(&self, last_pulled_at: f64) -> Seen {
-        Seen {
-            base: self.start(last_pulled_at).at,
-            given: self.given.at,
-        }
-    }
-
-    /// The cursors after an answer to `last_pulled_at` that began at `start` and gave `next`.
-    #[must_use]
-    pub fn after(last_pulled_at: f64, start: Cursor, next: Cursor) -> Self {
-        Self {
-            given: next,
-            before: start,
-            asked: Some(millis(last_pulled_at)),
-            doubtful: false,
-        }
     }
 }
 
+/// A `lastPulledAt` as a time: fractions are cut, what is no number is 0.
 fn millis(last_pulled_at: f64) -> HubTime {
     #[allow(
         clippy::cast_possible_truncation,
-        reason = "saturates, and is bounded by what was given"
+        reason = "saturates, and only what was given counts"
     )]
     HubTime::from_millis(last_pulled_at as i64)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cursor(millis: i64, clinics: &[&str]) -> Cursor {
-        Cursor {
-            at: HubTime::from_millis(millis),
-            scope: Scope {
-                user: "user-1".into(),
-                clinics: clinics.iter().map(|clinic| (*clinic).to_owned()).collect(),
-            },
-        }
-    }
-
-    fn cursors() -> Cursors {
-        Cursors::stored(cursor(500, &["a", "b"]), cursor(300, &["a"]))
-    }
-
-    #[test]
-    fn a_phone_asks_from_where_the_hub_knows_it_to_be() {
-        for (asked, start, clinics) in [
-            (500.0, 500, &["a", "b"][..]),
-            (9e15, 500, &["a", "b"]),
-            (f64::INFINITY, 500, &["a", "b"]),
-            (300.7, 300, &["a"]),
-            (400.0, 400, &["a"]),
-            (f64::NAN, 0, &[]),
-            (-5.0, 0, &[]),
-        ] {
-            let found = cursors().start(asked);
-            assert_eq!(found.at.millis(), start, "{asked}");
-            assert_eq!(found.scope.clinics, cursor(0, clinics).scope.clinics, "{asked}");
-        }
-    }
-
-    #[test]
-    fn whoever_asks_the_same_again_did_not_get_the_answer() {
-        const OWN_CLOCK: f64 = 450.0;
-        let lost = Cursors::after(OWN_CLOCK, cursor(300, &["a"]), cursor(500, &["a", "b"]));
-        assert_eq!(lost.clone().at_pull(OWN_CLOCK).start(OWN_CLOCK), cursor(300, &["a"]));
-        let arrived = lost.at_pull(500.0);
-        assert_eq!(arrived.start(500.0), cursor(500, &["a", "b"]));
-        assert_eq!(arrived.before, arrived.given);
-    }
-
-    #[test]
-    fn a_forced_upload_after_an_answer_that_the_phone_never_named_casts_doubt_on_it() {
-        const OWN_CLOCK: f64 = 9e15;
-        let given = Cursors::after(300.0, cursor(300, &["a"]), cursor(500, &["a", "b"]));
-        assert_eq!(given.clone().at_push(1.0).start(OWN_CLOCK), cursor(300, &["a"]));
-        let named = given.at_push(500.0).at_push(1.0);
-        assert_eq!(named.start(OWN_CLOCK), cursor(500, &["a", "b"]));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::cursors::Seen;
 use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
@@ -144,20 +145,22 @@ pub(super) fn dated(table: TableId, entries: Vec<HistoryEntry>, stored: &StoredR
     (dated, after)
 }
 
-/// Whether others than `device` changed the row after `since`.
+/// Whether others than `device` changed the row after what it had `seen`; what was written under its own number while it may
+/// have been another database counts as others'.
 pub(super) fn has_changes_of_others(
     connection: &Connection,
     table: TableId,
     row: &str,
-    since: HubTime,
+    seen: Seen,
     device: DeviceNumber,
 ) -> Result<bool, StoreError> {
+    let (base, alone_since) = (seen.base.millis(), seen.alone_since.millis());
     Ok(connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM history WHERE table_name = ?1 AND row_id = ?2 AND changed_at > ?3 \
-             AND device <> ?4 AND why <> 'lost')",
+             AND (device <> ?4 OR changed_at <= ?5) AND why <> 'lost')",
         )?
-        .query_row((table.table().name, row, since.millis(), device.0), |row| row.get(0))?)
+        .query_row((table.table().name, row, base, device.0, alone_since), |row| row.get(0))?)
 }
 
 /// What one write leaves in a row's history.

@@ -75,9 +75,11 @@ pub(super) fn since(
     if stored.changed_at <= seen.base {
         return Ok(Past::Unchanged);
     }
-    let is_new = stored.created_at > seen.base && stored.created_by != device;
+    // What was written under its number while it may have been another database is somebody else's.
+    let is_own = |by: DeviceNumber, at: HubTime| by == device && at > seen.alone_since;
+    let is_new = stored.created_at > seen.base && !is_own(stored.created_by, stored.created_at);
     let mut changes = Changes::default();
-    if !is_new && !history::has_changes_of_others(connection, table, row, seen.base, device)? {
+    if !is_new && !history::has_changes_of_others(connection, table, row, seen, device)? {
         return Ok(Past::Changed(changes));
     }
     let mut entries = history::since(connection, table, row, seen.base)?;
@@ -85,7 +87,7 @@ pub(super) fn since(
     let (entries, made_at) = history::dated(table, entries, stored);
     changes.made_by_others = is_new.then_some(made_at);
     for (entry, edited_at) in entries {
-        let by_others = entry.author.device != device;
+        let by_others = !is_own(entry.author.device, entry.at);
         changes.steps.extend(entry.cells.into_iter().map(|(index, before)| {
             let step = Step {
                 before,

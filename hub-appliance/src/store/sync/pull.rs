@@ -1,25 +1,26 @@
 //! The change feed: what a phone gets at `sync_pull`, written straight from the rows into the bytes to seal.
 //!
-//! A pull belongs to one snapshot, rows and `timestamp` alike. An idle pull looks at an index, never at the rows. A
-//! phone is given the rows of the clinics that its user may see; when that scope grows (another user logs in, a right is
-//! granted, a patient moves to a clinic in sight), the rows that come into sight are sent once as `created`, whatever
-//! their age.
+//! A pull belongs to one snapshot, rows and `timestamp` alike. An idle pull looks at an index, never at the rows. For each
+//! place in sight (see [`cursors`](super::cursors)) a phone is given what changed since it had that place, and what has come
+//! into it since: with its patient, or by its own move. A row that its database does not have is `created`, whatever its age;
+//! one that it has is `updated`. A deletion is told for whatever the database may hold, in sight or not, and a row that was
+//! deleted is never sent as a row again.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
-use std::sync::LazyLock;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::cursors::Cursor;
+use super::cursors::{Cursor, Place, Reached, Start};
+use super::feed::{FEEDS, Fate, Feed, HUB_COLUMNS, Lists};
+use super::generation::Generation;
 use super::newer;
 use super::resend;
+use super::sight::{Placed, Sight, Tie, text_of};
 use crate::clock::HubTime;
 use crate::store::devices::{DeviceNumber, Scope};
 use crate::store::error::StoreError;
-use crate::store::people::clinic_of_patient;
 use crate::store::schema::{TABLES, Table, TableId};
 use crate::store::snapshot::Snapshot;
 
@@ -28,10 +29,29 @@ use crate::store::snapshot::Snapshot;
 pub struct PullRequest {
     /// The device that asks: it does not get back what it alone wrote.
     pub device: DeviceNumber,
-    /// How far it has pulled, and whose rows.
-    pub start: Cursor,
+    /// What was written under the device's number until then may be another database's.
+    pub alone_since: HubTime,
+    /// What its database holds.
+    pub start: Start,
     /// Whose rows it may get now.
     pub scope: Scope,
+    /// Which app it runs.
+    pub generation: Generation,
+    /// What the device was given last: an answer that says anything else gets a later timestamp.
+    pub given: Cursor,
+}
+
+/// The places that are in sight of a user on an app of this generation.
+pub(super) fn places_in_sight(scope: &Scope, generation: Generation) -> BTreeSet<Place> {
+    let mut places: BTreeSet<_> = scope.places().collect();
+    let newer = TABLES.iter().filter(|table| table.phone.pulls());
+    places.extend(
+        newer
+            .filter_map(|table| table.since)
+            .filter(|since| generation.has_table_since(Some(*since)))
+            .map(Place::Schema),
+    );
+    places
 }
 
 /// How many rows of each table went into an answer.
@@ -39,122 +59,62 @@ pub struct PullRequest {
 pub struct PullSummary {
     /// Table and rows, deletions included; tables without any are left out.
     pub rows: Vec<(&'static str, usize)>,
-    /// The answer's `timestamp`.
-    pub timestamp: HubTime,
-}
-
-/// One table's query and what is needed to write its rows.
-struct Feed {
-    /// All rows.
-    all: String,
-    /// Rows changed after ?1 by others than ?2.
-    changed: String,
-    /// The row ?1.
-    one: String,
-    /// `"name":` of each column that phones have.
-    names: Vec<String>,
-    /// What ties a row to a clinic.
-    tie: Tie,
-}
-
-/// What ties a row to a clinic or a user, as a column of the feed's query.
-#[derive(Clone, Copy)]
-enum Tie {
-    Nothing,
-    Clinic(usize),
-    Patient(usize),
-    ClinicOrPatient(usize, usize),
-    User(usize),
-}
-
-static FEEDS: LazyLock<Vec<Option<Feed>>> = LazyLock::new(|| {
-    TABLES
-        .iter()
-        .map(|table| (table.phone.pulls() && table.since.is_none()).then(|| Feed::new(table)))
-        .collect()
-});
-
-impl Feed {
-    fn new(table: &Table) -> Self {
-        let phone: Vec<_> = table.columns.iter().filter(|column| column.on_phone).collect();
-        let mut columns: Vec<_> = phone.iter().map(|column| column.name).collect();
-        let mut place = |name: &'static str| {
-            columns.iter().position(|column| *column == name).unwrap_or_else(|| {
-                columns.push(name);
-                columns.len() - 1
-            })
-        };
-        let tie = match (table.clinic_column, table.hangs_on_patient()) {
-            _ if table.name == "user_clinic_permissions" => Tie::User(place("user_id")),
-            (Some(clinic), true) => Tie::ClinicOrPatient(place(clinic), place("patient_id")),
-            (Some(clinic), false) => Tie::Clinic(place(clinic)),
-            (None, true) => Tie::Patient(place("patient_id")),
-            (None, false) => Tie::Nothing,
-        };
-        let columns: String = columns.iter().map(|column| format!(", \"{column}\"")).collect();
-        let all = format!(
-            "SELECT hub_created_at, hub_changed_at, hub_deleted_at IS NOT NULL, hub_origin, hub_created_by{columns} \
-             FROM {}",
-            table.name
-        );
-        Self {
-            changed: format!("{all} WHERE hub_changed_at > ?1 AND hub_origin <> ?2"),
-            one: format!("{all} WHERE id = ?1"),
-            all,
-            names: phone.iter().map(|column| format!("\"{}\":", column.name)).collect(),
-            tie: tie.shifted(HUB_COLUMNS),
-        }
-    }
-}
-
-/// The hub's own columns, in front of the table's in the feed's query.
-const HUB_COLUMNS: usize = 5;
-
-impl Tie {
-    /// The same with `by` columns in front.
-    const fn shifted(self, by: usize) -> Self {
-        match self {
-            Self::Nothing => Self::Nothing,
-            Self::Clinic(clinic) => Self::Clinic(clinic + by),
-            Self::Patient(patient) => Self::Patient(patient + by),
-            Self::ClinicOrPatient(clinic, patient) => Self::ClinicOrPatient(clinic + by, patient + by),
-            Self::User(user) => Self::User(user + by),
-        }
-    }
-}
-
-/// Which list of an answer a row goes to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Created,
-    Updated,
-    Deleted,
-    Left,
+    /// What the answer makes of the phone's database; `at` is the answer's `timestamp`.
+    pub next: Cursor,
 }
 
 impl Snapshot<'_> {
-    /// Writes the answer to a pull behind what is in `out`.
+    /// Writes the answer to a pull behind what is in `out`. `None`: the answer says something, so it needs a timestamp that
+    /// the device was not given yet, and this snapshot has none; nothing was written.
     ///
     /// # Errors
     /// What SQLite reports; `out` then holds an unfinished answer.
-    pub fn pull(&self, request: &PullRequest, out: &mut Vec<u8>) -> Result<PullSummary, StoreError> {
+    pub fn pull(&self, request: &PullRequest, out: &mut Vec<u8>) -> Result<Option<PullSummary>, StoreError> {
         let connection = self.connection()?;
+        let places = places_in_sight(&request.scope, request.generation);
+        let reached = &request.start.cursor.reached;
+        let resends = resend::pending(connection, request.device, request.start.cursor.at)?;
+        let all_in = |reached: &Reached| places.iter().all(|place| reached.of(place) >= Some(self.last_change()));
+        let nothing_new = resends.is_empty() && !request.start.another && all_in(reached);
+        // Everything once more is the same answer as the one before, where that brought all there is.
+        let as_before = request.start.cursor.at == HubTime::ZERO && all_in(&request.given.reached);
+        let latest = request.given.at.max(request.start.cursor.at);
+        if !nothing_new && !as_before && self.last_change() <= latest {
+            return Ok(None);
+        }
         let mut summary = PullSummary {
-            timestamp: self.last_change(),
-            ..PullSummary::default()
+            rows: Vec::new(),
+            next: Cursor {
+                at: self.last_change(),
+                reached: reached.with(places.iter().cloned(), self.last_change()),
+            },
         };
-        let pull = Pull::new(connection, request, self.last_change())?;
+        let sight = Sight::new(connection, request.device, &places, reached)?;
+        let pull = Pull {
+            connection,
+            request,
+            came: if nothing_new {
+                BTreeSet::new()
+            } else {
+                sight.patients_who_came()?
+            },
+            sight,
+            resends: RefCell::new(resends),
+        };
         out.extend_from_slice(b"{\"changes\":{");
         let mut first = true;
         for table in TableId::all() {
             let Some(feed) = &FEEDS[table.index()] else { continue };
+            if !request.generation.has_table_since(table.table().since) {
+                continue;
+            }
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
             // Writing to a vector cannot fail.
             let _ = write!(out, "\"{}\":", table.table().name);
-            let rows = if pull.nothing_new {
-                write_nothing(out)
+            let rows = if nothing_new {
+                Lists::new(feed, None, out).finish()
             } else {
                 pull.table(table, feed, out)?
             };
@@ -162,111 +122,70 @@ impl Snapshot<'_> {
                 summary.rows.push((table.table().name, rows));
             }
         }
-        let _ = write!(out, "}},\"timestamp\":{}}}", summary.timestamp.millis());
-        Ok(summary)
+        let _ = write!(out, "}},\"timestamp\":{}}}", self.last_change().millis());
+        Ok(Some(summary))
     }
-}
-
-fn write_nothing(out: &mut Vec<u8>) -> usize {
-    out.extend_from_slice(b"{\"created\":[],\"updated\":[],\"deleted\":[]}");
-    0
 }
 
 /// One pull under way.
 struct Pull<'a> {
     connection: &'a Connection,
     request: &'a PullRequest,
-    /// Every clinic that patients belong to is in sight, so a row need not be asked for its patient's clinic.
-    sees_every_patient: bool,
-    /// Rows are in sight now that were not at the start.
-    scope_grew: bool,
-    /// Rows that came from a clinic that was out of sight: (table, row) and the clinic.
-    moves: HashMap<(String, String), String>,
-    nothing_new: bool,
+    sight: Sight<'a>,
+    /// Patients who came into sight, with all that hangs on them.
+    came: BTreeSet<String>,
     /// Rows that go with the answer although the cursor has passed them.
     resends: RefCell<HashSet<(TableId, String)>>,
 }
 
-impl<'a> Pull<'a> {
-    fn new(connection: &'a Connection, request: &'a PullRequest, last_change: HubTime) -> Result<Self, StoreError> {
-        let Cursor { at, scope: had } = &request.start;
-        let scope_grew =
-            *at > HubTime::ZERO && (had.user != request.scope.user || !request.scope.clinics.is_subset(&had.clinics));
-        let resends = resend::pending(connection, request.device, *at)?;
-        let nothing_new = resends.is_empty() && !scope_grew && *at > HubTime::ZERO && *at >= last_change;
-        let moves = if nothing_new || *at == HubTime::ZERO {
-            HashMap::new()
-        } else {
-            moves_since(connection, *at, &had.clinics)?
-        };
-        let sees_every_patient = !nothing_new && sees_every_patient(connection, &request.scope.clinics)?;
-        Ok(Self {
-            connection,
-            request,
-            sees_every_patient,
-            scope_grew,
-            moves,
-            nothing_new,
-            resends: RefCell::new(resends),
-        })
-    }
-
+impl Pull<'_> {
     fn table(&self, table: TableId, feed: &Feed, out: &mut Vec<u8>) -> Result<usize, StoreError> {
-        let whole = self.scope_grew || self.request.start.at == HubTime::ZERO;
-        let mut statement = self
-            .connection
-            .prepare_cached(if whole { &feed.all } else { &feed.changed })?;
-        let mut rows = if whole {
-            statement.query([])?
-        } else {
-            statement.query((self.request.start.at.millis(), self.request.device.0))?
-        };
-        let mut count = 0;
-        let (mut updated, mut deleted) = (Vec::new(), Vec::new());
-        out.extend_from_slice(b"{\"created\":[");
-        let created_from = out.len();
         let newer = newer::any(self.connection, table)?.then_some((self.connection, table));
-        let mut write = |row: &Row<'_>, fate: Fate| -> Result<(), StoreError> {
-            match fate {
-                Fate::Created => write_row(feed, row, out, created_from, newer)?,
-                Fate::Updated => write_row(feed, row, &mut updated, 0, newer)?,
-                Fate::Deleted => write_deleted(row, &mut deleted)?,
-                Fate::Left => return Ok(()),
-            }
-            count += 1;
-            Ok(())
+        let mut lists = Lists::new(feed, newer, out);
+        let since = self.sight.all_since(feed.tie, table.table().since);
+        let mut statement = self.connection.prepare_cached(match since {
+            None => &feed.all,
+            Some(_) => &feed.changed,
+        })?;
+        let mut rows = match since {
+            None => statement.query([])?,
+            Some(since) => statement.query([since.millis()])?,
         };
         while let Some(row) = rows.next()? {
-            let fate = self.fate(table.table(), feed, row)?;
-            if fate != Fate::Left {
-                self.goes_anyway(table, row)?;
+            self.row(table, feed, row, &mut lists)?;
+        }
+        if let (Some(since), Some(of_patient)) = (since, &feed.of_patient) {
+            let mut statement = self.connection.prepare_cached(of_patient)?;
+            for patient in &self.came {
+                let mut rows = statement.query((patient, since.millis()))?;
+                while let Some(row) = rows.next()? {
+                    self.row(table, feed, row, &mut lists)?;
+                }
             }
-            write(row, fate)?;
         }
         for id in self.left_to_resend(table) {
             let mut statement = self.connection.prepare_cached(&feed.one)?;
             let mut rows = statement.query([id])?;
-            if let Some(row) = rows.next()?
-                && self.in_sight(&self.request.scope, feed.tie, row)?
-            {
-                let deleted: bool = row.get(2)?;
-                write(row, if deleted { Fate::Deleted } else { Fate::Updated })?;
+            if let Some(row) = rows.next()? {
+                lists.write(row, self.fate_of_resent(table, feed, row)?)?;
             }
         }
-        out.extend_from_slice(b"],\"updated\":[");
-        out.append(&mut updated);
-        out.extend_from_slice(b"],\"deleted\":[");
-        out.append(&mut deleted);
-        out.extend_from_slice(b"]}");
-        Ok(count)
+        Ok(lists.finish())
+    }
+
+    fn row(&self, table: TableId, feed: &Feed, row: &Row<'_>, lists: &mut Lists<'_>) -> Result<(), StoreError> {
+        let fate = self.fate(table.table(), feed, row)?;
+        if fate != Fate::Left {
+            self.goes_anyway(table, row)?;
+        }
+        lists.write(row, fate)
     }
 
     /// A row that goes with the answer need not be sent again for its own sake.
     fn goes_anyway(&self, table: TableId, row: &Row<'_>) -> Result<(), StoreError> {
         let mut resends = self.resends.borrow_mut();
         if !resends.is_empty() {
-            let id = row.get_ref(HUB_COLUMNS)?.as_str().unwrap_or_default();
-            resends.remove(&(table, id.to_owned()));
+            resends.remove(&(table, text_of(row, HUB_COLUMNS)?.to_owned()));
         }
         Ok(())
     }
@@ -277,151 +196,88 @@ impl<'a> Pull<'a> {
         resends.extract_if(|(of, _)| *of == table).map(of_table).collect()
     }
 
-    fn fate(&self, table: &Table, feed: &Feed, row: &Row<'_>) -> Result<Fate, StoreError> {
-        let start = self.request.start.at;
-        let created_at = HubTime::from_millis(row.get(0)?);
-        let changed_at = HubTime::from_millis(row.get(1)?);
-        let deleted: bool = row.get(2)?;
-        let origin = DeviceNumber(row.get(3)?);
-        if !self.in_sight(&self.request.scope, feed.tie, row)? {
+    fn fate(&self, table: &'static Table, feed: &Feed, row: &Row<'_>) -> Result<Fate, StoreError> {
+        let Written {
+            changed_at,
+            deleted,
+            made_here,
+            own,
+            placed,
+        } = self.written(table, feed, row)?;
+        let reached = &self.request.start.cursor.reached;
+        let starts_over = self.request.start.cursor.at == HubTime::ZERO;
+        if own && !starts_over {
             return Ok(Fate::Left);
         }
-        let came_into_sight = start > HubTime::ZERO && self.was_out_of_sight(table, feed.tie, row)?;
-        if came_into_sight {
-            return Ok(if deleted { Fate::Left } else { Fate::Created });
+        if deleted {
+            // What was deleted before everybody's place was reached last, it was told then.
+            let told = reached.of(&Place::Everybody) >= Some(changed_at);
+            let holds = || match starts_over {
+                true => self.sight.ever_saw(&placed),
+                false => Ok(made_here || self.sight.may_have(&placed, &self.request.start.at_most)?),
+            };
+            return Ok(if !told && holds()? { Fate::Deleted } else { Fate::Left });
         }
-        if start > HubTime::ZERO && (changed_at <= start || origin == self.request.device) {
+        if !self.sight.sees(&placed)? {
             return Ok(Fate::Left);
         }
-        // A phone has the rows that it made, if only to have marked them as deleted: `created` would break it then.
-        let made_here = DeviceNumber(row.get(4)?) == self.request.device && start > HubTime::ZERO;
-        Ok(match (deleted, created_at > start && !made_here) {
-            (true, _) => Fate::Deleted,
-            (false, true) => Fate::Created,
-            (false, false) => Fate::Updated,
+        if starts_over {
+            return Ok(Fate::Created);
+        }
+        Ok(match self.sight.had(&placed)? {
+            Some(had) if changed_at <= had => Fate::Left,
+            Some(_) if matches!(feed.tie, Tie::Listed { .. }) => Fate::Created,
+            Some(_) => Fate::Updated,
+            // A phone has the rows that it made, if only to have marked them as deleted: `created` would break it then.
+            None if made_here => Fate::Updated,
+            None => Fate::Created,
         })
     }
 
-    /// Whether a row belongs to a clinic of `scope`, or to none.
-    fn in_sight(&self, scope: &Scope, tie: Tie, row: &Row<'_>) -> Result<bool, StoreError> {
-        let text = |index| row.get_ref(index).map(|value| value.as_str().unwrap_or_default());
-        let (clinic, patient) = match tie {
-            Tie::Nothing => return Ok(true),
-            Tie::User(user) => return Ok(text(user)? == scope.user),
-            Tie::Clinic(clinic) => (text(clinic)?, ""),
-            Tie::Patient(patient) => ("", text(patient)?),
-            Tie::ClinicOrPatient(clinic, patient) => (text(clinic)?, text(patient)?),
+    fn fate_of_resent(&self, table: TableId, feed: &Feed, row: &Row<'_>) -> Result<Fate, StoreError> {
+        let written = self.written(table.table(), feed, row)?;
+        if written.deleted {
+            return Ok(Fate::Deleted);
+        }
+        if !self.sight.sees(&written.placed)? {
+            return Ok(Fate::Left);
+        }
+        let has = written.made_here || written.own || self.sight.had(&written.placed)?.is_some();
+        Ok(if has { Fate::Updated } else { Fate::Created })
+    }
+
+    fn written<'r>(&self, table: &'static Table, feed: &Feed, row: &'r Row<'_>) -> Result<Written<'r>, StoreError>
+    where
+        Self: 'r,
+    {
+        let created_at = HubTime::from_millis(row.get(0)?);
+        let changed_at = HubTime::from_millis(row.get(1)?);
+        let by_this_database = |column, at: HubTime| -> Result<bool, StoreError> {
+            Ok(DeviceNumber(row.get(column)?) == self.request.device && at > self.request.alone_since)
         };
-        if !clinic.is_empty() {
-            return Ok(scope.clinics.contains(clinic));
-        }
-        if patient.is_empty() || (self.sees_every_patient && std::ptr::eq(scope, &raw const self.request.scope)) {
-            return Ok(true);
-        }
-        let clinic = clinic_of_patient(self.connection, patient)?;
-        Ok(clinic.is_none_or(|clinic| scope.clinics.contains(&clinic)))
-    }
-
-    fn was_out_of_sight(&self, table: &Table, tie: Tie, row: &Row<'_>) -> Result<bool, StoreError> {
-        if !self.moves.is_empty() {
-            let moved = |table: &str, id: &str| self.moves.contains_key(&(table.to_owned(), id.to_owned()));
-            let id = row.get_ref(HUB_COLUMNS)?.as_str().unwrap_or_default();
-            let patient = match tie {
-                Tie::Patient(patient) => row.get_ref(patient)?.as_str().unwrap_or_default(),
-                _ => "",
-            };
-            if moved(table.name, id) || moved("patients", patient) {
-                return Ok(true);
-            }
-        }
-        Ok(self.scope_grew && !self.in_sight(&self.request.start.scope, tie, row)?)
+        Ok(Written {
+            changed_at,
+            deleted: row.get(2)?,
+            made_here: by_this_database(4, created_at)?,
+            own: by_this_database(3, changed_at)?,
+            placed: Placed {
+                table,
+                id: text_of(row, HUB_COLUMNS)?,
+                tie: feed.tie,
+                row,
+                created_at,
+            },
+        })
     }
 }
 
-/// The rows that moved after `since` out of a clinic that is not among `clinics`.
-fn moves_since(
-    connection: &Connection,
-    since: HubTime,
-    clinics: &BTreeSet<String>,
-) -> Result<HashMap<(String, String), String>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT table_name, row_id, from_clinic FROM clinic_moves WHERE moved_at > ?1")?;
-    let mut rows = statement.query([since.millis()])?;
-    let mut moves = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let from: String = row.get(2)?;
-        if !clinics.contains(&from) {
-            moves.insert((row.get(0)?, row.get(1)?), from);
-        }
-    }
-    Ok(moves)
-}
-
-/// Whether every patient belongs to one of `clinics` or to none: one index look-up a clinic, not a scan.
-fn sees_every_patient(connection: &Connection, clinics: &BTreeSet<String>) -> Result<bool, StoreError> {
-    let mut next =
-        connection.prepare_cached("SELECT min(primary_clinic_id) FROM patients WHERE primary_clinic_id > ?1")?;
-    let mut last = String::new();
-    while let Some(clinic) = next.query_row([&last], |row| row.get::<_, Option<String>>(0))? {
-        if !clinics.contains(&clinic) {
-            return Ok(false);
-        }
-        last = clinic;
-    }
-    Ok(true)
-}
-
-/// Writes a row as JSON, with a comma in front unless it is the first behind `from`.
-/// Columns of newer apps follow, where there are any in the table.
-fn write_row(
-    feed: &Feed,
-    row: &Row<'_>,
-    out: &mut Vec<u8>,
-    from: usize,
-    newer: Option<(&Connection, TableId)>,
-) -> Result<(), StoreError> {
-    if out.len() > from {
-        out.push(b',');
-    }
-    let mut separator = b'{';
-    for (index, name) in feed.names.iter().enumerate() {
-        out.push(separator);
-        out.extend_from_slice(name.as_bytes());
-        write_value(row.get_ref(index + HUB_COLUMNS)?, out);
-        separator = b',';
-    }
-    if let Some((connection, table)) = newer {
-        let id = row.get_ref(HUB_COLUMNS)?.as_str().unwrap_or_default();
-        newer::write(connection, table, id, out)?;
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-/// Each deleted id stands twice: one generation of the app takes objects and ignores bare ids, the other the other way.
-fn write_deleted(row: &Row<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
-    if !out.is_empty() {
-        out.push(b',');
-    }
-    out.extend_from_slice(b"{\"id\":");
-    write_value(row.get_ref(HUB_COLUMNS)?, out);
-    out.extend_from_slice(b"},");
-    write_value(row.get_ref(HUB_COLUMNS)?, out);
-    Ok(())
-}
-
-/// Writes one value; serialising to a vector cannot fail.
-pub(in crate::store) fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
-    match value {
-        ValueRef::Integer(integer) => {
-            let _ = serde_json::to_writer(out, &integer);
-        }
-        ValueRef::Real(real) => {
-            let _ = serde_json::to_writer(out, &real);
-        }
-        ValueRef::Text(text) => {
-            let _ = serde_json::to_writer(out, &String::from_utf8_lossy(text));
-        }
-        ValueRef::Null | ValueRef::Blob(_) => out.extend_from_slice(b"null"),
-    }
+/// A row, and who wrote it.
+struct Written<'r> {
+    changed_at: HubTime,
+    deleted: bool,
+    /// It came from this database.
+    made_here: bool,
+    /// It is as this database has sent it.
+    own: bool,
+    placed: Placed<'r>,
 }

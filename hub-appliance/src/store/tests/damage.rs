@@ -12,14 +12,7 @@ fn long(number: usize) -> String {
 
 fn read_all(hub: &Hub) -> Result<Value, StoreError> {
     let mut out = Vec::new();
-    let request = PullRequest {
-        device: B,
-        start: Cursor {
-            at: HubTime::ZERO,
-            scope: scope(&[CLINIC]),
-        },
-        scope: scope(&[CLINIC]),
-    };
+    let request = request(A, Cursor::default(), &[CLINIC]);
     hub.store.read(|snapshot| snapshot.pull(&request, &mut out))?;
     let mut answer: Value = serde_json::from_slice(&out).unwrap();
     Ok(answer["changes"].take())

@@ -249,19 +249,12 @@ fn a_row_committed_between_snapshot_and_answer_is_in_the_next_pull() {
     let start = hub.pull(B, HubTime::ZERO).1;
     let snapshot = hub.store.snapshot().unwrap();
     hub.push(A, start, created("patients", json!([patient("p1", "Amina", T, "")])));
-    let request = PullRequest {
-        device: B,
-        start: Cursor {
-            at: start,
-            scope: scope(&[CLINIC]),
-        },
-        scope: scope(&[CLINIC]),
-    };
     let mut out = Vec::new();
-    let summary = snapshot.pull(&request, &mut out).unwrap();
+    let request = request(B, cursor(start), &[CLINIC]);
+    let summary = snapshot.pull(&request, &mut out).unwrap().unwrap();
     drop(snapshot);
     assert!(summary.rows.is_empty());
-    let (changes, _) = hub.pull(B, summary.timestamp);
+    let (changes, _) = hub.pull(B, summary.next.at);
     assert_eq!(ids(&changes["patients"]["created"]), ["p1"]);
 }
 

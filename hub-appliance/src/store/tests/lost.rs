@@ -1,0 +1,140 @@
+//! What a phone gets that lost an answer, changed hands, went back or was copied.
+
+use super::desk::{OTHER, Phone, of, two_clinics, visit};
+use super::*;
+
+#[test]
+fn another_user_whose_first_answer_is_lost_gets_it_at_the_next_try() {
+    let (desk, _, mut here) = two_clinics();
+    (here.user, here.clinics) = ("user-2", &[OTHER]);
+    desk.ask(&here);
+    let desk = desk.restart();
+    desk.pull(&mut here);
+    assert!(here.has("patients", "p2") && here.has("events", "e2"));
+    assert_eq!(desk.ask(&here)["timestamp"], here.cursor, "an idle pull from then on");
+}
+
+#[test]
+fn an_answer_that_may_be_lost_is_remembered_over_a_restart() {
+    let (desk, both, mut here) = two_clinics();
+    desk.push(&both, created("patients", json!([of(CLINIC, "p3")])));
+    // After a forced upload it asks by its own clock, which is slow.
+    here.cursor = 1000.0;
+    desk.ask(&here);
+    let desk = desk.restart();
+    desk.pull(&mut here);
+    assert!(here.has("patients", "p3"));
+
+    // The same with a forced upload after the loss: the upload casts the doubt.
+    desk.push(&both, created("patients", json!([of(CLINIC, "p4")])));
+    desk.ask(&here);
+    let forced = Phone {
+        cursor: 1.0,
+        ..here.clone()
+    };
+    desk.push(&forced, json!({}));
+    let desk = desk.restart();
+    here.cursor = 2000.0;
+    desk.pull(&mut here);
+    assert!(here.has("patients", "p4"));
+}
+
+#[test]
+fn what_a_user_marked_as_deleted_is_not_created_for_the_next_nor_for_the_same_again() {
+    let (desk, both, mut here) = two_clinics();
+    here.mark("patients", "p1");
+    (here.user, here.clinics) = ("user-2", &[OTHER]);
+    desk.pull(&mut here);
+    desk.push(
+        &both,
+        updated(
+            "patients",
+            json!([{"id": "p1", "camp": "X", "_changed": "camp", "updated_at": T + 5}]),
+        ),
+    );
+    desk.pull(&mut here);
+    (here.user, here.clinics) = ("user-1", &[CLINIC]);
+    desk.pull(&mut here);
+    (here.user, here.clinics) = ("user-3", &[CLINIC, OTHER]);
+    desk.pull(&mut here);
+    assert!(here.has("patients", "p2"));
+}
+
+#[test]
+fn a_phone_that_went_back_gets_what_it_wrote_itself_since() {
+    let (desk, _, mut here) = two_clinics();
+    let backup = here.clone();
+    desk.push(&here, created("patients", json!([of(CLINIC, "mine")])));
+    here.rows.insert(("patients".into(), "mine".into()), of(CLINIC, "mine"));
+    desk.pull(&mut here);
+    desk.push(
+        &here,
+        updated("patients", json!([patient("p1", "Renamed", T + 5, "given_name")])),
+    );
+    desk.pull(&mut here);
+    desk.pull(&mut here);
+
+    let mut restored = backup;
+    let lost = desk.ask(&restored);
+    assert_eq!(ids(&lost["changes"]["patients"]["created"]), ["mine"]);
+    let desk = desk.restart();
+    desk.pull(&mut restored);
+    assert!(restored.has("patients", "mine"));
+    assert_eq!(restored.name_of("p1"), "Renamed");
+    // From then on it is the device, and does not get back what it writes.
+    desk.push(&restored, created("patients", json!([of(CLINIC, "next")])));
+    let changes = desk.pull(&mut restored);
+    assert_eq!(
+        changes["patients"],
+        json!({"created": [], "updated": [], "deleted": []})
+    );
+}
+
+#[test]
+fn a_push_of_a_phone_that_went_back_conflicts_with_what_its_id_wrote_since() {
+    let (desk, _, mut here) = two_clinics();
+    let restored = here.clone();
+    desk.push(&here, created("visits", json!([visit("v1", "p1", Some(CLINIC))])));
+    desk.pull(&mut here);
+    desk.push(
+        &here,
+        updated("patients", json!([patient("p1", "Later", T + 50, "given_name")])),
+    );
+    desk.pull(&mut here);
+    desk.pull(&mut here);
+    desk.push(
+        &restored,
+        updated("patients", json!([patient("p1", "Earlier", T + 40, "given_name")])),
+    );
+    let fresh = desk.phone(9, &[CLINIC]);
+    assert_eq!(fresh.name_of("p1"), "Later");
+    assert!(
+        desk.hub
+            .history("p1")
+            .contains(&("lost".into(), json!({"given_name": "Earlier"})))
+    );
+}
+
+#[test]
+fn two_copies_under_one_id_that_take_turns_both_get_everything() {
+    let (desk, both, first) = two_clinics();
+    let mut copies = [first.clone(), first];
+    let mut written = Vec::new();
+    for turn in 0..6 {
+        let copy = &mut copies[turn % 2];
+        desk.pull(copy);
+        let id = format!("t{turn}");
+        desk.push(copy, created("patients", json!([of(CLINIC, &id)])));
+        copy.rows.insert(("patients".into(), id.clone()), of(CLINIC, &id));
+        written.push(id);
+        let others = format!("o{turn}");
+        desk.push(&both, created("patients", json!([of(CLINIC, &others)])));
+        written.push(others);
+        desk.pull(&mut copies[turn % 2]);
+    }
+    for copy in &mut copies {
+        desk.pull(copy);
+        let missing: Vec<_> = written.iter().filter(|id| !copy.has("patients", id)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
