@@ -26,6 +26,7 @@ pub mod keys;
 pub mod lossy;
 pub mod panel;
 pub mod procedures;
+pub mod relay;
 pub mod secret;
 pub mod server;
 pub mod setup_file;

@@ -164,6 +164,7 @@ fn main() -> ExitCode {
                 unlock_time: Duration::from_millis(unlock_time),
                 cloud_way,
                 desk: board != BoardKind::RaspberryPi && data_disk.is_none(),
+                setup_file: setup_file.clone(),
                 release: Release::read(Path::new("/")),
                 ..Config::new(data)
             };
@@ -203,6 +204,13 @@ fn settle(file: &Path, config: &mut Config) -> SetupFile {
     match SetupFile::read(file) {
         Ok(settled) => {
             config.language = settled.language.unwrap_or(config.language);
+            for mistake in &settled.mistakes {
+                complain(&mistake.to_string());
+            }
+            config.notice = settled
+                .mistakes
+                .first()
+                .map(|mistake| Notice::SetupFile { line: mistake.line() });
             settled
         }
         Err(error) => {
@@ -218,6 +226,9 @@ fn settle(file: &Path, config: &mut Config) -> SetupFile {
 
 fn print_network(file: &Path) -> Result<(), String> {
     let settled = SetupFile::read(file).map_err(|error| error.to_string())?;
+    for mistake in &settled.mistakes {
+        complain(&mistake.to_string());
+    }
     if let Some(network) = settled.network {
         say(network.to_string().trim_end());
     }

@@ -44,6 +44,15 @@ ensure_qemu() {
     apt_install --target-release "$release" qemu-system-arm
 }
 
+# PostgreSQL's programs, for the stand-in of the cloud: it starts a private one of its own. Debian's package would start one
+# too, which nobody needs.
+ensure_postgresql() {
+    ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || return 0
+    apt_install postgresql-common
+    as_root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    apt_install postgresql
+}
+
 # apt_candidate PACKAGE: the upstream version that apt would install, or nothing.
 apt_candidate() {
     apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p'

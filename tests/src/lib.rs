@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clinic;
+pub mod cloud;
 pub mod compare;
 pub mod hub;
 pub mod panel_client;

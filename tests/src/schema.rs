@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 /// The contract's file.
-const TABLES_JSON: &str = include_str!("../protocol/tables.json");
+pub(crate) const TABLES_JSON: &str = include_str!("../protocol/tables.json");
 
 static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| serde_json::from_str(TABLES_JSON).expect("protocol/tables.json is part of this crate"));

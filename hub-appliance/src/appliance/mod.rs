@@ -4,6 +4,7 @@
 //! that paired, a signal, the passing of time) go in; the gate is switched and the panel is told.
 #![forbid(unsafe_code)]
 
+mod cloud;
 mod error;
 mod facts;
 pub mod import;
@@ -62,6 +63,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A bundle to import once, when the store is opened and still empty.
     pub first_import: Option<PathBuf>,
+    /// The owner's `hub-setup.toml`, for what of it is read at an unlock; it need not be there.
+    pub setup_file: Option<PathBuf>,
     /// How long a PIN is to take to check: the key derivation's cost is set by it when a slot is made.
     pub unlock_time: Duration,
     /// What the server allows.
@@ -89,6 +92,7 @@ impl Config {
             disk: Arc::new(Folder),
             listen: SocketAddr::from(([0, 0, 0, 0], 4001)),
             first_import: None,
+            setup_file: None,
             unlock_time: Duration::from_secs(1),
             limits: Limits::default(),
             language: Language::English,

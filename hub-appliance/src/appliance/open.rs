@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{ApplianceError, Config, VERSION, import};
+use super::{ApplianceError, Config, VERSION, cloud, import};
 use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
@@ -92,6 +92,8 @@ pub(super) struct Opened {
     pub(super) has_cloud: bool,
     /// What a person has to be told now.
     pub(super) notice: Option<Notice>,
+    /// The cloud that it is relayed to, and another that the owner's file names.
+    pub(super) cloud: cloud::Taken,
 }
 
 /// Why the hub did not open.
@@ -175,8 +177,10 @@ fn open_mounted(
     sessions: Arc<SessionTable>,
     opening: &Opening,
 ) -> Result<Opened, ApplianceError> {
-    let OpenStore { vault, store } = OpenStore::open(&config.store_folder(), master, clock, opening.has_records)?;
+    let OpenStore { mut vault, store } = OpenStore::open(&config.store_folder(), master, clock, opening.has_records)?;
     let notice = import::take_in(config, &store)?;
+    let mut cloud = cloud::take_in(config, master, &mut vault, &store)?;
+    let notice = notice.or(cloud.notice.take());
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
     let hub_id = vault.hub_id.to_string();
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
@@ -214,6 +218,7 @@ fn open_mounted(
         pairing,
         has_cloud: vault.cloud.is_some(),
         notice,
+        cloud,
     })
 }
 

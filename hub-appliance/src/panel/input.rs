@@ -129,6 +129,11 @@ pub enum Action {
     KeepPhone(u32),
     /// The phone of this number is to be forgotten.
     UndoPhone(u32),
+    /// Begin a run of the relay to the cloud now; `whole`: compare everything. Expects the cloud's standing in the status.
+    SyncNow {
+        /// Whether everything is compared, not only what is new.
+        whole: bool,
+    },
     /// A person has seen that the hub has another address. Expects no `previous_address` in the status.
     AddressSeen,
     /// A person has seen this. Expects it no more in the status.

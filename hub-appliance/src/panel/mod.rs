@@ -58,8 +58,8 @@ pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, Fault, Identity, ImportFile, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone,
-    PhoneStanding, PinChange, Question, RecoveryCode, Status,
+    About, CloudStanding, CloudStatus, Fault, Identity, ImportFile, News, Notice, Obstacle, OpenStatus, PairedPhone,
+    PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecoveryCode, Status,
 };
 
 use self::canvas::Canvas;

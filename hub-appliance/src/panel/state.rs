@@ -3,7 +3,7 @@
 use std::mem::Discriminant;
 use std::time::Duration;
 
-use super::input::{Button, Digits, Input};
+use super::input::{Button, Digits, HeldButton, Input};
 use super::pin_pad::{CodeEntry, Pad, PadEvent};
 use super::strings::Language;
 use super::view::{Fault, News, Question};
@@ -52,6 +52,7 @@ pub(super) enum State {
     PinChanged,
     PinKept,
     ChooseLanguage(Language),
+    Cloud(Choice),
     ConfirmLock(Choice),
     ConfirmPowerOff(Choice),
     About,
@@ -162,6 +163,7 @@ pub(super) enum MenuEntry {
     Pair,
     Phones,
     Status,
+    Cloud,
     ChangePin,
     Language,
     Lock,
@@ -170,10 +172,11 @@ pub(super) enum MenuEntry {
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 8] = [
+pub(super) const MENU: [MenuEntry; 9] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
+    MenuEntry::Cloud,
     MenuEntry::ChangePin,
     MenuEntry::Language,
     MenuEntry::Lock,
@@ -270,6 +273,7 @@ impl State {
                 | Self::Phone { .. }
                 | Self::ConfirmRevoke { .. }
                 | Self::Facts
+                | Self::Cloud(_)
                 | Self::ChooseLanguage(_)
                 | Self::ConfirmLock(_)
                 | Self::ConfirmPowerOff(_)
@@ -289,6 +293,8 @@ pub(super) enum Event {
     Ok,
     /// Back, or a held button.
     Back,
+    /// Ok, held where that is not for going back.
+    HeldOk,
     /// Digits, where there is no field.
     Typed(Digits),
     /// What the field on the screen made of a button.
@@ -313,6 +319,7 @@ impl Event {
             Input::Press(Button::Up | Button::Left) => Self::Previous,
             Input::Press(Button::Down | Button::Right) => Self::Next,
             Input::Press(Button::Ok) => Self::Ok,
+            Input::Hold(HeldButton::Ok) if matches!(state, State::Cloud(Choice::First)) => Self::HeldOk,
             Input::Press(Button::Back) | Input::Hold(_) => Self::Back,
             Input::Type(digits) => Self::Typed(digits),
         }

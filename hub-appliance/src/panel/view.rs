@@ -36,12 +36,14 @@ pub enum Notice {
     SeveralSetupFiles,
     /// How it is with the owner's file of records, told when the hub has opened.
     ImportFile(ImportFile),
+    /// The key to the cloud is still in the owner's setup file, readable by anybody.
+    CloudKeyLeft,
 }
 
 impl Notice {
     /// Whether it is told when the hub has opened, not at the start.
     pub(super) const fn is_of_opening(&self) -> bool {
-        matches!(self, Self::ImportFile(_))
+        matches!(self, Self::ImportFile(_) | Self::CloudKeyLeft)
     }
 }
 
@@ -147,6 +149,51 @@ pub struct OpenStatus {
     pub phones: Arc<[Phone]>,
     /// Set while a person changes the PIN.
     pub pin_change: Option<PinChange>,
+    /// How it is with the cloud.
+    pub cloud: CloudStatus,
+    /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
+    pub other_cloud: Option<String>,
+}
+
+/// How it is with the cloud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CloudStatus {
+    /// What the relay is doing.
+    pub standing: CloudStanding,
+    /// Rows that are on their way.
+    pub waiting: u32,
+    /// Rows that can't go.
+    pub held: u32,
+}
+
+/// What the relay to the cloud is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CloudStanding {
+    /// Nobody has named a cloud.
+    #[default]
+    NeverSetUp,
+    /// It waits for a network.
+    NoNetwork,
+    /// It has not come to the end of a run yet.
+    Waiting,
+    /// It came to the end of a run so many minutes ago.
+    Done(u32),
+    /// It asks the cloud, or takes in what that sent.
+    Receiving,
+    /// It has sent so many of so many rows.
+    Sending(u32, u32),
+    /// The cloud refuses the key.
+    Refused,
+    /// The organisation has stopped this hub.
+    Inactive,
+    /// The cloud gave the hub no clinic.
+    NoClinic,
+    /// The time of day is not known.
+    NoClock,
+    /// It did not work and is tried again.
+    Failed,
+    /// Address or certificate make no sense.
+    Settings,
 }
 
 impl OpenStatus {
@@ -336,6 +383,11 @@ pub enum Question {
     /// The file system that the records are in has faults that are not mended without a person: is it to be repaired, though
     /// what can't be saved is lost then?
     Repair,
+    /// The owner's file names another cloud, or another key to it: are the records to go there from now on?
+    OtherCloud {
+        /// The cloud's host. Comes from outside; drawn as the name of a [`PairedPhone`].
+        host: String,
+    },
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.

@@ -9,11 +9,20 @@
 //! address = "192.168.1.50/24"     # the hub's own, in a private range, with the bits of its network
 //! gateway = "192.168.1.1"         # may be left out, as may dns
 //! dns = ["192.168.1.1"]           # at most 3
+//!
+//! [cloud]                         # without it the records stay here
+//! url = "https://cloud.example"
+//! api_key = "hh_…"                # taken out of the file at the next unlock
+//! name = "Clinic North"           # may be left out, as may the rest
+//! time_zone = "Pacific/Auckland"  # of the cloud's server, where that is ahead of UTC by more than 12 hours
+//! ca_file = "ca.pem"              # of an organisation with certificates of its own
 //! ```
 //!
-//! It is read strictly: a section or a key that is not there, or a value that makes no sense, makes the whole file void,
-//! and the error says in which line, and what to write instead. Who reads it goes on without it. Its name may be in other
-//! case or end in `.txt`, and its text may be UTF-16, as computers write such files; where there are two, none counts.
+//! A mistake makes its section void, in `[cloud]` its entry alone, and the rest of the file counts; the error says in which
+//! line it is, and what to write instead. Its name may be in other case or end in `.txt`, and its text may be UTF-16, as
+//! computers write such files; where there are two, none counts.
+
+mod cloud;
 
 use std::fmt;
 use std::fs::File;
@@ -25,6 +34,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use cloud::{CloudSetup, forget_cloud_key};
+
 use crate::board::profile_names;
 use crate::panel::Language;
 use crate::system::owner_file::{self, OwnerFile};
@@ -35,7 +46,7 @@ pub const MAX_BYTES: u64 = 16 * 1024;
 const MAX_DNS: usize = 3;
 
 /// What the file settles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct SetupFile {
     /// What is wired, one of [`profile_names`].
     pub profile: Option<&'static str>,
@@ -43,6 +54,10 @@ pub struct SetupFile {
     pub language: Option<Language>,
     /// The hub's own address; none where the router gives one.
     pub network: Option<StaticNetwork>,
+    /// Where the records are relayed to.
+    pub cloud: Option<CloudSetup>,
+    /// What of the file is not used.
+    pub mistakes: Vec<SetupFileError>,
 }
 
 /// An address that no router gave. Shown as the lines that the image's init reads: `address A/BITS`, then `gateway A` and
@@ -125,7 +140,7 @@ impl SetupFile {
     /// Reads the file at `path`; where there is none nothing is settled.
     ///
     /// # Errors
-    /// Any [`SetupFileError`].
+    /// Any [`SetupFileError`] that makes all of it void; others are among the mistakes.
     pub fn read(path: &Path) -> Result<Self, SetupFileError> {
         let path = match owner_file::look_for(path)? {
             OwnerFile::Absent => return Ok(Self::default()),
@@ -141,7 +156,7 @@ impl SetupFile {
     /// Reads the file's content.
     ///
     /// # Errors
-    /// Any [`SetupFileError`] but [`SetupFileError::Read`].
+    /// As [`Self::read`], but for [`SetupFileError::Read`].
     pub fn parse(bytes: Vec<u8>) -> Result<Self, SetupFileError> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(SetupFileError::TooLarge);
@@ -161,9 +176,18 @@ impl SetupFile {
         let mut file = Self::default();
         for (name, value) in table.get_ref() {
             match name.get_ref().as_ref() {
-                "panel" => reader.panel(value, &mut file)?,
-                "network" => file.network = Some(reader.network(value)?),
-                _ => return Err(reader.unknown(name, "[panel] or [network]")),
+                "panel" => match reader.panel(value) {
+                    Ok((profile, language)) => (file.profile, file.language) = (profile, language),
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
+                "network" => match reader.network(value) {
+                    Ok(network) => file.network = Some(network),
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
+                "cloud" => file.cloud = reader.cloud(value, &mut file.mistakes),
+                _ => file
+                    .mistakes
+                    .push(reader.unknown(name, "[panel], [network] or [cloud]")),
             }
         }
         Ok(file)
@@ -189,6 +213,9 @@ impl StaticNetwork {
     }
 }
 
+/// What `[panel]` settles: profile and language.
+type Panel = (Option<&'static str>, Option<Language>);
+
 /// A value of the file, and where it is.
 type Value<'t> = Spanned<DeValue<'t>>;
 
@@ -196,7 +223,8 @@ type Value<'t> = Spanned<DeValue<'t>>;
 struct Reader<'t>(&'t str);
 
 impl<'t> Reader<'t> {
-    fn panel(&self, section: &Value<'t>, file: &mut SetupFile) -> Result<(), SetupFileError> {
+    fn panel(&self, section: &Value<'t>) -> Result<Panel, SetupFileError> {
+        let (mut chosen, mut spoken) = (None, None);
         for (name, value) in self.section(section, "panel")? {
             match name.get_ref().as_ref() {
                 "profile" => {
@@ -204,17 +232,17 @@ impl<'t> Reader<'t> {
                     let profile = found.and_then(|name| profile_names().find(|known| *known == name));
                     let known = || profile_names().collect::<Vec<_>>().join(", ");
                     let needs = || format!("one of these, in quotes: {}", known());
-                    file.profile = Some(profile.ok_or_else(|| self.wrong(value, "profile", needs()))?);
+                    chosen = Some(profile.ok_or_else(|| self.wrong(value, "profile", needs()))?);
                 }
                 "language" => {
                     let language = value.get_ref().as_str().and_then(Language::of_code);
                     let needs = || r#""en", "fr" or "es""#.to_owned();
-                    file.language = Some(language.ok_or_else(|| self.wrong(value, "language", needs()))?);
+                    spoken = Some(language.ok_or_else(|| self.wrong(value, "language", needs()))?);
                 }
                 _ => return Err(self.unknown(name, "profile or language in [panel]")),
             }
         }
-        Ok(())
+        Ok((chosen, spoken))
     }
 
     fn network(&self, section: &Value<'t>) -> Result<StaticNetwork, SetupFileError> {

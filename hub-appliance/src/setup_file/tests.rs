@@ -3,9 +3,19 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::secret::SecretText;
 
 fn error(text: &str) -> String {
-    SetupFile::parse(text.into()).unwrap_err().to_string()
+    let read = SetupFile::parse(text.into()).map(|file| file.mistakes);
+    read.map_or_else(|error| error.to_string(), |mistakes| mistakes[0].to_string())
+}
+
+/// Nothing is settled, and nothing is wrong.
+fn is_empty(file: &SetupFile) -> bool {
+    (file.profile, file.language) == (None, None)
+        && file.network.is_none()
+        && file.cloud.is_none()
+        && file.mistakes.is_empty()
 }
 
 #[test]
@@ -32,7 +42,7 @@ fn the_example_of_the_module_is_read() {
 #[test]
 fn all_of_it_may_be_left_out() {
     for text in ["", "# nothing\n", "[panel]\n"] {
-        assert_eq!(SetupFile::parse(text.into()).unwrap(), SetupFile::default());
+        assert!(is_empty(&SetupFile::parse(text.into()).unwrap()));
     }
     let only = SetupFile::parse(b"[network]\naddress = '10.1.2.3/8'".to_vec())
         .unwrap()
@@ -49,8 +59,8 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
             2,
             "write profile or language in [panel]",
         ),
-        ("\n\n[pannel]", 3, "write [panel] or [network]"),
-        ("pin = '12345678'", 1, "write [panel] or [network]"),
+        ("\n\n[pannel]", 3, "write [panel], [network] or [cloud]"),
+        ("pin = '12345678'", 1, "write [panel], [network] or [cloud]"),
         (
             "[panel]\nprofile = 'bonnet'",
             2,
@@ -102,6 +112,78 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
     }
 }
 
+const KEY: &str = "hh_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+#[test]
+fn a_mistake_in_one_entry_of_the_cloud_leaves_the_others() {
+    let text = format!(
+        "[panel]\nlanguage = 'fr'\nprofile = 'none'\n[cloud]\nurl = 'https://cloud.example.org/'\napi_key = '{KEY}'\n\
+         colour = 'red'\ntime_zone = 'Mars/Olympus'\nca_file = '../ca.pem'\nname = 'North'\n"
+    );
+    let file = SetupFile::parse(text.clone().into()).unwrap();
+    let lines: Vec<_> = file.mistakes.iter().map(|mistake| mistake.line().unwrap()).collect();
+    assert_eq!(lines, [9, 7, 8, 3], "{:?}", file.mistakes);
+    let cloud = file.cloud.unwrap();
+    assert_eq!(
+        (cloud.url.as_str(), cloud.name.as_deref()),
+        ("https://cloud.example.org", Some("North"))
+    );
+    assert_eq!(
+        (cloud.api_key, cloud.time_zone, cloud.ca_file),
+        (Some(SecretText::new(KEY.into())), None, None)
+    );
+    for mistake in file.mistakes {
+        assert!(!mistake.to_string().contains(KEY));
+    }
+}
+
+#[test]
+fn records_go_nowhere_in_the_clear_but_to_this_machine() {
+    for (url, is_taken) in [
+        ("https://cloud.example.org", true),
+        ("http://127.0.0.1:4080", true),
+        ("http://localhost:4080/base", true),
+        ("http://cloud.example.org", false),
+        ("http://127.0.0.1.example.org", false),
+        ("https://name:word@cloud.example.org", false),
+        ("https://cloud.example.org/?a=b", false),
+        ("ftp://cloud.example.org", false),
+        ("cloud.example.org", false),
+        ("", false),
+    ] {
+        let file = SetupFile::parse(format!("[cloud]\nurl = '{url}'").into()).unwrap();
+        assert_eq!(file.cloud.is_some(), is_taken, "{url}");
+        assert_eq!(file.mistakes.is_empty(), is_taken, "{url}");
+    }
+}
+
+#[test]
+fn the_key_is_overwritten_in_its_place_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub-setup.toml");
+    forget_cloud_key(&path).unwrap();
+    for text in [
+        format!(
+            "\u{feff}[panel]\nlanguage = 'fr' # api_key = x\n[cloud]\r\nurl = 'https://c.example'\napi_key = \"{KEY}\" # ours\nname = 'é'\n"
+        ),
+        format!("cloud = {{ api_key = '{KEY}', url = 'https://c.example' }}\n"),
+    ] {
+        std::fs::write(&path, &text).unwrap();
+        forget_cloud_key(&path).unwrap();
+        let left = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(left, text.replace(KEY, &" ".repeat(KEY.len())));
+        let file = SetupFile::read(&path).unwrap();
+        assert!(file.mistakes.is_empty() && file.cloud.unwrap().api_key.is_none());
+        forget_cloud_key(&path).unwrap();
+        // A power cut leaves a part of the key, which is none and no mistake.
+        std::fs::write(&path, text.replace(&KEY[..20], &" ".repeat(20))).unwrap();
+        let file = SetupFile::read(&path).unwrap();
+        assert!(file.mistakes.is_empty() && file.cloud.unwrap().api_key.is_none());
+        forget_cloud_key(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), left);
+    }
+}
+
 #[test]
 fn what_is_no_text_or_too_much_of_it_is_refused() {
     let not_text = SetupFile::parse(b"[panel]\n# caf\xE9\n".to_vec()).unwrap_err();
@@ -120,7 +202,7 @@ fn what_is_no_text_or_too_much_of_it_is_refused() {
 fn a_file_that_is_not_there_settles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hub-setup.toml");
-    assert_eq!(SetupFile::read(&path).unwrap(), SetupFile::default());
+    assert!(is_empty(&SetupFile::read(&path).unwrap()));
     std::fs::write(&path, "[panel]\nlanguage = 'es'\n").unwrap();
     assert_eq!(SetupFile::read(&path).unwrap().language, Some(Language::Spanish));
     std::fs::remove_file(&path).unwrap();

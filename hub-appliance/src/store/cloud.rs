@@ -327,26 +327,38 @@ impl Import<'_, '_> {
         row: &str,
         reason: HoldReason,
     ) -> Result<bool, StoreError> {
-        let author = Author {
-            device: DeviceNumber::CLOUD,
-            user: None,
-        };
-        let held_at = self.applier.tx().now();
-        let held = HeldRow {
-            direction: Direction::Cloud,
-            table,
-            row_id,
-            list,
-            row,
-            reason,
-            base: HubTime::ZERO,
-            author: &author,
-            held_at,
-        };
-        held::hold(self.applier.tx(), &held)?;
+        hold_pulled(self.applier.tx(), table, list, row_id, row, reason)?;
         self.summary.held += 1;
         Ok(false)
     }
+}
+
+/// Holds a row of the cloud that does not fit its table.
+pub(super) fn hold_pulled(
+    tx: &WriteTx<'_>,
+    table: TableId,
+    list: List,
+    row_id: Option<&str>,
+    row: &str,
+    reason: HoldReason,
+) -> Result<(), StoreError> {
+    let author = Author {
+        device: DeviceNumber::CLOUD,
+        user: None,
+    };
+    let held = HeldRow {
+        direction: Direction::Cloud,
+        table,
+        row_id,
+        list,
+        row,
+        reason,
+        base: HubTime::ZERO,
+        author: &author,
+        held_at: tx.now(),
+    };
+    held::hold(tx, &held)?;
+    Ok(())
 }
 
 /// A required column that is null gets its type's empty value; a required time the row's `created_at`.

@@ -17,6 +17,7 @@ pub mod people;
 mod pulse;
 pub mod reads;
 mod refusals;
+pub mod relay;
 pub mod rows;
 pub mod schema;
 mod search;

@@ -184,6 +184,30 @@ pub(super) fn mark_deleted(
     Ok(())
 }
 
+/// Takes the mark of a deletion from a row.
+pub(super) fn revive(
+    connection: &Connection,
+    id: TableId,
+    row: &str,
+    at: HubTime,
+    by: DeviceNumber,
+) -> Result<(), StoreError> {
+    let table = id.table();
+    let flag = |name, value| {
+        table
+            .column(name)
+            .map_or_else(String::new, |_| format!(", {name} = {value}"))
+    };
+    let sql = format!(
+        "UPDATE {} SET hub_deleted_at = NULL, hub_changed_at = ?1, hub_origin = ?2{}{} WHERE id = ?3",
+        table.name,
+        flag("is_deleted", "0"),
+        flag("deleted_at", "NULL"),
+    );
+    connection.prepare_cached(&sql)?.execute((at.millis(), by.0, row))?;
+    Ok(())
+}
+
 /// The ids of the rows that are not deleted and whose `column` is `value`.
 pub(super) fn live_ids(
     connection: &Connection,

@@ -17,6 +17,12 @@ pub fn reachable_address(listen: SocketAddr, desk: bool) -> Option<SocketAddrV4>
     address.map(|address| SocketAddrV4::new(address, listen.port()))
 }
 
+/// Whether an interface has an address that leads somewhere: not only one that it gave itself.
+#[must_use]
+pub fn has_address() -> bool {
+    interface_addresses().iter().any(|address| !address.is_link_local())
+}
+
 /// The address that phones on the clinic's network most likely share a network with.
 fn best(addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let find = |fits: fn(&Ipv4Addr) -> bool| addresses.iter().copied().find(fits);

@@ -1,5 +1,6 @@
 //! A hub that is set up and filled, for tests that begin there.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -47,8 +48,9 @@ impl TestHub {
     /// # Errors
     /// [`HubError`].
     pub async fn empty_of(program: &Path, folder: TempDir, log: Log) -> Result<Self, HubError> {
-        let (data, socket) = (data_in(&folder), socket_in(&folder));
-        let hub = Hub::start_binary(program, &data, &socket, ANY_PORT, log, &[]).await?;
+        let (data, socket, setup) = (data_in(&folder), socket_in(&folder), setup_in(&folder));
+        let more = [OsStr::new("--setup-file"), setup.as_os_str()];
+        let hub = Hub::start_binary(program, &data, &socket, ANY_PORT, log, &more).await?;
         let recovery = hub.panel().await?.set_up(PIN).await?;
         Ok(Self {
             hub,
@@ -77,6 +79,22 @@ impl TestHub {
             phones: AtomicU8::new(1),
             program,
         })
+    }
+
+    /// A new hub, set up and open, whose owner's `hub-setup.toml` says this; nobody can log in before it knows users.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn relayed(setup: &str, log: Log) -> Result<Self, HubError> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(setup_in(&folder), setup)?;
+        Self::empty_in(folder, log).await
+    }
+
+    /// The owner's `hub-setup.toml`: read at each unlock; it need not be there.
+    #[must_use]
+    pub fn setup_file(&self) -> PathBuf {
+        setup_in(&self.folder)
     }
 
     /// A new hub that holds a clinic, open.
@@ -152,7 +170,9 @@ impl TestHub {
     pub async fn start_locked_by(&mut self, program: &Path) -> Result<(), HubError> {
         let address = self.hub.url.trim_start_matches("http://").to_owned();
         let (data, socket) = (self.data(), socket_in(&self.folder));
-        self.hub = Hub::start_binary(program, &data, &socket, &address, self.log, &[]).await?;
+        let setup = setup_in(&self.folder);
+        let more = [OsStr::new("--setup-file"), setup.as_os_str()];
+        self.hub = Hub::start_binary(program, &data, &socket, &address, self.log, &more).await?;
         Ok(())
     }
 
@@ -200,6 +220,10 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 
 fn data_in(folder: &TempDir) -> PathBuf {
     folder.path().join("data")
+}
+
+fn setup_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("hub-setup.toml")
 }
 
 fn socket_in(folder: &TempDir) -> PathBuf {

@@ -158,6 +158,32 @@ impl PanelClient {
         Ok(())
     }
 
+    /// Begins a run of the relay to the cloud, from anywhere in the open hub, and waits for its end; gives what the panel
+    /// says of it.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn sync_now(&mut self) -> Result<String, PanelError> {
+        self.wait_for_cloud("").await?;
+        self.take("Sync now").await?;
+        self.wait_until(is_relaying).await?;
+        self.wait_until(|screen| !is_relaying(screen)).await?;
+        Ok(self.screen.lines[1..3].join(" "))
+    }
+
+    /// Goes to the screen about the cloud, and waits there until no run is under way and it says this.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn wait_for_cloud(&mut self, says: &str) -> Result<(), PanelError> {
+        self.wake().await?;
+        self.choose("Cloud").await?;
+        self.wait_for("cloud").await?;
+        self.wait_until(|screen| !is_relaying(screen) && screen.lines.iter().any(|line| line.contains(says)))
+            .await?;
+        Ok(())
+    }
+
     /// Locks from anywhere in the open hub.
     ///
     /// # Errors
@@ -244,6 +270,12 @@ impl PanelClient {
 }
 
 /// Whether a phone has paired and the buttons to answer are lit.
+/// Whether a run of the relay is under way.
+fn is_relaying(screen: &Screen) -> bool {
+    let begins = |line: &String| line.starts_with("Receiving") || line.starts_with("Sent ");
+    screen.name == "cloud" && screen.lines.iter().any(begins)
+}
+
 fn asks_about_a_phone(screen: &Screen) -> bool {
     screen.name == "paired" && takes_answers(screen)
 }

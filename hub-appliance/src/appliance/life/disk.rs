@@ -83,6 +83,11 @@ impl Life {
     /// Takes what a person decided, if it still is what is asked.
     pub(super) async fn answer(&mut self, question: &Question, yes: bool) {
         match &self.state {
+            State::Open(serving)
+                if matches!(question, Question::OtherCloud { .. }) && serving.other_cloud.is_some() =>
+            {
+                self.answer_cloud(yes).await;
+            }
             State::Repairing(_) if *question == Question::Repair => self.repair(yes).await,
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
             State::OfferingMove(offered) if *question == offered.question() => self.answer_move(yes),

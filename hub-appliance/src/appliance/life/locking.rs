@@ -78,7 +78,14 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
     let draining = draining?;
     let mut left = pin!(draining.drained(LOCK));
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
-    let closed = tokio::task::spawn_blocking(move || wiping_stack(|| close_store(serving.sources, &*disk))).await;
+    let closed = tokio::task::spawn_blocking(move || {
+        wiping_stack(|| {
+            // Before the store: whatever it writes then is refused.
+            drop(serving.relay);
+            close_store(serving.sources, &*disk)
+        })
+    })
+    .await;
     let hub = match hub {
         Ok(hub) => hub,
         Err(_) => left.await,

@@ -1,6 +1,7 @@
 //! The state machine of the box: one task that takes events in turn.
 
 mod address;
+mod cloud;
 mod disk;
 mod events;
 mod locking;
@@ -23,6 +24,7 @@ use self::disk::{Look, taken};
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
 use self::moving::OfferedMove;
 use self::pin_change::Change;
+use super::cloud::Offer as OtherCloud;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
 use super::panics::Panics;
@@ -31,7 +33,8 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
+use crate::panel::{Action, CloudStatus, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
+use crate::relay::Relay;
 use crate::secret::{Secret, wiping_stack};
 use crate::server::Gate;
 use crate::store::devices::DeviceNumber;
@@ -100,6 +103,12 @@ struct Serving {
     /// Where the hub was when that was last looked up.
     address: Option<SocketAddrV4>,
     pin_change: Option<Change>,
+    /// None where nobody has named a cloud.
+    relay: Option<Relay>,
+    /// Another cloud that the owner's file names.
+    other_cloud: Option<OtherCloud>,
+    /// What the panel said of the cloud last.
+    told_of_cloud: CloudStatus,
 }
 
 /// The life of one box.
@@ -258,6 +267,7 @@ impl Life {
             Action::KeepPhone(number) => self.settle_phone(number),
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
+            Action::SyncNow { whole } => self.sync_now(whole),
             Action::AddressSeen => self.address_seen(),
             Action::NewsSeen(news) => self.news_seen(news),
         }
@@ -342,7 +352,7 @@ impl Life {
         if self.ticks.is_multiple_of(REFRESH) || has_moved {
             self.follow_address();
         }
-        if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved {
+        if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved || self.cloud_has_moved() {
             self.show();
         }
         if self.ticks.is_multiple_of(SAVE) {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Life, Serving, State, blocking};
-use crate::appliance::ApplianceError;
 use crate::appliance::facts::Writer;
 use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
 use crate::appliance::status::Sources;
+use crate::appliance::{ApplianceError, cloud};
 use crate::keys::MasterKey;
-use crate::panel::{Fault, Identity, News, Phase};
+use crate::panel::{CloudStatus, Fault, Identity, News, Phase};
 use crate::secret::Secret;
 use crate::store::SCHEMA_VERSION;
 use crate::system::cloud_way::CloudWay;
@@ -122,6 +122,7 @@ impl Life {
             pairing,
             has_cloud,
             notice,
+            cloud: taken,
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
@@ -148,6 +149,7 @@ impl Life {
         };
         self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
+        let relay = taken.access.and_then(|access| cloud::start(access, &sources));
         self.notice = notice;
         self.gate.open(hub);
         self.state = State::Open(Box::new(Serving {
@@ -161,6 +163,9 @@ impl Life {
             pairing_since: Instant::now(),
             address: None,
             pin_change: None,
+            relay,
+            other_cloud: taken.offer,
+            told_of_cloud: CloudStatus::default(),
         }));
     }
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{FREE_TRIES, Life, Serving, State, Tries};
+use crate::appliance::cloud;
 use crate::keys::RecoveryCode;
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
@@ -52,6 +53,8 @@ impl Life {
             paired: serving.paired.front().cloned(),
             news: serving.news.front().copied(),
             pin_change: self.pin_change_status(serving),
+            cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
+            other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
             ..status
         }
     }

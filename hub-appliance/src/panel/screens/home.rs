@@ -40,7 +40,7 @@ pub(super) fn draw(
         }
         (Some(address), None, _) => {
             at_work(canvas, *address.ip(), open, strings);
-            canvas.hint(strings.menu);
+            foot(canvas, open, Room::Enough, strings);
         }
     }
     "home"
@@ -59,7 +59,8 @@ fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
 fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, strings: &Strings) {
     figure(canvas, &address.to_string());
     let phones = (strings.phones_short)(&short_count(open.phones_in_24_h));
-    let held = (strings.held_short)(&open.held_rows.map_or_else(|| UNKNOWN.to_owned(), short_count));
+    let held = open.held_rows.map(|held| held.saturating_add(open.cloud.held));
+    let held = (strings.held_short)(&held.map_or_else(|| UNKNOWN.to_owned(), short_count));
     canvas.facts(2, (Icon::PHONE, &phones), (Icon::TRAY, &held));
     let clock = if open.clock_trusted {
         strings.clock_good_short
@@ -82,6 +83,9 @@ fn full(canvas: &mut Canvas<'_>, address: Ipv4Addr, strings: &Strings) {
 /// What ok does, and what else is the matter beside what fills the screen.
 fn foot(canvas: &mut Canvas<'_>, open: &OpenStatus, room: Room, strings: &Strings) {
     match room {
+        Room::Enough if open.cloud.waiting > 0 => {
+            canvas.hint_beside(strings.menu, &(strings.cloud_beside)(&short_count(open.cloud.waiting)));
+        }
         Room::Enough => canvas.hint(strings.menu),
         Room::Little => canvas.hint_beside(
             strings.menu,

@@ -11,6 +11,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Pair => strings.menu_pair,
         MenuEntry::Phones => strings.phones,
         MenuEntry::Status => strings.status,
+        MenuEntry::Cloud => strings.cloud,
         MenuEntry::ChangePin => strings.menu_change_pin,
         MenuEntry::Language => strings.language,
         MenuEntry::Lock => strings.menu_lock,

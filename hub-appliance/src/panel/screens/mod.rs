@@ -2,6 +2,7 @@
 
 mod about;
 mod change_pin;
+mod cloud;
 mod fault;
 mod home;
 mod language;
@@ -86,6 +87,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Repairing, Phase::Repairing { permille }) => working::repairing(canvas, *permille, strings),
         (State::Off, _) => power_off::off(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, strings),
+        (State::Cloud(choice), Phase::Open(open)) => cloud::draw(canvas, open.cloud, *choice, strings),
         (State::About, _) => about::draw(canvas, &status.about, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),
         (State::NoNetwork, _) => no_network::draw(canvas, strings),

@@ -10,6 +10,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, notice: Option<Notice>, strings: &St
         Some(Notice::ImportFile(file)) => (strings.import_file, (strings.import_file_text)(file)),
         Some(Notice::SetupFile { line }) => (strings.setup_file, (strings.setup_file_text)(line)),
         Some(Notice::SeveralSetupFiles) => (strings.setup_file, (strings.several_setup_files)()),
+        Some(Notice::CloudKeyLeft) => (strings.setup_file, strings.cloud_key_left.map(String::from)),
         None => (strings.setup_file, Default::default()),
     };
     canvas.header(title, Icon::WARNING);

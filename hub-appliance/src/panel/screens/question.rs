@@ -1,4 +1,4 @@
-//! `new-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`: what a person has to decide before the hub goes
+//! `new-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `other-cloud`: what a person has to decide before the hub goes
 //! on.
 
 use crate::panel::canvas::Canvas;
@@ -14,6 +14,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, question: &Question, choice: Choice,
         Question::UseCard { .. } => ("use-card", Icon::DISK),
         Question::MoveData { .. } => ("move-data", Icon::DISK),
         Question::Repair => ("repair", Icon::WARNING),
+        Question::OtherCloud { .. } => ("other-cloud", Icon::WARNING),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     let asked = (strings.question)(question);

@@ -2,7 +2,7 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{CloudStanding, Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -180,6 +180,32 @@ pub(super) static STRINGS: Strings = Strings {
     keep: "Keep",
     undo: "Undo",
     news,
+    cloud: "Cloud",
+    cloud_standing: |standing| match standing {
+        CloudStanding::NeverSetUp => ["Not set up. See".into(), "[cloud] in the manual".into()],
+        CloudStanding::NoNetwork => ["Waiting for the".into(), "network".into()],
+        CloudStanding::Waiting => ["Waiting for the".into(), "next run".into()],
+        CloudStanding::Done(minutes) => [done(Ago::of_minutes(minutes)), String::new()],
+        CloudStanding::Receiving => ["Receiving".into(), String::new()],
+        CloudStanding::Sending(sent, total) => [format!("Sent {sent}"), format!("of {total}")],
+        CloudStanding::Refused => ["Refused:".into(), "ask for a new key".into()],
+        CloudStanding::Inactive => ["Stopped by your".into(), "organisation".into()],
+        CloudStanding::NoClinic => ["No clinic assigned:".into(), "ask your organisation".into()],
+        CloudStanding::NoClock => ["Clock not set".into(), String::new()],
+        CloudStanding::Failed => ["Did not work. The hub".into(), "tries again by itself".into()],
+        CloudStanding::Settings => ["[cloud] is wrong:".into(), "URL or certificate".into()],
+    },
+    cloud_waiting: "Rows to send",
+    cloud_held: "Rows held back",
+    cloud_sync: "Sync now",
+    back_button: "Back",
+    cloud_beside: |count| format!("{count} to send"),
+    cloud_key_left: [
+        "The key to the cloud",
+        "is still on the card.",
+        "Delete it there with",
+        "a computer.",
+    ],
     lock: "Lock the hub?",
     lock_text: ["Phones can't work", "with it until the PIN", "is typed here."],
     lock_now: "Lock",
@@ -286,6 +312,15 @@ fn news(news: News) -> Told {
 
 const UNITS: [&str; 3] = ["MB", "GB", "TB"];
 
+fn done(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "Done just now".into(),
+        Ago::Minutes(minutes) => format!("Done {minutes} min ago"),
+        Ago::Hours(hours) => format!("Done {hours} h ago"),
+        Ago::Days(days) => format!("Done {days} d ago"),
+    }
+}
+
 fn question(question: &Question) -> Asked {
     match question {
         Question::NewDisk { name, bytes } => Asked {
@@ -332,6 +367,15 @@ fn question(question: &Question) -> Asked {
                 "help, call it first".into(),
             ],
             yes: "Repair",
+        },
+        Question::OtherCloud { host } => Asked {
+            title: "Another cloud?",
+            text: [
+                "The records will go".into(),
+                format!("to {},", printable(host, 17)),
+                "if you say yes.".into(),
+            ],
+            yes: "Yes",
         },
         Question::PutBack { firmware } => Asked {
             title: "Update failed",

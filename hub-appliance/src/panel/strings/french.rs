@@ -2,7 +2,7 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{CloudStanding, Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -176,6 +176,32 @@ pub(super) static STRINGS: Strings = Strings {
     keep: "Garder",
     undo: "Retirer",
     news,
+    cloud: "Cloud",
+    cloud_standing: |standing| match standing {
+        CloudStanding::NeverSetUp => ["Pas configuré : voir".into(), "[cloud] du manuel".into()],
+        CloudStanding::NoNetwork => ["Attend le réseau".into(), String::new()],
+        CloudStanding::Waiting => ["Attend la prochaine".into(), "synchro".into()],
+        CloudStanding::Done(minutes) => [done(Ago::of_minutes(minutes)), String::new()],
+        CloudStanding::Receiving => ["Réception".into(), String::new()],
+        CloudStanding::Sending(sent, total) => [format!("Envoyé {sent}"), format!("sur {total}")],
+        CloudStanding::Refused => ["Refusé : demandez".into(), "une nouvelle clé".into()],
+        CloudStanding::Inactive => ["Arrêté par votre".into(), "organisation".into()],
+        CloudStanding::NoClinic => ["Aucune clinique :".into(), "voir l'organisation".into()],
+        CloudStanding::NoClock => ["Horloge non réglée".into(), String::new()],
+        CloudStanding::Failed => ["Échec. Le hub".into(), "réessaie tout seul".into()],
+        CloudStanding::Settings => ["[cloud] est faux :".into(), "voir URL, certificat".into()],
+    },
+    cloud_waiting: "À envoyer",
+    cloud_held: "Bloqués",
+    cloud_sync: "Synchro",
+    back_button: "Retour",
+    cloud_beside: |count| format!("{count} à envoi"),
+    cloud_key_left: [
+        "La clé du cloud est",
+        "encore sur la carte.",
+        "Effacez-la avec un",
+        "ordinateur.",
+    ],
     lock: "Verrouiller ?",
     lock_text: ["Les téléphones", "attendront que le PIN", "soit tapé ici."],
     lock_now: "Oui",
@@ -277,6 +303,15 @@ fn news(news: News) -> Told {
 
 const UNITS: [&str; 3] = ["Mo", "Go", "To"];
 
+fn done(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "Fait à l'instant".into(),
+        Ago::Minutes(minutes) => format!("Fait il y a {minutes} min"),
+        Ago::Hours(hours) => format!("Fait il y a {hours} h"),
+        Ago::Days(days) => format!("Fait il y a {days} j"),
+    }
+}
+
 fn question(question: &Question) -> Asked {
     match question {
         Question::NewDisk { name, bytes } => Asked {
@@ -323,6 +358,15 @@ fn question(question: &Question) -> Asked {
                 "appelez de l'aide".into(),
             ],
             yes: "Réparer",
+        },
+        Question::OtherCloud { host } => Asked {
+            title: "Autre cloud ?",
+            text: [
+                "Les dossiers iront".into(),
+                format!("vers {}", printable(host, 16)),
+                "si vous dites oui.".into(),
+            ],
+            yes: "Oui",
         },
         Question::PutBack { firmware } => Asked {
             title: "Échec mise à jour",

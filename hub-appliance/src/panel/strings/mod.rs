@@ -8,7 +8,7 @@ mod french;
 mod spanish;
 
 use super::text::Ago;
-use super::view::{Fault, ImportFile, News, Question};
+use super::view::{CloudStanding, Fault, ImportFile, News, Question};
 
 /// What the owner's files are called, in every language.
 const SETUP_FILE: &str = "hub-setup.toml";
@@ -218,6 +218,15 @@ pub(super) struct Strings {
     pub(super) keep: &'static str,
     pub(super) undo: &'static str,
     pub(super) news: fn(News) -> Told,
+    pub(super) cloud: &'static str,
+    pub(super) cloud_standing: fn(CloudStanding) -> [String; 2],
+    pub(super) cloud_waiting: &'static str,
+    pub(super) cloud_held: &'static str,
+    pub(super) cloud_sync: &'static str,
+    pub(super) back_button: &'static str,
+    /// In at most 11 characters.
+    pub(super) cloud_beside: fn(&str) -> String,
+    pub(super) cloud_key_left: [&'static str; 4],
     pub(super) lock: &'static str,
     pub(super) lock_text: [&'static str; 3],
     pub(super) lock_now: &'static str,

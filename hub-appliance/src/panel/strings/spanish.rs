@@ -2,7 +2,7 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{CloudStanding, Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -174,6 +174,32 @@ pub(super) static STRINGS: Strings = Strings {
     keep: "Conservar",
     undo: "Quitar",
     news,
+    cloud: "Nube",
+    cloud_standing: |standing| match standing {
+        CloudStanding::NeverSetUp => ["Sin configurar: vea".into(), "[cloud] del manual".into()],
+        CloudStanding::NoNetwork => ["Espera la red".into(), String::new()],
+        CloudStanding::Waiting => ["Espera la próxima".into(), "vez".into()],
+        CloudStanding::Done(minutes) => [done(Ago::of_minutes(minutes)), String::new()],
+        CloudStanding::Receiving => ["Recibiendo".into(), String::new()],
+        CloudStanding::Sending(sent, total) => [format!("Enviado {sent}"), format!("de {total}")],
+        CloudStanding::Refused => ["Rechazado: pida una".into(), "clave nueva".into()],
+        CloudStanding::Inactive => ["Detenido por su".into(), "organización".into()],
+        CloudStanding::NoClinic => ["Sin clínica: hable".into(), "con su organización".into()],
+        CloudStanding::NoClock => ["Reloj sin ajustar".into(), String::new()],
+        CloudStanding::Failed => ["Falló. El hub prueba".into(), "de nuevo solo".into()],
+        CloudStanding::Settings => ["[cloud] está mal: vea".into(), "URL y certificado".into()],
+    },
+    cloud_waiting: "Por enviar",
+    cloud_held: "Retenidos",
+    cloud_sync: "Enviar",
+    back_button: "Volver",
+    cloud_beside: |count| format!("{count} envíos"),
+    cloud_key_left: [
+        "La clave de la nube",
+        "sigue en la tarjeta.",
+        "Bórrela allí con un",
+        "ordenador.",
+    ],
     lock: "¿Bloquear?",
     lock_text: ["Los teléfonos esperan", "hasta que se teclee", "aquí el PIN."],
     lock_now: "Bloquear",
@@ -278,6 +304,15 @@ fn news(news: News) -> Told {
 
 const UNITS: [&str; 3] = ["MB", "GB", "TB"];
 
+fn done(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "Hecho ahora mismo".into(),
+        Ago::Minutes(minutes) => format!("Hecho hace {minutes} min"),
+        Ago::Hours(hours) => format!("Hecho hace {hours} h"),
+        Ago::Days(days) => format!("Hecho hace {days} d"),
+    }
+}
+
 fn question(question: &Question) -> Asked {
     match question {
         Question::NewDisk { name, bytes } => Asked {
@@ -324,6 +359,15 @@ fn question(question: &Question) -> Asked {
                 "ayuda técnica".into(),
             ],
             yes: "Reparar",
+        },
+        Question::OtherCloud { host } => Asked {
+            title: "¿Otra nube?",
+            text: [
+                "Los registros irán".into(),
+                format!("a {}", printable(host, 19)),
+                "si dice que sí.".into(),
+            ],
+            yes: "Sí",
         },
         Question::PutBack { firmware } => Asked {
             title: "No se actualizó",

@@ -1,6 +1,7 @@
 //! The panel as a person meets it: buttons and digits in, pictures and decisions out.
 
 mod camera;
+mod cloud_scenes;
 mod disk_scenes;
 mod flows;
 mod golden;

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 38] = [
+const SCREENS: [&str; 40] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -44,6 +45,8 @@ const SCREENS: [&str; 38] = [
     "repairing",
     "move-data",
     "news",
+    "cloud",
+    "other-cloud",
 ];
 
 /// Screens from which only the hub leads on, or something that a person types or does away from the panel.
@@ -80,9 +83,10 @@ pub(super) const NEWS: [News; 8] = [
     News::Repaired,
 ];
 
-const NOTICES: [Notice; 2] = [
+const NOTICES: [Notice; 3] = [
     Notice::SetupFile { line: None },
     Notice::ImportFile(ImportFile::StillThere),
+    Notice::CloudKeyLeft,
 ];
 
 #[derive(Clone, Debug)]
@@ -148,6 +152,19 @@ fn pin_change() -> impl Strategy<Value = PinChange> {
     ]
 }
 
+fn cloud_status() -> impl Strategy<Value = CloudStatus> {
+    let standing = prop_oneof![
+        prop::sample::select(CLOUD_STANDINGS.to_vec()),
+        any::<u32>().prop_map(CloudStanding::Done),
+        any::<(u32, u32)>().prop_map(|(sent, total)| CloudStanding::Sending(sent, total)),
+    ];
+    (standing, any::<(u32, u32)>()).prop_map(|(standing, (waiting, held))| CloudStatus {
+        standing,
+        waiting,
+        held,
+    })
+}
+
 prop_compose! {
     fn open_status()(
         address in prop::option::of(any::<(u32, u16)>()),
@@ -158,6 +175,8 @@ prop_compose! {
         paired in prop::option::of((any::<u32>(), prop::option::of(any::<String>()))),
         phones in prop::collection::vec(known_phone(), 0..8),
         pin_change in prop::option::of(pin_change()),
+        cloud in cloud_status(),
+        other_cloud in prop::option::of(any::<String>()),
     ) -> OpenStatus {
         OpenStatus {
             address: address.map(|(ip, port)| std::net::SocketAddrV4::new(ip.into(), port)),
@@ -172,6 +191,8 @@ prop_compose! {
             news,
             phones: phones.into(),
             pin_change,
+            cloud,
+            other_cloud,
         }
     }
 }

@@ -349,7 +349,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "language",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK]);
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, DOWN, OK]);
             }),
         ),
         (
@@ -378,5 +378,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     ];
     all.extend(phone_scenes::all(language));
     all.extend(disk_scenes::all(language));
+    all.extend(cloud_scenes::all(language));
     all
 }

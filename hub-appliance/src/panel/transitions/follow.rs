@@ -3,7 +3,7 @@
 use crate::panel::pin_pad::{CodeEntry, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
-use crate::panel::view::{Notice, OpenStatus, Phase, PinChange, Status};
+use crate::panel::view::{Notice, OpenStatus, Phase, PinChange, Question, Status};
 
 /// Where the hub's `status` leads from `state`.
 pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
@@ -112,6 +112,7 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
             answered: false,
         },
         (None, Some(_), _) => State::Pairing,
+        (None, None, state) if open.other_cloud.is_some() => ask_for_cloud(state, open),
         (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
             if !open.phones.iter().any(|phone| phone.number == number) =>
         {
@@ -120,6 +121,22 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
         (None, None, State::Phones(at)) if at >= open.phones.len() => State::Phones(0),
         (None, None, same) if same.is_open() => same,
         (None, None, _) => State::Home,
+    }
+}
+
+/// Nobody sends the records elsewhere without a person at the box.
+fn ask_for_cloud(state: State, open: &OpenStatus) -> State {
+    let host = open.other_cloud.clone().unwrap_or_default();
+    let question = Question::OtherCloud { host };
+    match state {
+        State::Answering {
+            question: asked,
+            choice,
+        } if asked == question => State::Answering { question, choice },
+        _ => State::Answering {
+            question,
+            choice: Choice::Second,
+        },
     }
 }
 

@@ -1,13 +1,18 @@
 //! What the transitions have to know of the hub's status.
 
 use crate::panel::pin_pad::Pad;
-use crate::panel::view::{OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode};
+use crate::panel::view::{CloudStanding, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode};
 
 pub(super) fn phones(phase: &Phase) -> &[Phone] {
     match phase {
         Phase::Open(open) => &open.phones,
         _ => &[],
     }
+}
+
+/// Whether a cloud is named.
+pub(super) fn has_cloud(phase: &Phase) -> bool {
+    matches!(phase, Phase::Open(open) if open.cloud.standing != CloudStanding::NeverSetUp)
 }
 
 /// Where in the list the phone of this number stands.

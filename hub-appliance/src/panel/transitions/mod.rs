@@ -9,7 +9,7 @@ pub(super) use self::follow::follow;
 pub(super) use self::look_up::{asked_group, has_moved};
 
 use self::follow::start;
-use self::look_up::{around, can_revoke, has_network, keeps_pairing_open, phones, place, wrong_group};
+use self::look_up::{around, can_revoke, has_cloud, has_network, keeps_pairing_open, phones, place, wrong_group};
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
@@ -145,6 +145,7 @@ pub(super) fn step(
             MenuEntry::Pair => State::NoNetwork,
             MenuEntry::Phones => State::Phones(0),
             MenuEntry::Status => State::Facts,
+            MenuEntry::Cloud => State::Cloud(First),
             MenuEntry::ChangePin => return (State::Menu(at), Some(Action::BeginPinChange)),
             MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
@@ -222,6 +223,16 @@ pub(super) fn step(
             let choice = Second;
             return (State::Answering { question, choice }, Some(answer));
         }
+
+        // The cloud: a run now, held long one that compares everything.
+        (State::Cloud(choice), Event::Previous | Event::Next) if has_cloud(phase) => State::Cloud(choice.other()),
+        (State::Cloud(First), Event::Ok) if has_cloud(phase) => {
+            return (State::Cloud(First), Some(Action::SyncNow { whole: false }));
+        }
+        (State::Cloud(First), Event::HeldOk) if has_cloud(phase) => {
+            return (State::Cloud(First), Some(Action::SyncNow { whole: true }));
+        }
+        (State::Cloud(_), Event::Ok | Event::HeldOk | Event::Back) => State::Home,
 
         (State::News(news), Event::Ok | Event::Back) => return (State::News(news), Some(Action::NewsSeen(news))),
 

@@ -402,3 +402,34 @@ END;
 CREATE TRIGGER clinic_inventory_move AFTER UPDATE OF clinic_id ON clinic_inventory WHEN OLD.clinic_id IS NOT NEW.clinic_id BEGIN
     INSERT INTO moves SELECT 'clinic_inventory', OLD.id, NEW.hub_changed_at, OLD.clinic_id, NULL WHERE true ON CONFLICT DO NOTHING;
 END;
+
+-- The relay: how far pulling (the cloud's clock) and pushing (the change clock) have come, and, by row, what the cloud is
+-- known to hold and what is on its way there. The digests are store/relay/digest.rs's.
+CREATE TABLE cloud_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    pull_cursor INTEGER NOT NULL,
+    push_cursor INTEGER NOT NULL,
+    clinics TEXT NOT NULL,
+    whole_pull_at INTEGER NOT NULL,
+    done_at INTEGER NOT NULL,
+    ca TEXT NOT NULL,
+    time_zone TEXT NOT NULL
+) STRICT;
+INSERT INTO cloud_state VALUES (1, 0, 0, '[]', 0, 0, '', '');
+CREATE TABLE cloud_rows (
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    known BLOB,
+    synced_at INTEGER NOT NULL,
+    cloud_updated_at INTEGER NOT NULL,
+    sent BLOB,
+    sent_at INTEGER,
+    answered INTEGER NOT NULL,
+    missed INTEGER NOT NULL,
+    held_at INTEGER,
+    held_version INTEGER,
+    reason TEXT,
+    PRIMARY KEY (table_name, row_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cloud_rows_sent ON cloud_rows (table_name, row_id) WHERE sent_at IS NOT NULL;
+CREATE INDEX cloud_rows_held ON cloud_rows (held_at) WHERE held_at IS NOT NULL;

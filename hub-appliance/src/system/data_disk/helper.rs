@@ -4,7 +4,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +123,10 @@ impl DataDisk for Helper {
 
     fn forget_import(&self) -> Result<(), DataDiskError> {
         self.order(&Request::ForgetImport, &|_| {})
+    }
+
+    fn forget_cloud_key(&self, _: &Path) -> Result<(), DataDiskError> {
+        self.order(&Request::ForgetKey, &|_| {})
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {

@@ -1,8 +1,8 @@
 //! The owner's file of records on the system's card, in the clear for whoever holds the card: removed once it was taken
 //! in.
 //!
-//! That is the only time that anything writes to the card's first partition, from which the board starts. No other file
-//! there is touched, each step is on the card before the next begins, and a power cut leaves a card that starts: with
+//! That, and taking the key to the cloud out of the owner's setup file, are the only times that anything writes to the card's
+//! first partition, from which the board starts. No other file there is touched, each step is on the card before the next begins, and a power cut leaves a card that starts: with
 //! the file whole, spoilt, or gone.
 
 use std::fs::{self, File, OpenOptions};
@@ -14,6 +14,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::mount::{MsFlags, mount};
 
 use super::DataDiskError;
+use crate::setup_file::forget_cloud_key;
 use crate::system::owner_file::{self, OwnerFile};
 
 /// How much of the file is written over at a time.
@@ -32,12 +33,29 @@ pub(super) fn forget(file: &Path) -> Result<(), DataDiskError> {
         OwnerFile::There(file) => file,
         OwnerFile::Several => return Err(io::Error::from(io::ErrorKind::AlreadyExists).into()),
     };
+    written_to(folder, || wipe(&file))
+}
+
+/// Takes the key to the cloud out of the setup file `file` on that partition.
+///
+/// # Errors
+/// As [`forget`].
+pub(super) fn forget_key(file: &Path) -> Result<(), DataDiskError> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    match owner_file::look_for(file)? {
+        OwnerFile::Absent => Ok(()),
+        _ => written_to(folder, || forget_cloud_key(file)),
+    }
+}
+
+/// Does `work` while the partition can be written.
+fn written_to(folder: &Path, work: impl FnOnce() -> io::Result<()>) -> Result<(), DataDiskError> {
     remount(folder, MsFlags::MS_SYNCHRONOUS)?;
-    let wiped = wipe(&file);
+    let done = work();
     if let Err(error) = remount(folder, MsFlags::MS_RDONLY) {
         tracing::error!(%error, "the card's first partition stays open for writing");
     }
-    Ok(wiped?)
+    Ok(done?)
 }
 
 fn remount(folder: &Path, how: MsFlags) -> Result<(), DataDiskError> {

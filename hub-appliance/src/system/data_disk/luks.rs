@@ -21,6 +21,8 @@ use super::volume::{
 use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool, import_file};
 use crate::secret::SecretText;
 
+/// The name of the owner's setup file.
+const SETUP_FILE: &str = "hub-setup.toml";
 const SYS_BLOCK: &str = "/sys/block";
 const SYS_DEVICES: &str = "/sys/dev/block";
 pub(super) const MAPPED: &str = "/dev/mapper/hubdata";
@@ -275,6 +277,12 @@ impl DataDisk for Luks {
 
     fn forget_import(&self) -> Result<(), DataDiskError> {
         self.import.as_deref().map_or(Ok(()), import_file::forget)
+    }
+
+    /// The owner's setup file lies beside the file of records.
+    fn forget_cloud_key(&self, _: &Path) -> Result<(), DataDiskError> {
+        let file = self.import.as_deref().map(|import| import.with_file_name(SETUP_FILE));
+        file.as_deref().map_or(Ok(()), import_file::forget_key)
     }
 
     fn open(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {

@@ -272,6 +272,15 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Takes the key to the cloud out of the owner's `hub-setup.toml`. To be called when the vault has it. Does nothing where
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if it may still be there.
+    fn forget_cloud_key(&self, file: &std::path::Path) -> Result<(), DataDiskError> {
+        Ok(crate::setup_file::forget_cloud_key(file)?)
+    }
+
     /// Opens and mounts the part for the records. Does nothing if it is open.
     ///
     /// # Errors

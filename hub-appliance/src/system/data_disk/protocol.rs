@@ -3,6 +3,7 @@
 //! ```text
 //! → state | offers | close | open <passphrase> | repair <passphrase> | format <passphrase> [<token of an offer>]
 //!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
+//!   | forget-key
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
@@ -33,6 +34,7 @@ pub(super) enum Request {
     OpenCopy(SecretText),
     FinishMove,
     ForgetImport,
+    ForgetKey,
 }
 
 /// What it gets.
@@ -64,6 +66,7 @@ impl Request {
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
             Self::FinishMove => ("finish-move", None, None),
             Self::ForgetImport => ("forget-import", None, None),
+            Self::ForgetKey => ("forget-key", None, None),
         };
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
@@ -89,6 +92,7 @@ impl Request {
             ("movable", None) => Self::Movable,
             ("finish-move", None) => Self::FinishMove,
             ("forget-import", None) => Self::ForgetImport,
+            ("forget-key", None) => Self::ForgetKey,
             ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?, words.next()?.parse().ok()?),
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
@@ -149,6 +153,7 @@ mod tests {
             Request::OpenCopy(secret()),
             Request::FinishMove,
             Request::ForgetImport,
+            Request::ForgetKey,
         ] {
             let line = request.to_line();
             let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();

@@ -5,6 +5,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
@@ -73,6 +74,8 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
         Request::FinishMove => disk.finish_move()?,
         Request::ForgetImport => disk.forget_import()?,
+        // Which file that is, the service knows for itself.
+        Request::ForgetKey => disk.forget_cloud_key(Path::new(""))?,
     }
     // And nothing more: to look at all disks may take long where one fails, and who locks can't wait for that.
     Ok(Answer::Done)

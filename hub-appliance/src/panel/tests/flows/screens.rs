@@ -25,7 +25,8 @@ fn menus_go_home_when_left_alone() {
         &[Ok, Down, Ok, Ok],
         &[Ok, Down, Ok, Ok, Down, Ok],
         &[Ok, Down, Down, Ok],
-        &[Ok, Down, Down, Down, Down, Ok],
+        &[Ok, Down, Down, Down, Ok],
+        &[Ok, Down, Down, Down, Down, Down, Ok],
         &[Ok, Up, Up, Up, Ok],
         &[Ok, Up, Up, Ok],
         &[Ok, Up, Ok],
@@ -247,7 +248,7 @@ fn speaks_the_language_that_is_chosen() {
     assert!(desk.says("PIN nuevo"));
 
     let mut desk = Desk::speaking(Language::French, Phase::Open(open()));
-    desk.press(&[Ok, Down, Down, Down, Down, Ok]);
+    desk.press(&[Ok, Down, Down, Down, Down, Down, Ok]);
     assert!(desk.says("Langue") && desk.says(">Français"));
     assert!(matches!(
         desk.press(&[Up, Ok]),

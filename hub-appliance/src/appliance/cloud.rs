@@ -1,0 +1,223 @@
+//! The cloud in the life of the box: what the owner's file says of it, the vault that keeps the key, and the relay.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::status::Sources;
+use super::{ApplianceError, Config};
+use crate::clock::HubTime;
+use crate::keys::{CloudAccess, MasterKey, Vault, VaultKey};
+use crate::panel::{CloudStanding, CloudStatus, Notice};
+use crate::relay::{Access, Relay, RelayState, Surroundings};
+use crate::setup_file::{CloudSetup, SetupFile};
+use crate::store::audit::Entry;
+use crate::store::{Store, StoreError};
+use crate::system::network;
+
+const MINUTE_MS: i64 = 60 * 1000;
+
+/// Another cloud, or another key, than the hub works with: nothing of it counts before a person allowed it.
+pub(super) struct Offer {
+    setup: CloudSetup,
+    key: VaultKey,
+    folder: PathBuf,
+}
+
+impl Offer {
+    /// Where the records would go.
+    pub(super) fn host(&self) -> String {
+        let url = reqwest::Url::parse(&self.setup.url).ok();
+        url.and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
+
+/// What came of the owner's file.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) access: Option<Access>,
+    pub(super) offer: Option<Offer>,
+    pub(super) notice: Option<Notice>,
+}
+
+/// Takes `[cloud]` of the owner's file in, and the key out of it. A mistake keeps nobody out of the hub.
+///
+/// # Errors
+/// What vault and store report.
+pub(super) fn take_in(
+    config: &Config,
+    master: &MasterKey,
+    vault: &mut Vault,
+    store: &Store,
+) -> Result<Taken, ApplianceError> {
+    let mut taken = Taken::default();
+    let file = config.setup_file.as_deref();
+    let settled = file.and_then(|file| SetupFile::read(file).ok());
+    if let (Some(file), Some(setup)) = (file, settled.and_then(|settled| settled.cloud)) {
+        let is_known = vault.cloud.as_ref().is_some_and(|known| is_same(known, &setup));
+        let is_first = vault.cloud.is_none() && setup.api_key.is_some();
+        if is_known || is_first {
+            let folder = file.parent().unwrap_or(Path::new("."));
+            settle(
+                &setup,
+                folder,
+                &config.store_folder(),
+                &master.vault_key(),
+                vault,
+                store,
+            )?;
+            taken.notice = forget_key(config, file, &setup);
+        } else if setup.api_key.is_some() {
+            taken.offer = Some(Offer {
+                setup,
+                key: master.vault_key(),
+                folder: config.store_folder(),
+            });
+        }
+    }
+    taken.access = access(vault, store)?;
+    Ok(taken)
+}
+
+/// Takes what a person allowed over.
+///
+/// # Errors
+/// What vault and store report.
+pub(super) fn accept(
+    config: &Config,
+    offer: &Offer,
+    store: &Store,
+) -> Result<(Option<Access>, Option<Notice>), ApplianceError> {
+    let mut vault = Vault::load(&super::open::vault_path(&offer.folder), &offer.key)?;
+    let file = config.setup_file.clone().unwrap_or_default();
+    let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+    settle(&offer.setup, &folder, &offer.folder, &offer.key, &mut vault, store)?;
+    Ok((access(&vault, store)?, forget_key(config, &file, &offer.setup)))
+}
+
+fn settle(
+    setup: &CloudSetup,
+    folder: &Path,
+    store_folder: &Path,
+    key: &VaultKey,
+    vault: &mut Vault,
+    store: &Store,
+) -> Result<(), ApplianceError> {
+    let ca = setup.read_ca(folder).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the certificates of the cloud can't be read");
+        String::new()
+    });
+    let before = vault.cloud.take();
+    let is_another = before.as_ref().is_none_or(|before| before.url != setup.url);
+    let api_key = setup
+        .api_key
+        .clone()
+        .or_else(|| before.as_ref().map(|before| before.api_key.clone()));
+    let cloud = CloudAccess {
+        url: setup.url.clone(),
+        api_key: api_key.unwrap_or_default(),
+        device_id: String::new(),
+    };
+    let name = setup.name.clone().unwrap_or_else(|| vault.hub_name.clone());
+    let is_news = before.as_ref() != Some(&cloud) || name != vault.hub_name;
+    vault.cloud = Some(cloud);
+    vault.hub_name = name;
+    if is_news {
+        vault.save(&super::open::vault_path(store_folder), key)?;
+        let host = reqwest::Url::parse(&setup.url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned));
+        let entry = Entry {
+            action: "cloud.settled",
+            detail: json!({"host": host}).to_string(),
+            outcome: "ok",
+            ..Entry::default()
+        };
+        store.write::<_, StoreError>(move |tx| tx.audit(&entry))?;
+    }
+    store.settle_cloud(ca, setup.time_zone.clone().unwrap_or_default(), is_another)?;
+    Ok(())
+}
+
+fn forget_key(config: &Config, file: &Path, setup: &CloudSetup) -> Option<Notice> {
+    setup.api_key.as_ref()?;
+    let forgotten = config.disk.forget_cloud_key(file);
+    forgotten.err().map(|error| {
+        tracing::error!(%error, "the key to the cloud is still on the card");
+        Notice::CloudKeyLeft
+    })
+}
+
+/// Whether the file names what the hub works with already; the key may have been taken out of it.
+fn is_same(known: &CloudAccess, setup: &CloudSetup) -> bool {
+    known.url == setup.url && setup.api_key.as_ref().is_none_or(|key| *key == known.api_key)
+}
+
+fn access(vault: &Vault, store: &Store) -> Result<Option<Access>, ApplianceError> {
+    let Some(cloud) = &vault.cloud else { return Ok(None) };
+    let ca = store.read::<_, StoreError>(|snapshot| Ok(snapshot.cloud_state()?.ca))?;
+    Ok(Some(Access {
+        url: cloud.url.clone(),
+        key: cloud.api_key.clone(),
+        ca,
+    }))
+}
+
+/// Starts the relay; without threads for it the phones are served all the same.
+pub(super) fn start(access: Access, sources: &Sources) -> Option<Relay> {
+    let around = Around {
+        store: Arc::clone(&sources.store),
+        is_here: access.url.starts_with("http:"),
+    };
+    let started = Relay::start(access, Arc::clone(&sources.store), around);
+    started
+        .inspect_err(|error| tracing::error!(%error, "the relay did not start"))
+        .ok()
+}
+
+/// How it is with the cloud, for the panel.
+pub(super) fn status(relay: Option<&Relay>, now: HubTime) -> CloudStatus {
+    let Some(relay) = relay else {
+        return CloudStatus::default();
+    };
+    let status = relay.status();
+    let standing = match status.state {
+        RelayState::NoNetwork => CloudStanding::NoNetwork,
+        RelayState::Waiting if status.done_at == HubTime::ZERO => CloudStanding::Waiting,
+        RelayState::Waiting => {
+            let minutes = (now.millis() - status.done_at.millis()).max(0) / MINUTE_MS;
+            CloudStanding::Done(u32::try_from(minutes).unwrap_or(u32::MAX))
+        }
+        RelayState::Receiving => CloudStanding::Receiving,
+        RelayState::Sending { sent, total } => CloudStanding::Sending(sent, total),
+        RelayState::Refused => CloudStanding::Refused,
+        RelayState::Inactive => CloudStanding::Inactive,
+        RelayState::NoClinic => CloudStanding::NoClinic,
+        RelayState::NoClock => CloudStanding::NoClock,
+        RelayState::Failed => CloudStanding::Failed,
+        RelayState::Settings => CloudStanding::Settings,
+    };
+    CloudStatus {
+        standing,
+        waiting: status.waiting,
+        held: status.held,
+    }
+}
+
+struct Around {
+    store: Arc<Store>,
+    /// The cloud is on this very machine.
+    is_here: bool,
+}
+
+impl Surroundings for Around {
+    fn has_link(&self) -> bool {
+        self.is_here || network::has_address()
+    }
+
+    fn knows_time(&self) -> bool {
+        self.store.clock().follows_its_source()
+    }
+}

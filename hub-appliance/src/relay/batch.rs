@@ -1,0 +1,170 @@
+//! What goes in one request, and how the row is found that makes the cloud refuse one. Pure.
+
+use crate::store::relay::{Sent, after_push_order};
+use crate::store::schema::TableId;
+
+/// The most rows of a request.
+pub(super) const ROWS: usize = 500;
+/// The most bytes of its rows.
+pub(super) const BYTES: usize = 1024 * 1024;
+
+/// Which list of a request a row goes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Created,
+    Updated,
+    Deleted,
+}
+
+/// A row that is made to fit.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) sent: Sent,
+    pub(super) list: List,
+    /// The row, or its id for a deletion: JSON.
+    pub(super) json: Box<str>,
+}
+
+/// How many of the first rows go in one request.
+pub(super) fn fill(rows: &[Prepared]) -> usize {
+    let mut bytes = 0;
+    let mut tables: Vec<TableId> = Vec::new();
+    for (count, row) in rows.iter().enumerate() {
+        bytes += row.json.len();
+        let table = row.sent.table;
+        let parts = tables.iter().any(|earlier| after_push_order(*earlier, table));
+        if count == ROWS || (count > 0 && bytes > BYTES) || parts {
+            return count;
+        }
+        if tables.last() != Some(&table) {
+            tables.push(table);
+        }
+    }
+    rows.len()
+}
+
+/// The body of a request: `{table:{created:[row],updated:[row],deleted:[id]}}`.
+pub(super) fn body(rows: &[Prepared]) -> String {
+    let mut tables: Vec<(TableId, [Vec<&str>; 3])> = Vec::new();
+    for row in rows {
+        let table = row.sent.table;
+        let place = tables.iter().position(|(known, _)| *known == table);
+        let place = place.unwrap_or_else(|| {
+            tables.push((table, Default::default()));
+            tables.len() - 1
+        });
+        tables[place].1[row.list as usize].push(&row.json);
+    }
+    let mut body = String::from("{");
+    for (table, [created, updated, deleted]) in tables {
+        if body.len() > 1 {
+            body.push(',');
+        }
+        body.push_str(&format!(
+            "\"{}\":{{\"created\":[{}],\"updated\":[{}],\"deleted\":[{}]}}",
+            table.table().name,
+            created.join(","),
+            updated.join(","),
+            deleted.join(",")
+        ));
+    }
+    body.push('}');
+    body
+}
+
+/// Finds the row that makes a request fail: among the next rows to be sent, a bad one is known to be within `window`.
+#[derive(Debug, Default)]
+pub(super) struct Halving {
+    window: Option<usize>,
+}
+
+impl Halving {
+    /// How many rows to send next, of as many as would go.
+    pub(super) fn size(&self, fitting: usize) -> usize {
+        self.window
+            .map_or(fitting, |window| window.div_ceil(2))
+            .min(fitting)
+            .max(1)
+    }
+
+    /// The cloud took `rows`.
+    pub(super) fn taken(&mut self, rows: usize) {
+        self.window = self
+            .window
+            .and_then(|window| window.checked_sub(rows))
+            .filter(|left| *left > 0);
+    }
+
+    /// The cloud refused `rows`: whether that is the bad one by itself.
+    pub(super) fn refused(&mut self, rows: usize) -> bool {
+        self.window = (rows > 1).then_some(rows);
+        rows == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::HubTime;
+
+    fn row(table: &str, bytes: usize) -> Prepared {
+        Prepared {
+            sent: Sent {
+                table: TableId::named(table).unwrap(),
+                id: "a".into(),
+                version: HubTime::ZERO,
+                digests: None,
+                on_answer: None,
+            },
+            list: List::Created,
+            json: "1".repeat(bytes).into(),
+        }
+    }
+
+    #[test]
+    fn a_request_is_bounded_and_never_has_items_beside_what_names_them() {
+        let rows = |table, count, bytes| vec![row(table, bytes); count];
+        assert_eq!(fill(&rows("visits", 700, 10)), ROWS);
+        assert_eq!(fill(&rows("visits", 20, BYTES / 10)), 10);
+        assert_eq!(fill(&rows("visits", 2, BYTES * 2)), 1, "one that is larger goes alone");
+        let mixed = [
+            rows("visits", 3, 1),
+            rows("prescription_items", 2, 1),
+            rows("dispensing_records", 2, 1),
+        ]
+        .concat();
+        assert_eq!(fill(&mixed), 5);
+        assert_eq!(
+            body(&mixed[2..4]),
+            r#"{"visits":{"created":[1],"updated":[],"deleted":[]},"prescription_items":{"created":[1],"updated":[],"deleted":[]}}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_bad_row_is_found_in_few_requests_and_all_others_land(count in 1_usize..3000, bad in any::<proptest::sample::Index>()) {
+            let bad = bad.index(count);
+            let mut queue: Vec<usize> = (0..count).collect();
+            let (mut halving, mut requests, mut found) = (Halving::default(), 0, None);
+            let mut landed = 0;
+            while !queue.is_empty() {
+                let size = halving.size(queue.len().min(ROWS));
+                requests += 1;
+                if queue[..size].contains(&bad) {
+                    if halving.refused(size) {
+                        found = Some(queue.remove(0));
+                    }
+                } else {
+                    halving.taken(size);
+                    queue.drain(..size);
+                    landed += size;
+                }
+            }
+            prop_assert_eq!(found, Some(bad));
+            prop_assert_eq!(landed, count - 1);
+            prop_assert!(requests <= count.div_ceil(ROWS) + 12, "{}", requests);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One run: ask who this hub is, pull, push, and pull what came back.
+
+use super::http::{Cloud, CloudError};
+use super::pull::{self, PullError};
+use super::push::Push;
+use super::schedule::Ended;
+use super::status::{Progress, RelayState};
+use crate::store::relay::{CloudState, Pulled};
+use crate::store::{Store, StoreError};
+
+/// A transaction that was open during a pull is missed, so each begins this much earlier, ms.
+const OVERLAP_MS: i64 = 10 * 60 * 1000;
+/// After this the cloud is asked for everything once, ms: some changes are never announced.
+const WHOLE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// What a run is to do beside what there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// A person asked: what is held is tried again.
+    pub asked: bool,
+    /// Everything is compared.
+    pub whole: bool,
+}
+
+/// Runs once, and says how it ended and where that leaves the relay.
+pub(super) async fn run(cloud: &Cloud, store: &Store, progress: &Progress, wish: Wish) -> (Ended, RelayState) {
+    match attempt(cloud, store, progress, wish).await {
+        Ok(None) => (Ended::Done, RelayState::Waiting),
+        Ok(Some(state)) => (Ended::Waits, state),
+        Err(PullError::Cloud(CloudError::Refused)) => (Ended::Refused, RelayState::Refused),
+        Err(error) => {
+            tracing::warn!(%error, "the relay to the cloud failed");
+            let stay_away = match error {
+                PullError::Cloud(CloudError::TooMany(stay_away)) => Some(stay_away),
+                _ => None,
+            };
+            (Ended::Failed(stay_away), RelayState::Failed)
+        }
+    }
+}
+
+async fn attempt(
+    cloud: &Cloud,
+    store: &Store,
+    progress: &Progress,
+    wish: Wish,
+) -> Result<Option<RelayState>, PullError> {
+    progress.is(RelayState::Receiving);
+    let device = cloud.verify().await?;
+    if !device.is_active() {
+        return Ok(Some(RelayState::Inactive));
+    }
+    // Without clinics the cloud sends those of all.
+    if device.clinics().is_empty() {
+        return Ok(Some(RelayState::NoClinic));
+    }
+    let state = store.read(|snapshot| snapshot.cloud_state())?;
+    let now = store.clock().peek().millis();
+    let is_whole = wish.whole
+        || device.clinics().iter().any(|clinic| !state.clinics.contains(clinic))
+        || now - state.whole_pull_at.millis() > WHOLE_MS;
+    let since = if is_whole { 0 } else { overlapping(&state) };
+    let pulled = |timestamp, is_whole| Pulled {
+        timestamp,
+        is_whole,
+        clinics: device.clinics().to_vec(),
+    };
+    let (spool, timestamp) = pull::pull(cloud, since, store.spool()).await?;
+    store.apply_answer(&spool, pulled(timestamp, since == 0))?;
+    drop(spool);
+    store.retry_cloud_holds(wish.asked)?;
+    let total = store.read(|snapshot| snapshot.cloud_waiting())?;
+    if total > 0 {
+        progress.is(RelayState::Sending { sent: 0, total });
+        let push = Push {
+            store,
+            cloud,
+            progress,
+            clinics: device.clinics(),
+            pulled_at: since,
+        };
+        if push.run().await? > 0 {
+            progress.is(RelayState::Receiving);
+            let since = (timestamp - OVERLAP_MS).max(1);
+            let (spool, timestamp) = pull::pull(cloud, since, store.spool()).await?;
+            store.apply_answer(&spool, pulled(timestamp, false))?;
+        }
+    }
+    store.end_cloud_run()?;
+    Ok(None)
+}
+
+fn overlapping(state: &CloudState) -> i64 {
+    if state.pull_cursor == 0 {
+        0
+    } else {
+        (state.pull_cursor - OVERLAP_MS).max(1)
+    }
+}
+
+/// Reads again how much waits and is held.
+///
+/// # Errors
+/// What the store reports.
+pub(super) fn look(store: &Store, progress: &Progress) -> Result<(), StoreError> {
+    let (done_at, waiting, held) = store.read::<_, StoreError>(|snapshot| {
+        Ok((
+            snapshot.cloud_state()?.done_at,
+            snapshot.cloud_waiting()?,
+            snapshot.cloud_held()?,
+        ))
+    })?;
+    progress.set(|status| (status.done_at, status.waiting, status.held) = (done_at, waiting, held));
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! `[cloud]` of `hub-setup.toml`: where the records are relayed to. The key in it is a secret that lies in the clear: it is
+//! read once, at an unlock, into the vault, and then overwritten in its place.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::libc::O_NOFOLLOW;
+use reqwest::Url;
+use toml::de::DeTable;
+
+use super::{MAX_BYTES, Reader, SetupFileError, Value};
+use crate::relay::may_be_called;
+use crate::secret::SecretText;
+use crate::system::owner_file::{self, OwnerFile};
+
+/// What begins a key; 64 hexadecimal digits follow.
+const KEY_BEGINS: &str = "hh_";
+const KEY_DIGITS: usize = 64;
+/// The longest name of a hub, bytes.
+const MAX_NAME: usize = 64;
+/// The largest file of certificates, bytes.
+const MAX_CA: u64 = 64 * 1024;
+
+/// What `[cloud]` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudSetup {
+    /// The cloud's base URL.
+    pub url: String,
+    /// The key; none where it was taken out of the file before.
+    pub api_key: Option<SecretText>,
+    /// What people call this hub.
+    pub name: Option<String>,
+    /// The zone that the cloud's server is in (IANA).
+    pub time_zone: Option<String>,
+    /// File of more certificates to trust, beside the setup file.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl CloudSetup {
+    /// Reads the file of certificates, beside the setup file in `folder`; nothing where none is named.
+    ///
+    /// # Errors
+    /// Where it is not there, too large, or no PEM.
+    pub fn read_ca(&self, folder: &Path) -> io::Result<String> {
+        let Some(file) = &self.ca_file else {
+            return Ok(String::new());
+        };
+        let mut pem = String::new();
+        File::open(folder.join(file))?
+            .take(MAX_CA + 1)
+            .read_to_string(&mut pem)?;
+        if pem.len() as u64 > MAX_CA || !pem.contains("-----BEGIN CERTIFICATE-----") {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(pem)
+    }
+}
+
+impl<'t> Reader<'t> {
+    /// Reads the section as far as it makes sense; what does not goes to `mistakes`. Without a URL there is no cloud.
+    pub(super) fn cloud(&self, section: &Value<'t>, mistakes: &mut Vec<SetupFileError>) -> Option<CloudSetup> {
+        let table: &DeTable<'t> = match self.section(section, "cloud") {
+            Ok(table) => table,
+            Err(mistake) => {
+                mistakes.push(mistake);
+                return None;
+            }
+        };
+        let mut url = None;
+        let mut setup = CloudSetup {
+            url: String::new(),
+            api_key: None,
+            name: None,
+            time_zone: None,
+            ca_file: None,
+        };
+        for (name, value) in table {
+            let text = value.get_ref().as_str();
+            let mut wrong = |key, needs: &str| mistakes.push(self.wrong(value, key, needs.to_owned()));
+            match name.get_ref().as_ref() {
+                "url" => {
+                    url = text
+                        .map(str::trim)
+                        .filter(|text| Url::parse(text).is_ok_and(|url| may_be_called(&url)));
+                    if url.is_none() {
+                        wrong("url", r#"the cloud's address, such as "https://cloud.example.org""#);
+                    }
+                }
+                "api_key" => {
+                    match text.map(str::trim_end) {
+                        // What is left of one that was taken out.
+                        Some(text) if text.is_empty() || text.starts_with(' ') => {}
+                        Some(text) if is_key(text) => setup.api_key = Some(SecretText::new(text.to_owned())),
+                        _ => wrong("api_key", "hh_ and 64 hexadecimal digits, as the cloud showed them"),
+                    }
+                }
+                "name" => {
+                    let name = text.filter(|name| !name.trim().is_empty() && name.len() <= MAX_NAME);
+                    setup.name = name.map(str::to_owned);
+                    if name.is_none() {
+                        wrong("name", "1 to 64 characters in quotes");
+                    }
+                }
+                "time_zone" => {
+                    let zone = text.filter(|zone| jiff::tz::TimeZone::get(zone).is_ok());
+                    setup.time_zone = zone.map(str::to_owned);
+                    if zone.is_none() {
+                        wrong(
+                            "time_zone",
+                            r#"the zone of the cloud's server, such as "Pacific/Auckland""#,
+                        );
+                    }
+                }
+                "ca_file" => {
+                    let file = text
+                        .map(Path::new)
+                        .filter(|file| file.file_name() == Some(file.as_os_str()));
+                    setup.ca_file = file.map(Path::to_owned);
+                    if file.is_none() {
+                        wrong("ca_file", "the name of a PEM file beside hub-setup.toml");
+                    }
+                }
+                _ => mistakes.push(self.unknown(name, "url, api_key, name, time_zone or ca_file in [cloud]")),
+            }
+        }
+        setup.url = url?.trim_end_matches('/').to_owned();
+        Some(setup)
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    let digits = text.strip_prefix(KEY_BEGINS);
+    digits.is_some_and(|digits| digits.len() == KEY_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+/// Overwrites the key in the file, in its place, with blanks: a power cut leaves it, or a part of it, or nothing, and the
+/// rest of the file as it is. Nothing happens where there is none.
+///
+/// # Errors
+/// What the file or its disk report: the key is still there.
+pub fn forget_cloud_key(path: &Path) -> io::Result<()> {
+    let path = match owner_file::look_for(path)? {
+        OwnerFile::Absent => return Ok(()),
+        OwnerFile::There(path) => path,
+        OwnerFile::Several => return Err(io::ErrorKind::AlreadyExists.into()),
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(O_NOFOLLOW)
+        .open(path)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(MAX_BYTES).read_to_end(&mut bytes)?;
+    let mark = if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+    // In UTF-16 it is left to a person, who is told.
+    let text = std::str::from_utf8(&bytes[mark..]).map_err(|_| io::ErrorKind::InvalidData)?;
+    let Ok(table) = DeTable::parse(text) else {
+        return Ok(());
+    };
+    let reader = Reader(text);
+    let cloud = table
+        .get_ref()
+        .iter()
+        .find(|(name, _)| name.get_ref().as_ref() == "cloud");
+    let setup = cloud.and_then(|(_, section)| {
+        let section = reader.section(section, "cloud").ok()?;
+        section
+            .iter()
+            .find(|(name, _)| name.get_ref().as_ref() == "api_key")
+            .map(|(_, value)| value.span())
+    });
+    let Some(at) = setup else { return Ok(()) };
+    let value = &text[at.clone()];
+    let quotes = value.len() - value.trim_start_matches(['"', '\'']).len();
+    let inner = (at.start + quotes)..(at.end.saturating_sub(quotes)).max(at.start + quotes);
+    if inner.is_empty() || text[inner.clone()].trim().is_empty() {
+        return Ok(());
+    }
+    file.seek(SeekFrom::Start((mark + inner.start) as u64))?;
+    file.write_all(&vec![b' '; inner.len()])?;
+    file.sync_all()
+}

@@ -1,0 +1,299 @@
+//! What is to go to the cloud, and what became of it.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::CloudReason;
+use super::digest::{Digests, digests};
+use super::ledger::{self, CloudEntry};
+use crate::clock::HubTime;
+use crate::store::Store;
+use crate::store::devices::DeviceNumber;
+use crate::store::error::StoreError;
+use crate::store::rows;
+use crate::store::schema::TableId;
+use crate::store::snapshot::Snapshot;
+use crate::store::value::Cell;
+use crate::store::writer::WriteTx;
+
+/// The tables that are pushed, in the order in which the cloud must get them. It works through a request in an order of its
+/// own, in which dispensing records come before the items that they name: those must not be in one request.
+const PUSH_ORDER: [&str; 11] = [
+    "patients",
+    "patient_additional_attributes",
+    "visits",
+    "events",
+    "appointments",
+    "prescriptions",
+    "patient_vitals",
+    "patient_problems",
+    "patient_risk_profiles",
+    "prescription_items",
+    "dispensing_records",
+];
+
+/// The tables that are pushed, parents first.
+pub fn push_order() -> impl DoubleEndedIterator<Item = TableId> {
+    PUSH_ORDER.into_iter().filter_map(TableId::named)
+}
+
+/// Whether rows of `table` must come in a later request than rows of `earlier`.
+#[must_use]
+pub fn after_push_order(earlier: TableId, table: TableId) -> bool {
+    earlier.table().name == "prescription_items" && table.table().name == "dispensing_records"
+}
+
+/// A row that the cloud does not have as it is here.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Its table.
+    pub table: TableId,
+    /// Its id.
+    pub id: Box<str>,
+    /// Its version: the change time.
+    pub version: HubTime,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// One value a column.
+    pub cells: Vec<Cell>,
+    /// What is known of it at the cloud.
+    pub entry: CloudEntry,
+}
+
+/// A row that is being sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Its table.
+    pub table: TableId,
+    /// Its id.
+    pub id: Box<str>,
+    /// Its version.
+    pub version: HubTime,
+    /// What the cloud is to hold then; none: nothing, for it is deleted.
+    pub digests: Option<Digests>,
+    /// Where the answer itself has to be taken for proof, for the cloud never tells of these: they are acknowledged, or
+    /// held with this reason.
+    pub on_answer: Option<Option<CloudReason>>,
+}
+
+/// Rows that the cloud does not have as they are here: `t` is the table.
+fn outstanding(table: TableId, select: &str, held: &str, rest: &str) -> String {
+    let name = table.table().name;
+    format!(
+        "SELECT {select} FROM {name} AS t WHERE t.hub_changed_at > ?1 AND t.hub_origin <> {cloud} AND NOT EXISTS \
+         (SELECT 1 FROM cloud_rows AS c WHERE c.table_name = '{name}' AND c.row_id = t.id AND \
+         (c.synced_at >= t.hub_changed_at OR (c.held_at IS NOT NULL AND c.held_version >= t.hub_changed_at){held})) {rest}",
+        cloud = DeviceNumber::CLOUD.0,
+    )
+}
+
+/// How many rows of a table wait, on their way or not.
+pub(super) fn count(connection: &Connection, table: TableId, cursor: HubTime) -> Result<u32, StoreError> {
+    let sql = outstanding(table, "count(*)", "", "");
+    Ok(connection
+        .prepare_cached(&sql)?
+        .query_row([cursor.millis()], |row| row.get(0))?)
+}
+
+impl Snapshot<'_> {
+    /// Rows of a table that have to be sent and are not under way: at most `limit` of those changed after the push cursor
+    /// and behind `after`, in the order of their change times. Rows changed later than this snapshot are not among them.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn outgoing(
+        &self,
+        table: TableId,
+        deleted: bool,
+        cursor: HubTime,
+        after: &(HubTime, Box<str>),
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        let connection = self.connection()?;
+        let sql = outstanding(
+            table,
+            "t.id",
+            " OR c.sent_at = t.hub_changed_at",
+            "AND (t.hub_changed_at, t.id) > (?2, ?3) AND (t.hub_deleted_at IS NOT NULL) = ?4 \
+             ORDER BY t.hub_changed_at, t.id LIMIT ?5",
+        );
+        // Two bounds of one column: SQLite takes the later one into the index.
+        let from = cursor.max(after.0.plus_millis(-1));
+        let mut statement = connection.prepare_cached(&sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let ids: Vec<String> = statement
+            .query_map((from.millis(), after.0.millis(), &*after.1, deleted, limit), |row| {
+                row.get(0)
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut outgoing = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(stored) = rows::find(connection, table, &id)? else {
+                continue;
+            };
+            outgoing.push(Outgoing {
+                table,
+                version: stored.changed_at,
+                deleted: stored.deleted,
+                entry: ledger::find(connection, table, &id, Some(&stored))?,
+                id: id.into(),
+                cells: stored.cells,
+            });
+        }
+        Ok(outgoing)
+    }
+
+    /// Whether a row that is sent to the cloud may name this one: none if the hub does not have it at all.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn cloud_can_name(&self, table: TableId, id: &str) -> Result<Option<bool>, StoreError> {
+        let connection = self.connection()?;
+        let Some(stored) = rows::find(connection, table, id)? else {
+            return Ok(None);
+        };
+        if !table.table().cloud.pushes() {
+            return Ok(Some(true));
+        }
+        Ok(Some(ledger::find(connection, table, id, Some(&stored))?.can_be_named()))
+    }
+
+    /// Whether the clinic's stock has this batch, which then is one of the cloud's.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn cloud_knows_batch(&self, batch: &str) -> Result<bool, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM clinic_inventory WHERE batch_id = ?1)")?;
+        Ok(statement.query_row([batch], |row| row.get(0))?)
+    }
+}
+
+impl Store {
+    /// Writes down what is about to be sent, so that its echo is known for what it is whatever happens next.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn note_sent(&self, sent: Vec<Sent>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            for row in &sent {
+                let stored = rows::find(tx.connection(), row.table, &row.id)?;
+                let mut entry = ledger::find(tx.connection(), row.table, &row.id, stored.as_ref())?;
+                let digests = row.digests.clone().unwrap_or_else(|| of_nothing(row.table));
+                entry.sent = Some((digests, row.version));
+                (entry.answered, entry.missed) = (false, 0);
+                ledger::put(tx, row.table, &row.id, &entry)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes down that the cloud said it took what was sent.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn note_answered(&self, sent: Vec<Sent>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            for row in &sent {
+                tx.connection()
+                    .prepare_cached("UPDATE cloud_rows SET answered = 1 WHERE table_name = ?1 AND row_id = ?2")?
+                    .execute((row.table.table().name, &*row.id))?;
+                match row.on_answer {
+                    None => {}
+                    Some(None) => note_in_step(tx, row.table, &row.id, row.version)?,
+                    Some(Some(reason)) => ledger::hold(tx, row.table, &row.id, row.version, reason)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes down that the cloud refused what was sent, or that it did not get there: it is to be sent again.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn note_not_sent(&self, sent: Vec<Sent>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            for row in &sent {
+                tx.connection()
+                    .prepare_cached(
+                        "UPDATE cloud_rows SET sent = NULL, sent_at = NULL WHERE table_name = ?1 AND row_id = ?2",
+                    )?
+                    .execute((row.table.table().name, &*row.id))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes down that the cloud has these versions, or need not have them: (table, id, version).
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn note_in_step(&self, rows: Vec<(TableId, Box<str>, HubTime)>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            for (table, id, version) in &rows {
+                let stored = rows::find(tx.connection(), *table, id)?;
+                let mut entry = ledger::find(tx.connection(), *table, id, stored.as_ref())?;
+                entry.synced_at = entry.synced_at.max(*version);
+                ledger::put(tx, *table, id, &entry)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The digests of a row that is not there.
+pub(super) fn of_nothing(table: TableId) -> Digests {
+    let columns = table.table().columns;
+    digests(table.table(), columns.iter().map(|_| None), None)
+}
+
+/// The cloud has this version of a row, or its deletion.
+pub(super) fn note_in_step(tx: &WriteTx<'_>, table: TableId, id: &str, version: HubTime) -> Result<(), StoreError> {
+    let entry = CloudEntry {
+        synced_at: version,
+        ..CloudEntry::default()
+    };
+    ledger::put(tx, table, id, &entry)
+}
+
+/// Tries held rows again: those of which `condition` is true, with `value` for `?1`.
+pub(super) fn release(tx: &WriteTx<'_>, condition: &'static str, value: i64) -> Result<(), StoreError> {
+    let connection = tx.connection();
+    let first: Option<i64> = connection
+        .prepare_cached(&format!(
+            "SELECT min(held_version) FROM cloud_rows WHERE held_at IS NOT NULL AND {condition}"
+        ))?
+        .query_row([value], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let Some(first) = first else { return Ok(()) };
+    connection
+        .prepare_cached(&format!(
+            "UPDATE cloud_rows SET held_at = NULL, held_version = NULL, reason = NULL, answered = 0, missed = 0 \
+             WHERE held_at IS NOT NULL AND {condition}"
+        ))?
+        .execute([value])?;
+    connection.execute("UPDATE cloud_state SET push_cursor = min(push_cursor, ?1)", [first - 1])?;
+    Ok(())
+}
+
+/// Moves the push cursor up to the first row that is neither acknowledged nor held.
+pub(super) fn move_cursor(tx: &WriteTx<'_>) -> Result<(), StoreError> {
+    let connection = tx.connection();
+    let cursor: i64 = connection.query_row("SELECT push_cursor FROM cloud_state", [], |row| row.get(0))?;
+    let mut next: i64 = connection.query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))?;
+    for table in push_order() {
+        let sql = outstanding(table, "t.hub_changed_at", "", "ORDER BY t.hub_changed_at LIMIT 1");
+        let first: Option<i64> = connection
+            .prepare_cached(&sql)?
+            .query_row([cursor], |row| row.get(0))
+            .optional()?;
+        next = next.min(first.map_or(next, |first| first - 1));
+    }
+    connection.execute("UPDATE cloud_state SET push_cursor = max(push_cursor, ?1)", [next])?;
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Where the rows of an answer wait until all of it has come: they have to be applied parents first, and an answer that is
+//! cut off must leave nothing.
+//!
+//! A small answer waits in memory. A large one goes to a file beside the database, sealed under a key that nobody keeps,
+//! so that a first pull of hundreds of megabytes needs no more memory than any other.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::store::connection::{Purpose, open};
+use crate::store::disk::Disk;
+use crate::store::error::StoreError;
+use crate::store::schema::TableId;
+use crate::store::sync::push::List;
+
+/// What an answer may take of memory, bytes.
+const IN_MEMORY: usize = 4 * 1024 * 1024;
+/// After how many bytes the disk's room is looked at again.
+const LOOK: usize = 1024 * 1024;
+
+/// The rows of one answer.
+pub struct Spool {
+    memory: Vec<(TableId, List, Box<str>)>,
+    in_memory: usize,
+    file: Option<Connection>,
+    path: PathBuf,
+    disk: Arc<Disk>,
+    since_look: usize,
+    /// Tables that the answer has, rows or not.
+    tables: Vec<TableId>,
+    rows: u64,
+}
+
+impl std::fmt::Debug for Spool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spool")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// An empty spool. There is one at a time.
+    #[must_use]
+    pub fn spool(&self) -> Spool {
+        let spool = Spool {
+            memory: Vec::new(),
+            in_memory: 0,
+            file: None,
+            path: self.path.with_file_name("pull.spool"),
+            disk: Arc::clone(&self.disk),
+            since_look: 0,
+            tables: Vec::new(),
+            rows: 0,
+        };
+        // What a power cut left is sealed and of no use.
+        spool.remove();
+        spool
+    }
+}
+
+impl Spool {
+    /// Takes notice that the answer has this table.
+    pub fn has_table(&mut self, table: TableId) {
+        self.tables.push(table);
+    }
+
+    /// Whether the answer has this table.
+    #[must_use]
+    pub fn names(&self, table: TableId) -> bool {
+        self.tables.contains(&table)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds a row, or an entry of the list of deletions: its JSON.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if the disk has no room for more, or what it or SQLite report.
+    pub fn push(&mut self, table: TableId, list: List, json: &str) -> Result<(), StoreError> {
+        self.rows += 1;
+        if self.file.is_none() && self.in_memory + json.len() > IN_MEMORY {
+            self.file = Some(self.open()?);
+            for (table, list, json) in std::mem::take(&mut self.memory) {
+                self.write(table, list, &json)?;
+            }
+        }
+        if self.file.is_some() {
+            return self.write(table, list, json);
+        }
+        self.in_memory += json.len();
+        self.memory.push((table, list, json.into()));
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let connection = open(&self.path, &Secret::random()?, Purpose::Write)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
+             CREATE TABLE spool (tab TEXT NOT NULL, list TEXT NOT NULL, seq INTEGER NOT NULL, json TEXT NOT NULL, \
+             PRIMARY KEY (tab, list, seq)) STRICT, WITHOUT ROWID; BEGIN;",
+        )?;
+        Ok(connection)
+    }
+
+    fn write(&mut self, table: TableId, list: List, json: &str) -> Result<(), StoreError> {
+        self.since_look += json.len();
+        if self.since_look > LOOK {
+            self.disk.has_room_for(self.since_look as u64)?;
+            self.since_look = 0;
+        }
+        let Some(file) = &self.file else { return Ok(()) };
+        file.prepare_cached(
+            "INSERT INTO spool SELECT ?1, ?2, 1 + coalesce(max(seq), 0), ?3 FROM spool WHERE tab = ?1 AND list = ?2",
+        )?
+        .execute((table.table().name, list.name(), json))?;
+        Ok(())
+    }
+
+    /// The rows of one list of a table in their order, in portions of at most `portion`.
+    ///
+    /// # Errors
+    /// What SQLite or `work` report.
+    pub(super) fn portions(
+        &self,
+        table: TableId,
+        list: List,
+        portion: usize,
+        mut work: impl FnMut(Vec<Box<str>>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut gathered = Vec::new();
+        let mut take = |json: Box<str>, gathered: &mut Vec<Box<str>>| {
+            gathered.push(json);
+            if gathered.len() >= portion {
+                work(std::mem::take(gathered))
+            } else {
+                Ok(())
+            }
+        };
+        if let Some(file) = &self.file {
+            let mut statement =
+                file.prepare_cached("SELECT json FROM spool WHERE tab = ?1 AND list = ?2 ORDER BY seq")?;
+            let mut rows = statement.query((table.table().name, list.name()))?;
+            while let Some(row) = rows.next()? {
+                take(row.get(0)?, &mut gathered)?;
+            }
+        } else {
+            let rows = self.memory.iter().filter(|row| row.0 == table && row.1 == list);
+            for (_, _, json) in rows {
+                take(json.clone(), &mut gathered)?;
+            }
+        }
+        if gathered.is_empty() { Ok(()) } else { work(gathered) }
+    }
+
+    fn remove(&self) {
+        // Where it can't be removed it takes room until the next pull, and nobody can read it.
+        let _ = fs::remove_file(&self.path);
+        for suffix in ["-wal", "-shm", "-journal"] {
+            let _ = fs::remove_file(self.path.with_file_name(format!("pull.spool{suffix}")));
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            self.remove();
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! A stand-in for the organisation's cloud, on a real PostgreSQL: what `cloud.md` says that the cloud does, warts included.
+//!
+//! Promise: tables, types, lengths and references are those of `tables.json`, and PostgreSQL itself refuses what does not
+//! fit them. Each wart and each fault is a switch of [`Switches`], which can be turned while the hub runs; so can the
+//! generation. It is nobody's real cloud, and keeps everything in a folder that goes with it.
+
+mod answer;
+mod compare;
+mod database;
+mod http;
+mod postgres;
+mod push;
+mod tables;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+pub use self::database::CloudRow;
+pub use self::postgres::{Postgres, PostgresError};
+use crate::clinic::Clinic;
+
+/// The key of the demonstration's hub.
+pub const API_KEY: &str = "hh_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Which cloud it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Generation {
+    /// To 2026-05.
+    #[default]
+    C1,
+    /// Since.
+    C2,
+}
+
+/// What the cloud does that it should not, and what goes wrong on the way. All of it off is a cloud without its warts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Switches {
+    /// Which cloud it is.
+    pub generation: Generation,
+    /// A failed write is a 200 with this text in place of JSON.
+    pub object_object: bool,
+    /// An event, appointment or prescription without a visit gets one that is made up, under the first user.
+    pub invents_visits: bool,
+    /// What comes back of a pushed row lacks what the cloud loses of it.
+    pub poorer_echoes: bool,
+    /// Some tables get the cloud's own time as `updated_at`.
+    pub stamps: bool,
+    /// A row that is not later than the cloud's own is dropped without a word, and so is one of another clinic.
+    pub drops_silently: bool,
+    /// Days are told as the server's local midnight.
+    pub local_midnight: bool,
+    /// So many requests a minute, for everybody together; none: as many as they like.
+    pub rate: Option<u32>,
+    /// The clock is off by so many milliseconds.
+    pub clock_off: i64,
+    /// Rows older than so many days are never told.
+    pub history_days: Option<i64>,
+    /// How the hub stands.
+    pub status: &'static str,
+    /// The next answers: each breaks one.
+    pub faults: Vec<Fault>,
+}
+
+/// Something that goes wrong once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection ends after so many bytes of the answer to a pull.
+    DropPullAfter(usize),
+    /// A 500 that is not the program's own, before anything is done.
+    Unavailable,
+    /// A push is done and the connection ends before the answer.
+    CutBeforeAnswer,
+    /// The connection ends before a push is done.
+    CutBeforePush,
+    /// A row of a pull is missed: its transaction was open.
+    MissNewest,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            generation: Generation::C1,
+            object_object: false,
+            invents_visits: true,
+            poorer_echoes: true,
+            stamps: true,
+            drops_silently: true,
+            local_midnight: true,
+            rate: None,
+            clock_off: 0,
+            history_days: None,
+            status: "active",
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// What crossed the wire.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests of each kind.
+    pub verify: u64,
+    /// Pulls.
+    pub pulls: u64,
+    /// Pushes.
+    pub pushes: u64,
+    /// Rows and deletions that the hub pushed.
+    pub rows_pushed: u64,
+    /// Rows and deletions that it was told.
+    pub rows_pulled: u64,
+    /// Bytes of requests' bodies.
+    pub bytes_in: u64,
+    /// Bytes of answers' bodies.
+    pub bytes_out: u64,
+    /// Ids of the rows that were pushed, each time.
+    pub pushed: Vec<String>,
+}
+
+/// A running cloud. Dropping it ends it and takes its database.
+#[derive(Debug)]
+pub struct Cloud {
+    url: String,
+    shared: Arc<Shared>,
+    _postgres: Postgres,
+}
+
+/// What the answers are made from.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) switches: Mutex<Switches>,
+    pub(crate) counts: Mutex<Counts>,
+    pub(crate) clinics: Mutex<Vec<String>>,
+    pub(crate) key: Mutex<String>,
+    pub(crate) requests: Mutex<Vec<std::time::Instant>>,
+    pub(crate) last_stamp: AtomicI64,
+}
+
+impl Cloud {
+    /// Starts one with the clinic in it, at a free port of the loopback; its hub is given all of the clinic's clinics.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub async fn start(clinic: &Clinic) -> Result<Self, PostgresError> {
+        Self::start_at(clinic, "127.0.0.1:0").await
+    }
+
+    /// The same at this address.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub async fn start_at(clinic: &Clinic, address: &str) -> Result<Self, PostgresError> {
+        let postgres = Postgres::start().await?;
+        let client = postgres.connect().await?;
+        client.batch_execute(&tables::definition()).await?;
+        let shared = Arc::new(Shared {
+            client,
+            switches: Mutex::new(Switches::default()),
+            counts: Mutex::default(),
+            clinics: Mutex::default(),
+            key: Mutex::new(API_KEY.to_owned()),
+            requests: Mutex::default(),
+            last_stamp: AtomicI64::new(0),
+        });
+        database::fill(&shared, clinic).await?;
+        let clinics = database::ids(&shared, "clinics").await?;
+        *lock(&shared.clinics) = clinics;
+        let url = http::serve(Arc::clone(&shared), address).await?;
+        Ok(Self {
+            url,
+            shared,
+            _postgres: postgres,
+        })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What `hub-setup.toml` says of it.
+    #[must_use]
+    pub fn setup(&self) -> String {
+        format!("[cloud]\nurl = \"{}\"\napi_key = \"{}\"\n", self.url, self.key())
+    }
+
+    /// The key that it knows.
+    #[must_use]
+    pub fn key(&self) -> String {
+        lock(&self.shared.key).clone()
+    }
+
+    /// Gives the hub another key; the one before is refused.
+    pub fn change_key(&self, key: &str) {
+        *lock(&self.shared.key) = key.to_owned();
+    }
+
+    /// Turns switches.
+    pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
+        turn(&mut lock(&self.shared.switches));
+    }
+
+    /// The clinics that the hub is given.
+    pub fn give_clinics(&self, clinics: &[&str]) {
+        *lock(&self.shared.clinics) = clinics.iter().map(|clinic| (*clinic).to_owned()).collect();
+    }
+
+    /// What crossed the wire since this was asked last.
+    #[must_use]
+    pub fn take_counts(&self) -> Counts {
+        std::mem::take(&mut *lock(&self.shared.counts))
+    }
+
+    /// Runs a statement of a person at the cloud's desk.
+    ///
+    /// # Errors
+    /// What PostgreSQL reports.
+    pub async fn execute(&self, sql: &str) -> Result<u64, PostgresError> {
+        Ok(self.shared.client.execute(sql, &[]).await?)
+    }
+
+    /// The rows of a table that are not deleted, by id: every column as JSON.
+    ///
+    /// # Errors
+    /// What PostgreSQL reports.
+    pub async fn rows(&self, table: &str) -> Result<Vec<CloudRow>, PostgresError> {
+        database::rows(&self.shared, table).await
+    }
+
+    /// Changes columns of a row as a person at the cloud would, with the cloud's own stamps.
+    ///
+    /// # Errors
+    /// What PostgreSQL reports.
+    pub async fn edit(&self, table: &str, id: &str, values: &[(&str, Value)]) -> Result<(), PostgresError> {
+        let now = self.shared.now();
+        let mut row = json!({"updated_at": iso(now), "last_modified": iso(now)});
+        for (name, value) in values {
+            row[*name] = value.clone();
+        }
+        database::change(&self.shared, table, id, &row).await
+    }
+
+    /// Deletes a row as a person at the cloud would.
+    ///
+    /// # Errors
+    /// What PostgreSQL reports.
+    pub async fn delete(&self, table: &str, id: &str) -> Result<(), PostgresError> {
+        database::delete(&self.shared, table, id).await
+    }
+}
+
+impl Shared {
+    pub(crate) fn switches(&self) -> Switches {
+        lock(&self.switches).clone()
+    }
+
+    /// The cloud's clock, which never stands still.
+    pub(crate) fn now(&self) -> i64 {
+        let now = jiff::Timestamp::now().as_millisecond() + lock(&self.switches).clock_off;
+        now.max(self.last_stamp.fetch_max(now, Ordering::AcqRel).min(now))
+    }
+
+    /// Takes a fault that is to happen now, if it is the next.
+    pub(crate) fn fault(&self, which: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let mut switches = lock(&self.switches);
+        let at = switches.faults.iter().position(which)?;
+        Some(switches.faults.remove(at))
+    }
+
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Counts)) {
+        count(&mut lock(&self.counts));
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn iso(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map(|at| format!("{at:.3}"))
+        .unwrap_or_default()
+}
