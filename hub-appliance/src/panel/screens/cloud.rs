@@ -17,13 +17,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, cloud: CloudStatus, choice: Choice, 
         canvas.hint(strings.back);
         return "cloud";
     }
-    if let CloudStanding::Sending(sent, total) = cloud.standing {
-        let part = u64::from(sent) * WHOLE / u64::from(total.max(1));
-        canvas.progress(31, 0, u32::try_from(part.min(WHOLE)).unwrap_or(0));
-    } else {
-        canvas.pair(2, strings.cloud_waiting, &count(cloud.waiting));
+    let lines = text.iter().filter(|line| !line.is_empty()).count();
+    let waiting = (strings.cloud_waiting, cloud.waiting);
+    let held = (strings.cloud_held, cloud.held);
+    match cloud.standing {
+        CloudStanding::Sending(sent, total) => {
+            let part = u64::from(sent) * WHOLE / u64::from(total.max(1));
+            canvas.progress(31, 0, u32::try_from(part.min(WHOLE)).unwrap_or(0));
+        }
+        // The buttons leave three lines. Of the two figures the one that asks for somebody comes first; the home screen has
+        // the other one too.
+        _ if lines < 2 => {
+            canvas.pair(1, waiting.0, &count(waiting.1));
+            canvas.pair(2, held.0, &count(held.1));
+        }
+        _ => {
+            let (name, rows) = if cloud.held > 0 { held } else { waiting };
+            canvas.pair(2, name, &count(rows));
+        }
     }
-    canvas.pair(3, strings.cloud_held, &count(cloud.held));
     canvas.buttons([strings.cloud_sync, strings.back_button], choice as usize);
     "cloud"
 }
