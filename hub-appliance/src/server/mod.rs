@@ -38,6 +38,7 @@ mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod work;
 
 pub use gate::{Draining, Gate, OpenHub, StillBusy};

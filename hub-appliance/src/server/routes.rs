@@ -24,6 +24,7 @@ use super::places::Guest;
 use super::rate::RateLimiter;
 use super::reply::AnswerBudget;
 use super::status::{Failure, json};
+use super::unread;
 use super::work::{FairLane, Lane};
 use super::{Hooks, Limits, address, call, handshake};
 use crate::ids::ClientId;
@@ -133,7 +134,11 @@ impl Site {
         let response = if address::is_local(address) {
             request.extensions_mut().insert(Origin { address, correlation });
             request.extensions_mut().insert(guest);
-            self.router.clone().oneshot(request).await?
+            let (head, body) = request.into_parts();
+            let (body, reading) = unread::watch(body);
+            let mut response = self.router.clone().oneshot(Request::from_parts(head, body)).await?;
+            reading.close_if_unread(&mut response);
+            response
         } else {
             Failure::NotLocal.into_response()
         };
