@@ -1,5 +1,5 @@
 //! Held rows: what was sent and can't be stored yet. Nothing is dropped in silence, and nothing is held for ever that has
-//! no reason to be: [`super::release`] lets rows go when what they wait for is there.
+//! no reason to be: `release` lets rows go when what they wait for is there.
 //!
 //! It promises: holding, finding and counting are looked up in an index each, however many rows are held.
 
