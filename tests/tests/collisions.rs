@@ -81,7 +81,7 @@ struct Tally {
 /// Pulls and pushes as the app does; the answer to either may be lost.
 async fn sync(staff: &mut Staff, chance: &mut Chance, tally: &mut Tally) -> Result<(), SyncError> {
     let phone = &mut staff.phone;
-    phone.client.handshake().await?;
+    phone.client.handshake_in_turn().await?;
     if chance.below(10) == 0 {
         phone.pull_bytes().await?;
         tally.lost += 1;
@@ -157,7 +157,10 @@ async fn come_to_rest(staff: &mut [Staff], journal: &mut Journal) {
         let mut moved = false;
         for Staff { phone, .. } in staff.iter_mut() {
             let changes = phone.database.local_changes();
-            let report = phone.sync().await.expect("a phone syncs when nobody disturbs it");
+            let report = phone
+                .sync_in_turn()
+                .await
+                .expect("a phone syncs when nobody disturbs it");
             journal.note(&changes);
             let pulled = |counts: &hub_tests::phone::pull::PullCounts| counts.inserted + counts.merged + counts.deleted;
             moved |= !report.pushed.is_empty() || report.pulled.iter().any(|(_, counts)| pulled(counts) > 0);

@@ -226,20 +226,20 @@ async fn a_push_is_there_whole_or_not_at_all_and_always_once_acknowledged() {
         hub.start_again()
             .await
             .expect("the store opens with the PIN, and its audit chain verifies");
-        witness.sync().await.expect("a phone goes on syncing");
+        witness.sync_in_turn().await.expect("a phone goes on syncing");
         unanswered += pushers
             .iter()
             .map(|pusher| pusher.check(&witness.database))
             .sum::<usize>();
     }
     for pusher in &mut pushers {
-        pusher.phone.sync().await.expect("a phone goes on syncing");
+        pusher.phone.sync_in_turn().await.expect("a phone goes on syncing");
         pusher.pushes.iter_mut().for_each(|push| push.acknowledged = true);
     }
     let mut fresh = pair(&hub, &clinic, PHONES + 2).await;
     fresh.pull().await.expect("a first pull");
     for phone in pushers.iter_mut().map(|pusher| &mut pusher.phone).chain([&mut witness]) {
-        phone.sync().await.expect("a phone goes on syncing");
+        phone.sync_in_turn().await.expect("a phone goes on syncing");
         let same = Comparison::of_one_user().compare(&phone.database, &fresh.database);
         same.expect("phones and hub hold the same rows");
     }

@@ -3,6 +3,8 @@
 //! Promise: it takes as success exactly what the app takes as success (a 2xx whose payload opens), and keeps what the
 //! hub refuses apart from what the hub gets wrong.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -274,6 +276,24 @@ impl HubClient {
         }
         self.session = Some(keys.agree(&hub.hub_public_key)?);
         Ok(self.hub.insert(hub))
+    }
+
+    /// As [`HubClient::handshake`], at once when the hub says that it is time: for a test whose phones shake hands more often
+    /// than people sync.
+    ///
+    /// # Errors
+    /// As [`HubClient::handshake`].
+    pub async fn handshake_in_turn(&mut self) -> Result<(), ClientError> {
+        loop {
+            match self.handshake().await.map(drop) {
+                Err(ClientError::Refused {
+                    status: 429,
+                    retry_after: Some(seconds),
+                    ..
+                }) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                other => return other,
+            }
+        }
     }
 
     /// Sends a command and reads its result.

@@ -170,9 +170,22 @@ impl Phone {
     /// [`SyncError`].
     pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         self.client.handshake().await?;
+        self.pull_and_push().await
+    }
+
+    async fn pull_and_push(&mut self) -> Result<SyncReport, SyncError> {
         let pulled = self.pull().await?;
         let pushed = self.push().await?;
         Ok(SyncReport { pulled, pushed })
+    }
+
+    /// As [`Phone::sync`], beginning with [`HubClient::handshake_in_turn`](super::client::HubClient::handshake_in_turn).
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn sync_in_turn(&mut self) -> Result<SyncReport, SyncError> {
+        self.client.handshake_in_turn().await?;
+        self.pull_and_push().await
     }
 
     /// The first half of a sync: pulls from the cursor and applies.
