@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chance::Chance;
+use hub_appliance::clock::HubTime;
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::compare::Comparison;
 use hub_tests::hub::{Log, TestHub};
@@ -298,7 +299,7 @@ async fn twenty_phones_whose_edits_collide_end_alike_and_lose_nothing() {
     stock(&clinic, &fresh["admin@clinic.example"]);
 
     hub.hub.terminate().await.expect("the hub ends");
-    let store = opened::open(&hub.data());
+    let store = opened::open(&hub.data(), HubTime::ZERO);
     let held = store.read(|snapshot| snapshot.held_rows(1_000, 0)).expect("held rows");
     assert!(held.is_empty(), "held: {held:?}");
     let missing = store

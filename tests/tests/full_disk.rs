@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use hub_appliance::clock::HubTime;
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Log, PIN, TestHub, binary};
 use hub_tests::panel_client::{PanelClient, Screen};
@@ -160,7 +161,7 @@ async fn a_full_disk_takes_no_records_and_loses_none() {
     hub.start_again().await.unwrap();
     assert!(are_served(&hub, doctor, &acknowledged).await);
     assert!(hub.hub.terminate().await.unwrap().success());
-    let store = opened::open(&hub.data());
+    let store = opened::open(&hub.data(), HubTime::ZERO);
     assert!(store.disk_used_percent().unwrap() > 90);
 }
 

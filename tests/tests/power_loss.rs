@@ -18,6 +18,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use chance::Chance;
+use hub_appliance::clock::HubTime;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::{Comparison, JsonRule, first_pull_of};
 use hub_tests::hub::{self, Hub, Log, PIN, TestHub};
@@ -389,7 +390,7 @@ async fn an_import_that_was_cut_left_nothing_or_everything() {
     let mut imported = false;
     for cut in 1..=CUTS {
         imported = import_and_cut(&hub.data(), &bundle, longest * cut / CUTS).await;
-        let store = opened::open(&hub.data());
+        let store = opened::open(&hub.data(), HubTime::ZERO);
         let (has_users, blank) = (store.has_users().expect("a read"), store.is_blank().expect("a read"));
         store.close(Duration::from_secs(10));
         assert!(has_users || (blank && !imported), "part of a bundle is there");

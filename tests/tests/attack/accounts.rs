@@ -172,7 +172,7 @@ async fn a_recorded_login_and_pull_are_refused_after_a_restart_too() {
 
 /// What the audit log of a hub that has ended says was refused: (action, device, how often).
 fn refusals(data: &Path) -> Vec<(String, i64, u64)> {
-    let store = opened::open(data);
+    let store = opened::open(data, HubTime::ZERO);
     let entries = store.read(|snapshot| snapshot.audit_since(HubTime::ZERO)).unwrap();
     entries
         .into_iter()

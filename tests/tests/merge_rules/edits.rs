@@ -1,9 +1,13 @@
 //! Columns, keys of JSON, clocks, and last edits of deleted rows.
 
+use std::time::Duration;
+
+use hub_appliance::clock::HubTime;
+use hub_appliance::store::StoreError;
 use hub_appliance::store::sync::history::Why;
 use serde_json::{Value, json};
 
-use super::{Desk, MINUTE, history, lists};
+use super::{Desk, MINUTE, history, lists, opened};
 
 #[tokio::test]
 async fn a_column_goes_to_the_later_edit_of_this_column() {
@@ -131,10 +135,10 @@ async fn a_hub_that_is_behind_lets_the_phones_tell_the_time() {
     // the phones know that it is afternoon.
     let hub = desk.now + 12 * 60 * MINUTE;
     desk.hub.hub.terminate().await.unwrap();
-    let facts = desk.hub.data().join("keys/facts.json");
-    let mut read: Value = serde_json::from_slice(&std::fs::read(&facts).unwrap()).unwrap();
-    read["clock"] = hub.into();
-    std::fs::write(&facts, read.to_string()).unwrap();
+    let store = opened::open(&desk.hub.data(), HubTime::from_millis(hub));
+    store.write(|tx| Ok::<_, StoreError>(tx.change_time())).unwrap();
+    assert!(store.close(Duration::from_secs(10)));
+    drop(store);
     desk.hub.start_again().await.unwrap();
 
     let (morning, afternoon) = (hub + 2 * 60 * MINUTE, hub + 8 * 60 * MINUTE);

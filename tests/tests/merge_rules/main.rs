@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
+use hub_appliance::clock::HubTime;
 use hub_appliance::store::Store;
 use hub_appliance::store::schema::TableId;
 use hub_appliance::store::sync::history::Why;
@@ -109,7 +110,7 @@ impl Desk {
     /// Ends the hub and opens its store.
     async fn end(&mut self) -> Arc<Store> {
         self.hub.hub.terminate().await.unwrap();
-        opened::open(&self.hub.data())
+        opened::open(&self.hub.data(), HubTime::ZERO)
     }
 }
 
