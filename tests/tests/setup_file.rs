@@ -74,10 +74,15 @@ async fn a_mistake_is_told_and_stops_nothing() {
     let hub = place.hub().await;
     let mut panel = past_the_splash(&hub).await;
     assert_eq!(panel.screen().name, "notice");
-    assert!(says(panel.screen(), "line 4"), "in English: nothing of the file counts");
+    assert!(
+        says(panel.screen(), "ligne 4"),
+        "in French: only the section with the mistake does not count"
+    );
     assert_eq!(panel.screen().frame.height(), 64);
     assert!(hub.printed().contains("hub-setup.toml, line 4"));
     panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Bienvenue")).await.unwrap();
+    panel.press(Button::Up).await.unwrap();
     panel.wait_until(|screen| says(screen, "Welcome")).await.unwrap();
     panel.set_up(PIN).await.unwrap();
 

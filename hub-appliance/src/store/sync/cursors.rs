@@ -262,6 +262,14 @@ impl Cursors {
         Ok(self.from(self.last().clone()))
     }
 
+    /// Whether a pull asks from where the last one that was answered asked from, a first pull too, although it was given
+    /// something newer.
+    #[must_use]
+    pub fn repeats(&self, last_pulled_at: f64) -> bool {
+        let asked = millis(last_pulled_at);
+        self.asked == Some(asked) && asked < self.given.at
+    }
+
     /// Takes in what a push's `lastPulledAt` tells, and gives what its author had seen. It is what the pull before was
     /// sent with, or the timestamp of its answer; else it is a forced upload, which comes from a phone whose sync may just
     /// have failed, or a phone that went back. `was_given` says whether there was an answer with that timestamp.

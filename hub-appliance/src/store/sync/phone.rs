@@ -77,7 +77,7 @@ impl Store {
             })?;
         };
         let answered = Answered {
-            repeated: start.lost,
+            repeated: known.repeats(asked.last_pulled_at),
             summary,
         };
         let next = &answered.summary.next;
