@@ -139,7 +139,7 @@ impl Phone {
     /// [`ClientError`], as every call.
     pub async fn show_app(&mut self) -> Result<(), ClientError> {
         if self.database.generation() == Generation::V1_7 {
-            self.client.set_token(None);
+            self.client.set_token(Some("a token that ran out".into()));
             self.pull_bytes().await?;
         }
         Ok(())
