@@ -23,9 +23,14 @@ type Step = &'static str;
 
 /// All steps; the schema version is their count.
 #[cfg(not(feature = "next-schema"))]
-const STEPS: &[Step] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+const STEPS: &[Step] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 #[cfg(feature = "next-schema")]
-const STEPS: &[Step] = &[include_str!("v1.sql"), include_str!("v2.sql"), NEXT_SCHEMA];
+const STEPS: &[Step] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+    NEXT_SCHEMA,
+];
 
 /// The version of this firmware's schema.
 #[allow(clippy::cast_possible_wrap, reason = "a handful")]
