@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin};
 
+use hub_appliance::appliance::ApplianceError;
+use hub_appliance::keys::Pin;
 use hub_appliance::secret::SecretText;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
@@ -13,7 +15,7 @@ const MAX_LENGTH: u64 = 256;
 ///
 /// # Errors
 /// What the terminal reports.
-pub(crate) fn secret(question: &str) -> io::Result<SecretText> {
+pub(super) fn secret(question: &str) -> io::Result<SecretText> {
     let hidden = if stdin().is_terminal() {
         write!(stderr(), "{question}")?;
         Some(HiddenInput::begin()?)
@@ -24,6 +26,15 @@ pub(crate) fn secret(question: &str) -> io::Result<SecretText> {
     io::Read::take(stdin().lock(), MAX_LENGTH).read_line(&mut line)?;
     drop(hidden);
     Ok(SecretText::new(line.trim().to_owned()))
+}
+
+/// Asks for the hub's PIN.
+///
+/// # Errors
+/// [`ApplianceError::Console`], or [`ApplianceError::Pin`] if what was typed is none.
+pub(super) fn pin() -> Result<Pin, ApplianceError> {
+    let typed = secret("PIN: ").map_err(ApplianceError::Console)?;
+    Pin::parse(typed.expose()).map_err(|_| ApplianceError::Pin)
 }
 
 /// What is typed is not shown, until this is dropped.

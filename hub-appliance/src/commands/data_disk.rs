@@ -6,14 +6,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use hub_appliance::system::data_disk::{self, DataDisk, DataDiskError, DiskState, Luks, Offer, Owner};
 use nix::unistd::{User, chown};
 
-use crate::prompt;
+use super::{CommandError, prompt, say};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Folder of the hub's data
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// User of the hub
+    #[arg(long, value_name = "NAME", default_value = "hub")]
+    user: String,
+    #[command(subcommand)]
+    action: Action,
+}
 
 #[derive(Subcommand)]
-pub(crate) enum Action {
+enum Action {
     /// Say how it is with the disk; fails unless a hub could start with it
     Find,
     /// Unlock and mount the part for the records; asks for its passphrase
@@ -37,41 +49,21 @@ pub(crate) enum Action {
     },
 }
 
-/// Why it was not done.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("there is no user {0}")]
-    NoUser(String),
-    #[error(transparent)]
-    Disk(#[from] DataDiskError),
-    #[error("nothing was changed: say by --allow NUMBER which of these is to be made the data disk")]
-    NotAllowed,
-    #[error("the socket: {0}")]
-    Socket(#[source] io::Error),
-    #[error("the passphrase: {0}")]
-    Prompt(#[source] io::Error),
-}
-
-/// Does `action` for the hub whose data folder is `data` and whose user is `user`.
-pub(crate) fn run(action: &Action, data: &Path, user: &str) -> Result<(), String> {
-    execute(action, data, user).map_err(|failure| failure.to_string())
-}
-
-fn execute(action: &Action, data: &Path, user: &str) -> Result<(), Failure> {
+pub(super) fn run(Arguments { data, user, action }: &Arguments) -> Result<(), CommandError> {
     let user = User::from_name(user)
         .ok()
         .flatten()
-        .ok_or_else(|| Failure::NoUser(user.to_owned()))?;
+        .ok_or_else(|| CommandError::NoUser(user.to_owned()))?;
     let owner = Owner {
         user: user.uid,
         group: user.gid,
     };
     let disk = Luks::new(data, owner);
-    let ask = || prompt::secret("Passphrase: ").map_err(Failure::Prompt);
+    let ask = || prompt::secret("Passphrase: ").map_err(CommandError::Passphrase);
     match action {
         Action::Find => {
             let state = disk.state()?;
-            crate::say(&state.to_string());
+            say(&state.to_string());
             usable(state)
         }
         Action::Open => Ok(disk.open(&ask()?)?),
@@ -84,22 +76,22 @@ fn execute(action: &Action, data: &Path, user: &str) -> Result<(), Failure> {
                 token,
             } in disk.offers()?
             {
-                crate::say(&format!("{token}: {place} {name}, {bytes} bytes"));
+                say(&format!("{token}: {place} {name}, {bytes} bytes"));
             }
-            Err(Failure::NotAllowed)
+            Err(CommandError::NotAllowed)
         }
         Action::Format { allow } => Ok(disk.format(&ask()?, *allow, &|_| {})?),
         Action::Serve { socket, import } => {
             let disk = disk.with_import(import.clone());
             let state = disk.attach()?;
             tracing::info!(%state, "data disk");
-            let listener = listen(socket, owner).map_err(Failure::Socket)?;
-            data_disk::serve(&disk, &listener, owner.user).map_err(Failure::Socket)
+            let listener = listen(socket, owner).map_err(CommandError::Socket)?;
+            data_disk::serve(&disk, &listener, owner.user).map_err(CommandError::Socket)
         }
     }
 }
 
-fn usable(state: DiskState) -> Result<(), Failure> {
+fn usable(state: DiskState) -> Result<(), CommandError> {
     if state.is_usable() {
         Ok(())
     } else {

@@ -1,0 +1,39 @@
+//! What can go wrong in a command.
+
+use std::io;
+
+use hub_appliance::appliance::ApplianceError;
+use hub_appliance::appliance::import::ImportError;
+use hub_appliance::board::BoardError;
+use hub_appliance::setup_file::SetupFileError;
+use hub_appliance::system::announce::AnnounceError;
+use hub_appliance::system::data_disk::DataDiskError;
+
+/// Why a command did not do what it was to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("the operating system gave no threads: {0}")]
+    Threads(#[source] io::Error),
+    #[error("the power stays as it is: {0}")]
+    Power(#[source] io::Error),
+    #[error("there is no user {0}")]
+    NoUser(String),
+    #[error("nothing was changed: say by --allow NUMBER which of these is to be made the data disk")]
+    NotAllowed,
+    #[error("the socket: {0}")]
+    Socket(#[source] io::Error),
+    #[error("the passphrase: {0}")]
+    Passphrase(#[source] io::Error),
+    #[error(transparent)]
+    Appliance(#[from] ApplianceError),
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Announce(#[from] AnnounceError),
+    #[error(transparent)]
+    SetupFile(#[from] SetupFileError),
+    #[error(transparent)]
+    DataDisk(#[from] DataDiskError),
+}

@@ -1,0 +1,72 @@
+//! The subcommands, one file each: what they are called with, what they do, what they print.
+//!
+//! A file has the command's arguments and `run`. To add one: its file here, an entry in [`Command`], and one in its two
+//! methods. What fails is one [`CommandError`], which `main` prints; the exit status is then 1.
+
+mod announce;
+mod data_disk;
+mod error;
+mod import;
+mod prompt;
+mod serve;
+mod set_clock;
+mod setup_file;
+
+use clap::Subcommand;
+pub(crate) use error::CommandError;
+
+/// What the program is to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve phones until told to end (SIGTERM, SIGINT).
+    Serve(serve::Arguments),
+    /// Announce a hub on the local network by multicast DNS: hikma-hub.local and _hikma-hub._tcp.
+    Announce(announce::Arguments),
+    /// Set the system's clock by NTP, again and again; the kernel then sets the clock chip.
+    SetClock(set_clock::Arguments),
+    /// Work on the disk that holds the hub's data, as root.
+    DataDisk(data_disk::Arguments),
+    /// Read the owner's `hub-setup.toml` for the image's init.
+    SetupFile(setup_file::Arguments),
+    /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
+    Import(import::Arguments),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub(crate) fn run(self) -> Result<(), CommandError> {
+        match self {
+            Self::Serve(arguments) => serve::run(arguments),
+            Self::Announce(arguments) => announce::run(&arguments),
+            Self::SetClock(arguments) => set_clock::run(&arguments),
+            Self::DataDisk(arguments) => data_disk::run(&arguments),
+            Self::SetupFile(arguments) => setup_file::run(&arguments),
+            Self::Import(arguments) => import::run(&arguments),
+        }
+    }
+
+    /// Whether the process gets to see keys, passwords or records.
+    pub(crate) const fn holds_secrets(&self) -> bool {
+        !matches!(self, Self::Announce(_) | Self::SetClock(_) | Self::SetupFile(_))
+    }
+
+    /// Whether the panel may be drawn on the very terminal that logs would go to.
+    pub(crate) fn draws_on_the_terminal(&self) -> bool {
+        matches!(self, Self::Serve(arguments) if arguments.draws_on_the_terminal())
+    }
+}
+
+/// Prints a line of the command's answer.
+#[allow(clippy::print_stdout, reason = "the answer to a command")]
+fn say(message: &str) {
+    println!("{message}");
+}
+
+/// Prints why something was not done, or what is wrong.
+#[allow(clippy::print_stderr, reason = "the failure of a command")]
+pub(crate) fn complain(message: &str) {
+    eprintln!("hub-appliance: {message}");
+}
