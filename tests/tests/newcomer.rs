@@ -100,6 +100,8 @@ impl Newcomer {
 
     /// Reads the eight groups off the screen and types back those that are asked for.
     async fn keeps_the_code(&mut self) {
+        self.sees("It opens the hub when").await;
+        self.press(Button::Ok).await;
         self.sees("I wrote it down").await;
         let paper = paper(self.screen());
         self.press(Button::Ok).await;

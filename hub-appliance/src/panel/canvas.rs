@@ -9,7 +9,7 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
 use embedded_graphics::text::{Baseline, Text};
-use profont::{PROFONT_9_POINT, PROFONT_12_POINT, PROFONT_14_POINT, PROFONT_24_POINT};
+use profont::{PROFONT_9_POINT, PROFONT_12_POINT, PROFONT_14_POINT, PROFONT_18_POINT, PROFONT_24_POINT};
 
 use super::frame::{Frame, Resolution};
 use super::icons::Icon;
@@ -25,6 +25,8 @@ pub(super) enum Face {
     Accent,
     /// 10 pixels a character: figures beside others.
     Large,
+    /// 12 pixels a character, twice the size of what is read: the digits about to be chosen.
+    Double,
     /// 16 pixels a character: a time alone on its screen.
     Huge,
 }
@@ -35,6 +37,7 @@ impl Face {
             Self::Text => &PROFONT_9_POINT,
             Self::Accent => &PROFONT_12_POINT,
             Self::Large => &PROFONT_14_POINT,
+            Self::Double => &PROFONT_18_POINT,
             Self::Huge => &PROFONT_24_POINT,
         }
     }
@@ -126,7 +129,7 @@ impl<'a> Canvas<'a> {
     }
 
     fn bar(&mut self, title: &str) {
-        let bar = Rectangle::new(Point::new(-1, -1), Size::new(Frame::WIDTH + 2, 12));
+        let bar = Rectangle::new(Point::new(-1, -1), Size::new(Frame::WIDTH + 2, 13));
         self.fill(bar, BinaryColor::On);
         self.put(
             Face::Text,
@@ -172,6 +175,33 @@ impl<'a> Canvas<'a> {
             self.put(Face::Text, text, Point::new(from + 9, top), BinaryColor::On, from..=to);
         }
         self.say(format!("{:<10} {}", left.1, right.1));
+    }
+
+    /// Two texts beside each other, each behind the number of its place, which is lit so that nobody takes it for a part of
+    /// the text.
+    pub(super) fn places(&mut self, row: usize, places: [(usize, String); 2]) {
+        let top = self.layout.line(row);
+        for ((place, text), left) in places.iter().zip([LEFT, 66]) {
+            let number = place.to_string();
+            let cap = Rectangle::new(Point::new(left, top + 1), Size::new(10, 9));
+            self.fill_rounded(cap, BinaryColor::On);
+            self.put(
+                Face::Text,
+                &number,
+                Point::new(left + 2, top),
+                BinaryColor::Off,
+                left..=RIGHT,
+            );
+            self.put(
+                Face::Text,
+                text,
+                Point::new(left + 15, top),
+                BinaryColor::On,
+                left..=RIGHT,
+            );
+        }
+        let [left, right] = places.map(|(place, text)| format!("{place} {text}"));
+        self.say(format!("{left}  {right}"));
     }
 
     /// A line of text in the middle.
@@ -288,7 +318,7 @@ impl<'a> Canvas<'a> {
         for (place, (index, entry)) in entries.iter().enumerate().skip(first).take(shown).enumerate() {
             let top = self.layout.entry(place);
             let ink = if index == chosen {
-                let bar = Rectangle::new(Point::new(LEFT, top + 1), Size::new(120, 10));
+                let bar = Rectangle::new(Point::new(LEFT, top), Size::new(120, 12));
                 self.fill_rounded(bar, BinaryColor::On);
                 BinaryColor::Off
             } else {
@@ -359,6 +389,15 @@ impl<'a> Canvas<'a> {
             lit.map(move |(_, x)| Pixel(at + shift + Point::new(x, y), ink))
         });
         let Ok(()) = self.frame.draw_iter(pixels);
+    }
+
+    /// An icon in twice its size.
+    pub(super) fn large_icon(&mut self, icon: Icon, at: Point, ink: BinaryColor) {
+        for (row, y) in icon.0.iter().zip(0..) {
+            for (_, x) in row.bytes().zip(0..).filter(|(dot, _)| *dot == b'#') {
+                self.fill(Rectangle::new(at + Point::new(2 * x, 2 * y), Size::new_equal(2)), ink);
+            }
+        }
     }
 
     pub(super) fn fill(&mut self, area: Rectangle, ink: BinaryColor) {

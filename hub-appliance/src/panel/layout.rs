@@ -3,8 +3,13 @@
 
 use super::frame::Resolution;
 
-/// The top of each of the five lines under the header, on 64 rows.
-const LINES: [i32; 5] = [11, 21, 31, 41, 51];
+/// The top of each of the five lines under the header, on 64 rows. The last one is moved up by a row: under it there has to
+/// be room for the shift.
+const LINES: [i32; 5] = [12, 22, 32, 42, 51];
+/// The tops of a list's entries on 64 rows are so far from each other: what hangs below a line and what stands above the next
+/// have rows of their own.
+const ENTRY_PITCH: i32 = 12;
+const ENTRIES: usize = 4;
 
 /// The rows of one display.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +33,7 @@ impl Layout {
     pub(super) const fn spread(self, row: i32) -> i32 {
         match self.0 {
             Resolution::Wide => row,
-            Resolution::Square => 22 + (row - LINES[0]) * 8 / 5,
+            Resolution::Square => 23 + (row - LINES[0]) * 8 / 5,
         }
     }
 
@@ -40,7 +45,7 @@ impl Layout {
     /// How many entries of a list show.
     pub(super) const fn entries(self) -> usize {
         match self.0 {
-            Resolution::Wide => LINES.len(),
+            Resolution::Wide => ENTRIES,
             Resolution::Square => 8,
         }
     }
@@ -48,7 +53,7 @@ impl Layout {
     /// The top of a list's entry.
     pub(super) const fn entry(self, place: usize) -> i32 {
         match self.0 {
-            Resolution::Wide => LINES[place],
+            Resolution::Wide => LINES[0] + ENTRY_PITCH * place as i32,
             Resolution::Square => 14 + 14 * place as i32,
         }
     }

@@ -9,7 +9,7 @@
 //! | `notice` | after the splash, if the owner's setup file has a mistake; once open, if the file of records has, or is still on the card; left alone for a minute it passes | on |
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
-//! | `setup-recovery` | the recovery code, then two of its groups typed back; left alone for 15 minutes it is hidden | on · the code again |
+//! | `setup-recovery` | what the recovery code is for, the code, then two of its groups typed back; left alone for 15 minutes it is hidden | on · the code again |
 //! | `locked` | PIN pad | press the key · delete; held with nothing typed: recovery code |
 //! | `recovery` | recovery code instead of the PIN, also during a wait | press the key · delete, group before |
 //! | `wait` | too many wrong PINs | – · recovery code |

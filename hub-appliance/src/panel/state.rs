@@ -20,6 +20,8 @@ pub(super) enum State {
         first: Pad,
         again: Pad,
     },
+    /// What the recovery code is for.
+    ExplainCode,
     WriteCode {
         differs: Option<usize>,
     },
@@ -218,7 +220,7 @@ impl State {
             Self::Notice => Some(MINUTE),
             Self::Working(Work { begun: false, .. }) | Self::Paired { answered: true, .. } => Some(MINUTE / 2),
             Self::Paired { answered: false, .. } | Self::PinChanged => Some(MINUTE),
-            Self::WriteCode { .. } | Self::CheckCode { .. } => Some(15 * MINUTE),
+            Self::ExplainCode | Self::WriteCode { .. } | Self::CheckCode { .. } => Some(15 * MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
             Self::EnterPin(pad) if pad.note().is_some() => Some(5 * MINUTE),
             Self::PresentPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),
@@ -234,7 +236,7 @@ impl State {
         match self {
             Self::Pairing | Self::Paired { .. } => None,
             // Writing takes longer than reading.
-            Self::WriteCode { .. } | Self::CheckCode { .. } => Some(WRITING),
+            Self::ExplainCode | Self::WriteCode { .. } | Self::CheckCode { .. } => Some(WRITING),
             _ => Some(READING),
         }
     }
@@ -253,7 +255,10 @@ impl State {
 
     /// Whether it belongs to writing the recovery code down.
     pub(super) const fn is_about_code(&self) -> bool {
-        matches!(self, Self::WriteCode { .. } | Self::CheckCode { .. } | Self::CodeHidden)
+        matches!(
+            self,
+            Self::ExplainCode | Self::WriteCode { .. } | Self::CheckCode { .. } | Self::CodeHidden
+        )
     }
 
     pub(super) const fn is_set_up(&self) -> bool {

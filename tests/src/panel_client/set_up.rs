@@ -34,6 +34,8 @@ enum Step {
     Pin {
         repeated: bool,
     },
+    /// What the recovery code is for.
+    Explain,
     Write,
     TypeBack {
         group: usize,
@@ -82,7 +84,7 @@ impl PanelClient {
             let step = step(self.screen());
             match &step {
                 Step::NewDisk => self.answer("new-disk", true).await?,
-                Step::Splash | Step::Welcome => self.press(Button::Ok).await?,
+                Step::Splash | Step::Welcome | Step::Explain => self.press(Button::Ok).await?,
                 Step::Pin { .. } => {
                     self.type_digits(pin).await?;
                     self.press(Button::Ok).await?;
@@ -127,6 +129,7 @@ fn step(screen: &Screen) -> Step {
         },
         "setup-recovery" => match screen.lines.iter().find_map(|line| asked_group(line)) {
             Some(group) => Step::TypeBack { group },
+            None if groups(&screen.lines).is_empty() => Step::Explain,
             None => Step::Write,
         },
         "home" => Step::Home,

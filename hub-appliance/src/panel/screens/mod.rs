@@ -58,6 +58,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::RepeatPin { again, .. }, Phase::Open(_)) => change_pin::repeat(canvas, again, strings),
         (State::ChoosePin(pad), _) => set_up_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, _) => set_up_pin::repeat(canvas, again, strings),
+        (State::ExplainCode, _) => set_up_recovery::explain(canvas, strings),
         (State::WriteCode { differs }, Phase::Confirming { code, .. }) => {
             set_up_recovery::write(canvas, code, *differs, strings)
         }

@@ -19,10 +19,12 @@ pub(super) enum Show {
 }
 
 /// The rows of the field and of the strip.
-const FIELD: i32 = 34;
-const KEYS_ROW: i32 = 47;
+const FIELD: i32 = 33;
+const KEYS_ROW: i32 = 44;
+/// Columns of a digit's place in the field, and of a key in either size.
 const PITCH: i32 = 10;
-const KEYS_LEFT: i32 = 4;
+const SMALL: i32 = 9;
+const LARGE: i32 = 15;
 
 /// Draws `pad` under `text`; a note takes the text's place.
 pub(super) fn draw(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, show: Show, strings: &Strings) {
@@ -70,7 +72,7 @@ fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
             canvas.put(
                 Face::Large,
                 digit.encode_utf8(&mut [0; 4]),
-                Point::new(x + 1, top - 4),
+                Point::new(x + 1, top - 3),
                 BinaryColor::On,
                 1..=125,
             );
@@ -83,31 +85,37 @@ fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
     canvas.say(shown);
 }
 
+/// The strip of keys. Those at the chosen one are drawn in twice the size, for the digits of a line are no more than two
+/// millimetres high on the glass.
 fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
     let top = canvas.layout().spread(KEYS_ROW);
-    for (index, left) in (0..KEYS.len()).zip((KEYS_LEFT..).step_by(PITCH.unsigned_abs() as usize)) {
-        let focused = index == focus;
-        let ink = if focused {
-            let cap = Rectangle::new(Point::new(left - 1, top), Size::new(11, 14));
+    let is_large = |index: usize| index.abs_diff(focus) <= 1;
+    let width = |index: usize| if is_large(index) { LARGE } else { SMALL };
+    let mut left = 64 - (0..KEYS.len()).map(width).sum::<i32>() / 2;
+    for (index, key) in KEYS.into_iter().enumerate() {
+        let ink = if index == focus {
+            let cap = Rectangle::new(Point::new(left, top), Size::new(LARGE.unsigned_abs(), 18));
             canvas.fill_rounded(cap, BinaryColor::On);
             BinaryColor::Off
         } else {
             BinaryColor::On
         };
-        let at = Point::new(left + 1, top + 3);
-        match KEYS[index] {
-            Key::Digit(digit) => {
-                let digit = char::from(digit);
-                let at = Point::new(left + 2, top + 1);
-                canvas.put(Face::Text, digit.encode_utf8(&mut [0; 4]), at, ink, 1..=125);
-            }
-            Key::Delete => canvas.icon(Icon::DELETE, at, ink),
-            Key::Take => canvas.icon(Icon::CHECK, at, ink),
+        let icon = if key == Key::Delete { Icon::DELETE } else { Icon::CHECK };
+        match (key, is_large(index)) {
+            (Key::Digit(digit), true) => digit_at(canvas, Face::Double, digit, Point::new(left + 2, top - 2), ink),
+            (Key::Digit(digit), false) => digit_at(canvas, Face::Text, digit, Point::new(left + 2, top + 4), ink),
+            (_, true) => canvas.large_icon(icon, Point::new(left, top + 2), ink),
+            (_, false) => canvas.icon(icon, Point::new(left + 1, top + 6), ink),
         }
+        left += width(index);
     }
     canvas.say(match KEYS[focus % KEYS.len()] {
         Key::Digit(digit) => format!("<{}>", char::from(digit)),
         Key::Delete => format!("<{}>", strings.delete_key),
         Key::Take => "<OK>".to_owned(),
     });
+}
+
+fn digit_at(canvas: &mut Canvas<'_>, face: Face, digit: u8, at: Point, ink: BinaryColor) {
+    canvas.put(face, char::from(digit).encode_utf8(&mut [0; 4]), at, ink, 1..=126);
 }

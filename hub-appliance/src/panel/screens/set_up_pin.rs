@@ -15,7 +15,6 @@ pub(super) fn welcome(canvas: &mut Canvas<'_>, chosen: Language) -> &'static str
     let strings = chosen.strings();
     canvas.header(strings.welcome, Icon::KEY);
     super::language::list(canvas, chosen);
-    canvas.line(3, strings.have_paper);
     canvas.hint(strings.begin);
     NAME
 }

@@ -1,4 +1,4 @@
-//! `setup-recovery`: the recovery code is written down, and two of its groups are typed back.
+//! `setup-recovery`: what the recovery code is for; it is written down, and two of its groups are typed back.
 
 use super::pad::{self, Show};
 use super::set_up_pin::STEPS;
@@ -8,6 +8,14 @@ use crate::panel::strings::Strings;
 use crate::panel::view::RecoveryCode;
 
 const NAME: &str = "setup-recovery";
+
+/// First what it is for, and where to keep it: nobody has a pen at hand for what comes by itself.
+pub(super) fn explain(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
+    canvas.step_header(strings.write_code, 3, STEPS);
+    canvas.paragraph(0, &strings.explain_code);
+    canvas.hint(strings.explain_code_hint);
+    NAME
+}
 
 /// All eight groups on one screen, so that none is missed by turning pages.
 pub(super) fn write(
@@ -22,10 +30,7 @@ pub(super) fn write(
     }
     for row in 0..RecoveryCode::GROUPS / 2 {
         let (left, right) = (2 * row, 2 * row + 1);
-        canvas.line(
-            row,
-            &format!("{} {}  {} {}", left + 1, code.group(left), right + 1, code.group(right)),
-        );
+        canvas.places(row, [left, right].map(|place| (place + 1, code.group(place))));
     }
     canvas.hint(strings.write_code_hint);
     NAME

@@ -8,7 +8,6 @@ use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Welcome",
     language_name: "English",
-    have_paper: "Have paper and a pen",
     begin: "begin",
     setup_file: "Setup file",
     setup_file_text: |line| {
@@ -59,6 +58,13 @@ pub(super) static STRINGS: Strings = Strings {
     repeat_pin_text: ["Type the same PIN", "once more"],
     setting_up: "Setting up",
     setting_up_text: "Making the keys",
+    explain_code: [
+        "It opens the hub when",
+        "the PIN is lost. Take",
+        "paper, write it down,",
+        "keep it locked away.",
+    ],
+    explain_code_hint: "show it",
     write_code: "Recovery code",
     wrong_group: |group| format!("Group {group} differs"),
     write_code_hint: "I wrote it down",

@@ -8,7 +8,6 @@ use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenue",
     language_name: "Français",
-    have_paper: "Prenez de quoi écrire",
     begin: "commencer",
     setup_file: "Fichier réglages",
     setup_file_text: |line| {
@@ -56,6 +55,13 @@ pub(super) static STRINGS: Strings = Strings {
     repeat_pin_text: ["Tapez le même PIN", "encore une fois"],
     setting_up: "Préparation",
     setting_up_text: "Création des clés",
+    explain_code: [
+        "Il ouvre si le PIN",
+        "est perdu. Prenez du",
+        "papier, notez-le et",
+        "gardez-le sous clé.",
+    ],
+    explain_code_hint: "montrer",
     write_code: "Code de secours",
     wrong_group: |group| format!("Groupe {group} faux"),
     write_code_hint: "c'est noté",

@@ -103,7 +103,6 @@ pub(super) struct Strings {
     pub(super) welcome: &'static str,
     /// The language's own name.
     pub(super) language_name: &'static str,
-    pub(super) have_paper: &'static str,
     pub(super) begin: &'static str,
     pub(super) setup_file: &'static str,
     /// The line of the mistake, if one is known.
@@ -118,6 +117,8 @@ pub(super) struct Strings {
     pub(super) repeat_pin_text: [&'static str; 2],
     pub(super) setting_up: &'static str,
     pub(super) setting_up_text: &'static str,
+    pub(super) explain_code: [&'static str; 4],
+    pub(super) explain_code_hint: &'static str,
     pub(super) write_code: &'static str,
     pub(super) wrong_group: fn(usize) -> String,
     pub(super) write_code_hint: &'static str,

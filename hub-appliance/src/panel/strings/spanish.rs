@@ -8,7 +8,6 @@ use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 pub(super) static STRINGS: Strings = Strings {
     welcome: "Bienvenido",
     language_name: "Español",
-    have_paper: "Tenga papel y lápiz",
     begin: "empezar",
     setup_file: "Archivo de ajustes",
     setup_file_text: |line| {
@@ -54,6 +53,13 @@ pub(super) static STRINGS: Strings = Strings {
     repeat_pin_text: ["Teclee el mismo PIN", "otra vez"],
     setting_up: "Preparando",
     setting_up_text: "Creando las claves",
+    explain_code: [
+        "Abre el hub si falta",
+        "el PIN. Anótelo en un",
+        "papel y guárdelo bajo",
+        "llave.",
+    ],
+    explain_code_hint: "mostrarlo",
     write_code: "Código de rescate",
     wrong_group: |group| format!("Grupo {group} difiere"),
     write_code_hint: "lo he anotado",

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The rows of the header's bar, which reaches from border to border.
-const BAR: std::ops::Range<u32> = 0..12;
+const BAR: std::ops::Range<u32> = 0..13;
 
 /// Every scene in every language, on every display.
 fn all() -> impl Iterator<Item = (Resolution, &'static str, Desk)> {
@@ -74,7 +74,7 @@ fn the_content_moves_each_minute() {
         assert!(!pictures[..index].contains(picture));
     }
     assert_eq!(at(&desk, 4), pictures[0]);
-    for y in 12..pictures[0].height() - 1 {
+    for y in 13..pictures[0].height() - 1 {
         for x in 0..Frame::WIDTH - 1 {
             assert_eq!(pictures[0].is_lit(x, y), pictures[1].is_lit(x + 1, y));
         }

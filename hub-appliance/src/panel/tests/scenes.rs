@@ -1,5 +1,6 @@
 //! Every screen once, in the states that differ to the eye.
 
+use super::state::MENU;
 use super::*;
 
 const OK: Button = Button::Ok;
@@ -32,6 +33,20 @@ fn opened_with(language: Language, file: ImportFile) -> Desk {
     desk.status.notice = Some(Notice::ImportFile(file));
     desk.becomes(Phase::Open(open()));
     desk
+}
+
+/// The menu as it is further down, until every entry was on the screen.
+fn rest_of_menu(language: Language) -> impl Iterator<Item = (&'static str, Desk)> {
+    const SHOWN: usize = 4;
+    let names = ["menu-2", "menu-3", "menu-4", "menu-5", "menu-6"];
+    let pages = MENU.len().div_ceil(SHOWN);
+    assert!(pages <= names.len() + 1, "another name is needed");
+    names.into_iter().zip(1..pages).map(move |(name, page)| {
+        let mut desk = Desk::speaking(language, Phase::Open(open()));
+        desk.press(&[OK]);
+        desk.press(&vec![DOWN; (page * SHOWN + SHOWN - 1).min(MENU.len() - 1)]);
+        (name, desk)
+    })
 }
 
 /// A scene's name and how to get there.
@@ -112,23 +127,31 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 desk.enter("88888888");
             }),
         ),
-        ("write-code", start(confirming(), |_| {})),
+        ("explain-code", start(confirming(), |_| {})),
+        (
+            "write-code",
+            start(confirming(), |desk| {
+                desk.press(&[OK]);
+            }),
+        ),
         (
             "wrong-group",
             start(confirming(), |desk| {
-                desk.press(&[OK]);
+                desk.press(&[OK, OK]);
                 desk.enter("000011");
             }),
         ),
         (
             "code-hidden",
             start(confirming(), |desk| {
+                desk.press(&[OK]);
                 desk.wait(15 * 60);
             }),
         ),
         (
             "check-code",
             start(confirming(), |desk| {
+                desk.press(&[OK]);
                 desk.type_digits("1222");
             }),
         ),
@@ -314,12 +337,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 desk.press(&[OK, UP, UP, UP, OK]);
             }),
         ),
-        (
-            "menu-end",
-            start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, UP]);
-            }),
-        ),
         ("present-pin", start(ask_present(0, 0, 4), |_| {})),
         (
             "present-pin-wrong",
@@ -376,6 +393,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("error-restarts", start(Phase::Fault(Fault::Restarts), |_| {})),
         ("error-internal", start(Phase::Fault(Fault::Internal), |_| {})),
     ];
+    all.extend(rest_of_menu(language));
     all.extend(phone_scenes::all(language));
     all.extend(disk_scenes::all(language));
     all.extend(cloud_scenes::all(language));

@@ -42,7 +42,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         }
         (Phase::Renewing, _) => State::ChoosePin(pads.pin()),
         (Phase::Confirming { .. }, same) if same.is_about_code() => same,
-        (Phase::Confirming { .. }, _) => State::WriteCode { differs: None },
+        (Phase::Confirming { .. }, _) => State::ExplainCode,
 
         (
             Phase::Locked { .. },

@@ -84,11 +84,13 @@ pub(super) fn step(
         (State::RepeatPin { first, .. }, Event::Pad(Left | Held)) => State::ChoosePin(first.another()),
 
         // Set-up: the recovery code, shown and then typed back in part.
+        (State::ExplainCode, Event::Ok) => State::WriteCode { differs: None },
+        (State::WriteCode { .. }, Event::Back) => State::ExplainCode,
         (State::WriteCode { .. }, Event::Ok) => State::CheckCode {
             step: 0,
             pad: pads.group(),
         },
-        (State::WriteCode { .. }, Event::Typed(digits)) => State::CheckCode {
+        (State::ExplainCode | State::WriteCode { .. }, Event::Typed(digits)) => State::CheckCode {
             step: 0,
             pad: typed(pads.group(), &digits),
         },
@@ -103,7 +105,7 @@ pub(super) fn step(
         (State::CheckCode { .. }, Event::Pad(Left | Held)) | (State::CodeHidden, Event::Ok | Event::Back) => {
             State::WriteCode { differs: None }
         }
-        (State::WriteCode { .. } | State::CheckCode { .. }, Event::TimedOut) => State::CodeHidden,
+        (State::ExplainCode | State::WriteCode { .. } | State::CheckCode { .. }, Event::TimedOut) => State::CodeHidden,
 
         // Locked: the PIN, or the recovery code.
         (State::EnterPin(pad), Event::Pad(Taken)) => {

@@ -20,6 +20,8 @@ fn sets_up() {
     desk.becomes(Phase::SettingUp);
     desk.becomes(confirming());
     assert_eq!(desk.screen(), "setup-recovery");
+    assert!(desk.says("when\nthe PIN is lost"));
+    desk.press(&[Ok]);
     for group in 0..8 {
         assert!(desk.says(&code().group(group)));
     }
