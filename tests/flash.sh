@@ -79,6 +79,55 @@ result() {
     fi
 }
 
+# new_release: a folder with the image, its sums, and their signature by the owner's key.
+new_release() {
+    rm -rf "$WORK/release"
+    mkdir "$WORK/release"
+    cp "$IMAGE" "$WORK/release/card.img"
+    (cd "$WORK/release" && sha256sum card.img >SHA256SUMS)
+    minisign -S -s "$WORK/owner.key" -m "$WORK/release/SHA256SUMS" -t "hub of the test" >/dev/null
+}
+
+# flash_release ARGUMENT…: the release's image onto a new card, checked by the owner's public key.
+flash_release() {
+    new_card
+    flash "$CARD\n" --image "$WORK/release/card.img" --key "$WORK/owner.pub" "$@"
+}
+
+test_release() {
+    local got=no
+    minisign -G -W -s "$WORK/owner.key" -p "$WORK/owner.pub" >/dev/null
+    minisign -G -W -s "$WORK/other.key" -p "$WORK/other.pub" >/dev/null
+    new_release
+    flash_release
+    check "an image of a signed release" written silent
+    ! grep -q 'signed by the release key as: hub of the test' "$WORK/said" || got=yes
+    result "and it is said what it was signed as" yes "$got"
+    flash_release --key "$WORK/other.pub"
+    check "one signed by another key" kept silent
+    printf x | dd of="$WORK/release/card.img" bs=1 seek=4096 conv=notrunc status=none
+    flash_release
+    check "a signed image with one byte changed" kept silent
+    (cd "$WORK/release" && sha256sum card.img >SHA256SUMS)
+    flash_release
+    check "the same with its sum made new" kept silent
+    new_release
+    mv "$WORK/release/card.img" "$WORK/release/another.img"
+    new_card
+    flash "$CARD\n" --image "$WORK/release/another.img" --key "$WORK/owner.pub"
+    check "an image that the signed release does not name" kept silent
+    new_release
+    rm "$WORK/release/SHA256SUMS.minisig"
+    flash_release
+    check "an image whose signature was taken away" kept silent
+    flash_release --unsigned
+    check "the same for a person who wants it" written silent
+    got=refused
+    ! "$PROJECT/scripts/release" --new-key "$PROJECT/owner.key" >"$WORK/said" 2>&1 || got=made
+    rm -f "$PROJECT/owner.key"
+    result "a secret key inside the repository" refused "$got"
+}
+
 # new_disk NAME PLACE MAJOR: the kernel's account of a disk with one partition, which nothing uses.
 new_disk() {
     local place=$WORK/sys/devices/$2/block/$1
@@ -331,6 +380,8 @@ new_hub_card 83 e8
 flash "$CARD\n" --erase-records
 check "records, and the option" written asks
 test_behind_the_image
+
+test_release
 
 new_hub_card 83 e8
 flash "$CARD\n"

@@ -128,13 +128,9 @@ in_tree() {
         BR2_DL_DIR="${BR2_DL_DIR:-$BUILDROOT_OUT/dl}" "$@"
 }
 
-# write_sbom OUT FILE: the bill of materials of the system's packages, and that of the hub's crates beside it.
-write_sbom() {
-    local out=$1 file=$2 tools=$PROJECT/target/tools
-    # shellcheck disable=SC2153 # VERSION is set by scripts/build-image
-    in_tree "$out" --silent show-info |
-        BR2_DL_DIR=${BR2_DL_DIR:-$BUILDROOT_OUT/dl} "$BUILDROOT/utils/generate-cyclonedx" \
-            --project-name hub --project-version "$VERSION${BUILDROOT_EXTRA_CONFIG:+-altered}" >"$file.cdx.json"
+# write_crates_sbom FILE: the bill of materials of the hub's crates, with their licences.
+write_crates_sbom() {
+    local file=$1 tools=$PROJECT/target/tools
     PATH=$PATH:$tools/bin
     if ! cargo cyclonedx --version >/dev/null 2>&1; then
         note "building cargo-cyclonedx into target/tools: some minutes, once"
@@ -145,6 +141,16 @@ write_sbom() {
     mv "$PROJECT/hub-appliance/hub-sbom.json" "$file.crates.cdx.json"
     # It writes one for each crate of the workspace.
     rm -f "$PROJECT"/*/hub-sbom.json
+}
+
+# write_sbom OUT FILE: the bill of materials of the system's packages, and that of the hub's crates beside it.
+write_sbom() {
+    local out=$1 file=$2
+    # shellcheck disable=SC2153 # VERSION is set by scripts/build-image
+    in_tree "$out" --silent show-info |
+        BR2_DL_DIR=${BR2_DL_DIR:-$BUILDROOT_OUT/dl} "$BUILDROOT/utils/generate-cyclonedx" \
+            --project-name hub --project-version "$VERSION${BUILDROOT_EXTRA_CONFIG:+-altered}" >"$file.cdx.json"
+    write_crates_sbom "$file"
 }
 
 # buildroot_image BOARD DEV OUT: builds OUT/NAME.img, and beside it the bills of materials and the licences. DEV is empty

@@ -4,9 +4,11 @@
 # shellcheck disable=SC2034 # used by the scripts that read this file
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# step TEXT: what the script does now.
+# step TEXT: what the script does now, and since when it has been at work.
 step() {
-    printf '\n==> %s\n' "$*"
+    local since=''
+    ((SECONDS < 60)) || since=" (after $((SECONDS / 60)) min $((SECONDS % 60)) s)"
+    printf '\n==> %s%s\n' "$*" "$since"
 }
 
 # note TEXT: something to know about the present step.

@@ -27,6 +27,10 @@ use message::{Input, read_message};
 
 /// How long one helper may wait: setting up derives keys for a second or two, a loaded machine takes more.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a box may take from power-on until its panel speaks: an emulated one on a loaded machine takes minutes.
+const BOOT: Duration = Duration::from_secs(300);
+/// How often a socket that is not there yet is tried.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// A connection to the panel. A task reads all the while, for the hub drops who does not read.
 #[derive(Debug)]
@@ -42,10 +46,29 @@ impl PanelClient {
     /// # Errors
     /// [`PanelError`] when there is no panel at `socket`.
     pub async fn connect(socket: &Path) -> Result<Self, PanelError> {
-        let (read, hand) = UnixStream::connect(socket).await?.into_split();
+        Self::of(UnixStream::connect(socket).await?, Instant::now() + PATIENCE).await
+    }
+
+    /// Connects to a box that was just switched on: waits for the socket, and for the first screen.
+    ///
+    /// # Errors
+    /// [`PanelError`] when the box has not started after some minutes.
+    pub async fn connect_at_power_on(socket: &Path) -> Result<Self, PanelError> {
+        let deadline = Instant::now() + BOOT;
+        loop {
+            match UnixStream::connect(socket).await {
+                Ok(stream) => return Self::of(stream, deadline).await,
+                Err(error) if Instant::now() >= deadline => return Err(error.into()),
+                Err(_) => tokio::time::sleep(TRY_AGAIN).await,
+            }
+        }
+    }
+
+    async fn of(stream: UnixStream, deadline: Instant) -> Result<Self, PanelError> {
+        let (read, hand) = stream.into_split();
         let (seen, mut messages) = unbounded_channel();
         tokio::spawn(watch(read, seen));
-        let first = tokio::time::timeout(PATIENCE, messages.recv()).await.ok().flatten();
+        let first = tokio::time::timeout_at(deadline, messages.recv()).await.ok().flatten();
         let screen = first.unwrap_or_else(|| Err(PanelError::Closed(String::new())))?;
         Ok(Self { messages, hand, screen })
     }

@@ -35,10 +35,7 @@ impl PanelClient {
     /// # Errors
     /// [`PanelError::Refused`] when the hub does not open: a wrong PIN, a wait.
     pub async fn unlock(&mut self, pin: &str) -> Result<(), PanelError> {
-        self.look()?;
-        if self.screen.name == "splash" {
-            self.press(Button::Ok).await?;
-        }
+        self.pass_splash().await?;
         self.wait_until(|screen| matches!(screen.name.as_str(), "locked" | "wait"))
             .await?;
         if self.screen.name == "wait" {
@@ -49,6 +46,18 @@ impl PanelClient {
         self.wait_until(|screen| screen.name != "locked").await?;
         self.wait_until(|screen| screen.name != "unlocking").await?;
         self.expect("home")
+    }
+
+    /// Goes on from the splash, if that is up, to what the hub shows behind it.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn pass_splash(&mut self) -> Result<(), PanelError> {
+        self.look()?;
+        if self.screen.name == "splash" {
+            self.press(Button::Ok).await?;
+        }
+        self.wait_until(|screen| screen.name != "splash").await.map(|_| ())
     }
 
     /// Opens pairing from anywhere in the open hub and gives what the QR code says.

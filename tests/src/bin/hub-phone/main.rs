@@ -57,7 +57,8 @@ enum Action {
     Call(CallArguments),
     /// A day at a clinic in online mode: registers a patient, sees, measures, diagnoses, prescribes, hands out, appoints.
     Day,
-    /// Does at the panel what a person would: sets a new hub up with the PIN, or unlocks a locked one.
+    /// Does at the panel what a person would: sets a new hub up with the PIN, or unlocks a locked one. Waits for a box
+    /// that was just switched on.
     Unlock(Pin),
     /// Writes the demo clinic as a bundle for `hub-appliance import`, and prints who can log in.
     Clinic(ClinicArguments),
@@ -164,8 +165,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn unlock(arguments: &Arguments, pin: &str) -> Result<(), Failure> {
     let socket = arguments.panel.as_deref().ok_or(Failure::NoPanel)?;
-    let mut panel = PanelClient::connect(socket).await?;
-    if matches!(panel.look()?.name.as_str(), "setup-pin" | "new-disk") {
+    let mut panel = PanelClient::connect_at_power_on(socket).await?;
+    panel.pass_splash().await?;
+    if matches!(panel.screen().name.as_str(), "setup-pin" | "new-disk") {
         let code = panel.set_up(pin).await?;
         println!("set up; the recovery code: {}", code.groups().join(" "));
     } else {
