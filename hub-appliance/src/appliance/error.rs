@@ -102,6 +102,7 @@ impl ApplianceError {
                 needs: needed.unwrap_or("newer").to_owned(),
             },
             Self::DataDisk(DataDiskError::Damaged) => Fault::Damaged,
+            Self::DataDisk(DataDiskError::Fake) => Fault::FakeDisk,
             Self::DataDisk(DataDiskError::System(errno)) if *errno == Errno::EIO as i32 => Fault::DiskFailed,
             Self::Store(StoreError::Full) => Fault::DiskFull,
             Self::Store(StoreError::NoRoom { .. }) => Fault::NoRoomToUpdate,

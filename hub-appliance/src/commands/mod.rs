@@ -11,6 +11,7 @@ mod prompt;
 mod serve;
 mod set_clock;
 mod setup_file;
+mod wrong_board;
 
 use clap::Subcommand;
 pub(crate) use error::CommandError;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     DataDisk(data_disk::Arguments),
     /// Read the owner's `hub-setup.toml` for the image's init.
     SetupFile(setup_file::Arguments),
+    /// Say on the panel, for ever, that the card is for another board.
+    WrongBoard(wrong_board::Arguments),
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import(import::Arguments),
 }
@@ -44,13 +47,17 @@ impl Command {
             Self::SetClock(arguments) => set_clock::run(&arguments),
             Self::DataDisk(arguments) => data_disk::run(&arguments),
             Self::SetupFile(arguments) => setup_file::run(&arguments),
+            Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
             Self::Import(arguments) => import::run(&arguments),
         }
     }
 
     /// Whether the process gets to see keys, passwords or records.
     pub(crate) const fn holds_secrets(&self) -> bool {
-        !matches!(self, Self::Announce(_) | Self::SetClock(_) | Self::SetupFile(_))
+        !matches!(
+            self,
+            Self::Announce(_) | Self::SetClock(_) | Self::SetupFile(_) | Self::WrongBoard(_)
+        )
     }
 
     /// Whether the panel may be drawn on the very terminal that logs would go to.

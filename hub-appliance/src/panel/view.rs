@@ -436,6 +436,8 @@ pub enum Fault {
     NotMoved,
     /// There is no data disk, and nothing that could become one.
     NoDisk,
+    /// The disk loses what is written to a part of the room that it claims: it was not taken.
+    FakeDisk,
     /// There are two data disks or more: none is touched.
     SeveralDisks,
     /// There is only a disk that a person did not want to be erased.
@@ -444,6 +446,8 @@ pub enum Fault {
     DiskGone,
     /// The card that the system runs from was pulled out; the hub has locked itself.
     CardGone,
+    /// The card was made for another board than this.
+    WrongBoard,
     /// The port for the phones is taken or not allowed.
     Port,
     /// The hub failed several times in short order and stays locked.

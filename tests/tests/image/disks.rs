@@ -8,15 +8,16 @@ use std::process::{Command, Stdio};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
-use hub_tests::panel_client::PanelClient;
+use hub_tests::panel_client::{PanelClient, Screen};
 use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
 
 use super::vm::{DataDisk, Parts, Vm};
 use super::{
-    DATA_DISK, LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, put_on_card, root_of,
-    says, serves, switch_on,
+    DATA_DISK, LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, pair, put_on_card,
+    register, root_of, says, serves, switch_on,
 };
+use tempfile::TempDir;
 
 /// Room for data behind the card's image.
 const REST: u64 = 200 << 20;
@@ -381,6 +382,71 @@ async fn a_card_for_another_board_starts_nothing() {
     }
     vm.wait_for("this card is for: linux,dummy-virt").await.unwrap();
     assert!(!vm.said().contains(LISTENING));
+    // Nurses see no console.
+    let mut panel = vm.panel().await.unwrap();
+    assert!(says(panel.wait_for("error").await.unwrap(), "another kind of box"));
+    let in_french = |screen: &Screen| says(screen, "un autre bo");
+    assert!(panel.wait_until(in_french).await.is_ok());
+}
+
+/// A box without a data disk but one that QEMU is told of by `more`.
+fn box_with_disk(folder: &TempDir) -> Parts {
+    Parts {
+        has_data: DataDisk::None,
+        ..new_box(folder, PRIVATE_NETWORK)
+    }
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_disk_that_loses_what_is_written_is_told_of_and_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = box_with_disk(&folder);
+    // It takes everything, and gives back zeros.
+    let fake = [
+        "-blockdev",
+        "driver=null-co,node-name=fake,size=8589934592,read-zeroes=on",
+        "-device",
+        "virtio-blk-pci,drive=fake",
+    ];
+    let mut vm = Vm::start_with(&parts, folder.path(), &fake).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    assert!(panel.set_up(PIN).await.is_err());
+    let screen = panel.wait_for("error").await.unwrap();
+    assert!(says(screen, "is a fake"), "{:?}", screen.lines);
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn a_disk_with_sectors_of_4_kib_keeps_records_over_a_power_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = box_with_disk(&folder);
+    let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(100));
+    put_on_card(&clinic, &parts.card);
+    let file = format!(
+        "driver=raw,node-name=large,file.driver=file,file.filename={}",
+        parts.data.display()
+    );
+    let disk = [
+        "-blockdev",
+        &file,
+        "-device",
+        "virtio-blk-pci,drive=large,logical_block_size=4096,physical_block_size=4096",
+    ];
+    let mut vm = Vm::start_with(&parts, folder.path(), &disk).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    let mut phone = pair(&vm, &mut panel, &clinic).await;
+    let patient = register(&mut phone, "Large").await;
+    vm.pull_plug().await.unwrap();
+
+    let mut vm = Vm::start_with(&parts, folder.path(), &disk).unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
 }
 
 /// The description that QEMU gives the board of `scripts/boot-image`, without the room behind it: with that, it does not

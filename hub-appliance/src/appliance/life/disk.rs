@@ -111,6 +111,16 @@ impl Life {
         }
     }
 
+    /// Says why the disk that a person allowed was not made the data disk. Where that is the disk's fault, another one in its
+    /// place is asked about.
+    pub(super) async fn not_made(&mut self, error: &ApplianceError) {
+        self.fail(error);
+        if matches!(error, ApplianceError::DataDisk(DataDiskError::Fake)) {
+            let disk = Arc::clone(&self.config.disk);
+            self.waits_for_disk = blocking(move || Ok(disk.state()?)).await.ok();
+        }
+    }
+
     /// Begins a look at the disk, if there is reason for one. It may take long where another disk fails, and nobody waits
     /// for it.
     pub(super) fn look_at_disk(&self) -> Option<Look> {

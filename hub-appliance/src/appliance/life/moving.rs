@@ -74,8 +74,11 @@ impl Life {
             }
             Err(error) => {
                 tracing::error!(%error, "the records were not moved");
-                let no_room = matches!(error, ApplianceError::DataDisk(DataDiskError::NoRoom));
-                self.stop(if no_room { Fault::NoRoom } else { Fault::NotMoved });
+                self.stop(match error {
+                    ApplianceError::DataDisk(DataDiskError::NoRoom) => Fault::NoRoom,
+                    ApplianceError::DataDisk(DataDiskError::Fake) => Fault::FakeDisk,
+                    _ => Fault::NotMoved,
+                });
             }
         }
     }

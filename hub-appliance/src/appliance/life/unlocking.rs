@@ -44,7 +44,7 @@ impl Life {
                         self.facts.begin_anew();
                         self.open(master, "set-up").await;
                     }
-                    Err(error) => self.fail(&error),
+                    Err(error) => self.not_made(&error).await,
                 }
             }
             State::Renewing(master, code) => {

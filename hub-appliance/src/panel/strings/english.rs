@@ -513,6 +513,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Plug it in: the hub",
             "goes on by itself",
         ],
+        Fault::FakeDisk => [
+            "This disk is a fake:",
+            "it loses what is",
+            "written to it.",
+            "Pull it out and use",
+            "another one",
+        ],
         Fault::SeveralDisks => [
             "More than one data",
             "disk is plugged in.",
@@ -540,6 +547,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Put it back, switch",
             "the hub off and on",
+        ],
+        Fault::WrongBoard => [
+            "This card is for",
+            "another kind of box.",
+            "",
+            "Switch off. Put in",
+            "this box's own card",
         ],
         Fault::Port => [
             "Phones can't reach",

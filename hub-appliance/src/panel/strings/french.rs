@@ -504,6 +504,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Branchez-le: le hub",
             "continue seul",
         ],
+        Fault::FakeDisk => [
+            "Ce disque est faux:",
+            "il perd ce qu'on y",
+            "écrit. Retirez-le et",
+            "mettez-en un autre",
+            "",
+        ],
         Fault::SeveralDisks => [
             "Plusieurs disques de",
             "données sont là.",
@@ -531,6 +538,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Remettez-la, puis",
             "rallumez le hub",
+        ],
+        Fault::WrongBoard => [
+            "Cette carte est pour",
+            "un autre boîtier.",
+            "",
+            "Éteignez et mettez",
+            "la carte du boîtier",
         ],
         Fault::Port => [
             "Aucun téléphone: le",

@@ -505,6 +505,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Conéctelo: el hub",
             "sigue solo",
         ],
+        Fault::FakeDisk => [
+            "Este disco es falso:",
+            "pierde lo que se le",
+            "escribe. Quítelo y",
+            "ponga otro",
+            "",
+        ],
         Fault::SeveralDisks => [
             "Hay más de un disco",
             "de datos conectado.",
@@ -532,6 +539,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Vuelva a ponerla y",
             "reinicie el hub",
+        ],
+        Fault::WrongBoard => [
+            "Esta tarjeta es de",
+            "otro tipo de caja.",
+            "",
+            "Apague y ponga la",
+            "tarjeta de esta caja",
         ],
         Fault::Port => [
             "Ningún teléfono: el",

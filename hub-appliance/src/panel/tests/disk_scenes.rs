@@ -143,6 +143,8 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(Phase::Fault(Fault::WasPutBack { needs: needs() })),
         ),
         ("error-no-disk", start(Phase::Fault(Fault::NoDisk))),
+        ("error-fake-disk", start(Phase::Fault(Fault::FakeDisk))),
+        ("error-wrong-board", start(Phase::Fault(Fault::WrongBoard))),
         ("error-several-disks", start(Phase::Fault(Fault::SeveralDisks))),
         ("error-disk-kept", start(Phase::Fault(Fault::DiskKept))),
         ("error-damaged", start(Phase::Fault(Fault::Damaged))),

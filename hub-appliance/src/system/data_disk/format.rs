@@ -3,8 +3,9 @@
 //! The passphrase is 256 random bits, so the key derivation in front of LUKS adds nothing but time; it is PBKDF2 with as
 //! few rounds as cryptsetup takes.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -13,13 +14,14 @@ use nix::mount::umount;
 use super::choice::{Target, offered};
 use super::content::MARK;
 use super::find::{CARD_NUMBERS, Disk, Found, GPT_KEYS, GPT_RECORDS, KEYS, MBR_UNFINISHED, RECORDS, Room, UNFINISHED};
-use super::list::SECTOR;
 use super::luks::COPY;
+use super::sampling::keeps_what_is_written;
 use super::volume::{is_mounted, lock, text, unlock};
 use super::{DataDiskError, DiskState, Luks, Tool};
 use crate::secret::SecretText;
 
 const KEYS_MIB: u64 = 16;
+const KIB: u64 = 1024;
 
 impl Luks {
     /// Makes the disk, see [`super::DataDisk::format`].
@@ -49,9 +51,17 @@ impl Luks {
         passphrase: &SecretText,
         progress: &dyn Fn(u16),
     ) -> Result<Disk, DataDiskError> {
+        let sampled = |permille| progress(permille / 10);
         let disk = match target {
-            Target::Whole(device) => self.partition_disk(&device)?,
-            Target::Rest(room) => self.partition_card(&room)?,
+            Target::Whole(device) => {
+                let bytes = size(&device)?;
+                is_honest(&device, 0..bytes, &sampled)?;
+                self.partition_disk(&device)?
+            }
+            Target::Rest(room) => {
+                is_honest(&room.device, room.start..room.start + room.bytes, &sampled)?;
+                self.partition_card(&room)?
+            }
             Target::Begun(disk) => disk,
         };
         progress(100);
@@ -100,9 +110,10 @@ impl Luks {
     fn partition_card(&self, room: &Room) -> Result<Disk, DataDiskError> {
         let keys = KEYS_MIB * 1024 * 1024;
         mark_room(&room.device, [room.start, room.start + keys])?;
-        let (start, keys) = (room.start / SECTOR, keys / SECTOR);
+        // In a unit that is no sector, for not all disks have one size of these.
+        let (start, keys) = (room.start / KIB, keys / KIB);
         let table = format!(
-            "start={start}, size={keys}, type={MBR_UNFINISHED}\nstart={}, type={MBR_UNFINISHED}\n",
+            "start={start}KiB, size={keys}KiB, type={MBR_UNFINISHED}\nstart={}KiB, type={MBR_UNFINISHED}\n",
             start + keys
         );
         let arguments = [
@@ -145,6 +156,21 @@ impl Luks {
             text(device),
         ];
         Tool::Mke2fs.run(&arguments, &[])
+    }
+}
+
+/// The bytes that a disk claims to have.
+fn size(device: &Path) -> io::Result<u64> {
+    let mut disk = File::open(device)?;
+    disk.seek(SeekFrom::End(0))
+}
+
+/// That the disk has the room that it claims, before anything is made there.
+fn is_honest(device: &Path, room: Range<u64>, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
+    if keeps_what_is_written(device, &room, progress)? {
+        Ok(())
+    } else {
+        Err(DataDiskError::Fake)
     }
 }
 

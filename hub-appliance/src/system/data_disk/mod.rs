@@ -9,6 +9,7 @@
 //! | `luks` | opens and closes it; needs root |
 //! | `volume` | the same for a part of it; needs root |
 //! | `format` | makes it; needs root |
+//! | `sampling` | whether a disk keeps what is written to it; needs root |
 //! | `moving` | moves the data from an old card; needs root |
 //! | `import_file` | removes the owner's file of records from the system's card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
@@ -32,6 +33,7 @@ mod list;
 mod luks;
 mod moving;
 mod protocol;
+mod sampling;
 mod service;
 mod tool;
 mod volume;
@@ -169,6 +171,9 @@ pub enum DataDiskError {
     /// A file system has faults that are not mended without a person.
     #[error("the data disk is damaged")]
     Damaged,
+    /// The disk loses what is written to a part of the room that it claims.
+    #[error("the disk does not keep what is written to it")]
+    Fake,
     /// A program failed.
     #[error("{0} failed on the data disk")]
     Tool(Tool),

@@ -189,6 +189,7 @@ mod tests {
             ]),
             Answer::Failed(DataDiskError::State(DiskState::Several)),
             Answer::Failed(DataDiskError::Passphrase),
+            Answer::Failed(DataDiskError::Fake),
             Answer::Failed(DataDiskError::Tool(super::super::Tool::E2fsck)),
             Answer::Failed(DataDiskError::System(5)),
         ] {
