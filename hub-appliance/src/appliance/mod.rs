@@ -39,6 +39,7 @@ use crate::server::{Gate, Limits, Server, ServerHandle};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
 use crate::system::release::Release;
+use crate::system::sticks::{NoSticks, Sticks};
 
 /// The firmware's version. That of a test's next firmware says so.
 pub const VERSION: &str = if cfg!(feature = "next-schema") {
@@ -59,6 +60,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The disk that is mounted there.
     pub disk: Arc<dyn DataDisk>,
+    /// The USB sticks that it can reach.
+    pub sticks: Arc<dyn Sticks>,
     /// Where the phones' port is opened.
     pub listen: SocketAddr,
     /// A bundle to import once, when the store is opened and still empty.
@@ -90,6 +93,7 @@ impl Config {
         Self {
             data,
             disk: Arc::new(Folder),
+            sticks: Arc::new(NoSticks),
             listen: SocketAddr::from(([0, 0, 0, 0], 4001)),
             first_import: None,
             setup_file: None,

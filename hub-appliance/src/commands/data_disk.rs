@@ -1,16 +1,11 @@
 //! `hub-appliance data-disk`: what the image's init asks for, and what a person may.
 
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hub_appliance::system::data_disk::{self, DataDisk, DataDiskError, DiskState, Luks, Offer, Owner};
-use nix::unistd::{User, chown};
+use hub_appliance::system::data_disk::{self, DataDisk, DataDiskError, DiskState, Luks, Offer};
 
-use super::{CommandError, prompt, say};
+use super::{CommandError, for_the_hub, prompt, say};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -50,14 +45,7 @@ enum Action {
 }
 
 pub(super) fn run(Arguments { data, user, action }: &Arguments) -> Result<(), CommandError> {
-    let user = User::from_name(user)
-        .ok()
-        .flatten()
-        .ok_or_else(|| CommandError::NoUser(user.to_owned()))?;
-    let owner = Owner {
-        user: user.uid,
-        group: user.gid,
-    };
+    let owner = for_the_hub::owner(user)?;
     let disk = Luks::new(data, owner);
     let ask = || prompt::secret("Passphrase: ").map_err(CommandError::Passphrase);
     match action {
@@ -85,7 +73,7 @@ pub(super) fn run(Arguments { data, user, action }: &Arguments) -> Result<(), Co
             let disk = disk.with_import(import.clone());
             let state = disk.attach()?;
             tracing::info!(%state, "data disk");
-            let listener = listen(socket, owner).map_err(CommandError::Socket)?;
+            let listener = for_the_hub::listen(socket, owner)?;
             data_disk::serve(&disk, &listener, owner.user).map_err(CommandError::Socket)
         }
     }
@@ -97,16 +85,4 @@ fn usable(state: DiskState) -> Result<(), CommandError> {
     } else {
         Err(DataDiskError::State(state).into())
     }
-}
-
-/// Listens at `path`, in place of a stale socket, for the hub's user.
-fn listen(path: &Path, owner: Owner) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    chown(path, Some(owner.user), Some(owner.group))?;
-    Ok(listener)
 }

@@ -6,11 +6,13 @@
 mod announce;
 mod data_disk;
 mod error;
+mod for_the_hub;
 mod import;
 mod prompt;
 mod serve;
 mod set_clock;
 mod setup_file;
+mod sticks;
 mod wrong_board;
 
 use clap::Subcommand;
@@ -20,13 +22,15 @@ pub(crate) use error::CommandError;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Serve phones until told to end (SIGTERM, SIGINT).
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     /// Announce a hub on the local network by multicast DNS: hikma-hub.local and _hikma-hub._tcp.
     Announce(announce::Arguments),
     /// Set the system's clock by NTP, again and again; the kernel then sets the clock chip.
     SetClock(set_clock::Arguments),
     /// Work on the disk that holds the hub's data, as root.
     DataDisk(data_disk::Arguments),
+    /// Open USB sticks for the hub, as root.
+    Sticks(sticks::Arguments),
     /// Read the owner's `hub-setup.toml` for the image's init.
     SetupFile(setup_file::Arguments),
     /// Say on the panel, for ever, that the card is for another board.
@@ -42,10 +46,11 @@ impl Command {
     /// What the command reports.
     pub(crate) fn run(self) -> Result<(), CommandError> {
         match self {
-            Self::Serve(arguments) => serve::run(arguments),
+            Self::Serve(arguments) => serve::run(*arguments),
             Self::Announce(arguments) => announce::run(&arguments),
             Self::SetClock(arguments) => set_clock::run(&arguments),
             Self::DataDisk(arguments) => data_disk::run(&arguments),
+            Self::Sticks(arguments) => sticks::run(&arguments),
             Self::SetupFile(arguments) => setup_file::run(&arguments),
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
             Self::Import(arguments) => import::run(&arguments),
@@ -56,7 +61,7 @@ impl Command {
     pub(crate) const fn holds_secrets(&self) -> bool {
         !matches!(
             self,
-            Self::Announce(_) | Self::SetClock(_) | Self::SetupFile(_) | Self::WrongBoard(_)
+            Self::Announce(_) | Self::SetClock(_) | Self::Sticks(_) | Self::SetupFile(_) | Self::WrongBoard(_)
         )
     }
 

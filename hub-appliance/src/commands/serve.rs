@@ -15,7 +15,7 @@ use hub_appliance::system::data_disk::Helper;
 use hub_appliance::system::power::Power;
 use hub_appliance::system::release::Release;
 
-use super::{CommandError, complain};
+use super::{CommandError, complain, sticks};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -25,6 +25,8 @@ pub(crate) struct Arguments {
     /// Socket of `data-disk serve`, where the data lies on a disk of its own
     #[arg(long, value_name = "SOCKET")]
     data_disk: Option<PathBuf>,
+    #[command(flatten)]
+    sticks: sticks::Source,
     /// Address and port for the phones
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:4001")]
     listen: SocketAddr,
@@ -79,6 +81,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), CommandError> {
         desk: board != BoardKind::RaspberryPi && arguments.data_disk.is_none(),
         setup_file: arguments.setup_file.clone(),
         release: Release::read(Path::new("/")),
+        sticks: arguments.sticks.sticks(),
         ..Config::new(arguments.data)
     };
     let settled = arguments

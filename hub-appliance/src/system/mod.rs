@@ -1,4 +1,4 @@
-//! What the operating system says of the box, its network and its disks; the data disk, the power, the way out to the cloud, the time of day, the
+//! What the operating system says of the box, its network and its disks; the data disk, USB sticks, the power, the way out to the cloud, the time of day, the
 //! hub's name on the network, which image it is, the files of its owner, and memory that is wiped.
 
 pub mod announce;
@@ -11,3 +11,4 @@ pub mod owner_file;
 mod pipe;
 pub mod power;
 pub mod release;
+pub mod sticks;

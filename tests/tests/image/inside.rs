@@ -107,6 +107,7 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         ("hub-appliance announce", 103, 0),
         ("hub-appliance set-clock", 104, 1_u64 << SYS_TIME),
         ("hub-appliance data-disk", 0, OVER_DISKS),
+        ("hub-appliance sticks", 0, 1 << SYS_ADMIN | 1 << CHOWN),
         ("udhcpc", 0, 1 << NET_ADMIN | 1 << NET_RAW | 1 << NET_BIND_SERVICE),
         ("start-watchdog", 0, 0),
         (

@@ -281,6 +281,19 @@ pub(super) fn find(disks: Vec<Listed>, reader: &impl Reader) -> Found {
     found
 }
 
+/// Whether a disk has nothing to do with the hub's: it is no data disk, bears no trace of one, can be read, and nothing runs
+/// from it.
+pub(super) fn is_other(disk: &Listed, reader: &impl Reader) -> bool {
+    let is_held = disk.is_held || disk.partitions.iter().any(|partition| partition.is_held);
+    let probes: Option<Vec<_>> = disk.partitions.iter().map(|part| reader.probe(&part.device)).collect();
+    let Some(probes) = probes.filter(|_| !is_held) else {
+        return false;
+    };
+    let known: Vec<_> = disk.partitions.iter().zip(&probes).collect();
+    let is_ours = data_disk(disk, &known, reader).is_some() || spares(&known).is_some();
+    !is_ours && matches!(reader.content(disk), Ok(Content::Blank | Content::Other))
+}
+
 /// Why a disk that is not a whole data disk is not to be touched, by what its partitions say.
 fn spares(known: &[(&Partition, &Probe)]) -> Option<DiskState> {
     if known.iter().any(|(_, probe)| probe.is_moved()) {

@@ -23,7 +23,7 @@ use crate::secret::SecretText;
 
 /// The name of the owner's setup file.
 const SETUP_FILE: &str = "hub-setup.toml";
-const SYS_BLOCK: &str = "/sys/block";
+pub(super) const SYS_BLOCK: &str = "/sys/block";
 const SYS_DEVICES: &str = "/sys/dev/block";
 pub(super) const MAPPED: &str = "/dev/mapper/hubdata";
 pub(super) const MAPPED_NAME: &str = "hubdata";
@@ -350,7 +350,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Looks at the disks themselves.
-struct Probing;
+pub(super) struct Probing;
 
 impl Reader for Probing {
     fn probe(&self, partition: &Path) -> Option<Probe> {

@@ -15,6 +15,7 @@
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
 //! | `protocol` | what the two say to each other |
+//! | `others` | the disks that are none of the hub's, for [`super::sticks`] |
 //!
 //! ```text
 //! hub (user hub) ── Unix socket ──► hub-appliance data-disk serve (root) ──► sfdisk, mke2fs, cryptsetup, mount(2)
@@ -32,6 +33,7 @@ mod import_file;
 mod list;
 mod luks;
 mod moving;
+mod others;
 mod protocol;
 mod sampling;
 mod service;
@@ -43,8 +45,11 @@ use serde::{Deserialize, Serialize};
 
 pub use helper::Helper;
 pub use luks::{Luks, Owner};
+pub(in crate::system) use others::{FileSystem, Other, OtherDisks, mounted_devices};
+pub(in crate::system) use protocol::read_line;
 pub use service::serve;
 pub use tool::Tool;
+pub(in crate::system) use volume::NOTHING_FROM_IT;
 
 use crate::secret::SecretText;
 

@@ -117,7 +117,7 @@ fn read_passphrase(text: &str) -> Option<SecretText> {
 }
 
 /// The next line without its line feed, `None` at the end. One that is too long or not text is an error.
-pub(super) fn read_line(from: &mut impl BufRead) -> io::Result<Option<Zeroizing<String>>> {
+pub(in crate::system) fn read_line(from: &mut impl BufRead) -> io::Result<Option<Zeroizing<String>>> {
     let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
     from.take(MAX_LINE as u64).read_line(&mut line)?;
     if line.is_empty() {

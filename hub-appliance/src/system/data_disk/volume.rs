@@ -20,7 +20,7 @@ const READ_AT_ONCE: usize = 1024 * 1024;
 /// Where something is mounted only to be looked at.
 const LOOK: &str = "/run/hub-look";
 /// What lies on a disk gives no rights, is not run, and leads nowhere else.
-const NOTHING_FROM_IT: MsFlags = MsFlags::MS_NODEV
+pub(in crate::system) const NOTHING_FROM_IT: MsFlags = MsFlags::MS_NODEV
     .union(MsFlags::MS_NOSUID)
     .union(MsFlags::MS_NOEXEC)
     .union(MsFlags::MS_NOATIME)

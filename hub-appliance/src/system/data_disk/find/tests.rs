@@ -291,3 +291,29 @@ fn what_is_in_use_as_a_whole_is_no_candidate() {
     held.is_held = true;
     assert_eq!(look(&[held], &[]), Found::default());
 }
+
+#[test]
+fn a_stick_is_what_has_nothing_to_do_with_the_hub() {
+    let is_stick = |probes: &[(&str, String)], disk: Listed| is_other(&disk, &Imagined::new(probes));
+    assert!(is_stick(&[], disk("sda", 0)));
+    assert!(is_stick(&[], disk("sda", 1)));
+    let whole = [
+        ("sda1", gpt("HUBKEYS", GPT_KEYS)),
+        ("sda2", gpt("HUBDATA", GPT_RECORDS)),
+    ];
+    assert!(!is_stick(&whole, disk("sda", 2)), "a data disk");
+    assert!(!is_stick(&whole[..1], disk("sda", 2)), "a part of one");
+    assert!(!is_stick(&[("sda3", mbr("7f", ""))], disk("sda", 3)), "an old card");
+    assert!(
+        !is_stick(&[("sda1", String::new())], disk("sda", 1)),
+        "what can't be read"
+    );
+    let traces = Imagined::new(&[]).with("sda", Some(Content::Ours));
+    assert!(!is_other(&disk("sda", 1), &traces), "a trace under another table");
+    let silent = Imagined::new(&[]).with("sda", None);
+    assert!(!is_other(&disk("sda", 1), &silent), "a disk that can't be read");
+    assert!(!is_stick(&[], card(2)), "the system's card");
+    let mut held = disk("sda", 0);
+    held.is_held = true;
+    assert!(!is_stick(&[], held), "what another device is made of");
+}
