@@ -342,11 +342,24 @@ pub async fn import(data: &Path, bundle: &Path, pin: &str) -> Result<Output, Hub
     import_by(&binary()?, data, bundle, pin).await
 }
 
+/// Runs a command on the data folder of a hub that does not run, which asks for the PIN.
+///
+/// # Errors
+/// [`HubError::Io`] when it can't be run; how it ended is in the output.
+pub async fn desk(data: &Path, arguments: &[&str], pin: &str) -> Result<Output, HubError> {
+    let mut command = Command::new(binary()?);
+    command.args(arguments).arg("--data").arg(data);
+    with_pin(command, pin).await
+}
+
 async fn import_by(program: &Path, data: &Path, bundle: &Path, pin: &str) -> Result<Output, HubError> {
-    let mut child = Command::new(program)
-        .args(["import", "--data"])
-        .arg(data)
-        .arg(bundle)
+    let mut command = Command::new(program);
+    command.args(["import", "--data"]).arg(data).arg(bundle);
+    with_pin(command, pin).await
+}
+
+async fn with_pin(mut command: Command, pin: &str) -> Result<Output, HubError> {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

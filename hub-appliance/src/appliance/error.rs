@@ -83,8 +83,7 @@ impl ApplianceError {
         matches!(
             self,
             Self::Store(
-                StoreError::AuditBroken { .. }
-                    | StoreError::Database(_)
+                StoreError::Database(_)
                     | StoreError::Defect
                     | StoreError::WrongKey
                     | StoreError::Full

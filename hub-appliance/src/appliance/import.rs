@@ -4,62 +4,35 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
-use super::facts::Facts;
-use super::{ApplianceError, Config, OpenStore, firmware_clock, keys_folder, store_folder};
-use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
+use super::desk::{Desk, DeskError};
+use super::{ApplianceError, Config};
+use crate::keys::Pin;
 use crate::panel::{ImportFile, Notice};
+use crate::store::Store;
 use crate::store::audit::Entry;
 use crate::store::cloud::{Bundle, BundleError, BundleSummary};
-use crate::store::{Store, StoreLock};
 use crate::system::owner_file::{self, OwnerFile};
 
 /// The largest bundle that is taken, bytes.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
-/// Why an import did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The PIN does not open the hub, or has to wait.
-    #[error(transparent)]
-    Unlock(#[from] UnlockError),
-    /// Something else.
-    #[error(transparent)]
-    Appliance(#[from] ApplianceError),
-}
-
-impl From<KeysError> for ImportError {
-    fn from(error: KeysError) -> Self {
-        Self::Appliance(error.into())
-    }
-}
-
 /// Imports the bundle in `file` into the hub whose data is in `data`, while no hub runs on it.
 ///
-/// `ask_pin` is called once it is sure that there is a hub to unlock and that nobody else holds it.
+/// `ask_pin`: see [`Desk::open`].
 ///
 /// # Errors
-/// [`ImportError`]; then nothing was imported.
+/// [`DeskError`]; then nothing was imported.
 pub fn import(
     data: &Path,
     file: &Path,
     ask_pin: impl FnOnce() -> Result<Pin, ApplianceError>,
-) -> Result<BundleSummary, ImportError> {
-    let keys = KeyStore::at(keys_folder(data));
-    if !keys.is_set_up()? {
-        return Err(KeysError::NotSetUp.into());
-    }
-    let _lock = StoreLock::take(&keys_folder(data)).map_err(ApplianceError::from)?;
-    let master = keys.unlock_with_pin(&ask_pin()?)?;
-    let has_records = Facts::load(&keys_folder(data)).has_records();
-    let OpenStore { store, .. } =
-        OpenStore::open(&store_folder(data), &master, Arc::new(firmware_clock()), has_records)?;
-    let summary = import_file(&store, file)?;
-    store.close(Duration::from_secs(30));
+) -> Result<BundleSummary, DeskError> {
+    let desk = Desk::open(data, ask_pin)?;
+    let summary = import_file(&desk.store, file)?;
+    desk.close()?;
     Ok(summary)
 }
 

@@ -4,8 +4,11 @@
 //! that paired, a signal, the passing of time) go in; the gate is switched and the panel is told.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod cloud;
+pub mod desk;
 mod error;
+pub mod export;
 mod facts;
 pub mod import;
 mod life;

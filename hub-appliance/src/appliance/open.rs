@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::audit::{AuditSeal, Reason, sign_put_back};
 use super::{ApplianceError, Config, VERSION, cloud, import};
 use crate::atomic_file;
 use crate::clock::HubClock;
@@ -94,6 +95,14 @@ pub(super) struct Opened {
     pub(super) notice: Option<Notice>,
     /// The cloud that it is relayed to, and another that the owner's file names.
     pub(super) cloud: cloud::Taken,
+    pub(super) log: CheckedLog,
+}
+
+/// The audit log as it was found.
+pub(super) struct CheckedLog {
+    pub(super) seal: Arc<AuditSeal>,
+    /// The entry of a break that was known before.
+    pub(super) known_break: Option<i64>,
 }
 
 /// Why the hub did not open.
@@ -152,6 +161,11 @@ pub(super) fn open_hub(
 pub(super) fn put_back(config: &Config, master: &MasterKey, version: i64) -> Result<(), ApplianceError> {
     config.disk.open(&master.luks_passphrase())?;
     let put = Store::put_migration_copy_back(&config.store_folder(), version);
+    if put.is_ok()
+        && let Err(error) = sign_put_back(&config.keys_folder(), &config.store_folder(), master)
+    {
+        tracing::error!(%error, "the end of the audit log could not be signed");
+    }
     close_disk(config);
     Ok(put?)
 }
@@ -178,6 +192,8 @@ fn open_mounted(
     opening: &Opening,
 ) -> Result<Opened, ApplianceError> {
     let OpenStore { mut vault, store } = OpenStore::open(&config.store_folder(), master, clock, opening.has_records)?;
+    // Before anything is added to it. A log that is not whole keeps nobody from the records: the panel tells it.
+    let log = check_log(config, &vault, &store)?;
     let notice = import::take_in(config, &store)?;
     let mut cloud = cloud::take_in(config, master, &mut vault, &store)?;
     let notice = notice.or(cloud.notice.take());
@@ -202,6 +218,9 @@ fn open_mounted(
         wrong_pins.iter().try_for_each(|entry| tx.audit(entry))?;
         tx.audit(&entry)
     })?;
+    if let Err(error) = log.seal.sign(&store, Reason::Open) {
+        tracing::error!(%error, "the end of the audit log could not be signed");
+    }
     let hub = OpenHub {
         identity: IdentityKeys::new(&vault.x25519, &vault.p256)?,
         hub_id,
@@ -219,7 +238,18 @@ fn open_mounted(
         has_cloud: vault.cloud.is_some(),
         notice,
         cloud,
+        log,
     })
+}
+
+fn check_log(config: &Config, vault: &Vault, store: &Store) -> Result<CheckedLog, ApplianceError> {
+    let seal = Arc::new(AuditSeal::new(&config.keys_folder(), vault)?);
+    let known_break = store.audit_broken()?;
+    if let Some(broken) = seal.check_last_day(store)?.broken {
+        tracing::error!(%broken, "the audit log");
+        store.write(move |tx| tx.note_audit_break(broken))?;
+    }
+    Ok(CheckedLog { seal, known_break })
 }
 
 #[cfg(test)]

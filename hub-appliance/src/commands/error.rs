@@ -3,9 +3,10 @@
 use std::io;
 
 use hub_appliance::appliance::ApplianceError;
-use hub_appliance::appliance::import::ImportError;
+use hub_appliance::appliance::desk::DeskError;
 use hub_appliance::board::BoardError;
 use hub_appliance::setup_file::SetupFileError;
+use hub_appliance::store::audit::Break;
 use hub_appliance::system::announce::AnnounceError;
 use hub_appliance::system::data_disk::DataDiskError;
 
@@ -24,12 +25,16 @@ pub(crate) enum CommandError {
     Socket(#[source] io::Error),
     #[error("the passphrase: {0}")]
     Passphrase(#[source] io::Error),
+    #[error("the log is not whole: {0}")]
+    LogBroken(Break),
+    #[error("the output: {0}")]
+    Output(#[source] io::Error),
     #[error(transparent)]
     Appliance(#[from] ApplianceError),
     #[error(transparent)]
     Board(#[from] BoardError),
     #[error(transparent)]
-    Import(#[from] ImportError),
+    Desk(#[from] DeskError),
     #[error(transparent)]
     Announce(#[from] AnnounceError),
     #[error(transparent)]

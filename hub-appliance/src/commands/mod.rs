@@ -4,6 +4,7 @@
 //! methods. What fails is one [`CommandError`], which `main` prints; the exit status is then 1.
 
 mod announce;
+mod audit;
 mod data_disk;
 mod error;
 mod for_the_hub;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     SetupFile(setup_file::Arguments),
     /// Say on the panel, for ever, that the card is for another board.
     WrongBoard(wrong_board::Arguments),
+    /// Check the log of who did what, or write it out, while no hub runs on the data.
+    Audit(audit::Arguments),
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import(import::Arguments),
 }
@@ -53,6 +56,7 @@ impl Command {
             Self::Sticks(arguments) => sticks::run(&arguments),
             Self::SetupFile(arguments) => setup_file::run(&arguments),
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
+            Self::Audit(arguments) => audit::run(&arguments),
             Self::Import(arguments) => import::run(&arguments),
         }
     }

@@ -11,6 +11,7 @@
 //! | `kdf`, `sealing` | Argon2id, HKDF; AES-GCM |
 //! | `slot`, `slots_file` | one slot, and the file of all slots |
 //! | `attempts` | the back-off after wrong attempts |
+//! | `signing` | the hub's signature |
 //! | `master` | the master key and its derivations |
 //! | `vault` | the hub's identity and other secrets |
 //! | `harden` | keeps key memory out of swap and core dumps |
@@ -30,6 +31,7 @@ mod master;
 mod pin;
 mod recovery;
 mod sealing;
+mod signing;
 mod slot;
 mod slots_file;
 mod vault;
@@ -41,6 +43,7 @@ pub use key_store::{KeyStore, Prepared};
 pub use master::{MasterKey, VaultKey};
 pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
+pub use signing::{SIGNATURE_LEN, SigningKey};
 pub use vault::{CloudAccess, Vault, VaultError};
 
 #[cfg(test)]

@@ -313,6 +313,8 @@ pub enum News {
     Damaged,
     /// The disk was repaired, and what could not be saved is lost.
     Repaired,
+    /// The audit log is not whole: entries were changed, or are missing.
+    LogBroken,
 }
 
 /// What stood in the way.

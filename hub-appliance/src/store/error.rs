@@ -45,12 +45,6 @@ pub enum StoreError {
     /// The store was closed while the work waited.
     #[error("the store is closed")]
     Closed,
-    /// The audit log does not verify from this entry on.
-    #[error("the audit log does not verify at entry {entry}")]
-    AuditBroken {
-        /// Its sequence number.
-        entry: i64,
-    },
     /// SQLite reported an error.
     #[error("the database reported an error: {0:?}")]
     Database(rusqlite::ErrorCode),

@@ -59,8 +59,6 @@ use crate::clock::{HubClock, HubTime, RunTime};
 
 /// Read connections kept open: as many reads run at a time.
 const READERS: usize = 4;
-/// How far back the audit log is checked at each opening, ms.
-const AUDIT_CHECK: i64 = 24 * 60 * 60 * 1000;
 
 /// Holds the store's folder for one process, whether or not the database is open.
 #[derive(Debug)]
@@ -95,6 +93,8 @@ pub struct Store {
     clock: Arc<HubClock>,
     disk: Arc<Disk>,
     path: PathBuf,
+    /// Of the chain of the audit log.
+    audit_key: AuditKey,
 }
 
 impl std::fmt::Debug for Store {
@@ -106,10 +106,10 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the database in `folder`, making it if it is not there, and migrates it to this firmware's schema.
     ///
-    /// The hub clock takes notice of the last change time; the audit log is checked over the last day.
+    /// The hub clock takes notice of the last change time.
     ///
     /// # Errors
-    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::NoRoom`], [`StoreError::AuditBroken`], or what
+    /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::NoRoom`], or what
     /// SQLite or the disk report.
     pub fn open(folder: &Path, key: &StoreKey, audit_key: AuditKey, clock: Arc<HubClock>) -> Result<Self, StoreError> {
         let path = database(folder);
@@ -132,9 +132,8 @@ impl Store {
                 [born],
             )?;
         }
-        audit::verify(&connection, &audit_key, clock.peek().plus_millis(-AUDIT_CHECK))?;
         sync::held::complete(&connection)?;
-        let audit = AuditChain::resume(&connection, audit_key)?;
+        let audit = AuditChain::resume(&connection, audit_key.clone())?;
         let readers = Readers::open(&path, key, READERS)?;
         let writer = Writer::start(connection, key, Arc::clone(&clock), audit, &disk)?;
         let store = Self {
@@ -143,6 +142,7 @@ impl Store {
             clock,
             disk,
             path,
+            audit_key,
         };
         store.take_in_what_is_known_now()?;
         Ok(store)
@@ -167,6 +167,14 @@ impl Store {
     pub fn schema_version(folder: &Path, key: &StoreKey) -> Option<i64> {
         let connection = connection::open(&database(folder), key, Purpose::Read).ok()?;
         migrate::version(&connection).ok()
+    }
+
+    /// The last entry of the audit log in `folder`, whose database nobody has open, of whichever schema; none in an empty log.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn audit_head_of(folder: &Path, key: &StoreKey) -> Result<Option<audit::Head>, StoreError> {
+        audit::Head::of(&connection::open(&database(folder), key, Purpose::Read)?)
     }
 
     /// How its writer shows that it moves on.

@@ -142,7 +142,8 @@ impl<'a> WriteTx<'a> {
     /// # Errors
     /// What SQLite reports.
     pub fn audit(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        self.audit.append(self.connection, self.now(), entry)
+        let (at, clock_trusted) = (self.now(), self.trusts_its_clock());
+        self.audit.append(self.connection, at, clock_trusted, entry)
     }
 }
 

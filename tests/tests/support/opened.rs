@@ -17,7 +17,9 @@ pub(crate) fn open(data: &Path, floor: HubTime) -> Arc<Store> {
         .unlock_with_pin(&pin)
         .expect("the PIN opens the hub");
     let clock = Arc::new(HubClock::new(Box::new(SystemClock), floor));
-    OpenStore::open(&data.join("store"), &master, clock, true)
+    let store = OpenStore::open(&data.join("store"), &master, clock, true)
         .expect("the store opens")
-        .store
+        .store;
+    assert_eq!(store.check_audit().expect("the store answers").broken, None);
+    store
 }

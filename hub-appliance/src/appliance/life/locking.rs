@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Serving;
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
+use crate::appliance::audit::{AuditSeal, Reason};
 use crate::appliance::status::Sources;
 use crate::panel::{Fault, Phase};
 use crate::secret::wiping_stack;
@@ -82,7 +83,7 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
         wiping_stack(|| {
             // Before the store: whatever it writes then is refused.
             drop(serving.relay);
-            close_store(serving.sources, &*disk)
+            close_store(serving.sources, &serving.log.seal, &*disk)
         })
     })
     .await;
@@ -94,7 +95,7 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
 }
 
 /// Whether the store was closed in time, and the disk after it.
-fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
+fn close_store(sources: Sources, seal: &AuditSeal, disk: &dyn DataDisk) -> bool {
     let Sources { store, devices, .. } = sources;
     if let Err(error) = devices.save_last_seen().and(devices.save_refusals()) {
         tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
@@ -110,6 +111,9 @@ fn close_store(sources: Sources, disk: &dyn DataDisk) -> bool {
     };
     if let Err(error) = store.write(last) {
         tracing::error!(%error, "locking could not be written down");
+    }
+    if let Err(error) = seal.sign(&store, Reason::Lock) {
+        tracing::error!(%error, "the end of the audit log could not be signed");
     }
     if !store.close(DRAIN) {
         return false;

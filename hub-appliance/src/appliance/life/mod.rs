@@ -5,6 +5,7 @@ mod cloud;
 mod disk;
 mod events;
 mod locking;
+mod log;
 mod moving;
 mod opening;
 mod phones;
@@ -22,6 +23,7 @@ use tokio::time::MissedTickBehavior;
 
 use self::disk::{Look, taken};
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
+use self::log::Log;
 use self::moving::OfferedMove;
 use self::pin_change::Change;
 use super::cloud::Offer as OtherCloud;
@@ -109,6 +111,7 @@ struct Serving {
     other_cloud: Option<OtherCloud>,
     /// What the panel said of the cloud last.
     told_of_cloud: CloudStatus,
+    log: Log,
 }
 
 /// The life of one box.
@@ -351,6 +354,7 @@ impl Life {
         let has_moved = self.ticks.is_multiple_of(ADDRESS) && self.address_has_changed();
         if self.ticks.is_multiple_of(REFRESH) || has_moved {
             self.follow_address();
+            self.tell_of_log();
         }
         if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved || self.cloud_has_moved() {
             self.show();
@@ -369,6 +373,7 @@ impl Life {
                 tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
             }
             self.write_refusals().await;
+            self.tend_log();
         }
         Ok(())
     }

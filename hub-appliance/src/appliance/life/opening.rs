@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::log::Log;
 use super::{Life, Serving, State, blocking};
 use crate::appliance::facts::Writer;
 use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
@@ -123,6 +124,7 @@ impl Life {
             has_cloud,
             notice,
             cloud: taken,
+            log,
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
@@ -166,7 +168,10 @@ impl Life {
             relay,
             other_cloud: taken.offer,
             told_of_cloud: CloudStatus::default(),
+            log: Log::new(log.seal, log.known_break),
         }));
+        self.tell_of_log();
+        self.tend_log();
     }
 
     /// Puts the copy back from before the migration, or leaves everything as it is.

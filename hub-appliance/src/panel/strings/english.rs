@@ -312,6 +312,15 @@ fn news(news: News) -> Told {
                 "technical help",
             ],
         ),
+        News::LogBroken => (
+            "Access log broken",
+            [
+                "The list of who did",
+                "what isn't whole. Go",
+                "on working, and call",
+                "for technical help",
+            ],
+        ),
     };
     Told { title, text }
 }

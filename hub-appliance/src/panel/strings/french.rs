@@ -303,6 +303,15 @@ fn news(news: News) -> Told {
                 "appelez de l'aide",
             ],
         ),
+        News::LogBroken => (
+            "Journal abîmé",
+            [
+                "Le journal des accès",
+                "n'est plus entier.",
+                "Continuez, et appelez",
+                "une aide technique",
+            ],
+        ),
     };
     Told { title, text }
 }

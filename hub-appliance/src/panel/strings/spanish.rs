@@ -304,6 +304,15 @@ fn news(news: News) -> Told {
                 "ayuda técnica",
             ],
         ),
+        News::LogBroken => (
+            "Registro dañado",
+            [
+                "La lista de accesos",
+                "no está completa.",
+                "Siga trabajando y",
+                "pida ayuda técnica",
+            ],
+        ),
     };
     Told { title, text }
 }

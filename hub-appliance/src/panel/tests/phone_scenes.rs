@@ -182,5 +182,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("pairing-ended", start(told(News::PairingEnded), Desk::settles)),
         ("disk-repaired", start(told(News::Repaired), Desk::settles)),
         ("records-damaged", start(told(News::Damaged), Desk::settles)),
+        ("log-broken", start(told(News::LogBroken), Desk::settles)),
     ]
 }

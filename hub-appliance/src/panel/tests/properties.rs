@@ -72,7 +72,7 @@ const WAITING: [&str; 18] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 8] = [
+pub(super) const NEWS: [News; 9] = [
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
     News::NotPaired(Obstacle::NotWritten),
@@ -81,6 +81,7 @@ pub(super) const NEWS: [News; 8] = [
     News::PairingEnded,
     News::Damaged,
     News::Repaired,
+    News::LogBroken,
 ];
 
 const NOTICES: [Notice; 3] = [

@@ -180,7 +180,7 @@ fn copy_path(path: &Path, version: i64) -> PathBuf {
 /// `Breaks Next`, so that a test sees a migration after which the store does not open.
 #[cfg(feature = "next-schema")]
 const NEXT_SCHEMA: Step = "CREATE TABLE next_schema (id INTEGER PRIMARY KEY) STRICT; \
-     UPDATE audit SET hash = zeroblob(32) \
+     UPDATE audit SET hash = zeroblob(31) \
      WHERE EXISTS (SELECT 1 FROM patients WHERE given_name = 'Breaks Next');";
 
 #[cfg(test)]

@@ -1,3 +1,13 @@
 -- Schema version 3: what the hub keeps of its answers is forgotten by age.
 
 CREATE INDEX answers_at ON answers (at);
+
+-- Whether the clock could be trusted when an entry was written; none in those from before.
+ALTER TABLE audit ADD COLUMN clock_trusted INTEGER;
+-- What a day's check, what was dropped, and the days of use are found by.
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_drops ON audit (seq) WHERE action = 'audit.drop';
+CREATE INDEX audit_days ON audit (seq) WHERE action = 'audit.day';
+-- When the whole log was checked last, and the entry where it was found not to be whole.
+ALTER TABLE hub_state ADD COLUMN audit_checked_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hub_state ADD COLUMN audit_broken INTEGER;

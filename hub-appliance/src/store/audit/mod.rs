@@ -3,12 +3,22 @@
 //! Entries are chained: `hash = HMAC-SHA256(audit key, previous hash ‖ entry)`, where an entry is the concatenation of
 //! its fields in the order of the table, each as its length in bytes (u32, little-endian) and its bytes (integers as
 //! i64, little-endian; a missing text as length `u32::MAX`). The first entry follows a hash of 32 zero bytes. So an
-//! entry that was changed, removed or put in between shows.
+//! entry that was changed, removed or put in between shows ([`verify`]). Whether the clock could be trusted is the last
+//! field, of which entries from before the third schema have nothing.
+//!
+//! Entries are kept for six years ([`keep`]). That the end was cut off shows by a signature over the last entry that is
+//! kept elsewhere: [`Head`] is what it is over.
+
+mod keep;
+mod verify;
+
+pub use keep::Dropped;
+pub use verify::{Break, Checked};
 
 use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -47,12 +57,26 @@ pub struct Entry {
 /// An entry as it was written down.
 #[derive(Clone, Debug)]
 pub struct Written {
+    /// Its place in the log, from 1.
+    pub number: i64,
     /// When.
     pub at: HubTime,
+    /// Whether the clock could be trusted then; none in entries from before that was written down.
+    pub clock_trusted: Option<bool>,
     /// The user's id.
     pub user: Option<String>,
+    /// What the user is called now.
+    pub user_name: Option<String>,
+    /// The user's role.
+    pub role: Option<String>,
     /// The device.
     pub device: DeviceNumber,
+    /// What the device is called now.
+    pub device_name: Option<String>,
+    /// Where the request came from.
+    pub address: Option<String>,
+    /// The request's number in the log on the console.
+    pub correlation: Option<String>,
     /// The procedure or event.
     pub action: String,
     /// Tables, record ids and counts, as JSON.
@@ -61,26 +85,77 @@ pub struct Written {
     pub outcome: String,
 }
 
+/// The last entry of the log: what a signature over the log is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its place in the log, from 1.
+    pub number: i64,
+    /// When it was written.
+    pub at: HubTime,
+    /// Its hash, which all entries before it have a part in.
+    pub hash: [u8; 32],
+}
+
+impl Head {
+    /// The last entry in a database, of whichever schema.
+    pub(super) fn of(connection: &Connection) -> Result<Option<Self>, StoreError> {
+        let mut last = connection.prepare_cached("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1")?;
+        let head = last.query_row([], |row| {
+            Ok(Self {
+                number: row.get(0)?,
+                at: HubTime::from_millis(row.get(1)?),
+                hash: row.get(2)?,
+            })
+        });
+        Ok(head.optional()?)
+    }
+}
+
 impl Snapshot<'_> {
-    /// The entries since `since`, in their order.
+    /// At most `limit` entries since `since` that come after the entry `number`, in their order.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn audit_entries(&self, number: i64, since: HubTime, limit: u32) -> Result<Vec<Written>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT seq, at, clock_trusted, user_id, audit.role, device, address, correlation, action, detail, outcome, \
+             users.name, devices.name FROM audit LEFT JOIN users ON users.id = user_id \
+             LEFT JOIN devices ON devices.number = device WHERE seq > ?1 AND at >= ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let entries = statement.query_map((number, since.millis(), limit), |row| {
+            Ok(Written {
+                number: row.get(0)?,
+                at: HubTime::from_millis(row.get(1)?),
+                clock_trusted: row.get(2)?,
+                user: row.get(3)?,
+                role: row.get(4)?,
+                device: DeviceNumber(row.get(5)?),
+                address: row.get(6)?,
+                correlation: row.get(7)?,
+                action: row.get(8)?,
+                detail: row.get(9)?,
+                outcome: row.get(10)?,
+                user_name: row.get(11)?,
+                device_name: row.get(12)?,
+            })
+        })?;
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
+
+    /// All entries since `since`, in their order.
     ///
     /// # Errors
     /// What SQLite reports.
     pub fn audit_since(&self, since: HubTime) -> Result<Vec<Written>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare("SELECT at, user_id, device, action, detail, outcome FROM audit WHERE at >= ?1 ORDER BY seq")?;
-        let entries = statement.query_map([since.millis()], |row| {
-            Ok(Written {
-                at: HubTime::from_millis(row.get(0)?),
-                user: row.get(1)?,
-                device: DeviceNumber(row.get(2)?),
-                action: row.get(3)?,
-                detail: row.get(4)?,
-                outcome: row.get(5)?,
-            })
-        })?;
-        Ok(entries.collect::<Result<_, _>>()?)
+        self.audit_entries(0, since, u32::MAX)
+    }
+
+    /// The last entry; none in an empty log.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn audit_head(&self) -> Result<Option<Head>, StoreError> {
+        Head::of(self.connection()?)
     }
 }
 
@@ -107,16 +182,18 @@ impl AuditChain {
     /// # Errors
     /// What SQLite reports.
     pub fn rewind(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let last = connection.query_row("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| row.get(0));
-        self.head = match last {
-            Err(rusqlite::Error::QueryReturnedNoRows) => [0; 32],
-            last => last?,
-        };
+        self.head = Head::of(connection)?.map_or([0; 32], |head| head.hash);
         Ok(())
     }
 
     /// Adds an entry.
-    pub(super) fn append(&mut self, connection: &Connection, at: HubTime, entry: &Entry) -> Result<(), StoreError> {
+    pub(super) fn append(
+        &mut self,
+        connection: &Connection,
+        at: HubTime,
+        clock_trusted: bool,
+        entry: &Entry,
+    ) -> Result<(), StoreError> {
         let address = entry.address.map(|address| address.to_string());
         let correlation = entry.correlation.map(|correlation| correlation.to_string());
         let fields = [
@@ -129,12 +206,13 @@ impl AuditChain {
             Field::Text(Some(entry.action)),
             Field::Text(Some(&entry.detail)),
             Field::Text(Some(entry.outcome)),
+            Field::Integer(clock_trusted.into()),
         ];
         let hash = link(&self.key, &self.head, &fields);
         connection
             .prepare_cached(
-                "INSERT INTO audit (at, user_id, role, device, address, correlation, action, detail, outcome, hash) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO audit (at, user_id, role, device, address, correlation, action, detail, outcome, \
+                 clock_trusted, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(rusqlite::params![
                 at.millis(),
@@ -146,6 +224,7 @@ impl AuditChain {
                 entry.action,
                 entry.detail,
                 entry.outcome,
+                clock_trusted,
                 hash
             ])?;
         self.head = hash;
@@ -178,50 +257,4 @@ fn link(key: &AuditKey, previous: &Hash, fields: &[Field<'_>]) -> Hash {
         }
     }
     mac.finalize().into_bytes().into()
-}
-
-/// Checks the chain over the entries since `since`, and that it reaches the end. Returns how many it checked.
-///
-/// # Errors
-/// [`StoreError::AuditBroken`] at the first entry that does not fit the one before it.
-pub fn verify(connection: &Connection, key: &AuditKey, since: HubTime) -> Result<u64, StoreError> {
-    let first: i64 = connection.query_row(
-        "SELECT coalesce((SELECT max(seq) FROM audit WHERE at < ?1), 0)",
-        [since.millis()],
-        |row| row.get(0),
-    )?;
-    let mut statement = connection.prepare(
-        "SELECT seq, at, user_id, role, device, address, correlation, action, detail, outcome, hash FROM audit \
-         WHERE seq >= ?1 ORDER BY seq",
-    )?;
-    let mut rows = statement.query([first])?;
-    let mut expected = first.max(1);
-    let mut previous: Option<Hash> = (first == 0).then_some([0; 32]);
-    let mut checked = 0;
-    while let Some(row) = rows.next()? {
-        let seq: i64 = row.get(0)?;
-        let text = |index| row.get_ref(index).map(|value| value.as_str().ok());
-        let fields = [
-            Field::Integer(row.get(1)?),
-            Field::Text(text(2)?),
-            Field::Text(text(3)?),
-            Field::Integer(row.get(4)?),
-            Field::Text(text(5)?),
-            Field::Text(text(6)?),
-            Field::Text(text(7)?),
-            Field::Text(text(8)?),
-            Field::Text(text(9)?),
-        ];
-        let hash: Hash = row.get(10)?;
-        // The entry before the range only lends its hash.
-        if let Some(previous) = previous {
-            if seq != expected || link(key, &previous, &fields) != hash {
-                return Err(StoreError::AuditBroken { entry: expected });
-            }
-            checked += 1;
-        }
-        previous = Some(hash);
-        expected = seq + 1;
-    }
-    Ok(checked)
 }
