@@ -18,6 +18,8 @@ pub(crate) struct Write {
     id: String,
     /// Whether it was a delete.
     deletes: bool,
+    /// Whether its phone had never pushed the row before.
+    creates: bool,
     cells: Vec<(&'static Column, Value)>,
 }
 
@@ -27,9 +29,17 @@ pub(crate) struct Missing {
     table: &'static str,
     id: String,
     what: String,
+    unborn: bool,
 }
 
 impl Missing {
+    /// Whether the row was made and deleted before the hub ever had it, which is nothing to keep for somebody who may not
+    /// write it.
+    #[allow(dead_code, reason = "not every test that keeps a journal asks for it")]
+    pub(crate) const fn is_unborn(&self) -> bool {
+        self.unborn
+    }
+
     /// The table and the row.
     #[allow(dead_code, reason = "not every test that keeps a journal asks for it")]
     pub(crate) fn row(&self) -> (String, String) {
@@ -86,24 +96,26 @@ impl Write {
             table,
             id: text("id").to_owned(),
             deletes: row["is_deleted"] == true,
+            creates: created,
             cells: cells.collect(),
         }
     }
 
     fn missing_in(&self, snapshot: &Snapshot<'_>) -> Result<Option<Missing>, StoreError> {
-        let missing = |what: String| {
-            Ok(Some(Missing {
-                table: &self.table.name,
-                id: self.id.clone(),
-                what,
-            }))
+        let missing = |what: String| Missing {
+            table: &self.table.name,
+            id: self.id.clone(),
+            what,
+            unborn: false,
         };
         let table = TableId::named(&self.table.name).expect("hub and phone have the same tables");
         let Some(row) = snapshot.row(table, &self.id)? else {
-            return missing("the row is not there".into());
+            let unborn = self.creates && self.deletes;
+            let missing = missing("the row is not there".into());
+            return Ok(Some(Missing { unborn, ..missing }));
         };
         if self.deletes && !row.deleted {
-            return missing("it was deleted and lives".into());
+            return Ok(Some(missing("it was deleted and lives".into())));
         }
         let history = snapshot.history(table, &self.id)?;
         for (column, value) in &self.cells {
@@ -115,10 +127,10 @@ impl Write {
             let mut kept = kept.filter(|(at, _)| *at == index).map(|(_, cell)| cell);
             let found = |cell: &hub_appliance::store::value::Cell| same(column, &cell.to_json(), value);
             if !found(&row.cells[index]) && !kept.any(found) {
-                return missing(format!(
+                return Ok(Some(missing(format!(
                     "{} = {value} is neither in the row nor in its history",
                     column.name
-                ));
+                ))));
             }
         }
         Ok(None)

@@ -485,6 +485,7 @@ fn merge(
         // It gets what it needs by the push that follows.
         given: HubTime::ZERO,
         alone_since: HubTime::ZERO,
+        another: false,
     };
     let stored = rows::find(tx.connection(), table, &row.id)?;
     summary.count(Applier::new(tx, author(), seen).put(table, &row, stored.as_ref())?);

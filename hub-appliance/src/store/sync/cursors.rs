@@ -194,6 +194,27 @@ pub struct Start {
     pub lost: bool,
 }
 
+/// A database that took an earlier answer than the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// What it surely holds.
+    pub has: Cursor,
+    /// What it holds at most.
+    pub at_most: Reached,
+}
+
+impl Earlier {
+    /// One that has all places of an answer as of that answer.
+    #[must_use]
+    pub fn with_all(at: HubTime, places: impl IntoIterator<Item = Place>) -> Self {
+        let reached = Reached::all(places, at);
+        Self {
+            at_most: reached.clone(),
+            has: Cursor { at, reached },
+        }
+    }
+}
+
 /// What an author had seen of the hub's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -204,6 +225,8 @@ pub struct Seen {
     pub given: HubTime,
     /// What was written under its own id until then counts as somebody else's.
     pub alone_since: HubTime,
+    /// It is not the database that was answered last.
+    pub another: bool,
 }
 
 impl Seen {
@@ -214,20 +237,21 @@ impl Seen {
             base: at,
             given: at,
             alone_since: HubTime::ZERO,
+            another: false,
         }
     }
 }
 
 impl Cursors {
-    /// Takes in what a pull's `lastPulledAt` tells, and gives where the pull starts. `earlier` gives what a database has that
-    /// took the answer with that timestamp, if there was one.
+    /// Takes in what a pull's `lastPulledAt` tells, and gives where the pull starts. `earlier` gives the database that took
+    /// the answer with that timestamp, if there was one.
     ///
     /// # Errors
     /// Those of `earlier`.
     pub fn at_pull<E>(
         &mut self,
         last_pulled_at: f64,
-        earlier: impl FnOnce(HubTime) -> Result<Option<Reached>, E>,
+        earlier: impl FnOnce(HubTime) -> Result<Option<Earlier>, E>,
     ) -> Result<Start, E> {
         let asked = millis(last_pulled_at);
         if asked <= HubTime::ZERO {
@@ -246,15 +270,18 @@ impl Cursors {
             return Ok(Start { lost: true, ..start });
         }
         let gone_back = match earlier(asked)? {
-            Some(reached) => Some(reached),
+            Some(database) => Some(database),
             // Where the hub cannot know what it gave, it takes the phone at its word.
-            None if asked < self.known_since => Some(Reached::all(self.given.reached.0.keys().cloned(), asked)),
+            None if asked < self.known_since => {
+                let places = self.given.reached.0.keys().cloned();
+                Some(Earlier::with_all(asked, places))
+            }
             None => None,
         };
-        if let Some(reached) = gone_back {
+        if let Some(Earlier { has, at_most }) = gone_back {
             return Ok(Start {
-                at_most: reached.clone(),
-                cursor: Cursor { at: asked, reached },
+                cursor: has,
+                at_most,
                 another: true,
                 lost: false,
             });
@@ -272,34 +299,45 @@ impl Cursors {
 
     /// Takes in what a push's `lastPulledAt` tells, and gives what its author had seen. It is what the pull before was
     /// sent with, or the timestamp of its answer; else it is a forced upload, which comes from a phone whose sync may just
-    /// have failed, or a phone that went back. `was_given` says whether there was an answer with that timestamp.
+    /// have failed, or a phone that went back. `earlier` is as in [`Self::at_pull`]; `is_shared` says whether another answer
+    /// than the last one may have arrived that began where this one did, so that two databases push with that time.
     ///
     /// # Errors
-    /// Those of `was_given`.
+    /// Those of `earlier` and `is_shared`.
     pub fn at_push<E>(
         &mut self,
         last_pulled_at: f64,
         now: HubTime,
-        was_given: impl FnOnce(HubTime) -> Result<bool, E>,
+        earlier: impl FnOnce(HubTime) -> Result<Option<Earlier>, E>,
+        is_shared: impl FnOnce(HubTime) -> Result<bool, E>,
     ) -> Result<Seen, E> {
         let named = millis(last_pulled_at);
+        let mut another = false;
         let base = if named == self.given.at {
             self.confirm();
             named
         } else if self.asked == Some(named) {
+            another = named > HubTime::ZERO && is_shared(named)?;
             self.before.at
-        } else if named > HubTime::ZERO && named < self.given.at && was_given(named)? {
-            self.alone_since = now;
-            named
+        } else if named > HubTime::ZERO
+            && named < self.given.at
+            && let Some(database) = earlier(named)?
+        {
+            another = true;
+            database.has.at
         } else {
             self.doubtful |= self.before != self.given;
             // A forced upload says since when it sends; of what is older than the last answer nobody knows what it has seen.
             named.clamp(HubTime::ZERO, self.last().at)
         };
+        if another {
+            self.alone_since = now;
+        }
         Ok(Seen {
             base,
             given: self.given.at,
             alone_since: self.alone_since,
+            another,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::cursors::{Cursor, Cursors, Place, Reached, Seen, Start, places_from_text, places_to_text};
+use super::cursors::{Cursor, Cursors, Earlier, Place, Reached, Seen, Start, places_from_text, places_to_text};
 use super::generation::Generation;
 use super::pull::{PullRequest, PullSummary, places_in_sight};
 use crate::clock::HubTime;
@@ -121,7 +121,7 @@ impl Store {
         self.read(|snapshot| {
             let connection = snapshot.connection()?;
             let mut cursors = cursors(connection, asked.device)?;
-            let start = cursors.at_pull(asked.last_pulled_at, |at| reached_with(connection, asked.device, at))?;
+            let start = cursors.at_pull(asked.last_pulled_at, |at| database_at(connection, asked.device, at))?;
             let places = places_in_sight(&asked.scope, asked.generation).into_iter();
             let since = places.map(|place| start.cursor.reached.of(&place)).min().flatten();
             snapshot.expected_pull(since.unwrap_or(HubTime::ZERO))
@@ -135,7 +135,7 @@ fn answer(snapshot: &Snapshot<'_>, asked: &Asked, out: &mut Vec<u8>) -> Result<O
     let connection = snapshot.connection()?;
     let known = cursors(connection, asked.device)?;
     let mut cursors = known.clone();
-    let start = cursors.at_pull(asked.last_pulled_at, |at| reached_with(connection, asked.device, at))?;
+    let start = cursors.at_pull(asked.last_pulled_at, |at| database_at(connection, asked.device, at))?;
     let request = PullRequest {
         device: asked.device,
         alone_since: if start.another {
@@ -178,37 +178,37 @@ fn cursors(connection: &Connection, device: DeviceNumber) -> Result<Cursors, Sto
 }
 
 /// An answer that was given.
-struct Earlier {
+struct Given {
     places: BTreeSet<Place>,
     asked: HubTime,
     another: bool,
 }
 
-fn earlier_answer(connection: &Connection, device: DeviceNumber, at: HubTime) -> Result<Option<Earlier>, StoreError> {
+fn earlier_answer(connection: &Connection, device: DeviceNumber, at: HubTime) -> Result<Option<Given>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT answer_places.places, asked, another FROM answers \
          JOIN answer_places ON answer_places.id = answers.places WHERE device = ?1 AND at = ?2",
     )?;
     let mut rows = statement.query((device.0, at.millis()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(Earlier {
+    Ok(Some(Given {
         places: places_from_text(row.get_ref(0)?.as_str().unwrap_or_default()),
         asked: HubTime::from_millis(row.get(1)?),
         another: row.get(2)?,
     }))
 }
 
-/// What a database has that took the answer with this timestamp, if there was one.
+/// The database that took the answer with this timestamp, if there was one.
 ///
 /// Two copies of one database ask from the same point at first, and until they are told apart neither is given what the
-/// other one writes. So it is taken to have all only as of where the answers of this id parted, if they did since.
-fn reached_with(connection: &Connection, device: DeviceNumber, at: HubTime) -> Result<Option<Reached>, StoreError> {
+/// other one writes. So it is taken to have all only as of where the answers of this id parted, if they did since; it may
+/// have what its answers gave all the same.
+fn database_at(connection: &Connection, device: DeviceNumber, at: HubTime) -> Result<Option<Earlier>, StoreError> {
     let Some(named) = earlier_answer(connection, device, at)? else {
         return Ok(None);
     };
-    let mut parted = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM answers WHERE device = ?1 AND asked = ?2 AND at <> ?3 AND another = 0)",
-    )?;
+    let mut parted = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM answers WHERE device = ?1 AND asked = ?2 AND at <> ?3)")?;
     let (mut has_all, mut answered, mut answer) = (at, at, Some((named.asked, named.another)));
     for _ in 0..STEPS_BACK {
         let Some((asked, false)) = answer else { break };
@@ -219,7 +219,22 @@ fn reached_with(connection: &Connection, device: DeviceNumber, at: HubTime) -> R
         answered = asked;
         answer = earlier_answer(connection, device, asked)?.map(|earlier| (earlier.asked, earlier.another));
     }
-    Ok(Some(Reached::all(named.places, has_all)))
+    let Earlier { at_most, .. } = Earlier::with_all(at, named.places.iter().cloned());
+    let Earlier { has, .. } = Earlier::with_all(has_all, named.places);
+    Ok(Some(Earlier { has, at_most }))
+}
+
+/// Whether another answer than that of `last` may have arrived that was asked for from the same point.
+fn another_answer_to(
+    connection: &Connection,
+    device: DeviceNumber,
+    asked: HubTime,
+    last: HubTime,
+) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM answers WHERE device = ?1 AND asked = ?2 AND at <> ?3 AND lost = 0)",
+    )?;
+    Ok(statement.query_row((device.0, asked.millis(), last.millis()), |row| row.get(0))?)
 }
 
 impl WriteTx<'_> {
@@ -227,12 +242,17 @@ impl WriteTx<'_> {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn seen_at_push(&self, device: DeviceNumber, last_pulled_at: f64) -> Result<Seen, StoreError> {
+    pub fn seen_at_push(&mut self, device: DeviceNumber, last_pulled_at: f64) -> Result<Seen, StoreError> {
         let known = cursors(self.connection(), device)?;
         let mut cursors = known.clone();
-        let seen = cursors.at_push(last_pulled_at, self.last_change()?, |at| {
-            Ok::<_, StoreError>(earlier_answer(self.connection(), device, at)?.is_some())
-        })?;
+        let connection = self.connection();
+        let earlier = |at| database_at(connection, device, at);
+        let is_shared = |asked| another_answer_to(connection, device, asked, known.given.at);
+        let seen = cursors.at_push(last_pulled_at, self.last_change()?, earlier, is_shared)?;
+        if seen.another {
+            // What this push writes is no news to the database that sends it, but to the one that was answered last.
+            cursors.alone_since = self.change_time();
+        }
         if cursors != known {
             self.set_cursors(device, &cursors)?;
         }

@@ -202,6 +202,7 @@ impl Pull<'_> {
             deleted,
             made_here,
             own,
+            made_by_device,
             placed,
         } = self.written(table, feed, row)?;
         let reached = &self.request.start.cursor.reached;
@@ -214,7 +215,8 @@ impl Pull<'_> {
             let told = reached.of(&Place::Everybody) >= Some(changed_at);
             let holds = || match starts_over {
                 true => self.sight.ever_saw(&placed),
-                false => Ok(made_here || self.sight.may_have(&placed, &self.request.start.at_most)?),
+                // Of two databases under one id it is not known which of them made it.
+                false => Ok(made_by_device || self.sight.may_have(&placed, &self.request.start.at_most)?),
             };
             return Ok(if !told && holds()? { Fate::Deleted } else { Fate::Left });
         }
@@ -252,14 +254,16 @@ impl Pull<'_> {
     {
         let created_at = HubTime::from_millis(row.get(0)?);
         let changed_at = HubTime::from_millis(row.get(1)?);
-        let by_this_database = |column, at: HubTime| -> Result<bool, StoreError> {
-            Ok(DeviceNumber(row.get(column)?) == self.request.device && at > self.request.alone_since)
-        };
+        let by_this_device =
+            |column| -> Result<bool, StoreError> { Ok(DeviceNumber(row.get(column)?) == self.request.device) };
+        let alone = |at: HubTime| at > self.request.alone_since;
+        let made_by_device = by_this_device(4)?;
         Ok(Written {
             changed_at,
             deleted: row.get(2)?,
-            made_here: by_this_database(4, created_at)?,
-            own: by_this_database(3, changed_at)?,
+            made_here: made_by_device && alone(created_at),
+            own: by_this_device(3)? && alone(changed_at),
+            made_by_device,
             placed: Placed {
                 table,
                 id: text_of(row, HUB_COLUMNS)?,
@@ -279,5 +283,7 @@ struct Written<'r> {
     made_here: bool,
     /// It is as this database has sent it.
     own: bool,
+    /// It came from this database, or from another one under its id.
+    made_by_device: bool,
     placed: Placed<'r>,
 }

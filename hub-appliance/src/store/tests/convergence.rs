@@ -32,6 +32,7 @@ fn an_edit_lost_in_a_forced_upload_is_told_to_a_phone_that_has_pulled_the_winner
         base: HubTime::from_millis(1),
         given,
         alone_since: HubTime::ZERO,
+        another: false,
     };
     let stale = updated("patients", json!([patient("p1", "Stale", T + 30, "given_name")]));
     hub.push_seen(A, seen, stale, AllowAll);

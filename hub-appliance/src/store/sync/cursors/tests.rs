@@ -28,8 +28,8 @@ fn cursors() -> Cursors {
 }
 
 /// The answers that were given before.
-fn earlier(at: HubTime) -> Result<Option<Reached>, Infallible> {
-    Ok((at == T(100)).then(|| cursor(100, &["old"]).reached))
+fn earlier(at: HubTime) -> Result<Option<Earlier>, Infallible> {
+    Ok((at == T(100)).then(|| Earlier::with_all(T(100), clinics(&["old"]))))
 }
 
 fn start(cursors: &mut Cursors, asked: f64) -> Start {
@@ -38,7 +38,7 @@ fn start(cursors: &mut Cursors, asked: f64) -> Start {
 }
 
 fn seen(cursors: &mut Cursors, named: f64) -> Seen {
-    let Ok(seen) = cursors.at_push(named, T(900), |at| earlier(at).map(|reached| reached.is_some()));
+    let Ok(seen) = cursors.at_push(named, T(900), earlier, |_| Ok(false));
     seen
 }
 
@@ -111,7 +111,7 @@ fn two_copies_that_take_turns_are_told_apart_by_the_answers_they_name() {
     let back = start(&mut shared, 100.0);
     shared.answered(100.0, back, cursor(600, &["old"]));
     let Ok(first) = shared.at_pull(500.0, |at| {
-        Ok::<_, Infallible>((at == T(500)).then(|| cursor(500, &["a", "b"]).reached))
+        Ok::<_, Infallible>((at == T(500)).then(|| Earlier::with_all(T(500), clinics(&["a", "b"]))))
     });
     assert_eq!((first.another, first.cursor), (true, cursor(500, &["a", "b"])));
 }

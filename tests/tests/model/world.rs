@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use hub_appliance::procedures::ProcedureError;
+use hub_appliance::store::schema::TableId;
 use hub_appliance::wire::message::Kind;
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::database::Status;
 use hub_tests::phone::pull::{PullAnswer, PullCounts};
 use hub_tests::phone::push::Changes;
 use hub_tests::phone::{Database, Generation};
+use hub_tests::schema::schema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -236,6 +238,7 @@ impl World {
             Step::Backup { phone } => {
                 let phone = &mut self.phones[phone % count];
                 phone.backup = Some(phone.database.clone());
+                phone.pushed = false;
             }
             Step::Restore { phone } => self.restore(phone % count),
             Step::Copy { phone } => self.copy(phone % count),
@@ -299,10 +302,16 @@ impl World {
         phone.app() == Generation::V1_5 && !phone.has_marked() && !phone.went_back
     }
 
+    /// A phone is put back. Nobody can tell that it was while it has never asked from a later point than it does then; of
+    /// what it pushed in between it would not hear.
     fn restore(&mut self, phone: usize) {
         let phone = &mut self.phones[phone];
         let unfit = phone.is_brittle() && (phone.has_marked() || phone.forced);
-        if let (Some(backup), false) = (phone.backup.clone(), unfit) {
+        let backup = phone.backup.clone().filter(|backup| {
+            let goes_back = backup.cursor().as_i64().is_some_and(|cursor| cursor < phone.asked);
+            goes_back || !phone.pushed
+        });
+        if let (Some(backup), false) = (backup, unfit) {
             phone.database = backup;
             phone.pulled = false;
             phone.forced = false;
@@ -345,7 +354,11 @@ impl World {
 
     /// The first half of a sync; gives how many rows and deletes came.
     pub(crate) fn pull(&mut self, phone: usize, lost: bool) -> usize {
-        let params = json!({"lastPulledAt": self.phones[phone].database.cursor()});
+        let asking = &mut self.phones[phone];
+        if !asking.forced {
+            asking.asked = asking.asked.max(asking.database.cursor().as_i64().unwrap_or(0));
+        }
+        let params = json!({"lastPulledAt": asking.database.cursor()});
         let answer = self.call(phone, Kind::Query, "sync_pull", params);
         if lost {
             return 0;
@@ -411,9 +424,42 @@ impl World {
         if shows_app_1_7(&serde_json::to_value(changes).unwrap()) {
             self.shown.insert(self.phones[phone].client);
         }
+        self.phones[phone].pushed = true;
+        self.note_stamps(phone, changes);
         let data = json!({"changes": changes, "lastPulledAt": last_pulled_at});
         let answer = self.call(phone, Kind::Command, "sync_push", data);
         assert_eq!(answer, b"{}");
+    }
+
+    /// Notes the pushed rows that the user may not write. Where such a row asks for nothing it is neither written nor sent
+    /// back, and `updated_at` stays on the phone as its app moved it.
+    fn note_stamps(&mut self, phone: usize, changes: &Changes) {
+        let changes = serde_json::to_value(changes).unwrap();
+        let mut stamped = BTreeSet::new();
+        for (table, lists) in changes.as_object().into_iter().flatten() {
+            let rows = ["created", "updated"].map(|list| lists[list].as_array().into_iter().flatten());
+            for row in rows.into_iter().flatten() {
+                let id = row["id"].as_str().unwrap();
+                let clinic = self.clinic_of(table, id);
+                if clinic.is_some_and(|clinic| !self.phones[phone].user().clinics.contains(&clinic.as_str())) {
+                    stamped.insert((table.clone(), id.to_owned()));
+                }
+            }
+        }
+        self.phones[phone].stamped.append(&mut stamped);
+    }
+
+    /// The clinic that a stored row is tied to.
+    fn clinic_of(&self, table: &str, id: &str) -> Option<String> {
+        let text = |table: &str, id: &str, column: &str| -> Option<String> {
+            let table = TableId::named(table)?;
+            let row = self.hub().store.read(|snapshot| snapshot.row(table, id)).unwrap()?;
+            let cell = row.cells[table.table().column(column)?].to_json();
+            cell.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let own = schema().table(table)?.clinic_column.as_deref();
+        let own = own.and_then(|column| text(table, id, column));
+        own.or_else(|| text("patients", &text(table, id, "patient_id")?, "primary_clinic_id"))
     }
 
     /// Every phone syncs until two rounds bring nothing and leave nothing to push.

@@ -1,5 +1,7 @@
 //! A phone of the model: the app's database with who uses it, and what its staff do.
 
+use std::collections::BTreeSet;
+
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::clock::PhoneClock;
 use hub_tests::phone::database::Status;
@@ -37,6 +39,12 @@ pub(crate) struct Phone {
     pub(crate) pulled: bool,
     /// It is a copy, has one, or was put back to an earlier state.
     pub(crate) went_back: bool,
+    /// Rows that it pushed although its user may not write them.
+    pub(crate) stamped: BTreeSet<(String, String)>,
+    /// The newest point of the hub's that it has asked from.
+    pub(crate) asked: i64,
+    /// It has pushed since its state was put by.
+    pub(crate) pushed: bool,
     /// An earlier state of it.
     pub(crate) backup: Option<Database>,
 }
@@ -51,6 +59,9 @@ impl Phone {
             forced: false,
             pulled: false,
             went_back: false,
+            stamped: BTreeSet::new(),
+            asked: 0,
+            pushed: false,
             backup: None,
         }
     }
