@@ -71,7 +71,8 @@ impl World {
             .unwrap();
         let missing: Vec<_> = missing
             .into_iter()
-            .filter(|missing| !held.contains(&missing.row()) && !(self.may_hold && missing.is_unborn()))
+            .filter(|missing| !held.contains(&missing.row()))
+            .filter(|missing| !self.may_hold || !missing.is_unborn())
             .collect();
         assert!(missing.is_empty(), "{}", missing[0]);
     }
