@@ -43,6 +43,7 @@ use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
 use crate::system::release::Release;
 use crate::system::sticks::{NoSticks, Sticks};
+use crate::system::supply::Sensors;
 
 /// The firmware's version. That of a test's next firmware says so.
 pub const VERSION: &str = if cfg!(feature = "next-schema") {
@@ -85,6 +86,8 @@ pub struct Config {
     pub progress: Option<PathBuf>,
     /// The named pipe of the service that lets the hub out to the cloud; where there is none nothing keeps it in.
     pub cloud_way: Option<PathBuf>,
+    /// Where the kernel tells of the board's supply and heat.
+    pub sensors: Sensors,
     /// The image that the system runs from.
     pub release: Release,
 }
@@ -107,6 +110,7 @@ impl Config {
             desk: false,
             progress: None,
             cloud_way: None,
+            sensors: Sensors::below(Path::new("/sys")),
             release: Release::default(),
         }
     }

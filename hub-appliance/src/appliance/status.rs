@@ -10,6 +10,7 @@ use crate::server::Pairing;
 use crate::store::Store;
 use crate::store::devices::{Device, Devices};
 use crate::system::network;
+use crate::system::supply::Sensors;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = 60 * 1000;
@@ -21,6 +22,7 @@ pub(super) struct Sources {
     pub(super) pairing: Arc<Pairing>,
     pub(super) listen: SocketAddr,
     pub(super) desk: bool,
+    pub(super) sensors: Sensors,
 }
 
 impl Sources {
@@ -30,6 +32,7 @@ impl Sources {
         // Not since midnight: the hub knows no time zone.
         let a_day_ago = HubTime::from_millis(clock.peek().millis() - DAY_MS);
         // A store that does not answer is reported where it is used.
+        let supply = self.sensors.look();
         let full = self.store.over_quota().unwrap_or_default();
         OpenStatus {
             address: self.address(),
@@ -38,6 +41,8 @@ impl Sources {
             clock_trusted: clock.follows_its_source(),
             disk_used_percent: self.store.disk_used_percent().ok(),
             disk_is_full: self.store.is_full(),
+            power_is_weak: supply.is_weak,
+            is_hot: supply.is_hot,
             pairing: self.pairing(),
             phones: self
                 .devices

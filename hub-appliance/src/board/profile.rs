@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn a_display_can_be_reset_beside_the_buttons_of_any_panel() {
+        let buttons: Vec<u8> = PROFILES
+            .iter()
+            .flat_map(|profile| profile.buttons)
+            .map(|(pin, _)| *pin)
+            .collect();
+        let outputs = PROFILES
+            .iter()
+            .flat_map(|profile| profile.reset.into_iter().chain(profile.low));
+        assert!(outputs.into_iter().all(|pin| !buttons.contains(&pin)));
+    }
+
+    #[test]
     fn the_display_tells_which_it_is() {
         assert_eq!(Profile::of_status(0x48).name, "waveshare-1.3");
         for ssd1306 in [0x43, 0x46, 0x47] {

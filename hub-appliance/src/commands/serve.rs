@@ -14,6 +14,7 @@ use hub_appliance::setup_file::{SetupFile, SetupFileError};
 use hub_appliance::system::data_disk::Helper;
 use hub_appliance::system::power::Power;
 use hub_appliance::system::release::Release;
+use hub_appliance::system::supply::Sensors;
 
 use super::{CommandError, complain, sticks};
 
@@ -55,6 +56,9 @@ pub(crate) struct Arguments {
     /// Named pipe of the service that lets the hub out to the cloud, once one is named
     #[arg(long, value_name = "PIPE")]
     cloud_way: Option<PathBuf>,
+    /// Where the kernel tells of the board's supply and heat
+    #[arg(long, value_name = "DIR", default_value = "/sys")]
+    sys: PathBuf,
     /// Named pipe of the service that switches the power off; without one, switching off ends the program
     #[arg(long, value_name = "PIPE")]
     power: Option<PathBuf>,
@@ -78,6 +82,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), CommandError> {
         progress: arguments.progress,
         unlock_time: Duration::from_millis(arguments.unlock_time),
         cloud_way: arguments.cloud_way,
+        sensors: Sensors::below(&arguments.sys),
         desk: board != BoardKind::RaspberryPi && arguments.data_disk.is_none(),
         setup_file: arguments.setup_file.clone(),
         release: Release::read(Path::new("/")),

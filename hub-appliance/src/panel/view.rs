@@ -139,6 +139,10 @@ pub struct OpenStatus {
     pub disk_used_percent: Option<u8>,
     /// Whether it is so full that the hub takes no more records.
     pub disk_is_full: bool,
+    /// The board gets too little power.
+    pub power_is_weak: bool,
+    /// The board is so hot that it slows down.
+    pub is_hot: bool,
     /// Set while new phones may pair.
     pub pairing: Option<PairingStatus>,
     /// A phone that paired, until a person (or the time-out) kept or undid it.
@@ -448,6 +452,8 @@ pub enum Fault {
     DiskGone,
     /// The card that the system runs from was pulled out; the hub has locked itself.
     CardGone,
+    /// The board gets too little power, or is too hot, for what was to be begun; nothing was changed.
+    WeakPower,
     /// The card was made for another board than this.
     WrongBoard,
     /// The port for the phones is taken or not allowed.

@@ -1,5 +1,6 @@
-//! What the operating system says of the box, its network and its disks; the data disk, USB sticks, the power, the way out to the cloud, the time of day, the
-//! hub's name on the network, which image it is, the files of its owner, and memory that is wiped.
+//! What the operating system says of the box, its network and its disks; the data disk, USB sticks, the power and how good
+//! it is, the way out to the cloud, the time of day, the hub's name on the network, which image it is, the files of its
+//! owner, and memory that is wiped.
 
 pub mod announce;
 pub mod cloud_way;
@@ -12,3 +13,4 @@ mod pipe;
 pub mod power;
 pub mod release;
 pub mod sticks;
+pub mod supply;

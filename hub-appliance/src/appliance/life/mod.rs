@@ -11,6 +11,7 @@ mod opening;
 mod phones;
 mod pin_change;
 mod showing;
+mod supply;
 mod unlocking;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals}
 use self::log::Log;
 use self::moving::OfferedMove;
 use self::pin_change::Change;
+use self::supply::Troubles;
 use super::cloud::Offer as OtherCloud;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
@@ -109,6 +111,8 @@ struct Serving {
     relay: Option<Relay>,
     /// Another cloud that the owner's file names.
     other_cloud: Option<OtherCloud>,
+    /// What was written down of the board's supply.
+    troubles: Troubles,
     /// What the panel said of the cloud last.
     told_of_cloud: CloudStatus,
     log: Log,
@@ -355,6 +359,9 @@ impl Life {
         if self.ticks.is_multiple_of(REFRESH) || has_moved {
             self.follow_address();
             self.tell_of_log();
+        }
+        if self.ticks.is_multiple_of(REFRESH) {
+            self.follow_supply().await;
         }
         if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved || self.cloud_has_moved() {
             self.show();

@@ -64,6 +64,10 @@ impl Life {
 
     /// Moves the records to the place with this token; the hub then starts anew with them where they are.
     pub(super) async fn move_data(&mut self, master: MasterKey, to: u64) {
+        if self.is_unfit_for_writing() {
+            self.stop(Fault::WeakPower);
+            return;
+        }
         let progress = self.progress(|permille| Phase::Moving { permille });
         progress(0);
         let config = Arc::clone(&self.config);

@@ -73,6 +73,10 @@ impl Life {
             self.stop(Fault::Damaged);
             return;
         }
+        if self.is_unfit_for_writing() {
+            self.stop(Fault::WeakPower);
+            return;
+        }
         let progress = self.progress(|permille| Phase::Repairing { permille });
         progress(0);
         let disk = Arc::clone(&self.config.disk);
@@ -148,6 +152,7 @@ impl Life {
             pairing,
             listen: self.listen,
             desk: self.config.desk,
+            sensors: self.config.sensors.clone(),
         };
         self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
@@ -167,6 +172,7 @@ impl Life {
             pin_change: None,
             relay,
             other_cloud: taken.offer,
+            troubles: super::supply::Troubles::default(),
             told_of_cloud: CloudStatus::default(),
             log: Log::new(log.seal, log.known_break),
         }));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use embedded_hal::i2c::I2c;
 
 use super::oled::Oled;
-use crate::board::profile::{ADDRESSES, Profile};
+use crate::board::profile::{ADDRESSES, PROFILES, Profile};
 use crate::panel::{Brightness, Frame};
 
 /// How often a missing display is looked for.
@@ -72,6 +72,25 @@ impl<B: I2c, O: FnMut() -> io::Result<B>> Display<B, O> {
             self.is_known = true;
             tracing::info!(profile = self.profile.name, "the display says what it is");
         }
+    }
+
+    /// Asks again while each display that has a reset pin is out of its reset, for there are hats that don't answer before:
+    /// `reset` sees to that for as long as what it returns lives. Does nothing where the panel is known.
+    pub(super) fn identify_by_reset<R>(&mut self, mut reset: impl FnMut(&'static Profile) -> io::Result<R>) {
+        for profile in PROFILES.iter().filter(|profile| profile.reset.is_some()) {
+            if self.is_known {
+                return;
+            }
+            // Where the pins are somebody else's, or there are none, there is nothing more to try.
+            if let Ok(_held) = reset(profile) {
+                self.identify();
+            }
+        }
+    }
+
+    /// Whether a display is looked for at this time of which nobody knows what it is.
+    pub(super) fn is_sought(&self, now: Instant) -> bool {
+        !self.is_known && matches!(self.state, State::Missing(at) if at <= now)
     }
 
     /// Shows a picture, or keeps it until there is a display again.
@@ -151,7 +170,6 @@ mod tests {
     use embedded_hal::i2c::{ErrorKind, ErrorType, Operation};
 
     use super::*;
-    use crate::board::profile::PROFILES;
 
     const SH1106: u8 = 0x48;
 
@@ -233,6 +251,26 @@ mod tests {
             assert_eq!(display.profile().name, found);
             assert_eq!(display.next_look(), None);
         }
+    }
+
+    #[test]
+    fn a_display_that_answers_only_when_it_was_reset_is_found() {
+        let bus = Bus::default();
+        let start = Instant::now();
+        let mut display = Display::new(None, || Ok(bus.clone()), start);
+        display.show(&Frame::default(), Brightness::Full, start);
+        assert!(!display.is_sought(start) && display.is_sought(start + LOOK_EVERY));
+        display.identify_by_reset(|_| Err::<(), _>(io::ErrorKind::PermissionDenied.into()));
+        assert_eq!(display.profile(), Profile::LIKELY);
+        display.identify_by_reset(|profile| {
+            bus.is_plugged.set(profile.name == "waveshare-1.3");
+            Ok(())
+        });
+        assert_eq!(display.profile().name, "waveshare-1.3");
+        assert!(!display.is_sought(start + LOOK_EVERY));
+        display.identify_by_reset(|_| -> io::Result<()> { panic!("it is known") });
+        display.look_if_missing(start + LOOK_EVERY);
+        assert_eq!(display.next_look(), None);
     }
 
     #[test]

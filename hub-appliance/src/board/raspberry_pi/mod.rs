@@ -63,6 +63,7 @@ impl RaspberryPi {
         let open_bus: Box<dyn FnMut() -> io::Result<Bus> + Send> = Box::new(move || access.open_bus());
         let mut display = Display::new(named, open_bus, Instant::now());
         display.identify();
+        display.identify_by_reset(|profile| access.reset(profile));
         let profile = display.profile();
         let (hands, pins) = take_pins(access, profile, &queue);
         Self {
@@ -78,7 +79,13 @@ impl RaspberryPi {
 
     /// Looks for a missing display, if it is time to. One that says what it is may bring other buttons than were assumed.
     fn look(&mut self) {
-        self.display.look_if_missing(Instant::now());
+        let now = Instant::now();
+        if self.display.is_sought(now) {
+            self.display.identify();
+            // No panel has a button on these pins.
+            self.display.identify_by_reset(|profile| self.access.reset(profile));
+        }
+        self.display.look_if_missing(now);
         let profile = self.display.profile();
         if profile != self.profile {
             // Given back first: panels share pins.

@@ -49,6 +49,15 @@ impl Access {
         }
     }
 
+    /// Resets the display of a profile whose reset is a pin, for one that does not answer before. It is out of its reset for as
+    /// long as what is returned lives.
+    pub(super) fn reset(self, profile: &Profile) -> io::Result<Outputs> {
+        match self {
+            Self::Rppal => rppal_outputs(profile).or_else(|_| device_outputs(profile)),
+            Self::CharacterDevices => device_outputs(profile),
+        }
+    }
+
     /// Takes the profile's pins; whatever a contact does is told to `hands`. rppal wants the registers of all pins, which
     /// not every kernel shows and not every user may see; the character devices give the same contacts.
     pub(super) fn open_pins(self, profile: &Profile, hands: &Hands) -> io::Result<Pins> {
@@ -83,14 +92,46 @@ impl I2c for Bus {
 
 /// The pins, given back when dropped.
 pub(super) enum Pins {
-    Rppal {
-        _buttons: Vec<InputPin>,
-        _outputs: Vec<OutputPin>,
-    },
-    Devices {
-        _reader: Reader,
-        _outputs: Vec<Request>,
-    },
+    Rppal { _buttons: Vec<InputPin>, _outputs: Outputs },
+    Devices { _reader: Reader, _outputs: Outputs },
+}
+
+/// The pins that a display needs beside the bus, given back when dropped.
+pub(super) enum Outputs {
+    Rppal { _pins: Vec<OutputPin> },
+    Devices { _pins: Vec<Request> },
+}
+
+/// Sets the address, and resets the display.
+fn rppal_outputs(profile: &Profile) -> io::Result<Outputs> {
+    let gpio = Gpio::new().map_err(io::Error::other)?;
+    let get = |pin| gpio.get(pin).map_err(io::Error::other);
+    let mut pins = Vec::new();
+    if let Some(pin) = profile.low {
+        pins.push(get(pin)?.into_output_low());
+    }
+    if let Some(pin) = profile.reset {
+        let mut reset = get(pin)?.into_output_low();
+        wait_for_reset();
+        reset.set_high();
+        pins.push(reset);
+    }
+    Ok(Outputs::Rppal { _pins: pins })
+}
+
+/// The same by the character devices.
+fn device_outputs(profile: &Profile) -> io::Result<Outputs> {
+    let mut pins = Vec::new();
+    if let Some(pin) = profile.low {
+        pins.push(output(pin)?);
+    }
+    if let Some(pin) = profile.reset {
+        let reset = output(pin)?;
+        wait_for_reset();
+        reset.set_lone_value(Value::Active).map_err(io::Error::other)?;
+        pins.push(reset);
+    }
+    Ok(Outputs::Devices { _pins: pins })
 }
 
 fn rppal_pins(profile: &Profile, hands: &Hands) -> io::Result<Pins> {
@@ -98,21 +139,11 @@ fn rppal_pins(profile: &Profile, hands: &Hands) -> io::Result<Pins> {
     for (pin, _) in profile.buttons {
         drop(input(*pin)?);
     }
+    let outputs = rppal_outputs(profile)?;
     let gpio = Gpio::new().map_err(io::Error::other)?;
-    let get = |pin| gpio.get(pin).map_err(io::Error::other);
-    let mut outputs = Vec::new();
-    if let Some(pin) = profile.low {
-        outputs.push(get(pin)?.into_output_low());
-    }
-    if let Some(pin) = profile.reset {
-        let mut reset = get(pin)?.into_output_low();
-        wait_for_reset();
-        reset.set_high();
-        outputs.push(reset);
-    }
     let mut buttons = Vec::new();
     for (index, (pin, _)) in profile.buttons.iter().enumerate() {
-        let mut button = get(*pin)?.into_input_pullup();
+        let mut button = gpio.get(*pin).map_err(io::Error::other)?.into_input_pullup();
         let hands = hands.clone();
         let told = button.set_async_interrupt(Trigger::Both, None, move |event| {
             hands.changed(index, event.trigger == Trigger::FallingEdge, event.timestamp);
@@ -144,16 +175,7 @@ impl Drop for Reader {
 }
 
 fn device_pins(profile: &Profile, hands: &Hands) -> io::Result<Pins> {
-    let mut outputs = Vec::new();
-    if let Some(pin) = profile.low {
-        outputs.push(output(pin)?);
-    }
-    if let Some(pin) = profile.reset {
-        let reset = output(pin)?;
-        wait_for_reset();
-        reset.set_lone_value(Value::Active).map_err(io::Error::other)?;
-        outputs.push(reset);
-    }
+    let outputs = device_outputs(profile)?;
     let readers = profile.buttons.iter().map(|(pin, _)| input(*pin));
     let readers = readers.collect::<io::Result<Vec<_>>>()?;
     let (bell, ear) = UnixStream::pair()?;

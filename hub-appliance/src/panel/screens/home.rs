@@ -51,6 +51,9 @@ fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
         (None, ..) => (strings.open, Icon::WARNING),
         (Some(_), Some(_), _) => (strings.address_changed, Icon::WARNING),
         (Some(_), None, Room::None) => (strings.disk_full, Icon::WARNING),
+        // These can cost records now, a disk that fills up only later; how full it is stands below anyway.
+        (Some(_), None, _) if open.power_is_weak => (strings.weak_power, Icon::WARNING),
+        (Some(_), None, _) if open.is_hot => (strings.too_hot, Icon::WARNING),
         (Some(_), None, Room::Little) => (strings.disk_nearly_full, Icon::WARNING),
         (Some(_), None, Room::Enough) => (strings.open, Icon::OPEN),
     }

@@ -25,6 +25,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings
     let used = percent.map_or_else(|| UNKNOWN.to_owned(), strings.disk_used);
     canvas.pair(3, strings.disk, &used);
     match (open.room(), percent) {
+        (Room::Enough, _) if open.power_is_weak => canvas.line(4, strings.weak_power),
+        (Room::Enough, _) if open.is_hot => canvas.line(4, strings.too_hot),
         (Room::Enough, Some(percent)) => canvas.progress(53, 0, u32::from(percent) * 10),
         (Room::Enough, None) => {}
         (Room::Little, _) => canvas.line(4, strings.disk_get_help),

@@ -124,6 +124,8 @@ pub(super) static STRINGS: Strings = Strings {
     clock_bad: "not set",
     disk: "Disk",
     disk_used: |percent| format!("{percent}% full"),
+    weak_power: "Weak power supply",
+    too_hot: "Hub is too hot",
     disk_nearly_full: "Disk nearly full",
     disk_get_help: "Get a larger one soon",
     disk_full: "Disk full",
@@ -556,6 +558,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Put it back, switch",
             "the hub off and on",
+        ],
+        Fault::WeakPower => [
+            "The power supply is",
+            "weak, or the box hot.",
+            "Nothing was changed.",
+            "Mend that, then",
+            "switch off and on",
         ],
         Fault::WrongBoard => [
             "This card is for",

@@ -121,6 +121,8 @@ pub(super) static STRINGS: Strings = Strings {
     clock_bad: "sans date",
     disk: "Disque",
     disk_used: |percent| format!("{percent}% plein"),
+    weak_power: "Courant faible",
+    too_hot: "Hub trop chaud",
     disk_nearly_full: "Presque plein",
     disk_get_help: "Prévoyez plus grand",
     disk_full: "Disque plein",
@@ -547,6 +549,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Remettez-la, puis",
             "rallumez le hub",
+        ],
+        Fault::WeakPower => [
+            "Alimentation faible,",
+            "ou hub trop chaud.",
+            "Rien n'a changé.",
+            "Corrigez cela, puis",
+            "éteignez et rallumez",
         ],
         Fault::WrongBoard => [
             "Cette carte est pour",

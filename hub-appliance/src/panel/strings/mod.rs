@@ -168,6 +168,8 @@ pub(super) struct Strings {
     pub(super) clock_bad: &'static str,
     pub(super) disk: &'static str,
     pub(super) disk_used: fn(u8) -> String,
+    pub(super) weak_power: &'static str,
+    pub(super) too_hot: &'static str,
     pub(super) disk_nearly_full: &'static str,
     pub(super) disk_get_help: &'static str,
     pub(super) disk_full: &'static str,

@@ -119,6 +119,8 @@ pub(super) static STRINGS: Strings = Strings {
     clock_bad: "sin hora",
     disk: "Disco",
     disk_used: |percent| format!("{percent}% usado"),
+    weak_power: "Poca corriente",
+    too_hot: "Hub muy caliente",
     disk_nearly_full: "Disco casi lleno",
     disk_get_help: "Prevea otro mayor",
     disk_full: "Disco lleno",
@@ -548,6 +550,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "",
             "Vuelva a ponerla y",
             "reinicie el hub",
+        ],
+        Fault::WeakPower => [
+            "Alimentación débil o",
+            "caja muy caliente.",
+            "Nada ha cambiado.",
+            "Arréglelo y apague",
+            "y encienda de nuevo",
         ],
         Fault::WrongBoard => [
             "Esta tarjeta es de",

@@ -114,6 +114,28 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             desk.press(&[Button::Ok, Button::Up, Button::Ok]);
             desk
         }),
+        (
+            "home-weak-power",
+            start(Phase::Open(OpenStatus {
+                power_is_weak: true,
+                ..open()
+            })),
+        ),
+        (
+            "home-too-hot",
+            start(Phase::Open(OpenStatus { is_hot: true, ..open() })),
+        ),
+        (
+            "status-weak-power",
+            status_of(
+                language,
+                OpenStatus {
+                    power_is_weak: true,
+                    ..open()
+                },
+            ),
+        ),
+        ("error-weak-power", start(Phase::Fault(Fault::WeakPower))),
         ("home-nearly-full", start(Phase::Open(filled(90, false)))),
         ("home-full", start(Phase::Open(filled(98, true)))),
         (

@@ -187,6 +187,8 @@ prop_compose! {
             clock_trusted: counts.2,
             disk_used_percent: counts.3,
             disk_is_full: counts.0 % 2 == 1,
+            power_is_weak: counts.0 % 3 == 1,
+            is_hot: counts.0 % 5 == 1,
             pairing: pairing.map(|(seconds_left, keep_open)| PairingStatus { seconds_left, keep_open }),
             paired: paired.map(|(number, name)| PairedPhone { number, name }),
             news,
