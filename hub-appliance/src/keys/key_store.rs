@@ -31,7 +31,7 @@ pub struct KeyStore {
 /// A set-up that exists in memory only, until the person has confirmed the recovery code.
 #[derive(Debug)]
 pub struct Prepared {
-    master: MasterKey,
+    pub(super) master: MasterKey,
     recovery: RecoveryCode,
     slots: Slots,
 }
@@ -51,7 +51,10 @@ impl Prepared {
     /// # Errors
     /// [`KeysError::Random`], [`KeysError::Kdf`].
     pub fn new(pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
-        let master = MasterKey::generate()?;
+        Self::of(MasterKey::generate()?, pin, cost, now)
+    }
+
+    pub(super) fn of(master: MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
         let recovery = RecoveryCode::generate()?;
         let slots = [
             Slot::seal(Factor::Pin, pin.digits(), &master, cost, now)?,
@@ -295,7 +298,7 @@ impl KeyStore {
         })
     }
 
-    fn with_slots<T>(&self, work: impl FnOnce(&SlotsFile) -> Result<T, KeysError>) -> Result<T, KeysError> {
+    pub(super) fn with_slots<T>(&self, work: impl FnOnce(&SlotsFile) -> Result<T, KeysError>) -> Result<T, KeysError> {
         work(&self.slots.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

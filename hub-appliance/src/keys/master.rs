@@ -15,6 +15,7 @@ const STORE_LABEL: &[u8] = b"hub sqlcipher key v1";
 const VAULT_LABEL: &[u8] = b"hub vault key v1";
 const AUDIT_LABEL: &[u8] = b"hub audit key v1";
 const FACTS_LABEL: &[u8] = b"hub facts key v1";
+const BACKUP_LABEL: &[u8] = b"hub backup key v1";
 const ID_LABEL: &[u8] = b"hub master id v1";
 
 /// Bytes of a [`MasterKey::id`].
@@ -75,6 +76,12 @@ impl MasterKey {
     #[must_use]
     pub fn facts_key(&self) -> Secret<32> {
         self.derive(FACTS_LABEL)
+    }
+
+    /// The key that shows that an open hub wrote a backup.
+    #[must_use]
+    pub fn backup_key(&self) -> Secret<32> {
+        self.derive(BACKUP_LABEL)
     }
 
     /// A public name of this key: tells which slots belong together, and nothing about the key.

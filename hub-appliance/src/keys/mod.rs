@@ -12,6 +12,7 @@
 //! | `slot`, `slots_file` | one slot, and the file of all slots |
 //! | `attempts` | the back-off after wrong attempts |
 //! | `signing` | the hub's signature |
+//! | `spare` | the slots that go with a backup |
 //! | `master` | the master key and its derivations |
 //! | `vault` | the hub's identity and other secrets |
 //! | `harden` | keeps key memory out of swap and core dumps |
@@ -34,6 +35,7 @@ mod sealing;
 mod signing;
 mod slot;
 mod slots_file;
+mod spare;
 mod vault;
 
 pub use error::{KeysError, UnlockError};
@@ -44,6 +46,7 @@ pub use master::{MasterKey, VaultKey};
 pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
 pub use signing::{SIGNATURE_LEN, SigningKey};
+pub use spare::unlock_spare;
 pub use vault::{CloudAccess, Vault, VaultError};
 
 #[cfg(test)]

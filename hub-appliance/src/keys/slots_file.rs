@@ -101,10 +101,15 @@ impl SlotsFile {
         }
     }
 
+    /// The content of a file with these slots.
+    pub(super) fn encode(slots: &Slots) -> io::Result<Vec<u8>> {
+        checked_file::encode(VERSION, &slots.to_json()?)
+    }
+
     /// Writes whichever of the two files does not hold `slots` yet, the current one first. An error means that the
     /// current one could not be written.
     pub(super) fn save(&self, slots: &Slots) -> io::Result<()> {
-        let bytes = checked_file::encode(VERSION, &slots.to_json()?)?;
+        let bytes = Self::encode(slots)?;
         level(&self.current, &bytes)?;
         if let Err(error) = level(&self.previous, &bytes) {
             // The change itself is safe, and the next unlock saves again.
@@ -149,6 +154,11 @@ impl Slots {
             Entry::Known(slot) if slot.asks_for(factor) => Some(slot),
             _ => None,
         })
+    }
+
+    /// Those of them that open with `factor` alone.
+    pub(super) fn only(&self, factor: Factor) -> Self {
+        Self::new(self.master_id, self.asking_for(factor).cloned().collect::<Vec<_>>())
     }
 
     /// Puts `slot` in the place of those that open with `factor` alone.

@@ -20,6 +20,8 @@ pub(super) enum Purpose {
     Write,
     /// One of those that only read.
     Read,
+    /// To look at a copy that nobody writes, wherever it lies: nothing is made beside it.
+    Inspect,
 }
 
 impl Purpose {
@@ -27,7 +29,7 @@ impl Purpose {
     const fn cache_kib(self) -> u32 {
         match self {
             Self::Write => 8 * 1024,
-            Self::Read => 2 * 1024,
+            Self::Read | Self::Inspect => 2 * 1024,
         }
     }
 }
@@ -41,11 +43,16 @@ impl Purpose {
 /// [`StoreError::WrongKey`] if the key does not fit, or what SQLite reports.
 #[allow(clippy::disallowed_methods, reason = "the one place that opens the database")]
 pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Connection, StoreError> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if purpose == Purpose::Write {
-        flags |= OpenFlags::SQLITE_OPEN_CREATE;
-    }
-    let connection = Connection::open_with_flags(path, flags)?;
+    let way = match purpose {
+        Purpose::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Purpose::Read => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Purpose::Inspect => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+    };
+    let flags = way | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match purpose {
+        Purpose::Inspect => Connection::open_with_flags(still(path), flags)?,
+        Purpose::Write | Purpose::Read => Connection::open_with_flags(path, flags)?,
+    };
     // SQLCipher would print to the console what this function returns as an error.
     connection.execute_batch("PRAGMA cipher_log_level = NONE;")?;
     connection.execute_batch(&key_pragma(key))?;
@@ -61,11 +68,26 @@ pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Conn
         Purpose::Write => {
             connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216;")?
         }
-        Purpose::Read => connection.execute_batch("PRAGMA query_only = ON;")?,
+        Purpose::Read | Purpose::Inspect => connection.execute_batch("PRAGMA query_only = ON;")?,
     }
     super::search::teach(&connection)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
+}
+
+/// The name of a file that does not change while it is open (SQLite, "Uniform Resource Identifiers").
+fn still(path: &Path) -> String {
+    let mut name = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => name.push(char::from(*byte)),
+            other => {
+                // Writing to a string cannot fail.
+                let _ = write!(name, "%{other:02x}");
+            }
+        }
+    }
+    name + "?immutable=1"
 }
 
 /// `PRAGMA key = "x'…'"` (SQLCipher, "Raw Key Data").

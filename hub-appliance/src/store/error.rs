@@ -42,6 +42,9 @@ pub enum StoreError {
     /// The device has written more today, or has more rows held, than one may.
     #[error("the device has used up what it may write or have held")]
     OverQuota,
+    /// The log was let go, for it grew too long or the disk filled up: a copy that follows it has to begin anew.
+    #[error("the log of changes was let go before all of it was copied")]
+    Overrun,
     /// The store was closed while the work waited.
     #[error("the store is closed")]
     Closed,

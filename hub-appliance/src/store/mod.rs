@@ -7,10 +7,12 @@
 pub mod audit;
 pub mod cloud;
 mod connection;
+pub mod copies;
 pub mod devices;
 mod disk;
 mod error;
 mod inventory;
+pub mod log;
 mod messages;
 mod migrate;
 pub mod people;

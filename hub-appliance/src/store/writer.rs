@@ -18,6 +18,7 @@ use super::audit::{AuditChain, Entry};
 use super::connection::{Purpose, StoreKey, open};
 use super::disk::Disk;
 use super::error::StoreError;
+use super::log::{Between, Log};
 use super::pulse::Pulse;
 use super::search::Follower;
 use super::sync::release;
@@ -187,9 +188,17 @@ struct Done {
 
 type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Done + Send>;
 
+/// What the thread is handed.
+enum Job {
+    /// Work in a transaction.
+    Work(Work),
+    /// What is to be done between two transactions.
+    Between(Box<dyn FnOnce(&Between<'_>) + Send>),
+}
+
 /// The handle on the writer thread.
 pub(super) struct Writer {
-    queue: Mutex<Option<SyncSender<Work>>>,
+    queue: Mutex<Option<SyncSender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     interrupt: Arc<Mutex<InterruptHandle>>,
     pulse: Pulse,
@@ -214,6 +223,8 @@ impl Writer {
         let of_thread = pulse.clone();
         let follower = Follower::default();
         follower.watch(&mut connection)?;
+        let log = Log::default();
+        log.watch(&mut connection)?;
         let (sender, receiver) = sync_channel(QUEUE);
         let (running, ended) = sync_channel(0);
         let interrupt = Arc::new(Mutex::new(connection.get_interrupt_handle()));
@@ -229,6 +240,7 @@ impl Writer {
                 disk,
                 pulse: of_thread,
                 follower,
+                log,
             };
             wiping_stack(|| writing.run(&receiver));
             drop(running);
@@ -274,15 +286,35 @@ impl Writer {
                 }),
             }
         });
+        self.hand_in(Job::Work(work))?;
+        answer.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Does something between two transactions, with all that was committed on the disk and nothing else, and returns when
+    /// it is done. It is to be short: whoever writes waits for it.
+    ///
+    /// # Errors
+    /// What `work` returns, or [`StoreError::Closed`].
+    pub(super) fn between<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Between<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = sync_channel(1);
+        self.hand_in(Job::Between(Box::new(move |between| {
+            // A caller that has gone needs no answer.
+            let _ = reply.send(work(between));
+        })))?;
+        answer.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    fn hand_in(&self, job: Job) -> Result<(), StoreError> {
         let queue = self
             .queue
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
             .ok_or(StoreError::Closed)?;
-        queue.send(work).map_err(|_| StoreError::Closed)?;
-        drop(queue);
-        answer.recv().map_err(|_| StoreError::Closed)?
+        queue.send(job).map_err(|_| StoreError::Closed)
     }
 
     /// Takes no more work, finishes what waits, checkpoints and closes the connection. Work that is not done when
@@ -339,12 +371,36 @@ struct Loop {
     disk: Arc<Disk>,
     pulse: Pulse,
     follower: Follower,
+    log: Log,
 }
 
 impl Loop {
-    fn run(mut self, receiver: &Receiver<Work>) {
-        while let Ok(first) = receiver.recv() {
-            self.batch(std::iter::once(first).chain(receiver.try_iter()).take(BATCH));
+    fn run(mut self, receiver: &Receiver<Job>) {
+        let mut between = None;
+        loop {
+            let job = between.take().map(Job::Between);
+            match job.map_or_else(|| receiver.recv(), Ok) {
+                Ok(Job::Work(first)) => {
+                    let waiting = std::iter::from_fn(|| match receiver.try_recv() {
+                        Ok(Job::Work(work)) => Some(work),
+                        Ok(Job::Between(work)) => {
+                            between = Some(work);
+                            None
+                        }
+                        Err(_) => None,
+                    });
+                    self.batch(std::iter::once(first).chain(waiting).take(BATCH));
+                }
+                Ok(Job::Between(work)) => {
+                    self.pulse.step();
+                    let between = Between {
+                        connection: &self.connection,
+                        log: &self.log,
+                    };
+                    self.pulse.flush(|| work(&between));
+                }
+                Err(_) => break,
+            }
         }
         self.checkpoint();
     }
@@ -396,6 +452,7 @@ impl Loop {
         }
         if self.disk.take_refusal() {
             // What was refused may have filled the log up before it was taken back.
+            self.log.let_go();
             self.checkpoint();
         }
     }
@@ -418,6 +475,7 @@ impl Loop {
             .map(|path| open(Path::new(path), &self.key, Purpose::Write));
         if let Some(Ok(mut connection)) = renewed
             && self.follower.watch(&mut connection).is_ok()
+            && self.log.watch(&mut connection).is_ok()
         {
             self.pulse.follow(&mut connection);
             let interrupt = connection.get_interrupt_handle();

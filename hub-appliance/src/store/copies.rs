@@ -1,0 +1,76 @@
+//! Copies of the database in other folders, and what a database is told that was a copy.
+
+use std::path::Path;
+
+use super::audit::{self, AuditKey, Entry};
+use super::connection::{Purpose, StoreKey, open};
+use super::error::StoreError;
+use super::log::{AuditHead, audit_head};
+use super::{AUDIT_CHECK, Store, migrate};
+use crate::clock::HubTime;
+
+/// What a copy was found to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The version of its schema.
+    pub schema: i64,
+    /// The time of the last change in it.
+    pub last_change: HubTime,
+    /// The end of its audit log.
+    pub audit: Option<AuditHead>,
+}
+
+/// Reads all of a copy that nobody has open: each page has to be what was written, the database whole, and the audit log
+/// of its last day in order.
+///
+/// # Errors
+/// [`StoreError::WrongKey`] if a page is not what was written, [`StoreError::Database`] if the database is not whole,
+/// [`StoreError::AuditBroken`], [`StoreError::TooNew`] for one of newer firmware, or what the disk reports.
+pub fn check(path: &Path, key: &StoreKey, audit_key: &AuditKey) -> Result<Checked, StoreError> {
+    let connection = open(path, key, Purpose::Inspect)?;
+    let schema = migrate::version(&connection)?;
+    if schema > migrate::SCHEMA_VERSION {
+        return Err(StoreError::TooNew {
+            found: schema,
+            supported: migrate::SCHEMA_VERSION,
+        });
+    }
+    // It gives a row for each page that fails.
+    if connection.prepare("PRAGMA cipher_integrity_check")?.exists([])? {
+        return Err(StoreError::WrongKey);
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(StoreError::Database(rusqlite::ErrorCode::DatabaseCorrupt));
+    }
+    let last_change = connection.query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))?;
+    let last_change = HubTime::from_millis(last_change);
+    audit::verify(&connection, audit_key, last_change.plus_millis(-AUDIT_CHECK))?;
+    Ok(Checked {
+        schema,
+        last_change,
+        audit: audit_head(&connection)?,
+    })
+}
+
+impl Store {
+    /// To be called once for a database that was a copy, before anybody is served: phones may have got more than it knows
+    /// of, and the cloud has to be asked for everything.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn begin_after_restore(&self, detail: String) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let now = tx.change_time();
+            let connection = tx.connection();
+            connection.execute("UPDATE devices SET restored_at = ?1 WHERE given_at > 0", [now.millis()])?;
+            connection.execute("UPDATE hub_state SET cloud_timestamp = 0", [])?;
+            tx.audit(&Entry {
+                action: "restore",
+                detail,
+                outcome: "ok",
+                ..Entry::default()
+            })
+        })
+    }
+}

@@ -1,0 +1,411 @@
+//! The database as it lies on the disk, for whoever keeps a copy of it: encrypted pages, as of one commit.
+//!
+//! A commit goes to the write-ahead log, and comes into the file at a checkpoint, page by page as it is (SQLite, "WAL-mode
+//! File Format"; SQLCipher encrypts a page before it goes to either). So while the log is **held**, which is to say that
+//! nobody takes it into the file and it never starts over, the file stands still under everybody's reads and writes: it and
+//! the log's pages up to a commit are the database as of that commit, and what was committed since are the pages behind.
+//! Nothing is decrypted for it, and no write waits for it.
+//!
+//! A log that is held grows. Each time the holder has all of it, it is taken into the file; where the holder does not come
+//! for it, or the disk fills up, it is let go: records come first.
+//!
+//! To open and close the file beside SQLite takes the locks away that keep other processes off it (POSIX record locks). No
+//! other process opens it, for the lock of the keys' folder keeps those off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Store;
+use super::error::StoreError;
+use crate::clock::HubTime;
+
+/// Pages in the log at which it is taken into the file: SQLite's own default.
+const CHECKPOINT: u32 = 1000;
+/// Pages in a held log at which it is let go: 512 MiB of 4 KiB pages, more than two of the largest pushes.
+const LET_GO: u32 = 128 * 1024;
+/// Pages that came into the log since its holder looked, and are kept in memory while it is taken into the file.
+const REST: u32 = 1024;
+/// Bytes of the log's header, and of that of each page in it.
+const HEADER: u64 = 32;
+const PAGE_HEADER: u64 = 24;
+/// What a page can be long in SQLite.
+const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=65536;
+
+/// What the writer knows of its log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log(Arc<LogState>);
+
+#[derive(Debug, Default)]
+struct LogState {
+    /// As of the last commit, where it is held.
+    end: Mutex<Mark>,
+    is_held: AtomicBool,
+}
+
+impl Log {
+    /// Sees to the log of `connection` from now on, in the place of SQLite itself.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(super) fn watch(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        let (log, path) = (self.clone(), PathBuf::from(connection.path().unwrap_or_default()));
+        connection.wal_hook(Some(move |wal: &mut Wal, pages| {
+            let pages = u32::try_from(pages).unwrap_or(0);
+            if pages >= LET_GO || (log.is_held() && log.note(&path, pages).is_err()) {
+                log.let_go();
+            }
+            if pages >= CHECKPOINT && !log.is_held() {
+                // The next commit tries again.
+                let _ = wal.checkpoint();
+            }
+            Ok(())
+        }))?;
+        Ok(())
+    }
+
+    /// Takes notice of where a commit ended. The log's own header does not tell later: a transaction that is undone may have
+    /// begun it anew.
+    fn note(&self, database: &Path, pages: u32) -> io::Result<()> {
+        let mut salts = [0; 8];
+        if pages > 0 {
+            File::open(log_path(database))?.read_exact_at(&mut salts, 16)?;
+        }
+        *self.0.end.lock().unwrap_or_else(PoisonError::into_inner) = Mark { salts, pages };
+        Ok(())
+    }
+
+    /// Whether it may not be taken into the file.
+    pub(super) fn is_held(&self) -> bool {
+        self.0.is_held.load(Ordering::Relaxed)
+    }
+
+    /// Ends it that somebody holds it.
+    pub(super) fn let_go(&self) {
+        self.0.is_held.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The writer's connection between two transactions.
+pub(super) struct Between<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) log: &'a Log,
+}
+
+/// The end of a commit in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    /// They change when the log starts over.
+    salts: [u8; 8],
+    pages: u32,
+}
+
+/// What the database is as of a commit.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Its pages.
+    pub pages: u32,
+    /// Bytes of each.
+    pub page_size: u32,
+    /// The time of the last change in it.
+    pub last_change: HubTime,
+    /// The last entry of the audit log; none where that is empty.
+    pub audit: Option<AuditHead>,
+}
+
+/// The end of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The number of its last entry.
+    pub entry: i64,
+    /// That entry's hash.
+    pub hash: [u8; 32],
+}
+
+impl Between<'_> {
+    fn hold(&self) -> Result<(Mark, bool, State), StoreError> {
+        if self.log.0.is_held.swap(true, Ordering::Relaxed) {
+            return Err(StoreError::InUse);
+        }
+        let begun = self.checkpoint().and_then(|(pages, is_whole)| {
+            self.log.note(self.path()?, pages)?;
+            Ok((self.mark()?, is_whole, self.state()?))
+        });
+        begun.inspect_err(|_| self.log.let_go())
+    }
+
+    /// Takes as much of the log into the file as readers let it, waiting for none. Gives the pages in it, and whether all
+    /// of them are in the file.
+    fn checkpoint(&self) -> Result<(u32, bool), StoreError> {
+        let (pages, taken): (i64, i64) =
+            (self.connection).query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        Ok((u32::try_from(pages).unwrap_or(0), pages <= taken))
+    }
+
+    fn mark(&self) -> Result<Mark, StoreError> {
+        if !self.log.is_held() {
+            return Err(StoreError::Overrun);
+        }
+        Ok(*self.log.0.end.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn state(&self) -> Result<State, StoreError> {
+        let one = |sql: &str| -> rusqlite::Result<u32> { self.connection.query_row(sql, [], |row| row.get(0)) };
+        let last_change = self
+            .connection
+            .query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))?;
+        Ok(State {
+            pages: one("PRAGMA page_count")?,
+            page_size: one("PRAGMA page_size")?,
+            last_change: HubTime::from_millis(last_change),
+            audit: audit_head(self.connection)?,
+        })
+    }
+
+    /// Takes the log into the file. Gives the pages behind `known`, which go out of it; none where they are too many.
+    fn take_in(&self, known: Mark, page_size: u32) -> Result<Option<(Mark, BTreeMap<u32, Vec<u8>>)>, StoreError> {
+        let now = self.mark()?;
+        let places = behind(self.path()?, known, now, page_size)?;
+        if u32::try_from(places.len()).is_ok_and(|pages| pages > REST) {
+            return Ok(None);
+        }
+        let log = File::open(log_path(self.path()?))?;
+        let mut rest = BTreeMap::new();
+        for (page, place) in places {
+            let mut bytes = vec![0; page_size as usize];
+            log.read_exact_at(&mut bytes, place)?;
+            rest.insert(page, bytes);
+        }
+        self.checkpoint()?;
+        Ok(Some((now, rest)))
+    }
+
+    fn path(&self) -> Result<&Path, StoreError> {
+        self.connection.path().map(Path::new).ok_or(StoreError::Defect)
+    }
+}
+
+/// The last entry of the audit log.
+pub(super) fn audit_head(connection: &Connection) -> Result<Option<AuditHead>, StoreError> {
+    let last = connection.query_row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
+        Ok(AuditHead {
+            entry: row.get(0)?,
+            hash: row.get(1)?,
+        })
+    });
+    Ok(last.optional()?)
+}
+
+/// Where each page that changed behind `known` begins in the log, as it was at `now`.
+fn behind(database: &Path, known: Mark, now: Mark, page_size: u32) -> io::Result<BTreeMap<u32, u64>> {
+    let first = if known.salts == now.salts { known.pages } else { 0 };
+    let mut places = BTreeMap::new();
+    if first >= now.pages {
+        return Ok(places);
+    }
+    let log = File::open(log_path(database))?;
+    let length = PAGE_HEADER + u64::from(page_size);
+    let mut header = [0; PAGE_HEADER as usize];
+    for index in first..now.pages {
+        let at = HEADER + u64::from(index) * length;
+        log.read_exact_at(&mut header, at)?;
+        let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let ends_a_commit = number(4) != 0;
+        if header[8..16] != now.salts || (index + 1 == now.pages && !ends_a_commit) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the log is not what it was"));
+        }
+        places.insert(number(0), at + PAGE_HEADER);
+    }
+    Ok(places)
+}
+
+fn log_path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// The log of an open store, held: see above.
+pub struct HeldLog {
+    store: Arc<Store>,
+    /// As far as its pages were given.
+    known: Mark,
+    /// Pages that went out of the log before they were given.
+    rest: BTreeMap<u32, Vec<u8>>,
+    page_size: u32,
+}
+
+/// Pages as of a commit, each as it lies on the disk.
+pub struct Pages {
+    /// What the database is with them.
+    pub state: State,
+    /// For all of the database: its file.
+    file: Option<File>,
+    log: Option<File>,
+    places: BTreeMap<u32, u64>,
+    rest: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Store {
+    /// Holds the log, and gives all pages of the database as of now. They are to be read while it is held, and are good if
+    /// [`HeldLog::is_held`] when that is done.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if somebody holds it, or what SQLite or the disk report.
+    pub fn hold_log(self: &Arc<Self>) -> Result<(HeldLog, Pages), StoreError> {
+        let (known, is_whole, state) = self.between(|between| between.hold())?;
+        let held = HeldLog {
+            store: Arc::clone(self),
+            known,
+            rest: BTreeMap::new(),
+            page_size: state.page_size,
+        };
+        if !PAGE_SIZES.contains(&state.page_size) {
+            return Err(StoreError::Defect);
+        }
+        // A log that is all in the file may start over with the next commit, so it is not looked at.
+        let places = if is_whole {
+            BTreeMap::new()
+        } else {
+            behind(&self.path, Mark { pages: 0, ..known }, known, state.page_size)?
+        };
+        let pages = Pages {
+            file: Some(File::open(&self.path)?),
+            log: (!places.is_empty()).then(|| File::open(log_path(&self.path))).transpose()?,
+            places,
+            rest: BTreeMap::new(),
+            state,
+        };
+        Ok((held, pages))
+    }
+
+    fn between<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Between<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.between(work)
+    }
+}
+
+impl HeldLog {
+    /// Makes sure that what was read since it was held is what it was said to be.
+    ///
+    /// # Errors
+    /// [`StoreError::Overrun`] if the log was let go, [`StoreError::Closed`].
+    pub fn is_held(&self) -> Result<(), StoreError> {
+        self.store.between(|between| between.mark().map(|_| ()))
+    }
+
+    /// The pages that changed since those that were given last, as of now; none where nothing was committed. They are to be
+    /// read before anything else is asked; [`Self::given`] then says that they were.
+    ///
+    /// # Errors
+    /// [`StoreError::Overrun`] if the log was let go: only all pages are of use then. Or what SQLite or the disk report.
+    pub fn changed(&mut self) -> Result<Option<(Pages, Given)>, StoreError> {
+        let (now, state) = self.store.between(|between| Ok((between.mark()?, between.state()?)))?;
+        if now == self.known && self.rest.is_empty() {
+            return Ok(None);
+        }
+        let places = behind(&self.store.path, self.known, now, self.page_size)?;
+        let pages = Pages {
+            state,
+            file: None,
+            log: (!places.is_empty()).then(|| File::open(log_path(&self.store.path))).transpose()?,
+            places,
+            rest: self.rest.clone(),
+        };
+        Ok(Some((pages, Given(now))))
+    }
+
+    /// The changed pages were read. Where much is in the log by now it is taken into the file.
+    ///
+    /// # Errors
+    /// As [`Self::changed`].
+    pub fn given(&mut self, Given(mark): Given) -> Result<(), StoreError> {
+        self.known = mark;
+        self.rest.clear();
+        if mark.pages < CHECKPOINT {
+            return Ok(());
+        }
+        let page_size = self.page_size;
+        if let Some((known, rest)) = self.store.between(move |between| between.take_in(mark, page_size))? {
+            (self.known, self.rest) = (known, rest);
+        }
+        Ok(())
+    }
+}
+
+/// As far as pages were given.
+#[derive(Debug)]
+pub struct Given(Mark);
+
+impl Drop for HeldLog {
+    fn drop(&mut self) {
+        // A store that is closed holds nothing.
+        let _ = self.store.between(|between| {
+            between.log.let_go();
+            between.checkpoint().map(|_| ())
+        });
+    }
+}
+
+impl Pages {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        let count = match self.file {
+            Some(_) => return self.state.pages,
+            None => self.places.keys().chain(self.rest.keys()).collect::<BTreeSet<_>>().len(),
+        };
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Hands each page with its number to `take`, in the order of numbers, until that fails.
+    ///
+    /// # Errors
+    /// What the disk reports, or `take` does.
+    pub fn each<E: From<io::Error>>(&self, mut take: impl FnMut(u32, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        let size = self.state.page_size as usize;
+        let mut page = vec![0; size];
+        if let Some(file) = &self.file {
+            let mut file = io::BufReader::with_capacity(256 * 1024, file);
+            let on_disk = file.get_ref().metadata()?.len() / size as u64;
+            for number in 1..=self.state.pages {
+                if u64::from(number) <= on_disk {
+                    file.read_exact(&mut page)?;
+                }
+                if let Some(place) = self.places.get(&number) {
+                    self.log(*place, &mut page)?;
+                }
+                take(number, &page)?;
+            }
+            return Ok(());
+        }
+        let numbers: BTreeSet<_> = self.places.keys().chain(self.rest.keys()).collect();
+        for number in numbers {
+            match (self.places.get(number), self.rest.get(number)) {
+                (Some(place), _) => {
+                    self.log(*place, &mut page)?;
+                    take(*number, &page)?;
+                }
+                (None, Some(rest)) => take(*number, rest)?,
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn log(&self, place: u64, page: &mut [u8]) -> io::Result<()> {
+        self.log.as_ref().map_or_else(
+            || Err(io::ErrorKind::NotFound.into()),
+            |log| log.read_exact_at(page, place),
+        )
+    }
+}
