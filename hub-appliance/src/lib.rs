@@ -7,6 +7,7 @@
 //! | [`appliance`] | the life of the box: Setup → Locked → Unlocking → Open → Locking |
 //! | [`server`] | the four HTTP routes, their limits and status codes |
 //! | [`procedures`] | what a phone can ask for, and who may |
+//! | [`backup`] | what is on a backup stick: generations, checked and restored |
 //! | [`store`] | the encrypted database: the only place with SQL |
 //! | [`wire`] | key agreement and envelope: pure functions |
 //! | [`keys`] | PIN, key slots, derived keys, the vault |
@@ -19,6 +20,7 @@
 
 pub mod appliance;
 mod atomic_file;
+pub mod backup;
 pub mod board;
 pub mod clock;
 pub mod ids;

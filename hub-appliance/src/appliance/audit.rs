@@ -48,6 +48,8 @@ pub enum Reason {
     Lock,
     /// The records were put back as they were before an update, and with them the log.
     PutBack,
+    /// The records came out of a backup, and with them the log.
+    Restore,
 }
 
 impl Reason {
@@ -58,6 +60,7 @@ impl Reason {
             Self::Backup => "backup",
             Self::Lock => "lock",
             Self::PutBack => "put back",
+            Self::Restore => "restore",
         }
     }
 }

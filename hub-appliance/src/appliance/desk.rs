@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::audit::{AuditSeal, Reason};
 use super::facts::Facts;
 use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, store_folder};
+use crate::backup::BackupKeys;
 use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
 use crate::store::audit::{Break, Checked, Entry};
 use crate::store::{Store, StoreError, StoreLock};
@@ -45,7 +46,10 @@ impl From<StoreError> for DeskError {
 pub struct Desk {
     /// The records.
     pub store: Arc<Store>,
-    seal: Arc<AuditSeal>,
+    pub(super) seal: Arc<AuditSeal>,
+    pub(super) keys: KeyStore,
+    pub(super) backup: Arc<BackupKeys>,
+    pub(super) hub_id: String,
     /// What was found to be wrong with the audit log over the last day, and at its end.
     found: Option<Break>,
     _lock: StoreLock,
@@ -74,6 +78,9 @@ impl Desk {
             store.write(move |tx| tx.note_audit_break(broken))?;
         }
         Ok(Self {
+            backup: Arc::new(BackupKeys::of(&master)),
+            hub_id: vault.hub_id.to_string(),
+            keys,
             store,
             seal,
             found,

@@ -4,6 +4,7 @@ use std::io;
 
 use nix::errno::Errno;
 
+use crate::backup::BackupError;
 use crate::board::BoardError;
 use crate::keys::{KeysError, VaultError};
 use crate::panel::Fault;
@@ -57,6 +58,9 @@ pub enum ApplianceError {
     /// The bundle to import has a mistake; nothing of it was applied.
     #[error(transparent)]
     Bundle(#[from] MalformedBundle),
+    /// A backup could not be made, or is not taken.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The random source failed.
     #[error("the random source failed")]
     Random(#[from] getrandom::Error),

@@ -94,6 +94,14 @@ impl Facts {
         self.hub_id.is_some()
     }
 
+    /// Of a hub that had records before, and has them here from now on.
+    pub(super) fn of_hub(hub_id: &str) -> Self {
+        Self {
+            hub_id: Some(hub_id.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// Forgets a hub that was: another one is set up, under another key.
     pub(super) fn begin_anew(&mut self) {
         (self.hub_id, self.writer, self.next, self.before) = (None, None, None, None);

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod backup;
 mod cloud;
 pub mod desk;
 mod error;
@@ -16,6 +17,7 @@ mod open;
 mod panel_loop;
 mod panics;
 mod progress;
+pub mod restore;
 mod status;
 
 use std::io::Write as _;

@@ -4,7 +4,9 @@ use std::io;
 
 use hub_appliance::appliance::ApplianceError;
 use hub_appliance::appliance::desk::DeskError;
+use hub_appliance::backup::BackupError;
 use hub_appliance::board::BoardError;
+use hub_appliance::keys::RecoveryError;
 use hub_appliance::setup_file::SetupFileError;
 use hub_appliance::store::audit::Break;
 use hub_appliance::system::announce::AnnounceError;
@@ -29,6 +31,14 @@ pub(crate) enum CommandError {
     LogBroken(Break),
     #[error("the output: {0}")]
     Output(#[source] io::Error),
+    #[error("the two differ; nothing was changed")]
+    TypedTwice,
+    #[error("that is not what the new recovery code says; nothing was changed")]
+    NotWrittenDown,
+    #[error(transparent)]
+    RecoveryCode(#[from] RecoveryError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     Appliance(#[from] ApplianceError),
     #[error(transparent)]

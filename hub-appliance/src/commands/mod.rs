@@ -5,11 +5,13 @@
 
 mod announce;
 mod audit;
+mod backup;
 mod data_disk;
 mod error;
 mod for_the_hub;
 mod import;
 mod prompt;
+mod restore;
 mod serve;
 mod set_clock;
 mod setup_file;
@@ -40,6 +42,10 @@ pub(crate) enum Command {
     Audit(audit::Arguments),
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import(import::Arguments),
+    /// Make a backup while no hub runs on the data: three are kept.
+    Backup(backup::Arguments),
+    /// Make a hub's data out of its newest backup, in a folder where there is no hub yet.
+    Restore(restore::Arguments),
 }
 
 impl Command {
@@ -58,6 +64,8 @@ impl Command {
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Import(arguments) => import::run(&arguments),
+            Self::Backup(arguments) => backup::run(&arguments),
+            Self::Restore(arguments) => restore::run(&arguments),
         }
     }
 

@@ -3,10 +3,12 @@
 use std::io::{self, BufRead, IsTerminal, Write, stderr, stdin};
 
 use hub_appliance::appliance::ApplianceError;
-use hub_appliance::keys::Pin;
+use hub_appliance::keys::{Pin, RecoveryCode};
 use hub_appliance::secret::SecretText;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
+
+use super::CommandError;
 
 /// A line longer than this is no secret of ours.
 const MAX_LENGTH: u64 = 256;
@@ -28,12 +30,39 @@ pub(super) fn secret(question: &str) -> io::Result<SecretText> {
     Ok(SecretText::new(line.trim().to_owned()))
 }
 
+/// Asks for a recovery code: its groups in one line.
+///
+/// # Errors
+/// What the terminal reports, or what is wrong with the code.
+pub(super) fn recovery_code() -> Result<RecoveryCode, CommandError> {
+    let typed = secret("Recovery code of the backup, 8 groups: ").map_err(ApplianceError::Console)?;
+    let groups = typed.expose().split(|c: char| !c.is_ascii_digit());
+    Ok(RecoveryCode::parse(groups.filter(|group| !group.is_empty()))?)
+}
+
 /// Asks for the hub's PIN.
 ///
 /// # Errors
 /// [`ApplianceError::Console`], or [`ApplianceError::Pin`] if what was typed is none.
 pub(super) fn pin() -> Result<Pin, ApplianceError> {
-    let typed = secret("PIN: ").map_err(ApplianceError::Console)?;
+    pin_of("PIN: ")
+}
+
+/// Asks for a new PIN, twice.
+///
+/// # Errors
+/// As [`pin`], or [`CommandError::TypedTwice`].
+pub(super) fn new_pin() -> Result<Pin, CommandError> {
+    let pin = pin_of("New PIN: ")?;
+    if pin == pin_of("New PIN, once more: ")? {
+        Ok(pin)
+    } else {
+        Err(CommandError::TypedTwice)
+    }
+}
+
+fn pin_of(question: &str) -> Result<Pin, ApplianceError> {
+    let typed = secret(question).map_err(ApplianceError::Console)?;
     Pin::parse(typed.expose()).map_err(|_| ApplianceError::Pin)
 }
 

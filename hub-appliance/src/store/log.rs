@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::Connection;
 use rusqlite::hooks::Wal;
-use rusqlite::{Connection, OptionalExtension};
 
 use super::Store;
+use super::audit::Head;
 use super::error::StoreError;
 use crate::clock::HubTime;
 
@@ -107,6 +108,9 @@ struct Mark {
     pages: u32,
 }
 
+/// Pages by their numbers.
+type Rest = BTreeMap<u32, Vec<u8>>;
+
 /// What the database is as of a commit.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -117,16 +121,7 @@ pub struct State {
     /// The time of the last change in it.
     pub last_change: HubTime,
     /// The last entry of the audit log; none where that is empty.
-    pub audit: Option<AuditHead>,
-}
-
-/// The end of the audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditHead {
-    /// The number of its last entry.
-    pub entry: i64,
-    /// That entry's hash.
-    pub hash: [u8; 32],
+    pub audit: Option<Head>,
 }
 
 impl Between<'_> {
@@ -144,8 +139,9 @@ impl Between<'_> {
     /// Takes as much of the log into the file as readers let it, waiting for none. Gives the pages in it, and whether all
     /// of them are in the file.
     fn checkpoint(&self) -> Result<(u32, bool), StoreError> {
-        let (pages, taken): (i64, i64) =
-            (self.connection).query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        let (pages, taken): (i64, i64) = (self.connection).query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get(1)?, row.get(2)?))
+        })?;
         Ok((u32::try_from(pages).unwrap_or(0), pages <= taken))
     }
 
@@ -163,14 +159,15 @@ impl Between<'_> {
             .query_row("SELECT last_change FROM hub_state", [], |row| row.get(0))?;
         Ok(State {
             pages: one("PRAGMA page_count")?,
-            page_size: one("PRAGMA page_size")?,
+            // SQLCipher answers in text.
+            page_size: one("SELECT CAST(page_size AS INTEGER) FROM pragma_page_size")?,
             last_change: HubTime::from_millis(last_change),
-            audit: audit_head(self.connection)?,
+            audit: Head::of(self.connection)?,
         })
     }
 
     /// Takes the log into the file. Gives the pages behind `known`, which go out of it; none where they are too many.
-    fn take_in(&self, known: Mark, page_size: u32) -> Result<Option<(Mark, BTreeMap<u32, Vec<u8>>)>, StoreError> {
+    fn take_in(&self, known: Mark, page_size: u32) -> Result<Option<(Mark, Rest)>, StoreError> {
         let now = self.mark()?;
         let places = behind(self.path()?, known, now, page_size)?;
         if u32::try_from(places.len()).is_ok_and(|pages| pages > REST) {
@@ -190,17 +187,6 @@ impl Between<'_> {
     fn path(&self) -> Result<&Path, StoreError> {
         self.connection.path().map(Path::new).ok_or(StoreError::Defect)
     }
-}
-
-/// The last entry of the audit log.
-pub(super) fn audit_head(connection: &Connection) -> Result<Option<AuditHead>, StoreError> {
-    let last = connection.query_row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
-        Ok(AuditHead {
-            entry: row.get(0)?,
-            hash: row.get(1)?,
-        })
-    });
-    Ok(last.optional()?)
 }
 
 /// Where each page that changed behind `known` begins in the log, as it was at `now`.
@@ -238,7 +224,7 @@ pub struct HeldLog {
     /// As far as its pages were given.
     known: Mark,
     /// Pages that went out of the log before they were given.
-    rest: BTreeMap<u32, Vec<u8>>,
+    rest: Rest,
     page_size: u32,
 }
 
@@ -250,7 +236,7 @@ pub struct Pages {
     file: Option<File>,
     log: Option<File>,
     places: BTreeMap<u32, u64>,
-    rest: BTreeMap<u32, Vec<u8>>,
+    rest: Rest,
 }
 
 impl Store {
@@ -278,7 +264,9 @@ impl Store {
         };
         let pages = Pages {
             file: Some(File::open(&self.path)?),
-            log: (!places.is_empty()).then(|| File::open(log_path(&self.path))).transpose()?,
+            log: (!places.is_empty())
+                .then(|| File::open(log_path(&self.path)))
+                .transpose()?,
             places,
             rest: BTreeMap::new(),
             state,
@@ -317,7 +305,9 @@ impl HeldLog {
         let pages = Pages {
             state,
             file: None,
-            log: (!places.is_empty()).then(|| File::open(log_path(&self.store.path))).transpose()?,
+            log: (!places.is_empty())
+                .then(|| File::open(log_path(&self.store.path)))
+                .transpose()?,
             places,
             rest: self.rest.clone(),
         };
@@ -362,7 +352,12 @@ impl Pages {
     pub fn count(&self) -> u32 {
         let count = match self.file {
             Some(_) => return self.state.pages,
-            None => self.places.keys().chain(self.rest.keys()).collect::<BTreeSet<_>>().len(),
+            None => self
+                .places
+                .keys()
+                .chain(self.rest.keys())
+                .collect::<BTreeSet<_>>()
+                .len(),
         };
         u32::try_from(count).unwrap_or(u32::MAX)
     }

@@ -1,0 +1,44 @@
+//! Backups in the life of the box: what they are made of, and by hand on a desk.
+
+use std::path::{Path, PathBuf};
+
+use super::audit::Reason;
+use super::desk::{Desk, DeskError};
+use super::open::vault_path;
+use super::{ApplianceError, VERSION, store_folder};
+use crate::backup::{self, Folder, Source};
+use crate::keys::Pin;
+
+/// Makes a backup in `to` of the hub whose data is in `data`, while no hub runs on it. Gives the new generation's folder.
+///
+/// `ask_pin`: see [`Desk::open`].
+///
+/// # Errors
+/// [`DeskError`]; the backups that were there are whole then.
+pub fn backup(
+    data: &Path,
+    to: &Path,
+    ask_pin: impl FnOnce() -> Result<Pin, ApplianceError>,
+) -> Result<PathBuf, DeskError> {
+    let desk = Desk::open(data, ask_pin)?;
+    let made = desk.back_up(data, to);
+    desk.close()?;
+    made
+}
+
+impl Desk {
+    fn back_up(&self, data: &Path, to: &Path) -> Result<PathBuf, DeskError> {
+        self.seal.sign(&self.store, Reason::Backup)?;
+        let source = Source {
+            store: &self.store,
+            vault: &vault_path(&store_folder(data)),
+            keys: &self.keys,
+            backup: &self.backup,
+            hub_id: &self.hub_id,
+            firmware: VERSION,
+            recipient: None,
+        };
+        let made = backup::make(&source, &Folder::within(to), &|_| {});
+        Ok(made.map_err(ApplianceError::from)?.generation().to_owned())
+    }
+}

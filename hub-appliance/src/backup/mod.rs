@@ -1,0 +1,85 @@
+//! Backups: what is on a stick or in a folder, how it gets there, and how a hub comes out of it again.
+//!
+//! ```text
+//! hub-backup/stick.json                 whose backups these are
+//! hub-backup/20261127-081502-000/       one generation, by the hub clock; three are kept
+//!     hub.db, vault                     as they lie on the hub's disk, under its master key
+//!     keyslots.json                     one slot: the recovery code of that day
+//!     recipient.age                     the master key, sealed to the organisation's key, where it named one
+//!     manifest.json                     each file's size and SHA-256, under a key of the hub
+//!     log/00000001 …                    what was committed since, in the order of commits
+//! ```
+//!
+//! It promises: a generation that has its name is whole and was read back; an older one goes only after that; nothing is
+//! taken from one of which a single bit is not what the hub wrote; and nothing but ciphertext is written.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `manifest` | the list of files, and what vouches for it |
+//! | `folder` | the generations in a folder |
+//! | `making` | writes a generation |
+//! | `following` | writes what is committed after it |
+//! | `reading` | checks a generation, and lays the records out of it |
+#![forbid(unsafe_code)]
+
+mod error;
+mod folder;
+mod following;
+mod making;
+mod manifest;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+pub use error::BackupError;
+pub use folder::{Folder, Mark};
+pub use following::Follower;
+pub use making::{Source, make};
+pub use manifest::Manifest;
+pub use reading::{Found, Restored};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::keys::MasterKey;
+use crate::secret::Secret;
+use crate::store::StoreKey;
+
+/// So many generations are kept.
+pub const GENERATIONS: usize = 3;
+
+const DATABASE: &str = "hub.db";
+const VAULT: &str = "vault";
+const KEY_SLOTS: &str = "keyslots.json";
+const RECIPIENT: &str = "recipient.age";
+const MANIFEST: &str = "manifest.json";
+const LOG: &str = "log";
+
+/// What an open hub needs of its master key to write backups, and whoever restores to check them.
+#[derive(Debug)]
+pub struct BackupKeys {
+    mac: Secret<32>,
+    store: StoreKey,
+}
+
+impl BackupKeys {
+    /// Those of this master key.
+    #[must_use]
+    pub fn of(master: &MasterKey) -> Self {
+        Self {
+            mac: master.backup_key(),
+            store: master.store_key(),
+        }
+    }
+
+    /// HMAC-SHA256 over `label` and what is put in behind it.
+    fn mac(&self, label: &[u8]) -> Hmac<Sha256> {
+        // A key shorter than SHA-256's block is padded with zeros (RFC 2104, section 2).
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(self.mac.expose());
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        mac.update(label);
+        mac
+    }
+}

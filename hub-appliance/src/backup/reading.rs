@@ -1,0 +1,308 @@
+//! Out of a generation: found, opened, checked to the last bit, and laid out as a hub's store.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::Mac;
+use sha2::{Digest, Sha256};
+
+use super::error::BackupError;
+use super::folder::{Folder, sync};
+use super::following::{LABEL, LogHead, file_name};
+use super::making::digest;
+use super::manifest::{FileEntry, Head, Manifest};
+use super::{BackupKeys, DATABASE, KEY_SLOTS, LOG, MANIFEST, RECIPIENT, VAULT};
+use crate::atomic_file;
+use crate::clock::HubTime;
+use crate::keys::{MasterKey, RecoveryCode, unlock_spare};
+use crate::store::{StoreError, copies};
+
+/// Small files of a generation are shorter.
+const MAX_SMALL: usize = 64 * 1024;
+
+/// A generation that somebody may restore from.
+#[derive(Debug)]
+pub struct Found {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+/// What a restore came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The latest time that the hub clock had shown when the backup was written to last.
+    pub clock: HubTime,
+    /// The last change that came back.
+    pub last_change: HubTime,
+}
+
+/// A whole log of a generation.
+struct LogEnd {
+    files: u32,
+    last: Option<LogHead>,
+}
+
+impl Found {
+    /// The newest generation in `from`, which is a generation's folder, or one in which backups are kept.
+    ///
+    /// # Errors
+    /// [`BackupError::None`], [`BackupError::Damaged`], [`BackupError::Newer`], or what the disk reports.
+    pub fn newest(from: &Path) -> Result<Self, BackupError> {
+        if from.join(MANIFEST).exists() {
+            return Self::at(from);
+        }
+        let newest = Folder::within(from).generations()?.into_iter().next();
+        Self::at(&newest.ok_or(BackupError::None)?)
+    }
+
+    /// The generation in this folder.
+    ///
+    /// # Errors
+    /// As [`Self::newest`].
+    pub fn at(folder: &Path) -> Result<Self, BackupError> {
+        let manifest = Manifest::read(folder)?;
+        manifest.is_known()?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            manifest,
+        })
+    }
+
+    /// When it was begun, by the hub clock; as it says itself.
+    #[must_use]
+    pub const fn made_at(&self) -> HubTime {
+        self.manifest.made_at()
+    }
+
+    /// Whose it is; as it says itself.
+    #[must_use]
+    pub fn hub_id(&self) -> &str {
+        &self.manifest.body.hub_id
+    }
+
+    /// Opens it by the recovery code that the hub had when it was made.
+    ///
+    /// # Errors
+    /// [`BackupError::WrongKey`], or why the key slots could not be read.
+    pub fn unlock(&self, code: &RecoveryCode) -> Result<MasterKey, BackupError> {
+        Ok(unlock_spare(&self.folder, code)?)
+    }
+
+    /// The master key as it was sealed to the organisation's key; none where there was none.
+    ///
+    /// # Errors
+    /// [`BackupError::Damaged`], or what the disk reports.
+    pub fn recipient(&self) -> Result<Option<Vec<u8>>, BackupError> {
+        atomic_file::read(&self.folder.join(RECIPIENT), MAX_SMALL)
+            .map_err(|error| BackupError::reading(RECIPIENT, &error))
+    }
+
+    /// Makes sure that every file is to the bit what the hub wrote, and that none is missing.
+    ///
+    /// # Errors
+    /// [`BackupError::Damaged`] with the first file that is not, [`BackupError::Newer`], or what the disk reports.
+    pub fn check(&self, keys: &BackupKeys) -> Result<(), BackupError> {
+        self.manifest.verify(keys)?;
+        for name in [DATABASE, VAULT, KEY_SLOTS] {
+            self.entry(name)?;
+        }
+        for file in &self.manifest.body.files {
+            let (bytes, sha256) =
+                digest(&self.folder.join(&file.name)).map_err(|error| BackupError::reading(&file.name, &error))?;
+            if !file.is(bytes, &sha256) {
+                return Err(damaged(&file.name));
+            }
+        }
+        self.check_log(keys)?;
+        Ok(())
+    }
+
+    fn entry(&self, name: &str) -> Result<&FileEntry, BackupError> {
+        let mut files = self.manifest.body.files.iter();
+        files.find(|file| file.name == name).ok_or_else(|| damaged(name))
+    }
+
+    /// Goes through the files of the log, which have to follow each other without a gap.
+    fn check_log(&self, keys: &BackupKeys) -> Result<LogEnd, BackupError> {
+        let folder = self.folder.join(LOG);
+        let mut numbers = Vec::new();
+        match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(BackupError::Disk(error)),
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(BackupError::Disk)?.file_name();
+                    // What a cut left of the next one has another ending.
+                    numbers.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+                }
+            }
+        }
+        numbers.sort_unstable();
+        let mut end = LogEnd { files: 0, last: None };
+        let mut link = self.manifest.link().to_vec();
+        for number in numbers {
+            let expected = end.files + 1;
+            if number != expected {
+                return Err(damaged(&log_name(expected)));
+            }
+            let (head, mac) = self.check_log_file(number, &link, keys)?;
+            (end.files, end.last, link) = (number, Some(head), mac);
+        }
+        Ok(end)
+    }
+
+    fn check_log_file(&self, number: u32, link: &[u8], keys: &BackupKeys) -> Result<(LogHead, Vec<u8>), BackupError> {
+        let name = log_name(number);
+        let reading = |error: io::Error| BackupError::reading(&name, &error);
+        let file = File::open(self.folder.join(&name)).map_err(reading)?;
+        let length = file.metadata().map_err(reading)?.len();
+        let mut file = BufReader::with_capacity(256 * 1024, file);
+        let mut head = [0; LogHead::LEN];
+        file.read_exact(&mut head).map_err(reading)?;
+        let mut mac = keys.mac(LABEL).chain_update(link).chain_update(head);
+        let head = LogHead::parse(&head)
+            .filter(|head| head.number == number && head.file_len() == length)
+            .ok_or_else(|| damaged(&name))?;
+        let mut entry = vec![0; 4 + head.page_size as usize];
+        for _ in 0..head.count {
+            file.read_exact(&mut entry).map_err(reading)?;
+            mac.update(&entry);
+        }
+        let mut there = [0; 32];
+        file.read_exact(&mut there).map_err(reading)?;
+        mac.verify_slice(&there).map_err(|_| damaged(&name))?;
+        Ok((head, there.to_vec()))
+    }
+
+    /// Puts vault and database into `store`, an empty folder of a hub that does not run, as of the last commit that is in
+    /// the log. `progress` is told permilles.
+    ///
+    /// # Errors
+    /// As [`Self::check`], which comes first; or what the hub's disk reports. There is no database in `store` then.
+    pub fn lay_out(&self, store: &Path, keys: &BackupKeys, progress: &dyn Fn(u16)) -> Result<Restored, BackupError> {
+        self.check(keys)?;
+        atomic_file::private_folder(store)?;
+        let unfinished = store.join(DATABASE).with_added_extension("restoring");
+        self.lay_out_as(&unfinished, store, keys, progress).inspect_err(|_| {
+            // Nobody reads what is left of it.
+            let _ = fs::remove_file(&unfinished);
+        })
+    }
+
+    fn lay_out_as(
+        &self,
+        unfinished: &Path,
+        store: &Path,
+        keys: &BackupKeys,
+        progress: &dyn Fn(u16),
+    ) -> Result<Restored, BackupError> {
+        let path = store.join(DATABASE);
+        let log = self.check_log(keys)?;
+        self.copy_database(unfinished, progress)?;
+        for number in 1..=log.files {
+            self.apply(number, unfinished)?;
+        }
+        File::open(unfinished)?.sync_all()?;
+        let checked = copies::check(unfinished, &keys.store).map_err(|error| match error {
+            StoreError::WrongKey | StoreError::Database(_) => damaged(DATABASE),
+            error => error.into(),
+        })?;
+        let is_last = match log.last {
+            Some(head) => checked.last_change == head.last_change,
+            None => {
+                checked.last_change.millis() == self.manifest.body.last_change
+                    && checked.audit.as_ref().map(Head::from) == self.manifest.body.audit
+            }
+        };
+        if !is_last {
+            return Err(damaged(DATABASE));
+        }
+        let vault = atomic_file::read(&self.folder.join(VAULT), MAX_SMALL)
+            .map_err(|error| BackupError::reading(VAULT, &error))?
+            .ok_or_else(|| damaged(VAULT))?;
+        if !self
+            .entry(VAULT)?
+            .is(vault.len() as u64, &Sha256::digest(&vault).into())
+        {
+            return Err(damaged(VAULT));
+        }
+        atomic_file::write(&store.join(VAULT), &vault)?;
+        for suffix in ["-wal", "-shm"] {
+            let mut log = path.as_os_str().to_owned();
+            log.push(suffix);
+            match fs::remove_file(log) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        fs::rename(unfinished, &path)?;
+        sync(store)?;
+        let clock = log.last.map_or(self.made_at(), |head| head.clock.max(self.made_at()));
+        Ok(Restored {
+            clock: clock.max(checked.last_change),
+            last_change: checked.last_change,
+        })
+    }
+
+    /// Copies the database, which has to be what the manifest says also on this second look.
+    fn copy_database(&self, to: &Path, progress: &dyn Fn(u16)) -> Result<(), BackupError> {
+        let entry = self.entry(DATABASE)?;
+        let reading = |error: io::Error| BackupError::reading(DATABASE, &error);
+        let mut from = File::open(self.folder.join(DATABASE)).map_err(reading)?;
+        let mut to = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(to)?;
+        let (mut hash, mut copied, mut buffer) = (Sha256::new(), 0_u64, vec![0; 256 * 1024]);
+        loop {
+            let read = from.read(&mut buffer).map_err(reading)?;
+            if read == 0 {
+                break;
+            }
+            hash.update(&buffer[..read]);
+            to.write_all(&buffer[..read])?;
+            copied += read as u64;
+            progress(u16::try_from(copied.saturating_mul(1000) / entry.bytes.max(1)).unwrap_or(1000));
+        }
+        if entry.is(copied, &hash.finalize().into()) {
+            Ok(())
+        } else {
+            Err(damaged(DATABASE))
+        }
+    }
+
+    /// Puts the pages of a file of the log, which was checked, into the database.
+    fn apply(&self, number: u32, database: &Path) -> Result<(), BackupError> {
+        let name = log_name(number);
+        let reading = |error: io::Error| BackupError::reading(&name, &error);
+        let mut file = BufReader::with_capacity(256 * 1024, File::open(self.folder.join(&name)).map_err(reading)?);
+        let mut head = [0; LogHead::LEN];
+        file.read_exact(&mut head).map_err(reading)?;
+        let head = LogHead::parse(&head).ok_or_else(|| damaged(&name))?;
+        let database = OpenOptions::new().write(true).open(database)?;
+        let (mut at, mut page) = ([0; 4], vec![0; head.page_size as usize]);
+        for _ in 0..head.count {
+            file.read_exact(&mut at).map_err(reading)?;
+            file.read_exact(&mut page).map_err(reading)?;
+            let at = u32::from_be_bytes(at);
+            // A page that was cut off again later in the same stretch.
+            if (1..=head.pages).contains(&at) {
+                database.write_all_at(&page, u64::from(at - 1) * u64::from(head.page_size))?;
+            }
+        }
+        database.set_len(u64::from(head.pages) * u64::from(head.page_size))?;
+        Ok(())
+    }
+}
+
+fn log_name(number: u32) -> String {
+    format!("{LOG}/{}", file_name(number))
+}
+
+fn damaged(file: &str) -> BackupError {
+    BackupError::Damaged { file: file.to_owned() }
+}
