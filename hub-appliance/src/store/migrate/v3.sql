@@ -1,6 +1,4 @@
--- Schema version 3: what the hub keeps of its answers is forgotten by age.
-
-CREATE INDEX answers_at ON answers (at);
+-- Schema version 3.
 
 -- Whether the clock could be trusted when an entry was written; none in those from before.
 ALTER TABLE audit ADD COLUMN clock_trusted INTEGER;

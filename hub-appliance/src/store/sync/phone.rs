@@ -15,6 +15,9 @@ use crate::store::error::StoreError;
 use crate::store::writer::WriteTx;
 use crate::store::{Snapshot, Store};
 
+/// How long an answer is remembered, ms: 60 days. What is forgotten is when each one was given, not with which places.
+const REMEMBERED_MS: i64 = 60 * 24 * 60 * 60 * 1000;
+
 /// How many answers are looked back for where two copies of a database parted: a month's, at a sync every few minutes.
 const STEPS_BACK: usize = 5_000;
 
@@ -99,12 +102,15 @@ impl Store {
             {
                 return Ok(false);
             }
-            tx.set_cursors(device, &cursors)?;
             if let Some(lost) = lost {
                 tx.note_lost(device, lost)?;
             }
             if !says_nothing {
                 tx.note_answer(device, &cursors, another)?;
+                tx.forget_answers(device, &mut cursors)?;
+            }
+            tx.set_cursors(device, &cursors)?;
+            if !says_nothing {
                 tx.note_resent(device, arrived, cursors.given.at)?;
             }
             entry.iter().try_for_each(|entry| tx.audit(entry))?;
@@ -121,7 +127,10 @@ impl Store {
         self.read(|snapshot| {
             let connection = snapshot.connection()?;
             let mut cursors = cursors(connection, asked.device)?;
-            let start = cursors.at_pull(asked.last_pulled_at, |at| database_at(connection, asked.device, at))?;
+            let known_since = cursors.known_since;
+            let start = cursors.at_pull(asked.last_pulled_at, |at| {
+                database_at(connection, (asked.device, known_since), at)
+            })?;
             let places = places_in_sight(&asked.scope, asked.generation).into_iter();
             let since = places.map(|place| start.cursor.reached.of(&place)).min().flatten();
             snapshot.expected_pull(since.unwrap_or(HubTime::ZERO))
@@ -134,8 +143,11 @@ type Answer = (Cursors, Cursors, Start, PullSummary);
 fn answer(snapshot: &Snapshot<'_>, asked: &Asked, out: &mut Vec<u8>) -> Result<Option<Answer>, StoreError> {
     let connection = snapshot.connection()?;
     let known = cursors(connection, asked.device)?;
+    let known_since = known.known_since;
     let mut cursors = known.clone();
-    let start = cursors.at_pull(asked.last_pulled_at, |at| database_at(connection, asked.device, at))?;
+    let start = cursors.at_pull(asked.last_pulled_at, |at| {
+        database_at(connection, (asked.device, known_since), at)
+    })?;
     let request = PullRequest {
         device: asked.device,
         alone_since: if start.another {
@@ -198,14 +210,23 @@ fn earlier_answer(connection: &Connection, device: DeviceNumber, at: HubTime) ->
     }))
 }
 
-/// The database that took the answer with this timestamp, if there was one.
+/// The database that took the answer with this timestamp, if there was one. Of those from before `known_since` the first of
+/// each row of answers with the same places is left, which tells what the others had.
 ///
 /// Two copies of one database ask from the same point at first, and until they are told apart neither is given what the
 /// other one writes. So it is taken to have all only as of where the answers of this id parted, if they did since; it may
 /// have what its answers gave all the same.
-fn database_at(connection: &Connection, device: DeviceNumber, at: HubTime) -> Result<Option<Earlier>, StoreError> {
+fn database_at(
+    connection: &Connection,
+    (device, known_since): (DeviceNumber, HubTime),
+    at: HubTime,
+) -> Result<Option<Earlier>, StoreError> {
     let Some(named) = earlier_answer(connection, device, at)? else {
-        return Ok(None);
+        if at >= known_since {
+            return Ok(None);
+        }
+        let places = places_before(connection, device, at)?;
+        return Ok(places.map(|places| Earlier::with_all(at, places)));
     };
     let mut parted = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM answers WHERE device = ?1 AND asked = ?2 AND at <> ?3)")?;
@@ -222,6 +243,22 @@ fn database_at(connection: &Connection, device: DeviceNumber, at: HubTime) -> Re
     let Earlier { at_most, .. } = Earlier::with_all(at, named.places.iter().cloned());
     let Earlier { has, .. } = Earlier::with_all(has_all, named.places);
     Ok(Some(Earlier { has, at_most }))
+}
+
+/// The places of the last answer before this time that is remembered.
+fn places_before(
+    connection: &Connection,
+    device: DeviceNumber,
+    at: HubTime,
+) -> Result<Option<BTreeSet<Place>>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT answer_places.places FROM answers JOIN answer_places ON answer_places.id = answers.places \
+         WHERE device = ?1 AND at < ?2 ORDER BY at DESC LIMIT 1",
+    )?;
+    let places = statement.query_row((device.0, at.millis()), |row| {
+        Ok(places_from_text(row.get_ref(0)?.as_str().unwrap_or_default()))
+    });
+    Ok(places.optional()?)
 }
 
 /// Whether another answer than that of `last` may have arrived that was asked for from the same point.
@@ -246,7 +283,7 @@ impl WriteTx<'_> {
         let known = cursors(self.connection(), device)?;
         let mut cursors = known.clone();
         let connection = self.connection();
-        let earlier = |at| database_at(connection, device, at);
+        let earlier = |at| database_at(connection, (device, known.known_since), at);
         let is_shared = |asked| another_answer_to(connection, device, asked, known.given.at);
         let seen = cursors.at_push(last_pulled_at, self.last_change()?, earlier, is_shared)?;
         if seen.another {
@@ -298,6 +335,23 @@ impl WriteTx<'_> {
                  SELECT ?1, ?2, id, ?4, ?5 FROM answer_places WHERE places = ?3",
             )?
             .execute((device.0, given.at.millis(), &places, asked.millis(), another))?;
+        Ok(())
+    }
+
+    /// Forgets what was answered long ago: a phone that went back further is known by its word to have had what was in its
+    /// sight then.
+    fn forget_answers(&self, device: DeviceNumber, cursors: &mut Cursors) -> Result<(), StoreError> {
+        let until = HubTime::from_millis(cursors.given.at.millis() - REMEMBERED_MS).min(cursors.before.at);
+        let forgotten = self
+            .connection()
+            .prepare_cached(
+                "DELETE FROM answers WHERE device = ?1 AND at < ?2 AND places = (SELECT places FROM answers AS before \
+                 WHERE before.device = ?1 AND before.at < answers.at ORDER BY before.at DESC LIMIT 1)",
+            )?
+            .execute((device.0, until.millis()))?;
+        if forgotten > 0 {
+            cursors.known_since = cursors.known_since.max(until);
+        }
         Ok(())
     }
 

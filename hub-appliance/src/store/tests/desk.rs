@@ -30,6 +30,15 @@ pub(super) struct Phone {
     pub(super) marked: BTreeSet<(String, String)>,
 }
 
+/// The machine's time, and so many ms more.
+struct Later(i64);
+
+impl TimeSource for Later {
+    fn millis(&self) -> i64 {
+        SystemClock.millis() + self.0
+    }
+}
+
 impl Desk {
     pub(super) fn phone(&self, client: u128, clinics: &'static [&'static str]) -> Phone {
         let mut phone = self.unsynced(client, clinics);
@@ -86,11 +95,16 @@ impl Desk {
 
     /// Closes the store and opens it again.
     pub(super) fn restart(self) -> Self {
+        self.restart_in(0)
+    }
+
+    /// Closes the store and opens it again in so many ms.
+    pub(super) fn restart_in(self, ms: i64) -> Self {
         let Self { hub, devices } = self;
         drop(devices);
         let Hub { store, folder } = hub;
         drop(Arc::into_inner(store).unwrap());
-        let store = Arc::new(open_at(folder.path(), 1).unwrap());
+        let store = Arc::new(open_with(folder.path(), 1, Box::new(Later(ms))).unwrap());
         let devices = Devices::load(Arc::clone(&store)).unwrap();
         Self {
             hub: Hub { store, folder },

@@ -1,6 +1,6 @@
 //! What a phone gets that lost an answer, changed hands, went back or was copied.
 
-use super::desk::{OTHER, Phone, of, two_clinics, visit};
+use super::desk::{Desk, OTHER, Phone, of, two_clinics, visit};
 use super::*;
 
 #[test]
@@ -137,4 +137,76 @@ fn two_copies_under_one_id_that_take_turns_both_get_everything() {
         let missing: Vec<_> = written.iter().filter(|id| !copy.has("patients", id)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
+}
+
+/// How many answers are remembered.
+fn answers(desk: &Desk) -> i64 {
+    desk.hub
+        .store
+        .read(|snapshot| -> Result<i64, StoreError> {
+            let mut count = snapshot.connection()?.prepare("SELECT count(*) FROM answers")?;
+            Ok(count.query_row([], |row| row.get(0))?)
+        })
+        .unwrap()
+}
+
+#[test]
+fn answers_are_forgotten_by_age_and_a_phone_that_goes_back_further_gets_all_the_same() {
+    const DAYS: i64 = 24 * 60 * 60 * 1000;
+    let (desk, both, mut here) = two_clinics();
+    let mut backups = Vec::new();
+    for place in 0..20 {
+        // From the eighth on its user sees the other clinic too, and then no more.
+        here.clinics = if (8..12).contains(&place) {
+            &[CLINIC, OTHER]
+        } else {
+            &[CLINIC]
+        };
+        desk.pull(&mut here);
+        backups.push(here.clone());
+        for (clinic, name) in [(CLINIC, "own"), (OTHER, "other")] {
+            desk.push(
+                &both,
+                created("patients", json!([of(clinic, &format!("{name}-{place}"))])),
+            );
+        }
+        let made = of(CLINIC, &format!("made-{place}"));
+        desk.push(&here, created("patients", json!([made])));
+        here.rows.insert(("patients".into(), format!("made-{place}")), made);
+    }
+    desk.pull(&mut here);
+    let before = answers(&desk);
+
+    let desk = desk.restart_in(70 * DAYS);
+    desk.push(&both, created("patients", json!([of(CLINIC, "late")])));
+    desk.pull(&mut here);
+    let after = answers(&desk);
+    assert!(after <= before - 14, "{after} of {before}");
+    let here_now = here.clone();
+    desk.push(&both, created("patients", json!([of(OTHER, "latest")])));
+    desk.pull(&mut here);
+    assert!(answers(&desk) <= after + 1);
+
+    for (place, backup) in backups.iter().enumerate() {
+        let mut restored = backup.clone();
+        restored.clinics = &[CLINIC, OTHER];
+        let came = desk.pull(&mut restored);
+        for made in 0..20 {
+            for name in ["own", "other", "made"] {
+                let id = format!("{name}-{made}");
+                assert!(restored.has("patients", &id), "backup {place}: {id}");
+            }
+        }
+        let had_both = (8..12).contains(&place);
+        let came = came["patients"]["created"].as_array().unwrap();
+        let again = came
+            .iter()
+            .any(|row| row["id"] == "own-0" || (had_both && row["id"] == "other-0"));
+        assert!(place == 0 || !again, "backup {place} gets what it has");
+    }
+    // The phone itself goes on from where it was.
+    let mut here = here_now;
+    here.clinics = &[CLINIC];
+    desk.pull(&mut here);
+    assert_eq!(desk.pull(&mut here)["patients"]["created"], json!([]));
 }
