@@ -1,9 +1,10 @@
-//! A hub whose records were written by the first firmware, schema 1: this firmware takes them over, and phones that were
-//! in the middle of their work go on and miss nothing.
+//! A hub whose records were written by an older firmware: this firmware takes them over, and phones that were in the middle
+//! of their work go on and miss nothing.
 //!
-//! `data/schema-1` was written by that firmware and is never written again: a data folder with [`PIN`], and the phones as
-//! they were kept. It, and a full clinic for the measurement, are made by the ignored tests here, with the variable
-//! `HUB_APPLIANCE_V1` naming that firmware's program (commit 10c82ad, `cargo build --release -p hub-appliance`).
+//! `data/schema-1` and `data/schema-2` were written by those firmwares and are never written again: a data folder with
+//! [`PIN`], and the phones as they were kept. They, and a full clinic for the measurement, are made by the ignored tests
+//! here, with the variable `HUB_TEST_OLDER` naming the older firmware's program (`cargo build -p hub-appliance` at commit
+//! 10c82ad for schema 1, at 4ab0e7b for schema 2).
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,8 +18,12 @@ use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
 use hub_tests::phone::state::Pairing;
 use hub_tests::phone::{Generation, Phone};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema-1");
-/// The phones of the fixture, with their apps and users.
+/// The fixtures: one an older schema.
+const FOLDERS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema-1"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/data/schema-2"),
+];
+/// The phones of a fixture, with their apps and users.
 const PHONES: [(&str, Generation, &str); 3] = [
     ("waiting", Generation::V1_5, "admin@clinic.example"),
     ("behind", Generation::V1_7, "admin@clinic.example"),
@@ -60,9 +65,18 @@ fn named<'a>(phone: &'a Phone, name: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn phones_of_the_first_firmware_go_on_and_miss_nothing() {
+async fn phones_of_the_first_schema_go_on_and_miss_nothing() {
+    phones_go_on_and_miss_nothing(Path::new(FOLDERS[0])).await;
+}
+
+#[tokio::test]
+async fn phones_of_the_second_schema_go_on_and_miss_nothing() {
+    phones_go_on_and_miss_nothing(Path::new(FOLDERS[1])).await;
+}
+
+async fn phones_go_on_and_miss_nothing(fixture: &Path) {
     let clinic = clinic();
-    let mut hub = TestHub::on_copy_of(&Path::new(FOLDER).join("data"), Log::Everything)
+    let mut hub = TestHub::on_copy_of(&fixture.join("data"), Log::Everything)
         .await
         .unwrap();
     hub.hub.panel().await.unwrap().unlock(PIN).await.unwrap();
@@ -70,7 +84,7 @@ async fn phones_of_the_first_firmware_go_on_and_miss_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut phones = Vec::new();
     for (number, (name, _, email)) in PHONES.iter().enumerate() {
-        let (mut phone, before) = phone_at(&hub, name, folder.path());
+        let (mut phone, before) = phone_at(&hub, &fixture.join(format!("{name}.json")), folder.path());
         let last = u8::try_from(number + 1).unwrap();
         phone.client.http().call_from([127, 0, 2, last].into());
         // The token may have ended since; whoever holds the phone signs in, and no more.
@@ -145,8 +159,9 @@ async fn pair(hub: &TestHub, user: &DemoUser) -> Phone {
 }
 
 /// A phone of the fixture, which will find the hub where it is now.
-fn phone_at(hub: &TestHub, name: &str, folder: &Path) -> (Phone, Pairing) {
-    let kept = fs::read_to_string(Path::new(FOLDER).join(format!("{name}.json"))).unwrap();
+fn phone_at(hub: &TestHub, kept: &Path, folder: &Path) -> (Phone, Pairing) {
+    let name = kept.file_name().unwrap();
+    let kept = fs::read_to_string(kept).unwrap();
     let mut kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
     kept["url"] = serde_json::json!(hub.hub.url());
     let file = folder.join(name);
@@ -154,20 +169,20 @@ fn phone_at(hub: &TestHub, name: &str, folder: &Path) -> (Phone, Pairing) {
     Phone::load(&file).unwrap()
 }
 
-/// The first firmware's program.
-fn first_firmware() -> PathBuf {
-    std::env::var_os("HUB_APPLIANCE_V1")
+/// The older firmware's program.
+fn older_firmware() -> PathBuf {
+    std::env::var_os("HUB_TEST_OLDER")
         .map(PathBuf::from)
-        .expect("HUB_APPLIANCE_V1 names the first firmware's program")
+        .expect("HUB_TEST_OLDER names an older firmware's program")
 }
 
-/// Writes the fixture into a new folder that `HUB_TEST_FIXTURE` names.
+/// Writes a fixture into a new folder that `HUB_TEST_FIXTURE` names.
 #[tokio::test]
-#[ignore = "writes the fixture anew, with the first firmware's program"]
+#[ignore = "writes the fixture anew, with an older firmware's program"]
 async fn write_the_fixture() {
     let to = PathBuf::from(std::env::var_os("HUB_TEST_FIXTURE").expect("HUB_TEST_FIXTURE names a folder"));
     let clinic = clinic();
-    let mut hub = TestHub::empty_of(&first_firmware(), tempfile::tempdir().unwrap(), Log::Warnings)
+    let mut hub = TestHub::empty_of(&older_firmware(), tempfile::tempdir().unwrap(), Log::Warnings)
         .await
         .unwrap();
     hub.take_in(|file| clinic.write_bundle(file)).await.unwrap();
@@ -176,7 +191,7 @@ async fn write_the_fixture() {
     let mut phones = Vec::new();
     for (name, app, email) in PHONES {
         let mut phone = pair(&hub, user(&clinic, email)).await.with_app(app);
-        // That firmware's answers are what app 1.5 takes: both pulled them before one of them was updated.
+        // The first firmware's answers are what app 1.5 takes: both pulled them before one of them was updated.
         phone.database.update_app(Generation::V1_5);
         phone.sync().await.unwrap();
         phone.sync().await.unwrap();
@@ -228,11 +243,11 @@ fn copy(from: &Path, to: &Path) {
 
 /// Prints how long the first unlock after the update takes on a full clinic, and what room it needs.
 #[tokio::test]
-#[ignore = "minutes long, with the first firmware's program"]
+#[ignore = "minutes long, with an older firmware's program"]
 #[allow(clippy::print_stdout, reason = "the figures are its result")]
 async fn how_long_a_full_clinic_takes() {
     let clinic = Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(100_000));
-    let mut hub = TestHub::empty_of(&first_firmware(), tempfile::tempdir().unwrap(), Log::Warnings)
+    let mut hub = TestHub::empty_of(&older_firmware(), tempfile::tempdir().unwrap(), Log::Warnings)
         .await
         .unwrap();
     hub.take_in(|file| clinic.write_bundle(file)).await.unwrap();
@@ -258,7 +273,7 @@ async fn how_long_a_full_clinic_takes() {
     }
     let time = unlocked.unwrap();
     println!(
-        "unlock of schema 1 by the first firmware {plain:.1?}, with the migration {time:.1?}; \
+        "unlock by the older firmware {plain:.1?}, with the migration {time:.1?}; \
          store {} MiB before, {} MiB at most, {} MiB after",
         mib(before),
         mib(highest),
