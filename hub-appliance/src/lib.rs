@@ -14,6 +14,7 @@
 //! | [`panel`] | screens and menus: pure functions |
 //! | [`board`] | display and buttons |
 //! | [`setup_file`] | what the owner settles by a file on the card |
+//! | [`staff_file`] | a file of staff, made on a desk from a table |
 //! | [`system`] | network and disks, as the operating system shows them; memory that is wiped |
 //! | [`clock`], [`ids`], [`lossy`], [`secret`] | the hub's time, identifiers, text with half an emoji, and types that wipe themselves |
 #![deny(unsafe_code)]
@@ -32,6 +33,7 @@ pub mod relay;
 pub mod secret;
 pub mod server;
 pub mod setup_file;
+pub mod staff_file;
 pub mod store;
 pub mod system;
 pub mod wire;

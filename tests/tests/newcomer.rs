@@ -1,9 +1,10 @@
 //! Somebody who has never seen the hub does every task of the README's table, by what the screen says, with up, down and
 //! ok alone, and in as many presses as the table tells.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use hub_tests::hub::{Hub, Log};
+use hub_tests::hub::{Hub, Log, binary};
 use hub_tests::panel_client::{Button, PanelClient, PanelError, RecoveryCode, Screen};
 use hub_tests::phone::Phone;
 use tempfile::TempDir;
@@ -99,7 +100,7 @@ impl Newcomer {
     }
 
     /// Reads the eight groups off the screen and types back those that are asked for.
-    async fn keeps_the_code(&mut self) {
+    async fn keeps_the_code(&mut self) -> Vec<String> {
         self.sees("It opens the hub when").await;
         self.press(Button::Ok).await;
         self.sees("I wrote it down").await;
@@ -114,6 +115,7 @@ impl Newcomer {
             let asked: usize = asked.unwrap().trim().parse().unwrap();
             self.enter(&paper[asked - 1]).await;
         }
+        paper
     }
 
     async fn goes_home(&mut self) {
@@ -226,6 +228,65 @@ async fn does_every_task_of_the_readme() {
     person.sees("Wrong PIN").await;
     person.enter(NEW_PIN).await;
     person.sees("OK: Menu").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_the_way_where_there_was_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let stick = folder.path().join("stick");
+    std::fs::create_dir(&stick).unwrap();
+    let (data, socket) = (folder.path().join("data"), folder.path().join("panel.sock"));
+    let more = [OsStr::new("--usb"), stick.as_os_str()];
+    let mut hub = Hub::start_with(&data, &socket, "127.0.0.1:0", Log::Warnings, &more)
+        .await
+        .unwrap();
+    hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+    let mut person = Newcomer::at(&hub).await;
+
+    // Staff, of whom there are none yet.
+    person.sees("No staff yet").await;
+    let table = folder.path().join("staff.csv");
+    let lines = "name,email,role,clinic,rights,password\nA Bee,a@b.example,admin,North,all,first password\n";
+    std::fs::write(&table, lines).unwrap();
+    let mut make = std::process::Command::new(binary().unwrap());
+    make.args(["staff", "make", "--new-clinic", "North", "--out"])
+        .arg(stick.join("clinic.json"))
+        .arg(&table);
+    assert!(make.output().unwrap().status.success());
+    person.take_from_menu("Staff").await;
+    person.sees("First type the PIN").await;
+    person.enter(PIN).await;
+    person.sees("New users").await;
+    person.take("Take in").await;
+    person.sees("as in").await;
+    person.press(Button::Ok).await;
+    person.sees("OK: Menu").await;
+    person.has_done("change the staff");
+    assert!(!says(person.screen(), "No staff yet"));
+
+    // The paper with the recovery code is lost.
+    person.take_from_menu("New recovery code").await;
+    person.sees("First type the PIN").await;
+    person.enter(PIN).await;
+    let code = person.keeps_the_code().await;
+    person.sees("Only the new code").await;
+    person.press(Button::Ok).await;
+    person.sees("OK: Menu").await;
+    person.has_done("new recovery code");
+
+    person.take_from_menu("Restart").await;
+    person.take("Restart").await;
+    person.has_done("restart");
+    assert!(hub.ended().await.unwrap().success());
+
+    let hub = Hub::start_with(&data, &socket, "127.0.0.1:0", Log::Warnings, &more)
+        .await
+        .unwrap();
+    let mut person = Newcomer::at(&hub).await;
+    person.panel.hold(Button::Ok).await.unwrap();
+    person.sees("Type group 1 of 8").await;
+    person.enter(&code.concat()).await;
+    person.sees("Choose 8 to 12 digits").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

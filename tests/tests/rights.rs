@@ -65,7 +65,7 @@ async fn held_on_the_panel(hub: &TestHub, count: usize) {
     let mut panel = hub.hub.panel().await.unwrap();
     panel.open_pairing().await.unwrap();
     panel.press(Button::Back).await.unwrap();
-    let text = format!("{count} held");
+    let text = format!("{count} need help");
     let says = |line: &String| line == &text || line.ends_with(&format!(" {text}"));
     panel.wait_until(|screen| screen.lines.iter().any(says)).await.unwrap();
 }

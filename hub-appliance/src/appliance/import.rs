@@ -1,10 +1,12 @@
 //! Import of a bundle: how a clinic that never has internet gets its users, forms and drugs, once from the card at
 //! set-up, or by hand.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::libc::O_NONBLOCK;
 use serde_json::json;
 
 use super::desk::{Desk, DeskError};
@@ -71,23 +73,40 @@ pub(super) fn take_in(config: &Config, store: &Store) -> Result<Option<Notice>, 
     Ok(Some(Notice::ImportFile(ImportFile::Mistake { line })))
 }
 
+/// Has the file removed that was taken in, and says whether it is gone.
+pub(super) fn remove(config: &Config) -> bool {
+    let gone = config.disk.forget_import();
+    if let Err(error) = &gone {
+        tracing::error!(%error, "the imported file is still on the card");
+    }
+    gone.is_ok()
+}
+
 /// Has the file removed that was taken in, and gives what a person has to be told.
 fn after_import(config: &Config, summary: BundleSummary) -> Option<ImportFile> {
-    if let Err(error) = config.disk.forget_import() {
-        tracing::error!(%error, "the imported file is still on the card");
+    if !remove(config) {
         return Some(ImportFile::StillThere);
     }
     let shared = summary.same_email.into_iter().next();
     shared.map(|names| ImportFile::SameEmail { names })
 }
 
-/// Imports the bundle in `file` into an open store, in one transaction.
+/// The text of a bundle in `file`.
 ///
 /// # Errors
-/// [`ApplianceError::BundleFile`], [`ApplianceError::Bundle`], or what the store reports; then nothing was imported.
-fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
+/// [`ApplianceError::BundleFile`] if it can't be read, is too large, or is no text.
+pub(super) fn read(file: &Path) -> Result<String, ApplianceError> {
     let mut bytes = Vec::new();
-    let file = File::open(file).map_err(ApplianceError::BundleFile)?;
+    // A pipe of that name would be waited for.
+    let mut how = OpenOptions::new();
+    let file = how
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(file)
+        .map_err(ApplianceError::BundleFile)?;
+    if !file.metadata().map_err(ApplianceError::BundleFile)?.is_file() {
+        return Err(ApplianceError::BundleFile(std::io::ErrorKind::InvalidInput.into()));
+    }
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(ApplianceError::BundleFile)?;
@@ -95,7 +114,15 @@ fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceErr
         return Err(ApplianceError::BundleFile(std::io::ErrorKind::FileTooLarge.into()));
     }
     let no_text = |_| ApplianceError::BundleFile(std::io::ErrorKind::InvalidData.into());
-    let json = owner_file::text(bytes).map_err(no_text)?;
+    owner_file::text(bytes).map_err(no_text)
+}
+
+/// Imports the bundle in `file` into an open store, in one transaction.
+///
+/// # Errors
+/// [`ApplianceError::BundleFile`], [`ApplianceError::Bundle`], or what the store reports; then nothing was imported.
+fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
+    let json = read(file)?;
     let summary = store.write(move |tx| {
         let summary = Bundle::parse(&json)?.apply(tx)?;
         let written: serde_json::Map<_, _> = summary

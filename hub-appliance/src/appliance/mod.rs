@@ -18,6 +18,7 @@ mod panel_loop;
 mod panics;
 mod progress;
 pub mod restore;
+mod staff;
 mod status;
 
 use std::io::Write as _;
@@ -163,7 +164,7 @@ pub enum Ending {
     Told,
     /// A person at the panel wants the power off.
     PowerOff,
-    /// There was a panic. The hub is locked, and the box is to start anew: what else the panic left behind nobody knows.
+    /// A person at the panel wants the box to start anew; or there was a panic. The hub is locked, and the box is to start anew: what else the panic left behind nobody knows.
     Restart,
 }
 

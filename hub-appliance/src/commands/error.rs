@@ -1,6 +1,7 @@
 //! What can go wrong in a command.
 
 use std::io;
+use std::path::PathBuf;
 
 use hub_appliance::appliance::ApplianceError;
 use hub_appliance::appliance::desk::DeskError;
@@ -8,6 +9,7 @@ use hub_appliance::backup::BackupError;
 use hub_appliance::board::BoardError;
 use hub_appliance::keys::RecoveryError;
 use hub_appliance::setup_file::SetupFileError;
+use hub_appliance::staff_file::StaffFileError;
 use hub_appliance::store::audit::Break;
 use hub_appliance::system::announce::AnnounceError;
 use hub_appliance::system::data_disk::DataDiskError;
@@ -49,6 +51,12 @@ pub(crate) enum CommandError {
     Announce(#[from] AnnounceError),
     #[error(transparent)]
     SetupFile(#[from] SetupFileError),
+    #[error("{}: {error}", file.display())]
+    StaffFile {
+        file: PathBuf,
+        #[source]
+        error: StaffFileError,
+    },
     #[error(transparent)]
     DataDisk(#[from] DataDiskError),
 }

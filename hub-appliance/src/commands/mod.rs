@@ -15,6 +15,7 @@ mod restore;
 mod serve;
 mod set_clock;
 mod setup_file;
+mod staff;
 mod sticks;
 mod wrong_board;
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     WrongBoard(wrong_board::Arguments),
     /// Check the log of who did what, or write it out, while no hub runs on the data.
     Audit(audit::Arguments),
+    /// Make a file of staff from a table, or check one: on a desk, without a hub.
+    Staff(staff::Arguments),
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import(import::Arguments),
     /// Make a backup while no hub runs on the data: three are kept.
@@ -63,6 +66,7 @@ impl Command {
             Self::SetupFile(arguments) => setup_file::run(&arguments),
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
             Self::Audit(arguments) => audit::run(&arguments),
+            Self::Staff(arguments) => staff::run(&arguments),
             Self::Import(arguments) => import::run(&arguments),
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),

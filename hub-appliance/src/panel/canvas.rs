@@ -177,6 +177,20 @@ impl<'a> Canvas<'a> {
         self.say(format!("{:<10} {}", left.1, right.1));
     }
 
+    /// A fact with its icon, across the screen.
+    pub(super) fn fact(&mut self, row: usize, icon: Icon, text: &str) {
+        let top = self.layout.line(row);
+        self.icon(icon, Point::new(LEFT, top + 2), BinaryColor::On);
+        self.put(
+            Face::Text,
+            text,
+            Point::new(LEFT + 9, top),
+            BinaryColor::On,
+            LEFT..=RIGHT,
+        );
+        self.say(text);
+    }
+
     /// Two texts beside each other, each behind the number of its place, which is lit so that nobody takes it for a part of
     /// the text.
     pub(super) fn places(&mut self, row: usize, places: [(usize, String); 2]) {

@@ -3,7 +3,7 @@
 use zeroize::Zeroize;
 
 use crate::panel::strings::Language;
-use crate::panel::view::{News, Question, RecoveryCode};
+use crate::panel::view::{Errand, News, Question, RecoveryCode};
 use crate::secret::SecretText;
 
 /// A button of the panel. Up, down and ok are enough for everything; the others are shortcuts.
@@ -113,10 +113,18 @@ pub enum Action {
     EndPinChange,
     /// Nobody went on with the change of the PIN. Expects `Failed`, so that whoever comes back knows.
     AbandonPinChange,
+    /// Begin this errand at the open hub. Expects it in the status, asking for the PIN, which [`Self::CheckPin`] then tries.
+    BeginErrand(Errand),
+    /// Take in the file of staff as it was told. Expects `AtWork`, then `Ended`.
+    TakeStaff,
+    /// The errand is done with, or given up. Expects no `errand` in the status.
+    EndErrand,
     /// Refuse the phone of this number from now on. Expects it as revoked in the status.
     RevokePhone(u32),
     /// Lock the hub and switch it off. Expects `Locking`, then `PoweringOff`.
     PowerOff,
+    /// Lock the hub and start the box anew. Expects `Locking`, then `Restarting`.
+    Restart,
     /// Lock the hub. Expects `Locking`, then `Locked`.
     Lock,
     /// Let new phones pair. Expects `pairing` in the status.

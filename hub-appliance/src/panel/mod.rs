@@ -18,6 +18,7 @@
 //! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
+//! | `ask-pin`, `staff`, `errand` | the PIN for something else; what a file of staff changes; how it ended | press the key, choose · give up |
 //! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
 //! | `off` | locked, and about to lose power | |
@@ -58,8 +59,9 @@ pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::strings::Language;
 pub use self::view::{
-    About, CloudStanding, CloudStatus, Fault, Identity, ImportFile, News, Notice, Obstacle, OpenStatus, PairedPhone,
-    PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecoveryCode, Status,
+    About, CloudStanding, CloudStatus, Errand, ErrandEnd, ErrandStep, Fault, Identity, ImportFile, News, Notice,
+    Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecoveryCode,
+    StaffFigures, Status,
 };
 
 use self::canvas::Canvas;
@@ -233,7 +235,8 @@ impl Panel {
 
     fn follow(&mut self, status: &Status, now: Duration) {
         self.countdown.observe(&status.phase, now);
-        self.home_turns = transitions::has_moved(&status.phase);
+        self.home_turns = transitions::has_moved(&status.phase)
+            || matches!(&status.phase, Phase::Open(open) if screens::home_turns(open));
         self.change(now, |state, pads, _| (transitions::follow(state, status, pads), None));
     }
 

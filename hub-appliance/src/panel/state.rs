@@ -53,10 +53,17 @@ pub(super) enum State {
     PinWait,
     PinChanged,
     PinKept,
+    /// The PIN, for an errand.
+    ErrandPin(Pad),
+    /// What a file of staff would change.
+    Staff(Choice),
+    /// How an errand ended.
+    ErrandEnded,
     ChooseLanguage(Language),
     Cloud(Choice),
     ConfirmLock(Choice),
     ConfirmPowerOff(Choice),
+    ConfirmRestart(Choice),
     About,
     NoNetwork,
     Pairing,
@@ -75,6 +82,7 @@ pub(super) enum State {
     Moving,
     Repairing,
     Off,
+    Restarting,
     Fault(Fault),
 }
 
@@ -128,6 +136,8 @@ pub(super) enum Job {
     Unlock,
     UnlockWithCode,
     Lock,
+    /// An errand.
+    Errand,
 }
 
 impl Work {
@@ -166,22 +176,28 @@ pub(super) enum MenuEntry {
     Phones,
     Status,
     Cloud,
+    Staff,
     ChangePin,
+    NewCode,
     Language,
     Lock,
+    Restart,
     PowerOff,
     About,
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 9] = [
+pub(super) const MENU: [MenuEntry; 12] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
     MenuEntry::Cloud,
+    MenuEntry::Staff,
     MenuEntry::ChangePin,
+    MenuEntry::NewCode,
     MenuEntry::Language,
     MenuEntry::Lock,
+    MenuEntry::Restart,
     MenuEntry::PowerOff,
     MenuEntry::About,
 ];
@@ -223,7 +239,8 @@ impl State {
             Self::ExplainCode | Self::WriteCode { .. } | Self::CheckCode { .. } => Some(15 * MINUTE),
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
             Self::EnterPin(pad) if pad.note().is_some() => Some(5 * MINUTE),
-            Self::PresentPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),
+            Self::PresentPin(_) | Self::ErrandPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),
+            Self::Staff(_) | Self::ErrandEnded => Some(5 * MINUTE),
             Self::EnterCode(_) => Some(5 * MINUTE),
             left if left.is_left_alone() => Some(MINUTE),
             _ => None,
@@ -282,6 +299,7 @@ impl State {
                 | Self::ChooseLanguage(_)
                 | Self::ConfirmLock(_)
                 | Self::ConfirmPowerOff(_)
+                | Self::ConfirmRestart(_)
                 | Self::About
                 | Self::NoNetwork
         )
@@ -316,6 +334,7 @@ impl Event {
             | State::RepeatPin { again: pad, .. }
             | State::CheckCode { pad, .. }
             | State::PresentPin(pad)
+            | State::ErrandPin(pad)
             | State::EnterPin(pad) => return Self::Pad(pad.press(&input)),
             State::EnterCode(code) => return Self::Pad(code.press(&input)),
             _ => {}

@@ -101,6 +101,8 @@ pub enum Phase {
     Locking,
     /// Locked, and about to lose power.
     PoweringOff,
+    /// Locked, and about to start anew.
+    Restarting,
     /// The records are being moved from an old card.
     Moving {
         /// How far it has come, of 1,000.
@@ -153,6 +155,10 @@ pub struct OpenStatus {
     pub phones: Arc<[Phone]>,
     /// Set while a person changes the PIN.
     pub pin_change: Option<PinChange>,
+    /// Set while a person is about something else that takes the PIN.
+    pub errand: Option<(Errand, ErrandStep)>,
+    /// Whether there is nobody yet who could log in.
+    pub has_no_staff: bool,
     /// How it is with the cloud.
     pub cloud: CloudStatus,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
@@ -200,7 +206,101 @@ pub enum CloudStanding {
     Settings,
 }
 
+/// What a person does at an open hub that takes the PIN, beside changing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Takes in a file of staff.
+    Staff,
+    /// Makes a new recovery code.
+    NewCode,
+}
+
+/// How far an errand has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrandStep {
+    /// Asks for the PIN: whoever walks up to an open hub must not be able to do it.
+    Ask {
+        /// Time until the next PIN may be tried; zero if it may be now.
+        wait: Duration,
+        /// Wrong PINs that can still be typed before there is a wait.
+        tries_left: u32,
+    },
+    /// The PIN is being tried.
+    Checking,
+    /// The hub looks for what it needs, or writes.
+    AtWork,
+    /// What the file of staff would change; a person decides.
+    Staff(StaffFigures),
+    /// The new recovery code is to be written down.
+    Code {
+        /// The code to show.
+        code: RecoveryCode,
+        /// Which two groups are to be typed back, as in [`Phase::Confirming`].
+        ask: [usize; 2],
+    },
+    /// It is over.
+    Ended(ErrandEnd),
+}
+
+/// What a file of staff would change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StaffFigures {
+    /// New users.
+    pub joins: u32,
+    /// Users who are to be users no more.
+    pub leaves: u32,
+    /// New passwords.
+    pub passwords: u32,
+    /// Users of whom something else changes.
+    pub others: u32,
+    /// Rows that are about something else than staff.
+    pub rows: u32,
+}
+
+/// How an errand ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrandEnd {
+    /// The staff are as in the file, and the file is gone.
+    StaffTaken,
+    /// The same, but the file is still where it was, readable by anybody.
+    StaffFileLeft,
+    /// The same, and two users have one e-mail address.
+    SameEmail {
+        /// Their names.
+        names: [String; 2],
+    },
+    /// There is no file of staff.
+    NoStaffFile,
+    /// There is more than one: only a person knows which counts.
+    SeveralStaffFiles,
+    /// It has a mistake, and nothing of it was taken in.
+    StaffMistake {
+        /// Its line, from 1; none where the file can't be read at all.
+        line: Option<usize>,
+    },
+    /// There is nothing new in it.
+    StaffUnchanged,
+    /// The staff are the cloud's, which would not know of it.
+    StaffOfCloud,
+    /// Only the new recovery code is good.
+    CodeRenewed,
+    /// It was not done; all is as it was.
+    Failed,
+}
+
+impl ErrandStep {
+    pub(super) const fn is_at_work(&self) -> bool {
+        matches!(self, Self::Checking | Self::AtWork)
+    }
+}
+
 impl OpenStatus {
+    /// Whether the hub is at work on what a person asked for behind the PIN.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.pin_change.is_some_and(PinChange::is_at_work)
+            || self.errand.as_ref().is_some_and(|(_, step)| step.is_at_work())
+    }
+
     /// The part of the disk, in percent, from which on a person is told, long before it is full.
     const NEARLY_FULL: u8 = 90;
 

@@ -17,6 +17,7 @@ use super::error::StoreError;
 use super::people::clinic_of_patient;
 use super::rows::StoredRow;
 use super::schema::{ColumnSet, ColumnType, TableId};
+use super::staff::{self, Members, Settler, StaffChanges};
 use super::sync::apply::{Applied, Applier};
 use super::sync::cursors::Seen;
 use super::sync::held::{self, Direction, HeldRow, HoldReason};
@@ -94,10 +95,8 @@ impl<'a> Bundle<'a> {
 
     /// A mistake in a part of the bundle.
     fn mistake(&self, part: &RawValue, error: &serde_json::Error) -> MalformedBundle {
-        let start = part.get().as_ptr().addr() - self.json.as_ptr().addr();
-        let before = self.json.as_bytes().iter().take(start).filter(|byte| **byte == b'\n');
         MalformedBundle {
-            line: Some(before.count() + error.line()),
+            line: Some(line_of(self.json, part.get()) + error.line() - 1),
         }
     }
 
@@ -106,6 +105,41 @@ impl<'a> Bundle<'a> {
     /// # Errors
     /// [`BundleError`]; then nothing of the bundle may stay.
     pub fn apply(&self, tx: &mut WriteTx<'_>) -> Result<BundleSummary, BundleError> {
+        self.apply_as(tx, None)
+    }
+
+    /// Applies the bundle as a [file of staff](super::staff) in the open transaction: what it changes, and the tokens of those
+    /// who leave.
+    ///
+    /// # Errors
+    /// [`BundleError`]; then nothing of the bundle may stay.
+    pub fn apply_as_staff(&self, tx: &mut WriteTx<'_>) -> Result<(StaffChanges, BundleSummary), BundleError> {
+        let before = Members::take(tx)?;
+        let (clinics, users) = (self.rows("clinics")?, self.rows("users")?);
+        let settler = Settler::find(
+            tx,
+            clinics.iter().map(|row| row.get()),
+            users.iter().map(|row| row.get()),
+        )?;
+        let summary = self.apply_as(tx, Some(settler))?;
+        let of_staff = ["users", "user_clinic_permissions"];
+        let others = summary.written.iter().filter(|(table, _)| !of_staff.contains(table));
+        let changes = before.changes(&Members::take(tx)?, others.map(|(_, rows)| rows).sum());
+        staff::end_tokens_of_leavers(tx)?;
+        Ok((changes, summary))
+    }
+
+    /// The rows of a table, deleted ones by their ids aside.
+    fn rows(&self, table: &str) -> Result<Vec<&'a RawValue>, MalformedBundle> {
+        let Some(lists) = self.changes.get(table) else {
+            return Ok(Vec::new());
+        };
+        let read: Option<Lists<'a>> = serde_json::from_str(lists.get()).map_err(|error| self.mistake(lists, &error))?;
+        let lists = read.unwrap_or_default();
+        Ok([lists.created, lists.updated].into_iter().flatten().flatten().collect())
+    }
+
+    fn apply_as(&self, tx: &mut WriteTx<'_>, staff: Option<Settler>) -> Result<BundleSummary, BundleError> {
         let latest: i64 = tx
             .connection()
             .query_row("SELECT cloud_timestamp FROM hub_state", [], |row| row.get(0))
@@ -120,6 +154,9 @@ impl<'a> Bundle<'a> {
             applier: Applier::new(tx, author, Seen::up_to(HubTime::ZERO)),
             is_older: timestamp.is_some_and(|timestamp| timestamp < latest),
             summary: BundleSummary::default(),
+            staff,
+            settled: Vec::new(),
+            json: self.json,
         };
         for table in TableId::all().filter(|table| table.table().cloud.pulls()) {
             if let Some(lists) = self.changes.get(table.table().name) {
@@ -128,6 +165,7 @@ impl<'a> Bundle<'a> {
                 import.table(table, read.unwrap_or_default())?;
             }
         }
+        import.check_staff()?;
         let mut summary = import.summary;
         summary.same_email = tx.users_with_one_email()?;
         tx.connection()
@@ -138,6 +176,13 @@ impl<'a> Bundle<'a> {
             .map_err(StoreError::from)?;
         Ok(summary)
     }
+}
+
+/// The line, from 1, on which a part of `json` begins.
+fn line_of(json: &str, part: &str) -> usize {
+    let start = part.as_ptr().addr().saturating_sub(json.as_ptr().addr());
+    let before = json.as_bytes().iter().take(start).filter(|byte| **byte == b'\n');
+    before.count() + 1
 }
 
 /// Why a bundle was not applied.
@@ -156,21 +201,64 @@ struct Import<'t, 'c> {
     /// A bundle from after this one was applied before.
     is_older: bool,
     summary: BundleSummary,
+    /// For a file of staff, in which a row that does not fit is a mistake.
+    staff: Option<Settler>,
+    /// Rows of staff with the hub's ids: their table, and where they begin.
+    settled: Vec<(&'static str, String, usize)>,
+    /// All of the bundle.
+    json: &'t str,
 }
 
 impl Import<'_, '_> {
-    fn table(&mut self, table: TableId, lists: Lists<'_>) -> Result<(), StoreError> {
+    fn table(&mut self, table: TableId, lists: Lists<'_>) -> Result<(), BundleError> {
         let mut written = 0;
         for (list, rows) in [(List::Created, lists.created), (List::Updated, lists.updated)] {
             for raw in rows.unwrap_or_default() {
-                written += usize::from(self.row(table, list, raw.get())?);
+                written += usize::from(self.settled_row(table, list, raw.get())?);
             }
         }
         for raw in lists.deleted.unwrap_or_default() {
+            let held = self.summary.held;
             written += usize::from(self.delete(table, raw.get())?);
+            self.no_mistake(held, raw.get())?;
         }
         if written > 0 {
             self.summary.written.push((table.table().name, written));
+        }
+        Ok(())
+    }
+
+    /// The same for a row as the hub knows it.
+    fn settled_row(&mut self, table: TableId, list: List, json: &str) -> Result<bool, BundleError> {
+        let Some(settler) = &self.staff else {
+            return Ok(self.row(table, list, json)?);
+        };
+        let (name, held) = (table.table().name, self.summary.held);
+        let settled = settler.settle(self.applier.tx(), name, json)?;
+        let is_written = self.row(table, list, &settled)?;
+        self.no_mistake(held, json)?;
+        if ["users", "user_clinic_permissions"].contains(&name) {
+            self.settled
+                .push((name, settled.into_owned(), line_of(self.json, json)));
+        }
+        Ok(is_written)
+    }
+
+    /// In a file of staff nothing may be held: `held` is how much was before the row at `json`.
+    fn no_mistake(&self, held: usize, json: &str) -> Result<(), MalformedBundle> {
+        if self.staff.is_some() && self.summary.held > held {
+            let line = Some(line_of(self.json, json));
+            return Err(MalformedBundle { line });
+        }
+        Ok(())
+    }
+
+    /// Looks at the users of a file of staff once all of it is there.
+    fn check_staff(&mut self) -> Result<(), BundleError> {
+        for (table, row, line) in std::mem::take(&mut self.settled) {
+            if staff::is_mistaken(self.applier.tx(), table, &row)? {
+                return Err(MalformedBundle { line: Some(line) }.into());
+            }
         }
         Ok(())
     }

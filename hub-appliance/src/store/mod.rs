@@ -25,6 +25,7 @@ pub mod schema;
 mod search;
 pub mod single;
 mod snapshot;
+pub mod staff;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -247,6 +248,14 @@ impl Store {
     /// What SQLite reports.
     pub fn has_users(&self) -> Result<bool, StoreError> {
         self.asks("SELECT EXISTS (SELECT 1 FROM users)")
+    }
+
+    /// Whether there is anybody who could log in.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn has_staff(&self) -> Result<bool, StoreError> {
+        self.asks("SELECT EXISTS (SELECT 1 FROM users WHERE hub_deleted_at IS NULL)")
     }
 
     fn asks(&self, sql: &str) -> Result<bool, StoreError> {

@@ -4,9 +4,15 @@
 //! Two such files are not: which of them counts only their owner knows. Text is UTF-8, with or without a byte-order mark,
 //! or the UTF-16 that an editor calls "Unicode".
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+/// How much of a file is written over at a time.
+const CHUNK: usize = 256 * 1024;
 
 /// What there is of the name that was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +92,31 @@ pub fn text(bytes: Vec<u8>) -> Result<String, usize> {
     }
 }
 
+/// Overwrites a file in its place, and then removes it: what it held is not left in free clusters.
+///
+/// # Errors
+/// [`io::Error`] if it may still be there; nothing but a plain file is touched.
+pub fn wipe(file: &Path) -> io::Result<()> {
+    let mut open = OpenOptions::new()
+        .write(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(file)?;
+    if !open.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let zeros = vec![0; CHUNK];
+    let mut left = open.metadata()?.len();
+    while left > 0 {
+        let length = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        open.write_all(&zeros[..length])?;
+        left -= length as u64;
+    }
+    open.sync_all()?;
+    drop(open);
+    fs::remove_file(file)?;
+    File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
 fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16, before: usize) -> Result<String, usize> {
     let (units, rest) = bytes.as_chunks();
     let mut text = String::with_capacity(units.len());
@@ -130,6 +161,31 @@ mod tests {
             look_for(Path::new("/nonexistent/clinic.json")).unwrap(),
             OwnerFile::Absent
         );
+    }
+
+    #[test]
+    fn nothing_of_the_file_is_left_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other_name) = (folder.path().join("clinic.json"), folder.path().join("same"));
+        let length = CHUNK + 7;
+        fs::write(&file, vec![b'p'; length]).unwrap();
+        // Another name for the same bytes on the disk.
+        fs::hard_link(&file, &other_name).unwrap();
+        wipe(&file).unwrap();
+        assert!(!file.exists());
+        assert!(fs::read(&other_name).unwrap() == vec![0; length]);
+    }
+
+    #[test]
+    fn nothing_but_a_plain_file_is_wiped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("of the system"), "kept").unwrap();
+        std::os::unix::fs::symlink(path("of the system"), path("clinic.json")).unwrap();
+        assert!(wipe(&path("clinic.json")).is_err());
+        nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(wipe(&path("pipe")).is_err());
+        assert_eq!(fs::read_to_string(path("of the system")).unwrap(), "kept");
     }
 
     #[test]

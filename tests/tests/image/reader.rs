@@ -15,13 +15,15 @@ const HEIGHT: usize = 10;
 /// Characters of a line.
 const LINE: usize = 21;
 /// The tops of the lines under the title.
-const TOPS: [usize; 5] = [11, 21, 31, 41, 51];
-/// The PIN pad's keys: how many, their first column, their pitch, and the cap that marks one.
+const TOPS: [usize; 5] = [12, 22, 32, 42, 51];
+/// The first columns of the recovery code's groups, behind the lit numbers of their places.
+const GROUPS: [usize; 2] = [16, 81];
+/// The PIN pad's keys: how many, their first row, the columns of a small and of a large one, and the cap that marks one.
 const KEYS: usize = 12;
-const KEYS_LEFT: usize = 3;
-const KEYS_TOP: usize = 47;
-const PITCH: usize = 10;
-const CAP: (usize, usize) = (11, 14);
+const KEYS_TOP: usize = 44;
+const SMALL: usize = 9;
+const LARGE: usize = 15;
+const CAP: (usize, usize) = (LARGE, 18);
 /// Well inside the two buttons at the bottom: the columns where each begins, the row, and the size.
 const BUTTONS: [usize; 2] = [6, 70];
 const BUTTONS_TOP: usize = 50;
@@ -40,6 +42,8 @@ pub(crate) struct Reading {
     pub(crate) title: String,
     /// The lines under it, each as far as it is text.
     pub(crate) lines: Vec<String>,
+    /// What stands where the groups of a recovery code do, in their order.
+    pub(crate) groups: Vec<String>,
 }
 
 impl Reader {
@@ -56,9 +60,12 @@ impl Reader {
         shifts.into_iter().find_map(|(right, down)| {
             let title = self.line(frame, 3 + right, down, true);
             let lines = TOPS.map(|top| self.line(frame, 1 + right, top + down, false));
+            let rows = TOPS[..4].iter();
+            let groups = rows.flat_map(|top| GROUPS.map(|left| self.line(frame, left + right, top + down, false)));
             (title.len() > 2).then(|| Reading {
                 title,
                 lines: lines.into(),
+                groups: groups.collect(),
             })
         })
     }
@@ -83,15 +90,23 @@ impl Reader {
 /// The place, from 0, of the key that is lit: none while only a part of it is drawn.
 pub(crate) fn lit_key(frame: &Frame) -> Option<usize> {
     let lit = |key: usize, right: usize, down: usize| {
-        let (left, top) = (KEYS_LEFT + key * PITCH + right, KEYS_TOP + down);
+        let (left, top) = (cap_left(key) + right, KEYS_TOP + down);
         let places = (0..CAP.1).flat_map(|dy| (0..CAP.0).map(move |dx| (left + dx, top + dy)));
         places.filter(|(x, y)| frame.is_lit(*x, *y)).count()
     };
     let all =
         (0..KEYS).flat_map(|key| [(0, 0), (1, 0), (1, 1), (0, 1)].map(|(right, down)| (lit(key, right, down), key)));
     all.max()
-        .filter(|(lit, _)| *lit > CAP.0 * CAP.1 * 2 / 3)
+        .filter(|(lit, _)| *lit > CAP.0 * CAP.1 * 3 / 5)
         .map(|(_, key)| key)
+}
+
+/// The first column of the cap on a key: it and its neighbours are large, and the strip is in the middle.
+fn cap_left(key: usize) -> usize {
+    let large = 2 + usize::from(key > 0 && key + 1 < KEYS);
+    let strip = large * LARGE + (KEYS - large) * SMALL;
+    let before = key.saturating_sub(1) * SMALL + usize::from(key > 0) * LARGE;
+    64 - strip / 2 + before
 }
 
 /// Which of the two buttons at the bottom is lit, from the left: none while they are not there yet.
@@ -136,6 +151,8 @@ fn glyph(c: char) -> Glyph {
 
 #[cfg(test)]
 mod tests {
+    use profont::PROFONT_18_POINT;
+
     use embedded_graphics::primitives::{PrimitiveStyle, Rectangle, RoundedRectangle};
 
     use super::*;
@@ -180,18 +197,26 @@ mod tests {
 
     #[test]
     fn reads_what_is_written_wherever_it_has_moved() {
-        let text = "1 048213  2 965705 gjy";
+        let text = "1 048213  2 965705 gj";
         for (right, down) in [(0, 0), (1, 0), (1, 1), (0_i32, 1_i32)] {
             let mut canvas = Canvas([0; 1024]);
-            let bar = Rectangle::new((0, 0).into(), (128, 11 + down.unsigned_abs()).into());
+            let bar = Rectangle::new((0, 0).into(), (128, 12 + down.unsigned_abs()).into());
             let Ok(()) = canvas.fill_solid(&bar, BinaryColor::On);
             canvas.write("Recovery code", (3 + right, down), BinaryColor::Off);
-            for top in [11, 21, 31] {
+            for top in [12, 22, 32] {
                 canvas.write(&text[..20], (1 + right, top + down), BinaryColor::On);
             }
             let reading = Reader::new().read(&canvas.frame()).unwrap();
             assert_eq!(reading.title, "Recovery code");
             assert_eq!(reading.lines, [&text[..20], &text[..20], &text[..20], "", ""]);
+            canvas.fill((1 + right, 43 + down), (10, 9));
+            canvas.write("048213", (16 + right, 42 + down), BinaryColor::On);
+            canvas.fill((66 + right, 43 + down), (10, 9));
+            canvas.write("965705", (81 + right, 42 + down), BinaryColor::On);
+            assert_eq!(
+                Reader::new().read(&canvas.frame()).unwrap().groups[6..],
+                ["048213", "965705"]
+            );
         }
         assert_eq!(Reader::new().read(&Canvas([0; 1024]).frame()), None);
     }
@@ -200,11 +225,13 @@ mod tests {
     fn sees_each_key_that_is_lit_and_none_that_is_half_drawn() {
         for key in 0..10_u8 {
             let mut canvas = Canvas([0; 1024]);
-            let left = 3 + 10 * i32::from(key);
-            canvas.fill((left, 47), (11, 14));
-            canvas.write(&key.to_string(), (left + 3, 48), BinaryColor::Off);
+            let left = i32::try_from(cap_left(key.into())).unwrap();
+            canvas.fill((left, 44), (15, 18));
+            let style = MonoTextStyle::new(&PROFONT_18_POINT, BinaryColor::Off);
+            let digit = key.to_string();
+            let Ok(_) = Text::with_baseline(&digit, (left + 2, 42).into(), style, Baseline::Top).draw(&mut canvas);
             assert_eq!(lit_key(&canvas.frame()), Some(key.into()));
-            canvas.0[56 * 16..].fill(0);
+            canvas.0[53 * 16..].fill(0);
             assert_eq!(lit_key(&canvas.frame()), None);
         }
     }

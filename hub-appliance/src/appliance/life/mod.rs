@@ -3,6 +3,7 @@
 mod address;
 mod cloud;
 mod disk;
+mod errand;
 mod events;
 mod locking;
 mod log;
@@ -23,6 +24,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
 use self::disk::{Look, taken};
+use self::errand::OnErrand;
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
 use self::log::Log;
 use self::moving::OfferedMove;
@@ -79,6 +81,8 @@ enum State {
     /// The store does not open since this firmware migrated it; a person decides whether its copy is put back.
     PuttingBack(Box<MasterKey>, Writer),
     Off,
+    /// The box is to start anew.
+    Restarting,
     Fault,
 }
 
@@ -107,6 +111,9 @@ struct Serving {
     /// Where the hub was when that was last looked up.
     address: Option<SocketAddrV4>,
     pin_change: Option<Change>,
+    errand: Option<OnErrand>,
+    /// Whether there is anybody who could log in; once there is, only a file of staff can change that.
+    has_staff: bool,
     /// None where nobody has named a cloud.
     relay: Option<Relay>,
     /// Another cloud that the owner's file names.
@@ -222,8 +229,10 @@ impl Life {
                 event = events.recv() => match event {
                     Some(Event::Decided(action)) => {
                         self.decide(action).await?;
-                        if matches!(self.state, State::Off) {
-                            return Ok(Ending::PowerOff);
+                        match self.state {
+                            State::Off => return Ok(Ending::PowerOff),
+                            State::Restarting => return Ok(Ending::Restart),
+                            _ => {}
                         }
                     }
                     Some(Event::Paired(phone)) => self.paired(&phone),
@@ -256,10 +265,15 @@ impl Life {
             Action::SetLanguage(language) => self.set_language(language),
             Action::SetUp { pin } => self.set_up(pin).await,
             Action::RenewPin { pin } => self.renew_pin(pin).await,
+            Action::RecoveryConfirmed if matches!(self.state, State::Open(_)) => self.code_is_written().await,
             Action::RecoveryConfirmed => self.recovery_confirmed().await,
             Action::Unlock { pin } => self.unlock(pin).await,
             Action::UnlockWithRecovery { code } => self.unlock_with_recovery(&code).await,
             Action::BeginPinChange => self.begin_pin_change(),
+            Action::BeginErrand(errand) => self.begin_errand(errand),
+            Action::TakeStaff => self.take_staff().await,
+            Action::EndErrand => self.end_errand(),
+            Action::CheckPin { pin } if self.errand_asks() => self.check_errand_pin(pin).await,
             Action::CheckPin { pin } => self.check_pin(pin).await,
             Action::ChangePin { pin } => self.change_pin(pin).await,
             Action::EndPinChange => self.end_pin_change(),
@@ -269,6 +283,10 @@ impl Life {
             Action::PowerOff => {
                 self.lock().await?;
                 self.state = State::Off;
+            }
+            Action::Restart => {
+                self.lock().await?;
+                self.state = State::Restarting;
             }
             Action::OpenPairing | Action::ClosePairing | Action::KeepPairingOpen(_) => self.change_pairing(&action),
             Action::KeepPhone(number) => self.settle_phone(number),
@@ -313,6 +331,7 @@ impl Life {
         }
         if matches!(self.state, State::Open(_)) {
             self.expire_pin_change();
+            self.expire_errand();
             self.tick_open().await?;
         }
         // Those of late fall into oblivion, and what keeps the hub shut with them.
@@ -362,6 +381,10 @@ impl Life {
         }
         if self.ticks.is_multiple_of(REFRESH) {
             self.follow_supply().await;
+        }
+        // They may come from the cloud.
+        if self.ticks.is_multiple_of(REFRESH) && matches!(&self.state, State::Open(serving) if !serving.has_staff) {
+            self.look_for_staff();
         }
         if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved || self.cloud_has_moved() {
             self.show();

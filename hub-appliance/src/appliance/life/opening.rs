@@ -146,6 +146,7 @@ impl Life {
         self.facts.hub_id = Some(hub.hub_id.clone());
         self.facts.set_clock(self.clock.peek(), &facts_key);
         self.save_facts();
+        let has_staff = store.has_staff().unwrap_or(true);
         let sources = Sources {
             store,
             devices,
@@ -170,6 +171,8 @@ impl Life {
             pairing_since: Instant::now(),
             address: None,
             pin_change: None,
+            errand: None,
+            has_staff,
             relay,
             other_cloud: taken.offer,
             troubles: super::supply::Troubles::default(),

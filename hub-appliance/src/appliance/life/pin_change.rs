@@ -24,6 +24,13 @@ pub(super) enum Change {
     Failed,
 }
 
+/// What became of a PIN that was typed at the open hub.
+pub(super) enum Tried {
+    Right(MasterKey),
+    Wrong,
+    Failed,
+}
+
 impl Life {
     pub(super) fn begin_pin_change(&mut self) {
         self.set_change(Some(Change::Asking));
@@ -56,27 +63,36 @@ impl Life {
         }
         self.set_change(Some(Change::Checking));
         self.show();
+        let next = match self.try_pin(pin).await {
+            Tried::Right(master) => Change::Permitted {
+                master: Box::new(master),
+                since: Instant::now(),
+            },
+            Tried::Wrong => Change::Asking,
+            Tried::Failed => Change::Failed,
+        };
+        self.set_change(Some(next));
+    }
+
+    /// Tries what somebody typed at the open hub as the present PIN. It counts as an attempt, and a wrong one is written down.
+    pub(super) async fn try_pin(&self, pin: SecretText) -> Tried {
         let keys = Arc::clone(&self.keys);
         // As at the lock: what can be no PIN is refused and needs no try.
         let checked = blocking_unlock(move || match Pin::parse(pin.expose()) {
             Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
             Err(_) => Ok(None),
         });
-        let next = match checked.await {
-            Ok(Some(master)) => Change::Permitted {
-                master: Box::new(master),
-                since: Instant::now(),
-            },
+        match checked.await {
+            Ok(Some(master)) => Tried::Right(master),
             Ok(None) | Err(Refused::Again) => {
                 self.audit("pin.check", "refused").await;
-                Change::Asking
+                Tried::Wrong
             }
             Err(Refused::Failed(error)) => {
                 tracing::error!(%error, "the present PIN could not be checked");
-                Change::Failed
+                Tried::Failed
             }
-        };
-        self.set_change(Some(next));
+        }
     }
 
     /// What is no PIN changes nothing: another may be chosen.
@@ -126,7 +142,7 @@ impl Life {
         }
     }
 
-    async fn audit(&self, action: &'static str, outcome: &'static str) {
+    pub(super) async fn audit(&self, action: &'static str, outcome: &'static str) {
         let State::Open(serving) = &self.state else { return };
         let store = Arc::clone(&serving.sources.store);
         let entry = Entry {

@@ -20,6 +20,7 @@ impl Life {
             }),
             State::ChoosingPin(_) => Phase::Renewing,
             State::Off => Phase::PoweringOff,
+            State::Restarting => Phase::Restarting,
             State::Confirming(prepared) => confirming(prepared.recovery()),
             State::Renewing(_, code) => confirming(code),
             State::Locked => {
@@ -53,6 +54,8 @@ impl Life {
             paired: serving.paired.front().cloned(),
             news: serving.news.front().copied(),
             pin_change: self.pin_change_status(serving),
+            errand: self.errand_status(serving),
+            has_no_staff: !serving.has_staff,
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
             ..status
@@ -102,17 +105,21 @@ impl Life {
 
 /// The recovery code as the panel shows it, and two groups by chance to be typed back.
 fn confirming(code: &RecoveryCode) -> Phase {
-    let groups = code.groups();
-    let numbers = std::array::from_fn(|index| RecoveryCode::parse_group(groups[index].expose()).unwrap_or(0));
-    let code = panel::RecoveryCode::new(numbers);
     Phase::Confirming {
         ask: two_groups(),
-        code,
+        code: as_shown(code),
     }
 }
 
+/// A recovery code for the panel.
+pub(super) fn as_shown(code: &RecoveryCode) -> panel::RecoveryCode {
+    let groups = code.groups();
+    let numbers = std::array::from_fn(|index| RecoveryCode::parse_group(groups[index].expose()).unwrap_or(0));
+    panel::RecoveryCode::new(numbers)
+}
+
 /// Two different groups, by chance. Without a random source they are always the same two, which asks no less.
-fn two_groups() -> [usize; 2] {
+pub(super) fn two_groups() -> [usize; 2] {
     let chance = usize::try_from(getrandom::u32().unwrap_or(0)).unwrap_or(0);
     let first = chance % panel::RecoveryCode::GROUPS;
     let step = 1 + (chance / panel::RecoveryCode::GROUPS) % (panel::RecoveryCode::GROUPS - 1);

@@ -6,7 +6,7 @@ use super::Moment;
 use super::pair::HINT_FOR;
 use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
-use crate::panel::strings::Strings;
+use crate::panel::strings::{Language, Strings};
 use crate::panel::text::{UNKNOWN, short_count};
 use crate::panel::view::{DEVELOPMENT, OpenStatus, Room};
 
@@ -35,11 +35,15 @@ pub(super) fn draw(
             foot(canvas, open, room, strings);
         }
         (Some(address), None, Room::None) => {
-            full(canvas, *address.ip(), strings);
+            told(canvas, *address.ip(), strings.disk_full_text);
             canvas.hint(strings.menu);
         }
+        (Some(address), None, _) if open.has_no_staff => {
+            told(canvas, *address.ip(), strings.no_staff_text);
+            foot(canvas, open, open.room(), strings);
+        }
         (Some(address), None, _) => {
-            at_work(canvas, *address.ip(), open, strings);
+            at_work(canvas, *address.ip(), open, moment, strings);
             foot(canvas, open, Room::Enough, strings);
         }
     }
@@ -54,33 +58,53 @@ fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
         // These can cost records now, a disk that fills up only later; how full it is stands below anyway.
         (Some(_), None, _) if open.power_is_weak => (strings.weak_power, Icon::WARNING),
         (Some(_), None, _) if open.is_hot => (strings.too_hot, Icon::WARNING),
+        (Some(_), None, _) if open.has_no_staff => (strings.no_staff, Icon::WARNING),
         (Some(_), None, Room::Little) => (strings.disk_nearly_full, Icon::WARNING),
         (Some(_), None, Room::Enough) => (strings.open, Icon::OPEN),
     }
 }
 
-fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, strings: &Strings) {
+fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, moment: Moment, strings: &Strings) {
     figure(canvas, &address.to_string());
     let phones = (strings.phones_short)(&short_count(open.phones_in_24_h));
-    let held = open.held_rows.map(|held| held.saturating_add(open.cloud.held));
-    let held = (strings.held_short)(&held.map_or_else(|| UNKNOWN.to_owned(), short_count));
-    canvas.facts(2, (Icon::PHONE, &phones), (Icon::TRAY, &held));
-    let clock = if open.clock_trusted {
-        strings.clock_good_short
-    } else {
-        strings.clock_bad_short
-    };
     let disk = open
         .disk_used_percent
         .map(|percent| (strings.disk_short)(percent.min(100)));
     let disk = disk.unwrap_or_else(|| UNKNOWN.to_owned());
-    canvas.facts(3, (Icon::CLOCK, clock), (Icon::DISK, &disk));
+    canvas.facts(2, (Icon::PHONE, &phones), (Icon::DISK, &disk));
+    let remarks = remarks(open, strings);
+    let turn = usize::try_from(moment.shown_for.as_secs() / HINT_FOR.as_secs()).unwrap_or(0);
+    if let Some((icon, text)) = remarks.get(turn % remarks.len().max(1)) {
+        canvas.fact(3, *icon, text);
+    }
 }
 
-/// Whoever looks for why the phones can't sync has to find it here.
-fn full(canvas: &mut Canvas<'_>, address: Ipv4Addr, strings: &Strings) {
+/// What there is to say beside the figures; it takes turns. If nothing asks for anybody, that the clock is right.
+fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
+    let mut remarks = Vec::new();
+    match open.held_rows.map(|held| held.saturating_add(open.cloud.held)) {
+        Some(0) => {}
+        Some(held) => remarks.push((Icon::TRAY, (strings.need_help)(&short_count(held)))),
+        None => remarks.push((Icon::TRAY, (strings.need_help)(UNKNOWN))),
+    }
+    if !open.clock_trusted {
+        remarks.push((Icon::CLOCK, strings.clock_bad_short.to_owned()));
+    }
+    if remarks.is_empty() {
+        remarks.push((Icon::CLOCK, strings.clock_good_short.to_owned()));
+    }
+    remarks
+}
+
+/// Whether there is more to say than fits at once.
+pub(in crate::panel) fn turns(open: &OpenStatus) -> bool {
+    remarks(open, Language::default().strings()).len() > 1
+}
+
+/// Whoever looks for why the phones can't sync, or nobody can log in, has to find it here.
+fn told(canvas: &mut Canvas<'_>, address: Ipv4Addr, text: [&str; 2]) {
     figure(canvas, &address.to_string());
-    canvas.paragraph(2, &strings.disk_full_text);
+    canvas.paragraph(2, &text);
 }
 
 /// What ok does, and what else is the matter beside what fills the screen.

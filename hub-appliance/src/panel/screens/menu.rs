@@ -13,8 +13,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Status => strings.status,
         MenuEntry::Cloud => strings.cloud,
         MenuEntry::ChangePin => strings.menu_change_pin,
+        MenuEntry::Staff => strings.staff,
+        MenuEntry::NewCode => strings.menu_new_code,
         MenuEntry::Language => strings.language,
         MenuEntry::Lock => strings.menu_lock,
+        MenuEntry::Restart => strings.menu_restart,
         MenuEntry::PowerOff => strings.menu_power_off,
         MenuEntry::About => strings.about,
     });

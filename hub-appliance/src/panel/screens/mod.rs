@@ -3,6 +3,7 @@
 mod about;
 mod change_pin;
 mod cloud;
+mod errand;
 mod fault;
 mod home;
 mod language;
@@ -28,11 +29,12 @@ mod working;
 
 use std::time::Duration;
 
+pub(super) use self::home::turns as home_turns;
 pub(super) use self::pair::HINT_FOR;
 
 use super::canvas::Canvas;
 use super::state::State;
-use super::transitions::asked_group;
+use super::transitions::{asked_group, code_to_write};
 use super::view::{Phase, Status};
 
 /// What a picture needs to know of time.
@@ -59,13 +61,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::ChoosePin(pad), _) => set_up_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, _) => set_up_pin::repeat(canvas, again, strings),
         (State::ExplainCode, _) => set_up_recovery::explain(canvas, strings),
-        (State::WriteCode { differs }, Phase::Confirming { code, .. }) => {
-            set_up_recovery::write(canvas, code, *differs, strings)
-        }
+        (State::WriteCode { differs }, phase) => match code_to_write(phase) {
+            Some((code, _)) => set_up_recovery::write(canvas, code, *differs, strings),
+            None => working::between(canvas, moment, strings),
+        },
         (State::CodeHidden, _) => set_up_recovery::hidden(canvas, strings),
-        (State::CheckCode { step, pad }, Phase::Confirming { ask, .. }) => {
-            set_up_recovery::check(canvas, asked_group(*ask, *step) + 1, pad, strings)
-        }
+        (State::CheckCode { step, pad }, phase) => match code_to_write(phase) {
+            Some((_, ask)) => set_up_recovery::check(canvas, asked_group(ask, *step) + 1, pad, strings),
+            None => working::between(canvas, moment, strings),
+        },
         (State::EnterPin(pad), Phase::Locked { failures, .. }) => locked::draw(canvas, pad, *failures, strings),
         (State::Wait, Phase::Locked { failures, .. }) => wait::locked(canvas, moment.left, *failures, strings),
         (State::EnterCode(code), _) => recovery::draw(canvas, code, strings),
@@ -80,6 +84,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::PinWait, _) => wait::open(canvas, moment.left, strings),
         (State::PinChanged, _) => change_pin::changed(canvas, strings),
         (State::PinKept, _) => change_pin::kept(canvas, strings),
+        (State::ErrandPin(pad), Phase::Open(open)) => errand::pin(canvas, open, pad, strings),
+        (State::Staff(choice), Phase::Open(open)) => errand::staff(canvas, open, *choice, strings),
+        (State::ErrandEnded, Phase::Open(open)) => errand::ended(canvas, open, strings),
+        (State::ConfirmRestart(choice), _) => power_off::ask_restart(canvas, *choice, strings),
+        (State::Restarting, _) => power_off::restarting(canvas, strings),
         (State::ChooseLanguage(chosen), _) => language::draw(canvas, *chosen),
         (State::ConfirmPowerOff(choice), _) => power_off::ask(canvas, *choice, strings),
         (State::Answering { question, choice }, _) => question::draw(canvas, question, *choice, strings),

@@ -12,6 +12,19 @@ pub(super) fn ask(canvas: &mut Canvas<'_>, choice: Choice, strings: &Strings) ->
     "power-off"
 }
 
+pub(super) fn ask_restart(canvas: &mut Canvas<'_>, choice: Choice, strings: &Strings) -> &'static str {
+    canvas.header(strings.restart, Icon::POWER);
+    canvas.paragraph(0, &strings.restart_text);
+    canvas.buttons([strings.restart_now, strings.cancel], choice as usize);
+    "restart"
+}
+
+pub(super) fn restarting(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
+    canvas.header(strings.restarting, Icon::POWER);
+    canvas.paragraph(1, &strings.restarting_text);
+    "restarting"
+}
+
 pub(super) fn off(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
     canvas.header(strings.off, Icon::POWER);
     canvas.paragraph(1, &strings.off_text);

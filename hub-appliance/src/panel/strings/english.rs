@@ -2,7 +2,7 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{CloudStanding, Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -106,9 +106,9 @@ pub(super) static STRINGS: Strings = Strings {
     address_by_router: |before| ["Or have the router".into(), format!("give {before}")],
     address_hide: ["All phones get on?", "Hold OK: hide this"],
     phones_short: |count| format!("24 h: {count}"),
-    held_short: |count| format!("{count} held"),
-    clock_good_short: "Clock ok",
-    clock_bad_short: "Not set",
+    need_help: |count| format!("{count} need help"),
+    clock_good_short: "Clock is right",
+    clock_bad_short: "Clock is not set",
     disk_short: |percent| {
         if percent < 100 {
             format!("{percent}% full")
@@ -118,7 +118,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     status: "Status",
     phones_in_24_h: "Phones in 24 h",
-    held: "Rows held back",
+    held: "Need help",
     clock: "Clock",
     clock_good: "set",
     clock_bad: "not set",
@@ -167,6 +167,21 @@ pub(super) static STRINGS: Strings = Strings {
     revoke_text: "Shut out for good",
     present_pin: "Current PIN",
     present_pin_text: ["First type the PIN", "that opens the hub"],
+    staff: "Staff",
+    staff_title: "Change the staff?",
+    staff_figures: ["Leave", "New users", "New passwords", "Other changes", "Other rows"],
+    staff_take: "Take in",
+    no_staff: "No staff yet",
+    no_staff_text: ["Nobody can log in:", "see Staff in the menu"],
+    menu_new_code: "New recovery code",
+    menu_restart: "Restart",
+    restart: "Restart the hub?",
+    restart_text: ["Phones can't work", "with it until the PIN", "is typed here."],
+    restart_now: "Restart",
+    restarting: "Restarting",
+    restarting_text: ["It asks for the PIN", "in a minute."],
+    errand_at_work: "At work",
+    errand_ended,
     pin_changed: "PIN changed",
     pin_changed_text: ["Only the new PIN", "opens the hub now.", "Tell the others."],
     pin_kept: "PIN not changed",
@@ -204,7 +219,7 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::Settings => ["[cloud] is wrong:".into(), "URL or certificate".into()],
     },
     cloud_waiting: "Rows to send",
-    cloud_held: "Rows held back",
+    cloud_held: "Need help",
     cloud_sync: "Sync now",
     back_button: "Back",
     cloud_beside: |count| format!("{count} to send"),
@@ -242,6 +257,65 @@ fn note_text(note: Note) -> [String; 2] {
         Note::MistypedGroup => ["Mistyped. Type this".into(), "group once more".into()],
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
         Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
+    }
+}
+
+fn errand_ended(end: ErrandEnd) -> [String; 4] {
+    match end {
+        ErrandEnd::StaffTaken => [
+            "The staff are as in",
+            "the file. The file is",
+            "gone: those who leave",
+            "are logged out.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffFileLeft => [
+            "Taken in. The file is",
+            "still there, readable",
+            "by anyone. Delete it",
+            "with a computer.",
+        ]
+        .map(String::from),
+        ErrandEnd::NoStaffFile => [
+            "No clinic.json found.",
+            "Put it on a stick or",
+            "on the memory card,",
+            "then try again.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffUnchanged => {
+            ["There is nothing new", "in clinic.json.", "Nothing was changed.", ""].map(String::from)
+        }
+        ErrandEnd::StaffOfCloud => [
+            "Your organisation",
+            "keeps the staff in",
+            "the cloud. Ask it to",
+            "change them there.",
+        ]
+        .map(String::from),
+        ErrandEnd::CodeRenewed => ["Only the new code is", "good. Tear up the old", "paper.", ""].map(String::from),
+        ErrandEnd::Failed => [
+            "It did not work.",
+            "All is as it was. Try",
+            "again, or call for",
+            "technical help.",
+        ]
+        .map(String::from),
+        ErrandEnd::SeveralStaffFiles => {
+            ["Two files are called", "clinic.json. Leave", "one, then try again.", ""].map(String::from)
+        }
+        ErrandEnd::StaffMistake { line } => [
+            "clinic.json not used.".into(),
+            line.map_or_else(|| "It can't be read.".into(), |line| format!("See line {line}.")),
+            "Nothing was changed.".into(),
+            String::new(),
+        ],
+        ErrandEnd::SameEmail { names: [one, other] } => [
+            "One e-mail for two:".into(),
+            printable(&one, COLUMNS),
+            printable(&other, COLUMNS),
+            "Give each their own.".into(),
+        ],
     }
 }
 

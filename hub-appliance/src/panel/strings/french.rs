@@ -2,7 +2,7 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{CloudStanding, Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -103,9 +103,9 @@ pub(super) static STRINGS: Strings = Strings {
     address_by_router: |before| ["Ou que le routeur".into(), format!("donne {before}")],
     address_hide: ["Tout fonctionne ?", "OK long: masquer"],
     phones_short: |count| format!("24 h: {count}"),
-    held_short: |count| format!("{count} ret."),
-    clock_good_short: "À l'heure",
-    clock_bad_short: "Sans date",
+    need_help: |count| format!("{count} à vérifier"),
+    clock_good_short: "Horloge à l'heure",
+    clock_bad_short: "Horloge sans date",
     disk_short: |percent| {
         if percent < 100 {
             format!("{percent}% pris")
@@ -115,7 +115,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     status: "État",
     phones_in_24_h: "Tél. en 24 h",
-    held: "Lignes retenues",
+    held: "À vérifier",
     clock: "Horloge",
     clock_good: "à l'heure",
     clock_bad: "sans date",
@@ -163,6 +163,21 @@ pub(super) static STRINGS: Strings = Strings {
     revoke_text: "Refusé pour toujours",
     present_pin: "PIN actuel",
     present_pin_text: ["Tapez d'abord le PIN", "qui ouvre le hub"],
+    staff: "Personnel",
+    staff_title: "Changer ?",
+    staff_figures: ["Partent", "Nouveaux", "Mots de passe", "Autres", "Autres lignes"],
+    staff_take: "Accepter",
+    no_staff: "Pas de personnel",
+    no_staff_text: ["Personne ne peut", "entrer. Voir menu."],
+    menu_new_code: "Nouveau code",
+    menu_restart: "Redémarrer",
+    restart: "Redémarrer ?",
+    restart_text: ["Les téléphones", "attendent que le PIN", "soit tapé ici."],
+    restart_now: "Oui",
+    restarting: "Redémarrage",
+    restarting_text: ["Le PIN est demandé", "dans une minute."],
+    errand_at_work: "En cours",
+    errand_ended,
     pin_changed: "PIN changé",
     pin_changed_text: ["Seul le nouveau PIN", "ouvre le hub.", "Prévenez les autres."],
     pin_kept: "PIN inchangé",
@@ -200,7 +215,7 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::Settings => ["[cloud] est faux :".into(), "voir URL, certificat".into()],
     },
     cloud_waiting: "À envoyer",
-    cloud_held: "Bloqués",
+    cloud_held: "À vérifier",
     cloud_sync: "Synchro",
     back_button: "Retour",
     cloud_beside: |count| format!("{count} à envoi"),
@@ -238,6 +253,71 @@ fn note_text(note: Note) -> [String; 2] {
         Note::MistypedGroup => ["Faute de frappe:".into(), "retapez ce groupe".into()],
         Note::WrongCode => ["Ce code est faux.".into(), "Reprenez au groupe 1".into()],
         Note::Cleared => ["Chiffres effacés:".into(), "trop long sans touche".into()],
+    }
+}
+
+fn errand_ended(end: ErrandEnd) -> [String; 4] {
+    match end {
+        ErrandEnd::StaffTaken => [
+            "Le personnel est à",
+            "jour. Le fichier est",
+            "effacé. Qui part est",
+            "déconnecté.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffFileLeft => [
+            "Accepté. Le fichier",
+            "est encore là. Chacun",
+            "peut le lire. À",
+            "effacer sur un PC.",
+        ]
+        .map(String::from),
+        ErrandEnd::NoStaffFile => [
+            "Pas de clinic.json.",
+            "Mettez-le sur une clé",
+            "ou sur la carte, puis",
+            "réessayez.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffUnchanged => {
+            ["Rien de nouveau dans", "clinic.json. Rien n'a", "été changé.", ""].map(String::from)
+        }
+        ErrandEnd::StaffOfCloud => [
+            "Le personnel est géré",
+            "dans le cloud.",
+            "Demandez à",
+            "l'organisation.",
+        ]
+        .map(String::from),
+        ErrandEnd::CodeRenewed => {
+            ["Seul le nouveau code", "est bon. Déchirez", "l'ancien papier.", ""].map(String::from)
+        }
+        ErrandEnd::Failed => [
+            "Cela n'a pas marché.",
+            "Rien n'a changé.",
+            "Réessayez, ou appelez",
+            "une aide technique.",
+        ]
+        .map(String::from),
+        ErrandEnd::SeveralStaffFiles => [
+            "Deux fichiers sont",
+            "nommés clinic.json.",
+            "Gardez-en un, puis",
+            "réessayez.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffMistake { line } => [
+            "clinic.json ignoré.".into(),
+            line.map_or_else(|| "Il est illisible.".into(), |line| format!("Ligne {line}.")),
+            "Rien n'a été changé.".into(),
+            String::new(),
+        ],
+        ErrandEnd::SameEmail { names: [one, other] } => [
+            "Un e-mail pour deux :".into(),
+            printable(&one, COLUMNS),
+            printable(&other, COLUMNS),
+            "À chacun le sien.".into(),
+        ],
     }
 }
 

@@ -8,7 +8,7 @@ mod french;
 mod spanish;
 
 use super::text::Ago;
-use super::view::{CloudStanding, Fault, ImportFile, News, Question};
+use super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Question};
 
 /// What the owner's files are called, in every language.
 const SETUP_FILE: &str = "hub-setup.toml";
@@ -156,7 +156,7 @@ pub(super) struct Strings {
     pub(super) address_by_router: fn(&str) -> [String; 2],
     pub(super) address_hide: [&'static str; 2],
     pub(super) phones_short: fn(&str) -> String,
-    pub(super) held_short: fn(&str) -> String,
+    pub(super) need_help: fn(&str) -> String,
     pub(super) clock_good_short: &'static str,
     pub(super) clock_bad_short: &'static str,
     pub(super) disk_short: fn(u8) -> String,
@@ -200,6 +200,22 @@ pub(super) struct Strings {
     pub(super) revoke_text: &'static str,
     pub(super) present_pin: &'static str,
     pub(super) present_pin_text: [&'static str; 2],
+    pub(super) staff: &'static str,
+    pub(super) staff_title: &'static str,
+    /// Who leaves, who is new, new passwords, other changes, and what else there is in the file.
+    pub(super) staff_figures: [&'static str; 5],
+    pub(super) staff_take: &'static str,
+    pub(super) no_staff: &'static str,
+    pub(super) no_staff_text: [&'static str; 2],
+    pub(super) menu_new_code: &'static str,
+    pub(super) menu_restart: &'static str,
+    pub(super) restart: &'static str,
+    pub(super) restart_text: [&'static str; 3],
+    pub(super) restart_now: &'static str,
+    pub(super) restarting: &'static str,
+    pub(super) restarting_text: [&'static str; 2],
+    pub(super) errand_at_work: &'static str,
+    pub(super) errand_ended: fn(ErrandEnd) -> [String; 4],
     pub(super) pin_changed: &'static str,
     pub(super) pin_changed_text: [&'static str; 3],
     pub(super) pin_kept: &'static str,

@@ -2,7 +2,7 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{CloudStanding, Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Obstacle, Question};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -101,9 +101,9 @@ pub(super) static STRINGS: Strings = Strings {
     address_by_router: |before| ["O que el router".into(), format!("dé {before}")],
     address_hide: ["¿Todo funciona?", "OK largo: ocultar"],
     phones_short: |count| format!("24 h: {count}"),
-    held_short: |count| format!("{count} ret."),
-    clock_good_short: "En hora",
-    clock_bad_short: "Sin hora",
+    need_help: |count| format!("{count} piden ayuda"),
+    clock_good_short: "Reloj en hora",
+    clock_bad_short: "Reloj sin hora",
     disk_short: |percent| {
         if percent < 100 {
             format!("{percent}% uso")
@@ -113,7 +113,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     status: "Estado",
     phones_in_24_h: "Teléf. en 24 h",
-    held: "Filas retenidas",
+    held: "Piden ayuda",
     clock: "Reloj",
     clock_good: "en hora",
     clock_bad: "sin hora",
@@ -161,6 +161,21 @@ pub(super) static STRINGS: Strings = Strings {
     revoke_text: "No tendrá más acceso",
     present_pin: "PIN actual",
     present_pin_text: ["Primero teclee el PIN", "que abre el hub"],
+    staff: "Personal",
+    staff_title: "¿Cambiarlo?",
+    staff_figures: ["Se van", "Nuevos", "Contraseñas", "Otros cambios", "Otras filas"],
+    staff_take: "Aceptar",
+    no_staff: "Falta el personal",
+    no_staff_text: ["Nadie puede entrar.", "Vea menú, Personal"],
+    menu_new_code: "Código nuevo",
+    menu_restart: "Reiniciar",
+    restart: "¿Reiniciar?",
+    restart_text: ["Los teléfonos esperan", "hasta que se escriba", "aquí el PIN."],
+    restart_now: "Sí",
+    restarting: "Reiniciando",
+    restarting_text: ["Pide el PIN en un", "minuto."],
+    errand_at_work: "Trabajando",
+    errand_ended,
     pin_changed: "PIN cambiado",
     pin_changed_text: ["Ahora sólo el PIN", "nuevo abre el hub.", "Avise a los demás."],
     pin_kept: "PIN sin cambiar",
@@ -198,7 +213,7 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::Settings => ["[cloud] está mal: vea".into(), "URL y certificado".into()],
     },
     cloud_waiting: "Por enviar",
-    cloud_held: "Retenidos",
+    cloud_held: "Piden ayuda",
     cloud_sync: "Enviar",
     back_button: "Volver",
     cloud_beside: |count| format!("{count} envíos"),
@@ -239,6 +254,65 @@ fn note_text(note: Note) -> [String; 2] {
         Note::MistypedGroup => ["Mal tecleado: repita".into(), "este grupo".into()],
         Note::WrongCode => ["Código incorrecto.".into(), "Empiece en el grupo 1".into()],
         Note::Cleared => ["Cifras borradas: hace".into(), "rato sin pulsar".into()],
+    }
+}
+
+fn errand_ended(end: ErrandEnd) -> [String; 4] {
+    match end {
+        ErrandEnd::StaffTaken => [
+            "El personal es el del",
+            "archivo, ya borrado.",
+            "Quien se va no puede",
+            "entrar más.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffFileLeft => [
+            "Aceptado. El archivo",
+            "sigue ahí, a la vista",
+            "de todos. Bórrelo con",
+            "un ordenador.",
+        ]
+        .map(String::from),
+        ErrandEnd::NoStaffFile => [
+            "No hay clinic.json.",
+            "Póngalo en un USB o",
+            "en la tarjeta. Luego",
+            "pruebe otra vez.",
+        ]
+        .map(String::from),
+        ErrandEnd::StaffUnchanged => {
+            ["No hay nada nuevo en", "clinic.json. No se ha", "cambiado nada.", ""].map(String::from)
+        }
+        ErrandEnd::StaffOfCloud => [
+            "La organización lleva",
+            "el personal en la",
+            "nube. Pídale que lo",
+            "cambie allí.",
+        ]
+        .map(String::from),
+        ErrandEnd::CodeRenewed => ["Solo vale el código", "nuevo. Rompa el papel", "anterior.", ""].map(String::from),
+        ErrandEnd::Failed => [
+            "No ha funcionado.",
+            "Todo sigue igual.",
+            "Pruebe otra vez o",
+            "pida ayuda técnica.",
+        ]
+        .map(String::from),
+        ErrandEnd::SeveralStaffFiles => {
+            ["Hay dos archivos", "clinic.json. Deje uno", "y pruebe otra vez.", ""].map(String::from)
+        }
+        ErrandEnd::StaffMistake { line } => [
+            "clinic.json no vale.".into(),
+            line.map_or_else(|| "No se puede leer.".into(), |line| format!("Línea {line}.")),
+            "No se cambió nada.".into(),
+            String::new(),
+        ],
+        ErrandEnd::SameEmail { names: [one, other] } => [
+            "Un correo para dos:".into(),
+            printable(&one, COLUMNS),
+            printable(&other, COLUMNS),
+            "A cada uno el suyo.".into(),
+        ],
     }
 }
 

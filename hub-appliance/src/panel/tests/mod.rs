@@ -3,6 +3,7 @@
 mod camera;
 mod cloud_scenes;
 mod disk_scenes;
+mod errand_scenes;
 mod flows;
 mod golden;
 mod looks;
@@ -13,6 +14,7 @@ mod texts;
 
 use std::time::Duration;
 
+use super::state::{MENU, MenuEntry};
 use super::*;
 
 /// A panel on a desk: a hub's status, a clock that a test moves, and what is on the screen.
@@ -68,6 +70,22 @@ impl Desk {
             .flatten()
     }
 
+    /// From the home screen to this entry of the menu, and takes it.
+    fn open_from_menu(&mut self, entry: MenuEntry) -> Option<Action> {
+        self.press(&[Button::Ok]);
+        self.take(entry)
+    }
+
+    /// On the menu, goes to this entry and takes it.
+    fn take(&mut self, entry: MenuEntry) -> Option<Action> {
+        let State::Menu(at) = self.panel.state else {
+            panic!("{:?} is no menu", self.panel.state);
+        };
+        let to = MENU.iter().position(|known| *known == entry).unwrap();
+        self.press(&vec![Button::Down; (to + MENU.len() - at) % MENU.len()]);
+        self.press(&[Button::Ok])
+    }
+
     fn hold_ok(&mut self) -> Option<Action> {
         self.input(Input::Hold(HeldButton::Ok))
     }
@@ -99,7 +117,7 @@ impl Desk {
             | Phase::Formatting { .. }
             | Phase::Moving { .. }
             | Phase::Repairing { .. } => true,
-            Phase::Open(open) => open.pin_change.is_some_and(PinChange::is_at_work),
+            Phase::Open(open) => open.is_at_work(),
             _ => false,
         };
         if !is_at_work {

@@ -6,7 +6,7 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 40] = [
+const SCREENS: [&str; 45] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -47,10 +47,15 @@ const SCREENS: [&str; 40] = [
     "news",
     "cloud",
     "other-cloud",
+    "ask-pin",
+    "staff",
+    "errand",
+    "restart",
+    "restarting",
 ];
 
 /// Screens from which only the hub leads on, or something that a person types or does away from the panel.
-const WAITING: [&str; 18] = [
+const WAITING: [&str; 19] = [
     "splash",
     "setting-up",
     "setup-pin",
@@ -68,6 +73,7 @@ const WAITING: [&str; 18] = [
     "moving",
     "repairing",
     "off",
+    "restarting",
     "error",
 ];
 
@@ -153,6 +159,40 @@ fn pin_change() -> impl Strategy<Value = PinChange> {
     ]
 }
 
+fn errand() -> impl Strategy<Value = (Errand, ErrandStep)> {
+    let ends: Vec<_> = errand_scenes::ends()
+        .into_iter()
+        .map(|(_, errand, end)| (errand, end))
+        .collect();
+    prop_oneof![
+        (
+            prop::sample::select(vec![Errand::Staff, Errand::NewCode]),
+            prop_oneof![Just(0), 0_u64..100_000],
+            any::<u32>()
+        )
+            .prop_map(|(errand, wait, tries_left)| {
+                let wait = Duration::from_secs(wait);
+                (errand, ErrandStep::Ask { wait, tries_left })
+            }),
+        prop::sample::select(vec![ErrandStep::Checking, ErrandStep::AtWork]).prop_map(|step| (Errand::Staff, step)),
+        any::<[u32; 5]>().prop_map(|[joins, leaves, passwords, others, rows]| {
+            let figures = StaffFigures {
+                joins,
+                leaves,
+                passwords,
+                others,
+                rows,
+            };
+            (Errand::Staff, ErrandStep::Staff(figures))
+        }),
+        any::<([u16; 8], usize, usize)>().prop_map(|(numbers, a, b)| {
+            let code = RecoveryCode::new(numbers);
+            (Errand::NewCode, ErrandStep::Code { code, ask: [a, b] })
+        }),
+        prop::sample::select(ends).prop_map(|(errand, end)| (errand, ErrandStep::Ended(end))),
+    ]
+}
+
 fn cloud_status() -> impl Strategy<Value = CloudStatus> {
     let standing = prop_oneof![
         prop::sample::select(CLOUD_STANDINGS.to_vec()),
@@ -178,6 +218,8 @@ prop_compose! {
         pin_change in prop::option::of(pin_change()),
         cloud in cloud_status(),
         other_cloud in prop::option::of(any::<String>()),
+        errand in prop::option::of(errand()),
+        has_no_staff: bool,
     ) -> OpenStatus {
         OpenStatus {
             address: address.map(|(ip, port)| std::net::SocketAddrV4::new(ip.into(), port)),
@@ -196,6 +238,8 @@ prop_compose! {
             pin_change,
             cloud,
             other_cloud,
+            errand,
+            has_no_staff,
         }
     }
 }
@@ -207,6 +251,8 @@ fn phase() -> impl Strategy<Value = Phase> {
         Just(Phase::SettingUp),
         Just(Phase::Renewing),
         Just(Phase::PoweringOff),
+        Just(Phase::Restarting),
+        errand().prop_map(|(errand, step)| errand_scenes::on_errand(errand, step)),
         any::<([u16; 8], usize, usize)>().prop_map(|(numbers, a, b)| Phase::Confirming {
             code: RecoveryCode::new(numbers),
             ask: [a, b]
@@ -249,6 +295,7 @@ fn field(state: &State) -> Option<&Pad> {
         | State::RepeatPin { again: pad, .. }
         | State::CheckCode { pad, .. }
         | State::PresentPin(pad)
+        | State::ErrandPin(pad)
         | State::EnterPin(pad) => Some(pad),
         State::EnterCode(code) => Some(code.pad()),
         _ => None,
@@ -282,11 +329,12 @@ fn waits_for_the_hub(desk: &Desk) -> bool {
         | Phase::Unlocking
         | Phase::Locking
         | Phase::PoweringOff
+        | Phase::Restarting
         | Phase::Formatting { .. }
         | Phase::Moving { .. }
         | Phase::Repairing { .. }
         | Phase::Fault(_) => true,
-        Phase::Open(open) => open.pin_change.is_some_and(PinChange::is_at_work),
+        Phase::Open(open) => open.is_at_work(),
         _ => false,
     };
     is_at_work || matches!(desk.panel.state, State::Paired { answered: true, .. })
@@ -382,7 +430,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pin_is_never_on_the_screen(pin in "[0-9]{8,12}", phase in prop::sample::select(vec![Phase::SetUp, locked(0, 0, 3), ask_present(0, 0, 4), changing_pin(PinChange::Choose)])) {
+    fn a_pin_is_never_on_the_screen(pin in "[0-9]{8,12}", phase in prop::sample::select(vec![Phase::SetUp, locked(0, 0, 3), ask_present(0, 0, 4), errand_scenes::ask_for(Errand::Staff, 0, 4), changing_pin(PinChange::Choose)])) {
         let mut desk = Desk::new(phase);
         for _ in 0..2 {
             for digit in pin.chars() {

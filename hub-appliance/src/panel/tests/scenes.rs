@@ -1,6 +1,5 @@
 //! Every screen once, in the states that differ to the eye.
 
-use super::state::MENU;
 use super::*;
 
 const OK: Button = Button::Ok;
@@ -302,13 +301,15 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "status",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, DOWN, DOWN, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::Status);
             }),
         ),
         (
             "status-full-figures",
             start(Phase::Open(OpenStatus::default()), |desk| {
-                desk.press(&[OK, DOWN, DOWN, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::Status);
                 let full = OpenStatus {
                     phones_in_24_h: u32::MAX,
                     held_rows: Some(u32::MAX),
@@ -322,19 +323,22 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "status-unknown",
             start(Phase::Open(unknown()), |desk| {
-                desk.press(&[OK, DOWN, DOWN, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::Status);
             }),
         ),
         (
             "about",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, UP, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::About);
             }),
         ),
         (
             "lock",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, UP, UP, UP, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::Lock);
             }),
         ),
         ("present-pin", start(ask_present(0, 0, 4), |_| {})),
@@ -366,13 +370,15 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "language",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, DOWN, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::Language);
             }),
         ),
         (
             "power-off",
             start(Phase::Open(open()), |desk| {
-                desk.press(&[OK, UP, UP, OK]);
+                desk.press(&[OK]);
+                desk.take(MenuEntry::PowerOff);
             }),
         ),
         ("off", start(Phase::PoweringOff, |_| {})),
@@ -397,5 +403,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     all.extend(phone_scenes::all(language));
     all.extend(disk_scenes::all(language));
     all.extend(cloud_scenes::all(language));
+    all.extend(errand_scenes::all(language));
     all
 }

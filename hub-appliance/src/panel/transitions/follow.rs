@@ -3,7 +3,7 @@
 use crate::panel::pin_pad::{CodeEntry, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
-use crate::panel::view::{Notice, OpenStatus, Phase, PinChange, Question, Status};
+use crate::panel::view::{ErrandStep, Notice, OpenStatus, Phase, PinChange, Question, Status};
 
 /// Where the hub's `status` leads from `state`.
 pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
@@ -19,11 +19,10 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
             State::Working(Work { job, .. }) => Work::begun(job, &state),
             _ => Work::begun(Job::Unlock, &state),
         },
-        (Phase::Open(open), state) if open.pin_change.is_some_and(PinChange::is_at_work) => {
-            follow_open(state, open, pads)
-        }
+        (Phase::Open(open), state) if open.is_at_work() => follow_open(state, open, pads),
         (Phase::Locking, state) => Work::begun(Job::Lock, &state),
         (Phase::PoweringOff, _) => State::Off,
+        (Phase::Restarting, _) => State::Restarting,
         (Phase::Formatting { .. }, _) => State::Formatting,
         (Phase::Moving { .. }, _) => State::Moving,
         (Phase::Repairing { .. }, _) => State::Repairing,
@@ -90,6 +89,11 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
         && (open.paired.is_none() || change.is_at_work())
     {
         return follow_pin_change(state, change, pads);
+    }
+    if let Some((_, step)) = &open.errand
+        && (open.paired.is_none() || step.is_at_work())
+    {
+        return follow_errand(state, step, pads);
     }
     match (&open.paired, &open.pairing, state) {
         (_, _, state) if open.news.is_some() => open.news.map_or(state, State::News),
@@ -160,6 +164,24 @@ fn follow_pin_change(state: State, change: PinChange, pads: &mut PadMaker) -> St
         (PinChange::Changing, state) => Work::begun(Job::ChangePin, &state),
         (PinChange::Changed, _) => State::PinChanged,
         (PinChange::Failed, _) => State::PinKept,
+    }
+}
+
+fn follow_errand(state: State, step: &ErrandStep, pads: &mut PadMaker) -> State {
+    match (step, state) {
+        (ErrandStep::Ask { wait, .. }, _) if !wait.is_zero() => State::PinWait,
+        (ErrandStep::Ask { .. }, same @ State::ErrandPin(_)) => same,
+        (ErrandStep::Ask { tries_left, .. }, State::Working(Work { job: Job::CheckPin, .. })) => {
+            State::ErrandPin(pads.pin().saying(Note::WrongPin(*tries_left)))
+        }
+        (ErrandStep::Ask { .. }, _) => State::ErrandPin(pads.pin()),
+        (ErrandStep::Checking, state) => Work::begun(Job::CheckPin, &state),
+        (ErrandStep::AtWork, state) => Work::begun(Job::Errand, &state),
+        (ErrandStep::Staff(_), State::Staff(choice)) => State::Staff(choice),
+        (ErrandStep::Staff(_), _) => State::Staff(Choice::Second),
+        (ErrandStep::Code { .. }, same) if same.is_about_code() => same,
+        (ErrandStep::Code { .. }, _) => State::ExplainCode,
+        (ErrandStep::Ended(_), _) => State::ErrandEnded,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the transitions have to know of the hub's status.
 
 use crate::panel::pin_pad::Pad;
-use crate::panel::view::{CloudStanding, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode};
+use crate::panel::view::{CloudStanding, ErrandStep, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode};
 
 pub(super) fn phones(phase: &Phase) -> &[Phone] {
     match phase {
@@ -13,6 +13,18 @@ pub(super) fn phones(phase: &Phase) -> &[Phone] {
 /// Whether a cloud is named.
 pub(super) fn has_cloud(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.cloud.standing != CloudStanding::NeverSetUp)
+}
+
+/// Whether a person is about something that takes the PIN, beside changing it.
+pub(super) const fn is_on_an_errand(phase: &Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Open(OpenStatus {
+            errand: Some(_),
+            pin_change: None,
+            ..
+        })
+    )
 }
 
 /// Where in the list the phone of this number stands.
@@ -32,12 +44,22 @@ pub(super) fn around(at: usize, len: usize, forward: bool) -> usize {
     (at + step) % len.max(1)
 }
 
+/// The recovery code that is to be written down, and which of its groups are asked for.
+pub(in crate::panel) const fn code_to_write(phase: &Phase) -> Option<(&RecoveryCode, [usize; 2])> {
+    match phase {
+        Phase::Confirming { code, ask }
+        | Phase::Open(OpenStatus {
+            errand: Some((_, ErrandStep::Code { code, ask })),
+            ..
+        }) => Some((code, *ask)),
+        _ => None,
+    }
+}
+
 /// The number (1 to 8) of the group that was asked for, if what was typed is another.
 pub(super) fn wrong_group(phase: &Phase, step: usize, pad: &Pad) -> Option<usize> {
-    let Phase::Confirming { code, ask } = phase else {
-        return None;
-    };
-    let asked = asked_group(*ask, step);
+    let (code, ask) = code_to_write(phase)?;
+    let asked = asked_group(ask, step);
     let right = RecoveryCode::parse_group(pad.expose()) == Some(code.numbers()[asked]);
     (!right).then_some(asked + 1)
 }

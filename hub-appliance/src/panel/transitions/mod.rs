@@ -6,15 +6,17 @@ mod follow;
 mod look_up;
 
 pub(super) use self::follow::follow;
-pub(super) use self::look_up::{asked_group, has_moved};
+pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
-use self::look_up::{around, can_revoke, has_cloud, has_network, keeps_pairing_open, phones, place, wrong_group};
+use self::look_up::{
+    around, can_revoke, has_cloud, has_network, is_on_an_errand, keeps_pairing_open, phones, place, wrong_group,
+};
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
-use super::view::{Phase, Status};
+use super::view::{Errand, Phase, Status};
 
 /// Where `event` leads from `state`, and what the hub is to do. `request` is the number that this action has, if there is
 /// one.
@@ -86,6 +88,9 @@ pub(super) fn step(
         // Set-up: the recovery code, shown and then typed back in part.
         (State::ExplainCode, Event::Ok) => State::WriteCode { differs: None },
         (State::WriteCode { .. }, Event::Back) => State::ExplainCode,
+        (left @ State::ExplainCode, Event::Back) if matches!(phase, Phase::Open(_)) => {
+            return (left, Some(Action::EndErrand));
+        }
         (State::WriteCode { .. }, Event::Ok) => State::CheckCode {
             step: 0,
             pad: pads.group(),
@@ -100,6 +105,9 @@ pub(super) fn step(
                 step: 1,
                 pad: pad.another(),
             },
+            None if matches!(phase, Phase::Open(_)) => {
+                return (Work::asked(Job::Errand, request), Some(Action::RecoveryConfirmed));
+            }
             None => return (Work::asked(Job::FinishSetUp, request), Some(Action::RecoveryConfirmed)),
         },
         (State::CheckCode { .. }, Event::Pad(Left | Held)) | (State::CodeHidden, Event::Ok | Event::Back) => {
@@ -149,8 +157,11 @@ pub(super) fn step(
             MenuEntry::Status => State::Facts,
             MenuEntry::Cloud => State::Cloud(First),
             MenuEntry::ChangePin => return (State::Menu(at), Some(Action::BeginPinChange)),
+            MenuEntry::Staff => return (State::Menu(at), Some(Action::BeginErrand(Errand::Staff))),
+            MenuEntry::NewCode => return (State::Menu(at), Some(Action::BeginErrand(Errand::NewCode))),
             MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
+            MenuEntry::Restart => State::ConfirmRestart(Second),
             MenuEntry::PowerOff => State::ConfirmPowerOff(Second),
             MenuEntry::About => State::About,
         },
@@ -159,8 +170,13 @@ pub(super) fn step(
         (State::ConfirmLock(First), Event::Ok) => return (Work::asked(Job::Lock, request), Some(Action::Lock)),
         (State::ConfirmPowerOff(choice), Event::Previous | Event::Next) => State::ConfirmPowerOff(choice.other()),
         (State::ConfirmPowerOff(First), Event::Ok) => return (Work::asked(Job::Lock, request), Some(Action::PowerOff)),
-        (State::ConfirmLock(Second) | State::ConfirmPowerOff(Second), Event::Ok)
-        | (State::ConfirmLock(_) | State::ConfirmPowerOff(_) | State::Menu(_), Event::Back) => State::Home,
+        (State::ConfirmRestart(choice), Event::Previous | Event::Next) => State::ConfirmRestart(choice.other()),
+        (State::ConfirmRestart(First), Event::Ok) => return (Work::asked(Job::Lock, request), Some(Action::Restart)),
+        (State::ConfirmLock(Second) | State::ConfirmPowerOff(Second) | State::ConfirmRestart(Second), Event::Ok)
+        | (
+            State::ConfirmLock(_) | State::ConfirmPowerOff(_) | State::ConfirmRestart(_) | State::Menu(_),
+            Event::Back,
+        ) => State::Home,
         (State::ChooseLanguage(language), Event::Previous) => State::ChooseLanguage(language.previous()),
         (State::ChooseLanguage(language), Event::Next) => State::ChooseLanguage(language.next()),
         (State::ChooseLanguage(language), Event::Ok) => return (State::Home, Some(Action::SetLanguage(language))),
@@ -206,10 +222,27 @@ pub(super) fn step(
             State::PresentPin(pad)
         }
         (left @ State::PresentPin(_), Event::TimedOut) => return (left, Some(Action::AbandonPinChange)),
+        (ended @ State::PinWait, Event::Back) if is_on_an_errand(phase) => return (ended, Some(Action::EndErrand)),
         (
             ended @ (State::PresentPin(_) | State::PinWait | State::PinChanged | State::PinKept),
             Event::Pad(Left | Held) | Event::Back | Event::Ok | Event::TimedOut,
         ) => return (ended, Some(Action::EndPinChange)),
+
+        // What takes the PIN beside that ends with the hub too.
+        (State::ErrandPin(pad), Event::Pad(Taken)) => {
+            let action = Action::CheckPin { pin: pad.to_secret() };
+            return (Work::asked(Job::CheckPin, request), Some(action));
+        }
+        (State::ErrandPin(mut pad), Event::TimedOut) if !pad.is_empty() => {
+            pad.clear(Note::Cleared);
+            State::ErrandPin(pad)
+        }
+        (State::Staff(choice), Event::Previous | Event::Next) => State::Staff(choice.other()),
+        (State::Staff(First), Event::Ok) => return (Work::asked(Job::Errand, request), Some(Action::TakeStaff)),
+        (
+            ended @ (State::ErrandPin(_) | State::Staff(_) | State::ErrandEnded),
+            Event::Pad(Left | Held) | Event::Back | Event::Ok | Event::TimedOut,
+        ) => return (ended, Some(Action::EndErrand)),
 
         // A question of the hub's: it goes on when it has the answer.
         (State::Answering { question, choice }, Event::Previous | Event::Next) => State::Answering {

@@ -1,5 +1,6 @@
 //! What a person can do, step by step.
 
+mod errands;
 mod opening;
 mod phones;
 mod pin_change;

@@ -6,7 +6,7 @@ use Button::{Back, Down, Ok};
 #[test]
 fn changes_the_pin_for_who_knows_the_present_one() {
     let mut desk = Desk::new(Phase::Open(open()));
-    let action = desk.press(&[Ok, Down, Down, Down, Down, Ok]);
+    let action = desk.open_from_menu(MenuEntry::ChangePin);
     assert!(matches!(action, Some(Action::BeginPinChange)));
     desk.becomes(ask_present(0, 0, 4));
     assert!(desk.screen() == "change-pin" && desk.says("Current PIN"));

@@ -1,0 +1,200 @@
+//! What takes the PIN at an open hub, beside changing it: a file of staff, a new recovery code. Who stands at the box has to
+//! know the PIN, which counts as an attempt; the permission is for one errand, and ends when nobody goes on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::pin_change::Tried;
+use super::showing::as_shown;
+use super::{Life, Serving, State, Tries, blocking};
+use crate::appliance::staff::{self, Found};
+use crate::keys::{KeysError, MasterKey, RecoveryCode};
+use crate::panel::{Errand, ErrandEnd, ErrandStep};
+use crate::secret::SecretText;
+
+/// How long an errand may be left alone once the PIN was right; writing the code down takes longest.
+const PERMIT: Duration = Duration::from_secs(20 * 60);
+
+/// How far it has come.
+enum Stage {
+    Asking,
+    Checking,
+    AtWork,
+    /// The file of staff was read.
+    Staff(Box<Found>),
+    /// The new code is to be written down; the old one is good until then.
+    Code {
+        master: Box<MasterKey>,
+        code: RecoveryCode,
+        ask: [usize; 2],
+    },
+    Ended(ErrandEnd),
+}
+
+/// An errand that somebody is on.
+pub(super) struct OnErrand {
+    errand: Errand,
+    stage: Stage,
+    since: Instant,
+}
+
+impl Life {
+    pub(super) fn begin_errand(&mut self, errand: Errand) {
+        if let State::Open(serving) = &mut self.state {
+            serving.errand = Some(OnErrand {
+                errand,
+                stage: Stage::Asking,
+                since: Instant::now(),
+            });
+        }
+    }
+
+    pub(super) fn end_errand(&mut self) {
+        if let State::Open(serving) = &mut self.state {
+            serving.errand = None;
+        }
+    }
+
+    /// Ends an errand that nobody went on with.
+    pub(super) fn expire_errand(&mut self) {
+        let is_over =
+            |on: &OnErrand| !matches!(on.stage, Stage::AtWork | Stage::Checking) && on.since.elapsed() >= PERMIT;
+        if let State::Open(serving) = &mut self.state
+            && serving.errand.as_ref().is_some_and(is_over)
+        {
+            serving.errand = None;
+            self.show();
+        }
+    }
+
+    /// Whether the PIN that is typed now is for an errand.
+    pub(super) fn errand_asks(&self) -> bool {
+        let asks = |on: &OnErrand| matches!(on.stage, Stage::Asking);
+        matches!(&self.state, State::Open(serving) if serving.errand.as_ref().is_some_and(asks))
+    }
+
+    pub(super) async fn check_errand_pin(&mut self, pin: SecretText) {
+        self.errand_is(Stage::Checking);
+        self.show();
+        let stage = match self.try_pin(pin).await {
+            Tried::Wrong => Stage::Asking,
+            Tried::Failed => Stage::Ended(ErrandEnd::Failed),
+            Tried::Right(master) => {
+                self.errand_is(Stage::AtWork);
+                self.show();
+                self.go_on(master).await
+            }
+        };
+        self.errand_is(stage);
+    }
+
+    /// What comes after the PIN.
+    async fn go_on(&self, master: MasterKey) -> Stage {
+        let State::Open(serving) = &self.state else {
+            return Stage::Ended(ErrandEnd::Failed);
+        };
+        match serving.errand.as_ref().map(|on| on.errand) {
+            Some(Errand::Staff) => {
+                let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
+                let has_cloud = serving.relay.is_some();
+                match blocking(move || staff::find(&config, &store, has_cloud)).await {
+                    Ok(Ok(found)) => Stage::Staff(Box::new(found)),
+                    Ok(Err(end)) => Stage::Ended(end),
+                    Err(error) => failed(&error),
+                }
+            }
+            Some(Errand::NewCode) => match RecoveryCode::generate().map_err(KeysError::from) {
+                Ok(code) => Stage::Code {
+                    master: Box::new(master),
+                    code,
+                    ask: super::showing::two_groups(),
+                },
+                Err(error) => failed(&error.into()),
+            },
+            None => Stage::Ended(ErrandEnd::Failed),
+        }
+    }
+
+    /// A person wants the staff to be as in the file.
+    pub(super) async fn take_staff(&mut self) {
+        let Some(Stage::Staff(found)) = self.errand_goes_to_work() else {
+            return;
+        };
+        self.show();
+        let State::Open(serving) = &self.state else { return };
+        let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
+        let stage = match blocking(move || staff::take(&config, &store, *found)).await {
+            Ok(end) => Stage::Ended(end),
+            Err(error) => failed(&error),
+        };
+        self.look_for_staff();
+        self.errand_is(stage);
+    }
+
+    /// The new code is on paper: from now on it is the one.
+    pub(super) async fn code_is_written(&mut self) {
+        let Some(Stage::Code { master, code, .. }) = self.errand_goes_to_work() else {
+            return;
+        };
+        self.show();
+        let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock));
+        let stage = match blocking(move || Ok(keys.change_recovery(&master, &code, clock.now())?)).await {
+            Ok(()) => {
+                self.audit("recovery.change", "ok").await;
+                Stage::Ended(ErrandEnd::CodeRenewed)
+            }
+            Err(error) => failed(&error),
+        };
+        self.errand_is(stage);
+    }
+
+    pub(super) fn errand_status(&self, serving: &Serving) -> Option<(Errand, ErrandStep)> {
+        let OnErrand { errand, stage, .. } = serving.errand.as_ref()?;
+        let step = match stage {
+            Stage::Asking => {
+                let Tries { wait, left, .. } = self.tries();
+                ErrandStep::Ask { wait, tries_left: left }
+            }
+            Stage::Checking => ErrandStep::Checking,
+            Stage::AtWork => ErrandStep::AtWork,
+            Stage::Staff(found) => ErrandStep::Staff(found.figures()),
+            Stage::Code { code, ask, .. } => ErrandStep::Code {
+                code: as_shown(code),
+                ask: *ask,
+            },
+            Stage::Ended(end) => ErrandStep::Ended(end.clone()),
+        };
+        Some((*errand, step))
+    }
+
+    /// Looks whether anybody can log in by now.
+    pub(super) fn look_for_staff(&mut self) {
+        if let State::Open(serving) = &mut self.state {
+            serving.has_staff = serving.sources.store.has_staff().unwrap_or(true);
+        }
+    }
+
+    /// What stood there, where something did that can be worked on.
+    fn errand_goes_to_work(&mut self) -> Option<Stage> {
+        let State::Open(serving) = &mut self.state else {
+            return None;
+        };
+        let on = serving.errand.as_mut()?;
+        matches!(on.stage, Stage::Staff(_) | Stage::Code { .. })
+            .then(|| std::mem::replace(&mut on.stage, Stage::AtWork))
+    }
+
+    fn errand_is(&mut self, stage: Stage) {
+        if let State::Open(serving) = &mut self.state
+            && let Some(on) = &mut serving.errand
+        {
+            on.stage = stage;
+            on.since = Instant::now();
+        }
+    }
+}
+
+fn failed(error: &crate::appliance::ApplianceError) -> Stage {
+    tracing::error!(%error, "what a person wanted was not done");
+    Stage::Ended(ErrandEnd::Failed)
+}

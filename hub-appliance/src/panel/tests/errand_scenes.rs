@@ -1,0 +1,142 @@
+//! What takes the PIN at an open hub, beside changing it, in the states that differ to the eye.
+
+use super::*;
+
+const DOWN: Button = Button::Down;
+
+/// A hub on whose panel somebody is on this errand.
+pub(super) fn on_errand(errand: Errand, step: ErrandStep) -> Phase {
+    Phase::Open(OpenStatus {
+        errand: Some((errand, step)),
+        ..open()
+    })
+}
+
+pub(super) fn ask_for(errand: Errand, wait: u64, tries_left: u32) -> Phase {
+    let wait = Duration::from_secs(wait);
+    on_errand(errand, ErrandStep::Ask { wait, tries_left })
+}
+
+/// Every way in which an errand ends.
+pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
+    let names = ["Amina Haddad", "Dr. Benedetta Castellani"].map(str::to_owned);
+    vec![
+        ("staff-taken", Errand::Staff, ErrandEnd::StaffTaken),
+        ("staff-file-left", Errand::Staff, ErrandEnd::StaffFileLeft),
+        ("staff-email", Errand::Staff, ErrandEnd::SameEmail { names }),
+        ("staff-no-file", Errand::Staff, ErrandEnd::NoStaffFile),
+        ("staff-several", Errand::Staff, ErrandEnd::SeveralStaffFiles),
+        (
+            "staff-mistake",
+            Errand::Staff,
+            ErrandEnd::StaffMistake {
+                line: Some(536_870_912),
+            },
+        ),
+        (
+            "staff-unreadable",
+            Errand::Staff,
+            ErrandEnd::StaffMistake { line: None },
+        ),
+        ("staff-unchanged", Errand::Staff, ErrandEnd::StaffUnchanged),
+        ("staff-of-cloud", Errand::Staff, ErrandEnd::StaffOfCloud),
+        ("code-renewed", Errand::NewCode, ErrandEnd::CodeRenewed),
+        ("errand-failed", Errand::NewCode, ErrandEnd::Failed),
+    ]
+}
+
+pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
+    let start = |phase, act: fn(&mut Desk)| {
+        let mut desk = Desk::speaking(language, phase);
+        act(&mut desk);
+        desk
+    };
+    let staff = |joins, leaves, passwords, others, rows| {
+        on_errand(
+            Errand::Staff,
+            ErrandStep::Staff(StaffFigures {
+                joins,
+                leaves,
+                passwords,
+                others,
+                rows,
+            }),
+        )
+    };
+    let mut all = vec![
+        ("staff-pin", start(ask_for(Errand::Staff, 0, 4), |_| {})),
+        ("new-code-pin", start(ask_for(Errand::NewCode, 0, 4), |_| {})),
+        ("staff-wait", start(ask_for(Errand::Staff, 299, 1), |_| {})),
+        (
+            "staff-at-work",
+            start(on_errand(Errand::Staff, ErrandStep::AtWork), |_| {}),
+        ),
+        (
+            "staff",
+            start(staff(2, 1, 1, 0, 0), |desk| {
+                desk.press(&[DOWN]);
+            }),
+        ),
+        ("staff-rows", start(staff(0, 0, 0, 9, u32::MAX), |_| {})),
+        (
+            "new-code",
+            start(
+                on_errand(
+                    Errand::NewCode,
+                    ErrandStep::Code {
+                        code: code(),
+                        ask: [2, 7],
+                    },
+                ),
+                |_| {},
+            ),
+        ),
+        (
+            "home-no-staff",
+            start(
+                Phase::Open(OpenStatus {
+                    has_no_staff: true,
+                    ..open()
+                }),
+                |_| {},
+            ),
+        ),
+        (
+            "home-quiet",
+            start(
+                Phase::Open(OpenStatus {
+                    held_rows: Some(0),
+                    ..open()
+                }),
+                |_| {},
+            ),
+        ),
+        (
+            "home-no-clock",
+            start(
+                Phase::Open(OpenStatus {
+                    held_rows: Some(0),
+                    clock_trusted: false,
+                    ..open()
+                }),
+                |_| {},
+            ),
+        ),
+        (
+            "restart",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[Button::Ok]);
+                desk.take(MenuEntry::Restart);
+            }),
+        ),
+        ("restarting", start(Phase::Restarting, |_| {})),
+    ];
+    let ended = ends().into_iter();
+    all.extend(ended.map(|(name, errand, end)| {
+        (
+            name,
+            Desk::speaking(language, on_errand(errand, ErrandStep::Ended(end))),
+        )
+    }));
+    all
+}

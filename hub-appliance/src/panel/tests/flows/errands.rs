@@ -1,0 +1,100 @@
+//! What takes the PIN at an open hub, beside changing it.
+
+use super::*;
+use crate::panel::tests::errand_scenes::{ask_for, on_errand};
+use Button::{Back, Down, Ok};
+
+fn figures() -> ErrandStep {
+    ErrandStep::Staff(StaffFigures {
+        joins: 2,
+        leaves: 1,
+        passwords: 1,
+        ..StaffFigures::default()
+    })
+}
+
+#[test]
+fn a_file_of_staff_takes_the_pin_tells_its_figures_and_waits_for_a_yes() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    let action = desk.open_from_menu(MenuEntry::Staff);
+    assert!(matches!(action, Some(Action::BeginErrand(Errand::Staff))));
+    desk.becomes(ask_for(Errand::Staff, 0, 4));
+    assert_eq!(desk.screen(), "ask-pin");
+    assert!(matches!(desk.enter(PIN), Some(Action::CheckPin { pin }) if pin.expose() == PIN));
+    assert_eq!(desk.screen(), "checking");
+    desk.becomes(on_errand(Errand::Staff, ErrandStep::Checking));
+    desk.becomes(ask_for(Errand::Staff, 0, 3));
+    assert!(desk.says("Wrong PIN"));
+    desk.enter(PIN);
+    desk.becomes(on_errand(Errand::Staff, figures()));
+    let lines = desk.picture().1.lines;
+    for (line, figure) in lines[1..].iter().zip(["Leave 1", "New users 2", "New passwords 1"]) {
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), figure);
+    }
+    assert!(desk.says("[No]"), "nothing is taken in by one press too many");
+    assert!(matches!(desk.press(&[Ok]), Some(Action::EndErrand)));
+    assert!(matches!(desk.press(&[Down, Ok]), Some(Action::TakeStaff)));
+    desk.becomes(on_errand(Errand::Staff, ErrandStep::AtWork));
+    assert_eq!(desk.screen(), "saving");
+    desk.becomes(on_errand(Errand::Staff, ErrandStep::Ended(ErrandEnd::StaffTaken)));
+    assert!(desk.says("logged out"));
+    assert!(matches!(desk.press(&[Ok]), Some(Action::EndErrand)));
+    desk.becomes(Phase::Open(open()));
+    assert_eq!(desk.screen(), "home");
+}
+
+#[test]
+fn a_new_recovery_code_is_one_only_when_it_is_on_paper() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    let action = desk.open_from_menu(MenuEntry::NewCode);
+    assert!(matches!(action, Some(Action::BeginErrand(Errand::NewCode))));
+    let code_step = || ErrandStep::Code {
+        code: code(),
+        ask: [2, 7],
+    };
+    desk.becomes(on_errand(Errand::NewCode, code_step()));
+    assert!(desk.says("It opens the hub when"));
+    assert!(
+        matches!(desk.press(&[Back]), Some(Action::EndErrand)),
+        "the old one stays good"
+    );
+    desk.press(&[Ok]);
+    assert!(desk.says(&code().group(4)));
+    desk.press(&[Ok]);
+    desk.enter(&code().group(2));
+    assert!(matches!(desk.enter(&code().group(7)), Some(Action::RecoveryConfirmed)));
+    desk.becomes(on_errand(Errand::NewCode, ErrandStep::Ended(ErrandEnd::CodeRenewed)));
+    assert!(desk.says("Only the new code"));
+}
+
+#[test]
+fn what_is_left_alone_ends_and_what_waits_can_be_left() {
+    let mut desk = Desk::new(ask_for(Errand::Staff, 0, 4));
+    assert!(matches!(desk.wait(120), Some(Action::EndErrand)));
+    let mut desk = Desk::new(on_errand(Errand::Staff, figures()));
+    assert!(matches!(desk.wait(300), Some(Action::EndErrand)));
+    let mut desk = Desk::new(ask_for(Errand::NewCode, 60, 1));
+    assert_eq!(desk.screen(), "wait");
+    assert!(matches!(desk.hold_ok(), Some(Action::EndErrand)));
+}
+
+#[test]
+fn a_hub_that_nobody_can_log_in_to_says_so() {
+    let nobody = OpenStatus {
+        has_no_staff: true,
+        ..open()
+    };
+    let desk = Desk::new(Phase::Open(nobody));
+    assert!(desk.says("No staff yet") && !desk.says("Hub is open"));
+}
+
+#[test]
+fn restarts_only_when_confirmed() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    assert!(desk.open_from_menu(MenuEntry::Restart).is_none());
+    assert!(desk.press(&[Ok]).is_none(), "cancel is chosen");
+    assert!(desk.open_from_menu(MenuEntry::Restart).is_none());
+    assert!(matches!(desk.press(&[Down, Ok]), Some(Action::Restart)));
+    desk.becomes(Phase::Restarting);
+    assert_eq!(desk.screen(), "restarting");
+}
