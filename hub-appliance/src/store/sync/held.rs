@@ -3,11 +3,14 @@
 //!
 //! It promises: holding, finding and counting are looked up in an index each, however many rows are held.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::generation::OF_FORCED_UPLOAD;
 use super::history::Author;
 use super::push::List;
 use crate::clock::HubTime;
@@ -136,7 +139,8 @@ pub(in crate::store) struct HeldRow<'a> {
     pub(in crate::store) held_at: HubTime,
 }
 
-/// Holds a row, and says how many bytes that takes more. The same row held again (a push whose answer was lost) stays one.
+/// Holds a row, and says how many bytes that takes more. The same values held again (a push whose answer was lost, a forced
+/// upload) stay one.
 pub(in crate::store) fn hold(tx: &WriteTx<'_>, held: &HeldRow<'_>) -> Result<u64, StoreError> {
     hold_as(tx, held.table.table().name, held)
 }
@@ -173,10 +177,18 @@ pub(in crate::store) fn hold_as(tx: &WriteTx<'_>, table: &str, held: &HeldRow<'_
     Ok(if added > 0 { held.row.len() as u64 } else { 0 })
 }
 
-/// What tells one held row of a device from another: SHA-256 of table, id and row.
+/// What an app writes into a row besides its values, and differently when it sends the same row once more.
+const OF_THE_APP: [&str; 4] = ["_status", "_changed", "updated_at", OF_FORCED_UPLOAD];
+
+/// What tells one held row of a device from another: SHA-256 of table, id and the row's values.
 fn digest(table: &str, row_id: Option<&str>, row: &str) -> [u8; 32] {
+    let values = serde_json::from_str::<BTreeMap<String, Value>>(row).ok();
+    let values = values.and_then(|mut values| {
+        values.retain(|name, _| !OF_THE_APP.contains(&name.as_str()));
+        serde_json::to_string(&values).ok()
+    });
     let mut digest = Sha256::new();
-    for part in [table, row_id.unwrap_or_default(), row] {
+    for part in [table, row_id.unwrap_or_default(), values.as_deref().unwrap_or(row)] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }

@@ -72,6 +72,28 @@ fn thousands_of_held_rows_are_held_found_and_let_go_without_looking_at_each_othe
 }
 
 #[test]
+fn a_held_edit_that_is_uploaded_by_force_once_more_stays_one_and_another_edit_is_another() {
+    let hub = hub();
+    granted(&hub, &[CLINIC]);
+    hub.push(B, HubTime::ZERO, created("patients", json!([in_clinic_2("p")])));
+    let edit = |camp: &str, beside: Value| {
+        let mut row = in_clinic_2("p");
+        row["camp"] = camp.into();
+        for (name, value) in beside.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        push_by_rights(&hub, &updated("patients", json!([row])));
+        hub.store.held_count().unwrap()
+    };
+    let sent = json!({"_status": "updated", "_changed": "updated_at,camp", "updated_at": T + 5});
+    assert_eq!(edit("North", sent), 1);
+    // The app has marked the row as pushed, which moves its time.
+    let forced = json!({"_status": "synced", "_changed": "", "updated_at": T + 6, "image_timestamp": 0});
+    assert_eq!(edit("North", forced.clone()), 1);
+    assert_eq!(edit("South", forced), 2);
+}
+
+#[test]
 fn what_a_newer_version_of_the_row_has_overtaken_is_not_stored_when_the_right_comes() {
     let hub = hub();
     granted(&hub, &[CLINIC]);
