@@ -163,15 +163,31 @@ impl TestHub {
         self.start_locked_by(&program).await
     }
 
+    /// The same with what a box's watchdog goes by: gives the file in which the hub says that it moves on.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn start_watched(&mut self) -> Result<PathBuf, HubError> {
+        let progress = self.folder.path().join("progress");
+        let program = self.program.clone();
+        self.start_with(&program, &[OsStr::new("--progress"), progress.as_os_str()])
+            .await?;
+        Ok(progress)
+    }
+
     /// The same by a program of this path.
     ///
     /// # Errors
     /// [`HubError`].
     pub async fn start_locked_by(&mut self, program: &Path) -> Result<(), HubError> {
+        self.start_with(program, &[]).await
+    }
+
+    async fn start_with(&mut self, program: &Path, more: &[&OsStr]) -> Result<(), HubError> {
         let address = self.hub.url.trim_start_matches("http://").to_owned();
         let (data, socket) = (self.data(), socket_in(&self.folder));
         let setup = setup_in(&self.folder);
-        let more = [OsStr::new("--setup-file"), setup.as_os_str()];
+        let more = [&[OsStr::new("--setup-file"), setup.as_os_str()], more].concat();
         self.hub = Hub::start_binary(program, &data, &socket, &address, self.log, &more).await?;
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod limits;
+mod loads;
 mod storms;
 mod strangers;
 

@@ -18,8 +18,6 @@ pub(crate) struct Write {
     id: String,
     /// Whether it was a delete.
     deletes: bool,
-    /// Whether its phone had never pushed the row before.
-    creates: bool,
     cells: Vec<(&'static Column, Value)>,
 }
 
@@ -33,8 +31,7 @@ pub(crate) struct Missing {
 }
 
 impl Missing {
-    /// Whether the row was made and deleted before the hub ever had it, which is nothing to keep for somebody who may not
-    /// write it.
+    /// Whether it was a delete of a row that the hub never had, which is nothing to keep for somebody who may not write it.
     #[allow(dead_code, reason = "not every test that keeps a journal asks for it")]
     pub(crate) const fn is_unborn(&self) -> bool {
         self.unborn
@@ -96,7 +93,6 @@ impl Write {
             table,
             id: text("id").to_owned(),
             deletes: row["is_deleted"] == true,
-            creates: created,
             cells: cells.collect(),
         }
     }
@@ -110,9 +106,11 @@ impl Write {
         };
         let table = TableId::named(&self.table.name).expect("hub and phone have the same tables");
         let Some(row) = snapshot.row(table, &self.id)? else {
-            let unborn = self.creates && self.deletes;
             let missing = missing("the row is not there".into());
-            return Ok(Some(Missing { unborn, ..missing }));
+            return Ok(Some(Missing {
+                unborn: self.deletes,
+                ..missing
+            }));
         };
         if self.deletes && !row.deleted {
             return Ok(Some(missing("it was deleted and lives".into())));

@@ -32,6 +32,9 @@ struct Arguments {
     rounds: usize,
 }
 
+/// Rows of which all are held, in one push: four times as many are to take four times as long.
+const HELD: [usize; 2] = [12_500, 50_000];
+
 /// What the figures of single calls are called by.
 const ONLINE: [&str; 5] = [
     "get_patients",
@@ -59,6 +62,11 @@ async fn main() -> Outcome<()> {
     for rows in [1_000, 10_000] {
         if wanted(&format!("push {rows}")) {
             pushes(rows, arguments.rounds).await?;
+        }
+    }
+    for rows in HELD {
+        if wanted(&format!("held {rows}")) {
+            held(rows).await?;
         }
     }
     if wanted("push of patients") {
@@ -315,6 +323,30 @@ async fn pushes(rows: usize, rounds: usize) -> Outcome<()> {
         times.push(timed(phone.push()).await?.0);
     }
     report_time(&format!("push {rows} rows"), times);
+    Ok(())
+}
+
+/// A push of `rows` events of patients whom the hub does not have: all are held, and looked at once more by the push after
+/// it, which brings one of these patients.
+async fn held(rows: usize) -> Outcome<()> {
+    let clinic = Clinic::demo();
+    let hub = TestHub::with_clinic(&clinic, Log::Warnings).await?;
+    let mut phone = hub.phone(user(&clinic)).await?;
+    phone.sync().await?;
+    let event = |number: usize| {
+        json!({"id": format!("held-{number}"), "patient_id": format!("nobody-{number}"), "event_type": "Bench",
+               "form_data": "[]", "metadata": "{}"})
+    };
+    let events: Vec<Value> = (0..rows).map(event).collect();
+    let base = phone.database.base().clone();
+    let push = |table: &str, rows: Value| json!({"changes": {table: {"created": rows}}, "lastPulledAt": base});
+    let all = push("events", json!(events));
+    let (time, _) = timed(phone.client.command::<Value>("sync_push", all)).await?;
+    report_time(&format!("held {rows} rows"), vec![time]);
+    let clinic_id = phone.user.as_ref().map(|user| user.clinic_id.clone());
+    let patient = json!([{"id": "nobody-0", "given_name": "Bench", "primary_clinic_id": clinic_id}]);
+    let (time, _) = timed(phone.client.command::<Value>("sync_push", push("patients", patient))).await?;
+    report_time(&format!("held {rows} rows, one let go"), vec![time]);
     Ok(())
 }
 
