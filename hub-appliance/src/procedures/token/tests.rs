@@ -84,7 +84,10 @@ fn caller(procedures: &Procedures) -> Caller {
 }
 
 fn log_in(procedures: &Procedures, user: &User) -> SecretText {
-    let now = procedures.store.clock().peek();
+    log_in_at(procedures, user, procedures.store.clock().peek())
+}
+
+fn log_in_at(procedures: &Procedures, user: &User, now: HubTime) -> SecretText {
     let (token, record) = procedures.issue(&caller(procedures), user, "c", now).unwrap();
     let stored = record.clone();
     procedures.store.write(move |tx| tx.insert_token(&stored)).unwrap();
@@ -110,6 +113,19 @@ fn a_step_of_the_clock_logs_nobody_out_and_hours_without_a_call_do() {
     times.step(-20 * HOUR);
     times.pass(25 * HOUR);
     assert!(!is_good(&procedures, &token), "25 hours, whatever the time of day is");
+}
+
+#[test]
+fn a_token_is_not_taken_before_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let times = Times::at(BEGAN, HOUR);
+    let procedures = start(folder.path(), &times);
+    let user = add_user(&procedures.store);
+    let token = log_in_at(&procedures, &user, HubTime::from_millis(BEGAN + 2 * HOUR));
+    times.pass(HOUR);
+    assert!(!is_good(&procedures, &token), "an hour too early");
+    times.pass(HOUR);
+    assert!(is_good(&procedures, &token));
 }
 
 #[test]
