@@ -190,6 +190,37 @@ async fn a_new_disk_is_made_the_data_disk_only_when_a_person_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_box_without_its_disk_asks_for_it_and_begins_an_empty_hub_only_when_told_so_twice() {
+    let bench = Bench::new("away");
+    let (mut hub, mut panel) = bench.start().await;
+    let asked = panel.wait_for("disk-away").await.unwrap();
+    assert!(
+        says(asked, "Plug in the disk") && says(asked, "records is missing"),
+        "{asked:?}"
+    );
+    panel.answer("disk-away", true).await.unwrap();
+    let asked = panel.wait_for("begin-anew").await.unwrap();
+    assert!(says(asked, "New, empty hub?"), "{asked:?}");
+    panel.answer("begin-anew", false).await.unwrap();
+    panel.wait_for("disk-away").await.unwrap();
+    assert!(!bench.service.was_asked("offers"), "nothing is asked for in its place");
+    // The disk is back: the hub begins anew with it.
+    bench.service.set(|part| part.state = "unmounted");
+    hub.ended().await.unwrap();
+
+    bench.service.set(|part| part.state = "away");
+    let (_hub, mut panel) = bench.start().await;
+    panel.answer("disk-away", true).await.unwrap();
+    panel.answer("begin-anew", true).await.unwrap();
+    panel.answer("new-disk", false).await.unwrap();
+    panel.wait_for("disk-away").await.unwrap();
+    panel.answer("disk-away", true).await.unwrap();
+    panel.answer("begin-anew", true).await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    assert!(bench.service.was_asked("format 17"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_disk_without_keys_leads_to_no_new_pin() {
     let bench = Bench::new("closed");
     let (_hub, mut panel) = bench.start().await;

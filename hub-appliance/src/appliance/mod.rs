@@ -81,6 +81,8 @@ pub struct Config {
     pub limits: Limits,
     /// The panel's language until a person chooses one.
     pub language: Language,
+    /// The telephone number that the panel shows where somebody has to be called.
+    pub help: Option<String>,
     /// What the panel tells a person once, at the start.
     pub notice: Option<Notice>,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
@@ -109,6 +111,7 @@ impl Config {
             unlock_time: Duration::from_secs(1),
             limits: Limits::default(),
             language: Language::English,
+            help: None,
             notice: None,
             desk: false,
             progress: None,
@@ -124,6 +127,7 @@ impl Config {
             version: VERSION.into(),
             revision: self.release.revision(),
             is_development: self.release.is_development,
+            help: self.help.clone(),
             identity: None,
         }
     }

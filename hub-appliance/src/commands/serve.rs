@@ -105,6 +105,7 @@ fn settle(file: &Path, config: &mut Config) -> SetupFile {
     match SetupFile::read(file) {
         Ok(settled) => {
             config.language = settled.language.unwrap_or(config.language);
+            config.help.clone_from(&settled.help);
             for mistake in &settled.mistakes {
                 complain(&mistake.to_string());
             }

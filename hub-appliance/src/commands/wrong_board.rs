@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Infallible, CommandError> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: release.revision(),
             is_development: release.is_development,
-            identity: None,
+            ..About::default()
         },
         language: Language::default(),
         notice: None,

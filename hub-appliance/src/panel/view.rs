@@ -444,6 +444,8 @@ pub struct About {
     pub revision: Option<String>,
     /// Whether the image is one for development, which nobody's records are safe in.
     pub is_development: bool,
+    /// Whom to call for help, if the owner's file says so: a telephone number.
+    pub help: Option<String>,
     /// Who the hub is; none before it was set up and while it is locked.
     pub identity: Option<Identity>,
 }
@@ -476,6 +478,10 @@ pub enum Question {
         /// Its size.
         bytes: u64,
     },
+    /// The disk with the records is not plugged in: does a person want to go on without it?
+    DiskAway,
+    /// Is a new, empty hub to be begun beside it?
+    BeginAnew,
     /// There is no disk for the records: are they to be kept on the memory card?
     UseCard {
         /// What is free there.
@@ -562,6 +568,40 @@ pub enum Fault {
     Restarts,
     /// A failure inside the hub.
     Internal,
+}
+
+impl Fault {
+    /// What a person reads out over a telephone; the README has a table of them. A number is never given to another fault.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::Keys => "P01",
+            Self::Store => "P02",
+            Self::NewerStore { .. } => "P03",
+            Self::WasPutBack { .. } => "P04",
+            Self::Disk => "P05",
+            Self::Damaged => "P06",
+            Self::Unreadable => "P07",
+            Self::WriteProtected => "P08",
+            Self::Moved => "P09",
+            Self::OldRecords => "P10",
+            Self::DiskFull => "P11",
+            Self::DiskFailed => "P12",
+            Self::NoRoomToUpdate => "P13",
+            Self::NoRoom => "P14",
+            Self::NotMoved => "P15",
+            Self::NoDisk => "P16",
+            Self::FakeDisk => "P17",
+            Self::SeveralDisks => "P18",
+            Self::DiskKept => "P19",
+            Self::DiskGone => "P20",
+            Self::CardGone => "P21",
+            Self::WeakPower => "P22",
+            Self::WrongBoard => "P23",
+            Self::Port => "P24",
+            Self::Restarts => "P25",
+            Self::Internal => "P26",
+        }
+    }
 }
 
 /// A recovery code: 8 groups, each a 16-bit number shown as its 11-fold in 6 digits. Wiped when dropped, printed as

@@ -5,6 +5,9 @@
 //! profile = "four-buttons"        # what is wired: one of the names of `--panel-profile`
 //! language = "fr"                 # en, fr or es, until a person chooses another
 //!
+//! [help]
+//! phone = "+220 123 4567"         # whom to call: at most 18 characters, shown with every problem
+//!
 //! [network]                       # without it the router gives an address (DHCP)
 //! address = "192.168.1.50/24"     # the hub's own, in a private range, with the bits of its network
 //! gateway = "192.168.1.1"         # may be left out, as may dns
@@ -45,6 +48,9 @@ pub const MAX_BYTES: u64 = 16 * 1024;
 /// The most servers for names: a resolver asks no more (`resolv.conf`).
 const MAX_DNS: usize = 3;
 
+/// What a line of the panel has room for beside its icon.
+const MAX_PHONE: usize = 18;
+
 /// What the file settles.
 #[derive(Debug, Default)]
 pub struct SetupFile {
@@ -56,6 +62,8 @@ pub struct SetupFile {
     pub network: Option<StaticNetwork>,
     /// Where the records are relayed to.
     pub cloud: Option<CloudSetup>,
+    /// The telephone number to call for help.
+    pub help: Option<String>,
     /// What of the file is not used.
     pub mistakes: Vec<SetupFileError>,
 }
@@ -184,10 +192,14 @@ impl SetupFile {
                     Ok(network) => file.network = Some(network),
                     Err(mistake) => file.mistakes.push(mistake),
                 },
+                "help" => match reader.help(value) {
+                    Ok(phone) => file.help = phone,
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
                 "cloud" => file.cloud = reader.cloud(value, &mut file.mistakes),
                 _ => file
                     .mistakes
-                    .push(reader.unknown(name, "[panel], [network] or [cloud]")),
+                    .push(reader.unknown(name, "[panel], [help], [network] or [cloud]")),
             }
         }
         Ok(file)
@@ -243,6 +255,25 @@ impl<'t> Reader<'t> {
             }
         }
         Ok((chosen, spoken))
+    }
+
+    fn help(&self, section: &Value<'t>) -> Result<Option<String>, SetupFileError> {
+        let mut phone = None;
+        for (name, value) in self.section(section, "help")? {
+            match name.get_ref().as_ref() {
+                "phone" => {
+                    let fits = |text: &&str| {
+                        let is_part = |letter: char| letter.is_ascii_digit() || "+-/(). ".contains(letter);
+                        (3..=MAX_PHONE).contains(&text.len()) && text.chars().all(is_part)
+                    };
+                    let found = value.get_ref().as_str().map(str::trim).filter(fits);
+                    let needs = || format!("a telephone number in quotes, at most {MAX_PHONE} characters");
+                    phone = Some(found.ok_or_else(|| self.wrong(value, "phone", needs()))?.to_owned());
+                }
+                _ => return Err(self.unknown(name, "phone in [help]")),
+            }
+        }
+        Ok(phone)
     }
 
     fn network(&self, section: &Value<'t>) -> Result<StaticNetwork, SetupFileError> {

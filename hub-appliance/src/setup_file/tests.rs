@@ -59,8 +59,11 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
             2,
             "write profile or language in [panel]",
         ),
-        ("\n\n[pannel]", 3, "write [panel], [network] or [cloud]"),
-        ("pin = '12345678'", 1, "write [panel], [network] or [cloud]"),
+        ("[help]\nphone = 'the office'", 2, "phone needs a telephone number"),
+        ("[help]\nphone = '+1234567890123456789'", 2, "at most 18"),
+        ("[help]\nfax = '1'", 2, "phone in [help]"),
+        ("\n\n[pannel]", 3, "write [panel], [help], [network] or [cloud]"),
+        ("pin = '12345678'", 1, "write [panel], [help], [network] or [cloud]"),
         (
             "[panel]\nprofile = 'bonnet'",
             2,

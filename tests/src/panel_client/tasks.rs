@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::{Button, PairingCode, PanelClient, PanelError, Screen};
 
 /// Screens of a hub that is not open: no button leads from them to the menu.
-const CLOSED: [&str; 20] = [
+const CLOSED: [&str; 22] = [
+    "disk-away",
+    "begin-anew",
     "splash",
     "setup-pin",
     "setup-recovery",

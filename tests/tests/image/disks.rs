@@ -33,8 +33,9 @@ async fn is_locked(vm: &Vm) -> bool {
 /// Waits for what the panel says when the disk is gone. A hub that could not lock in time ended and started anew: it
 /// knows no more than that there is none.
 async fn misses_its_disk(panel: &mut PanelClient) -> bool {
-    let screen = panel.wait_for("error").await.unwrap();
-    says(screen, "pulled out") || says(screen, "No data disk")
+    let is_told = |screen: &Screen| ["error", "disk-away"].contains(&screen.name.as_str());
+    let screen = panel.wait_until(is_told).await.unwrap();
+    says(screen, "pulled out") || says(screen, "No data disk") || says(screen, "Plug in the disk")
 }
 
 /// Waits until the hub has started anew, which looks at its panel anew, and opens it.

@@ -36,6 +36,7 @@ impl Life {
             Ok(DiskState::Closed) if matches!(self.state, State::SetUp) => self.wait_at(DiskState::Closed, Fault::Keys),
             Ok(DiskState::Closed) => self.offer_move().await,
             Ok(DiskState::Open) => {}
+            Ok(DiskState::Away) => self.disk_is_away(false),
             Ok(state @ (DiskState::Blank | DiskState::Foreign)) => self.ask_for_a_disk(state).await,
             Ok(state) => self.wait_for_disk(state),
             Err(error) => self.fail(&error),
@@ -47,6 +48,7 @@ impl Life {
         let disk = Arc::clone(&self.config.disk);
         match blocking(move || Ok(disk.offers()?)).await {
             Ok(offers) if !offers.is_empty() => self.state = State::Choosing(offers),
+            Ok(_) if state == DiskState::Away => self.stop(Fault::NoDisk),
             Ok(_) => self.stop(Fault::DiskKept),
             Err(error) => self.fail(&error),
         }
@@ -56,6 +58,7 @@ impl Life {
     pub(super) fn wait_for_disk(&mut self, state: DiskState) {
         let fault = match state {
             DiskState::Missing => Fault::NoDisk,
+            DiskState::Away => return self.disk_is_away(false),
             DiskState::Several => Fault::SeveralDisks,
             DiskState::Gone => Fault::DiskGone,
             DiskState::SystemGone => Fault::CardGone,
@@ -75,6 +78,14 @@ impl Life {
         self.wait_at(state, fault);
     }
 
+    /// Nobody is asked for another place before the disk that the records are on was asked for.
+    fn disk_is_away(&mut self, begins_anew: bool) {
+        self.waits_for_disk = Some(DiskState::Away);
+        self.gate.lock();
+        self.state = State::DiskAway { begins_anew };
+        self.show();
+    }
+
     fn wait_at(&mut self, state: DiskState, fault: Fault) {
         self.waits_for_disk = Some(state);
         self.stop(fault);
@@ -88,6 +99,12 @@ impl Life {
             {
                 self.answer_cloud(yes).await;
             }
+            State::DiskAway { begins_anew: false } if *question == Question::DiskAway => self.disk_is_away(yes),
+            State::DiskAway { begins_anew: true } if *question == Question::BeginAnew && yes => {
+                self.state = State::SetUp;
+                self.ask_for_a_disk(DiskState::Away).await;
+            }
+            State::DiskAway { begins_anew: true } if *question == Question::BeginAnew => self.disk_is_away(false),
             State::Repairing(_) if *question == Question::Repair => self.repair(yes).await,
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
             State::OfferingMove(offered) if *question == offered.question() => self.answer_move(yes),
@@ -104,10 +121,15 @@ impl Life {
         if yes {
             self.allowed = Some(offer.token);
             self.waits_for_disk = None;
-        } else if offers.is_empty() {
-            self.stop(Fault::DiskKept);
-        } else {
+        } else if !offers.is_empty() {
             self.state = State::Choosing(offers);
+        } else if self.waits_for_disk == Some(DiskState::Away) {
+            self.disk_is_away(false);
+        } else if offer.place == Place::Card {
+            // There is no disk that could be kept as it is.
+            self.stop(Fault::NoDisk);
+        } else {
+            self.stop(Fault::DiskKept);
         }
     }
 
@@ -152,7 +174,7 @@ impl Life {
                 // What runs can't go on from a card that is put back.
                 self.waits_for_disk = None;
             }
-            (_, Some(waited)) => return Ok(state != waited),
+            (_, Some(waited)) => return Ok(is_another(state, waited)),
             (DiskState::Gone, None) => {
                 self.disk_gone(state).await?;
                 // From here on the disk is one that is not there.
@@ -180,6 +202,13 @@ impl Life {
             .first()
             .map_or(Phase::Fault(Fault::DiskKept), |offer| Phase::Asking(asked(offer)))
     }
+}
+
+/// Whether the hub has to begin anew with the disk as it is now. That the card knows of the one that is not there, the hub
+/// may not have been told yet.
+fn is_another(state: DiskState, waited: DiskState) -> bool {
+    let is_absent = |state| matches!(state, DiskState::Missing | DiskState::Away);
+    state != waited && !(is_absent(state) && is_absent(waited))
 }
 
 /// What a person is asked about an offer.

@@ -66,6 +66,10 @@ enum State {
     SetUp,
     /// A person has to allow one of these, or its like, to be made the data disk; the first is asked for.
     Choosing(Vec<Offer>),
+    /// The disk with the records is not plugged in. A person may begin a new, empty hub, after being asked twice.
+    DiskAway {
+        begins_anew: bool,
+    },
     /// A person decides whether the records are moved here from an old card.
     OfferingMove(OfferedMove),
     /// The keys are made, and are written once the person has the recovery code.

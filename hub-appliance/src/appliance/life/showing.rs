@@ -13,6 +13,8 @@ impl Life {
         let phase = match &self.state {
             State::SetUp => Phase::SetUp,
             State::Choosing(offers) => Self::asking(offers),
+            State::DiskAway { begins_anew: false } => Phase::Asking(Question::DiskAway),
+            State::DiskAway { begins_anew: true } => Phase::Asking(Question::BeginAnew),
             State::OfferingMove(offered) => Phase::Asking(offered.question()),
             State::Repairing(_) => Phase::Asking(Question::Repair),
             State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {

@@ -1,14 +1,28 @@
-//! `error`: what stopped the hub, and what to do.
+//! `error`: what stopped the hub, what to do, its code to read out over a telephone, and whom to call.
 
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
+use crate::panel::text::printable;
 use crate::panel::view::Fault;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, fault: &Fault, strings: &Strings) -> &'static str {
-    canvas.header(strings.fault, Icon::WARNING);
+/// Characters beside the icon.
+const NUMBER: usize = 18;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, fault: &Fault, help: Option<&str>, strings: &Strings) -> &'static str {
+    canvas.marked_header(strings.fault, fault.code());
     let text = (strings.fault_text)(fault);
-    canvas.rule(2);
-    canvas.paragraph(0, &text.each_ref().map(String::as_str));
+    let text = text.each_ref().map(String::as_str);
+    match help {
+        Some(number) => {
+            let [what, more, _, advice, then] = text;
+            canvas.paragraph(0, &[what, more, advice, then]);
+            canvas.fact(4, Icon::PHONE, &printable(number, NUMBER));
+        }
+        None => {
+            canvas.rule(2);
+            canvas.paragraph(0, &text);
+        }
+    }
     "error"
 }

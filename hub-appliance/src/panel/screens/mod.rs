@@ -106,7 +106,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
         (State::News(news), _) => news::draw(canvas, *news, moment.is_settled, strings),
-        (State::Fault(fault), _) => fault::draw(canvas, fault, strings),
+        (State::Fault(fault), _) => fault::draw(canvas, fault, status.about.help.as_deref(), strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),
         _ => working::between(canvas, moment, strings),
     }

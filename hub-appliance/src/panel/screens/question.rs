@@ -1,4 +1,4 @@
-//! `new-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `other-cloud`: what a person has to decide before the hub goes
+//! `new-disk`, `disk-away`, `begin-anew`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `other-cloud`: what a person has to decide before the hub goes
 //! on.
 
 use crate::panel::canvas::Canvas;
@@ -11,6 +11,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, question: &Question, choice: Choice,
     let (name, icon) = match question {
         Question::NewDisk { .. } => ("new-disk", Icon::DISK),
         Question::EraseDisk { .. } => ("erase-disk", Icon::WARNING),
+        Question::DiskAway => ("disk-away", Icon::WARNING),
+        Question::BeginAnew => ("begin-anew", Icon::WARNING),
         Question::UseCard { .. } => ("use-card", Icon::DISK),
         Question::MoveData { .. } => ("move-data", Icon::DISK),
         Question::Repair => ("repair", Icon::WARNING),

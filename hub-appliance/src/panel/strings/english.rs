@@ -432,6 +432,24 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Erase",
         },
+        Question::DiskAway => Asked {
+            title: "Plug in the disk",
+            text: [
+                "The disk with the".into(),
+                "records is missing.".into(),
+                "Go on without it?".into(),
+            ],
+            yes: "Yes",
+        },
+        Question::BeginAnew => Asked {
+            title: "New, empty hub?",
+            text: [
+                "Phones and records of".into(),
+                "the old one are not".into(),
+                "in it.".into(),
+            ],
+            yes: "Begin",
+        },
         Question::UseCard { bytes } => Asked {
             title: "No data disk",
             text: [
@@ -565,7 +583,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
         Fault::DiskFailed => [
             "The data disk fails.",
-            "The hub is locked.",
+            "Erase no phone.",
             "",
             "Switch off and on. If",
             "it stays: call help",

@@ -429,6 +429,24 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Effacer",
         },
+        Question::DiskAway => Asked {
+            title: "Branchez le disque",
+            text: [
+                "Le disque des".into(),
+                "dossiers manque.".into(),
+                "Continuer sans lui ?".into(),
+            ],
+            yes: "Oui",
+        },
+        Question::BeginAnew => Asked {
+            title: "Nouveau hub vide ?",
+            text: [
+                "Les téléphones et les".into(),
+                "dossiers de l'ancien".into(),
+                "n'y sont pas.".into(),
+            ],
+            yes: "Commencer",
+        },
         Question::UseCard { bytes } => Asked {
             title: "Pas de disque",
             text: [
@@ -561,8 +579,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "demandez de l'aide",
         ],
         Fault::DiskFailed => [
-            "Le disque est en",
-            "panne. Hub verrouillé",
+            "Disque en panne.",
+            "N'effacez aucun tél.",
             "",
             "Éteignez, rallumez.",
             "Sinon: de l'aide",

@@ -424,6 +424,24 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Borrar",
         },
+        Question::DiskAway => Asked {
+            title: "Conecte el disco",
+            text: [
+                "Falta el disco con".into(),
+                "los registros.".into(),
+                "¿Seguir sin él?".into(),
+            ],
+            yes: "Sí",
+        },
+        Question::BeginAnew => Asked {
+            title: "¿Hub nuevo vacío?",
+            text: [
+                "Los teléfonos y los".into(),
+                "registros del otro no".into(),
+                "están en él.".into(),
+            ],
+            yes: "Empezar",
+        },
         Question::UseCard { bytes } => Asked {
             title: "Sin disco de datos",
             text: [
@@ -556,8 +574,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "pida ayuda técnica",
         ],
         Fault::DiskFailed => [
-            "El disco falla. El",
-            "hub está bloqueado.",
+            "El disco falla. No",
+            "borre ningún móvil.",
             "",
             "Apague y encienda. Si",
             "sigue: pida ayuda",

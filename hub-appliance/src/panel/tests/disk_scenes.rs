@@ -136,6 +136,8 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             ),
         ),
         ("error-weak-power", start(Phase::Fault(Fault::WeakPower))),
+        ("disk-away", start(Phase::Asking(Question::DiskAway))),
+        ("begin-anew", start(Phase::Asking(Question::BeginAnew))),
         ("home-nearly-full", start(Phase::Open(filled(90, false)))),
         ("home-full", start(Phase::Open(filled(98, true)))),
         (

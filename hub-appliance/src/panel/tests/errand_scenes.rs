@@ -129,6 +129,11 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 desk.take(MenuEntry::Restart);
             }),
         ),
+        ("error-help", {
+            let mut desk = Desk::speaking(language, Phase::Fault(Fault::Restarts));
+            desk.status.about.help = Some("+220 (0)12-345678".into());
+            desk
+        }),
         ("restarting", start(Phase::Restarting, |_| {})),
     ];
     let ended = ends().into_iter();

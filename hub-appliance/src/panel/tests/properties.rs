@@ -6,7 +6,7 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 45] = [
+const SCREENS: [&str; 47] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -52,6 +52,8 @@ const SCREENS: [&str; 45] = [
     "errand",
     "restart",
     "restarting",
+    "disk-away",
+    "begin-anew",
 ];
 
 /// Screens from which only the hub leads on, or something that a person types or does away from the panel.
@@ -270,6 +272,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
         Just(Phase::Asking(Question::Repair)),
+        prop::sample::select(vec![Question::DiskAway, Question::BeginAnew]).prop_map(Phase::Asking),
         any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
         any::<u16>().prop_map(|permille| Phase::Formatting { permille }),

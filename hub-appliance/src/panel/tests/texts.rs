@@ -24,6 +24,30 @@ fn every_text_is_drawn_by_some_scene() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// What a nurse reads out, a helper has to find.
+#[test]
+fn every_code_of_a_problem_is_in_the_readme_once() {
+    let (_, code) = include_str!("../view.rs").split_once("fn code(").unwrap();
+    let (code, _) = code.split_once("\n    }\n").unwrap();
+    let codes: Vec<&str> = code.split('"').skip(1).step_by(2).collect();
+    let readme = include_str!("../../../../README.md");
+    let rows = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| P")?.split_once(" |"));
+    let told: Vec<String> = rows.map(|(number, _)| format!("P{number}")).collect();
+    assert!(codes.len() > 20 && codes.is_sorted(), "{codes:?}");
+    assert_eq!(codes, told);
+    assert!(codes.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[test]
+fn a_problem_is_told_with_its_code_and_whom_to_call() {
+    let mut desk = Desk::new(Phase::Fault(Fault::Unreadable));
+    assert_eq!(desk.picture().1.lines[0], "Problem P07");
+    desk.status.about.help = Some("+220 123 4567".into());
+    assert!(desk.says("can't be read") && desk.says("Plug it in again") && desk.says("+220 123 4567"));
+}
+
 /// The string literals of a table. None of them has an escaped quote.
 fn literals(source: &str) -> impl Iterator<Item = &str> {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -40,7 +64,7 @@ fn parts(desk: &Desk) -> Vec<String> {
         let pieces = line.split(['[', ']', '<', '>']).flat_map(|piece| piece.split("  "));
         parts.extend(pieces.map(str::to_owned));
         if let Some((title, step)) = line.rsplit_once(' ')
-            && step.contains('/')
+            && (step.contains('/') || step.starts_with('P'))
         {
             parts.push(title.to_owned());
         }

@@ -1,7 +1,7 @@
 //! The owner's file of records on the system's card, in the clear for whoever holds the card: removed once it was taken
 //! in.
 //!
-//! That, and taking the key to the cloud out of the owner's setup file, are the only times that anything writes to the card's
+//! That, taking the key to the cloud out of the owner's setup file, and the note of the data disk are the only times that anything writes to the card's
 //! first partition, from which the board starts. No other file there is touched, each step is on the card before the next begins, and a power cut leaves a card that starts: with
 //! the file whole, spoilt, or gone.
 
@@ -43,7 +43,7 @@ pub(super) fn forget_key(file: &Path) -> Result<(), DataDiskError> {
 }
 
 /// Does `work` while the partition can be written.
-fn written_to(folder: &Path, work: impl FnOnce() -> io::Result<()>) -> Result<(), DataDiskError> {
+pub(super) fn written_to(folder: &Path, work: impl FnOnce() -> io::Result<()>) -> Result<(), DataDiskError> {
     remount(folder, MsFlags::MS_SYNCHRONOUS)?;
     let done = work();
     if let Err(error) = remount(folder, MsFlags::MS_RDONLY) {

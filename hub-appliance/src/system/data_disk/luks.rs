@@ -18,7 +18,7 @@ use super::moving::close_copy;
 use super::volume::{
     check, has_slots, holds_slots, is_mounted, lock, mount_ext4, mounted_device, repair, text, unlock,
 };
-use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool, import_file};
+use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool, import_file, memory};
 use crate::secret::SecretText;
 
 /// The name of the owner's setup file.
@@ -106,6 +106,26 @@ impl Luks {
             }
         }
         Ok(found)
+    }
+
+    /// Whether the card knows of a data disk.
+    fn is_known(&self) -> bool {
+        self.memory().as_deref().is_some_and(memory::knows)
+    }
+
+    /// Where the card's note of it is.
+    fn memory(&self) -> Option<PathBuf> {
+        self.import.as_deref().map(|import| import.with_file_name(memory::FILE))
+    }
+
+    /// Has the card know of the disk that was opened. Where it can't be written, a start without the disk asks as that of a
+    /// new hub does.
+    fn remember(&self, disk: &Disk) {
+        if let Some(file) = self.memory()
+            && let Err(error) = memory::note(&file, disk)
+        {
+            tracing::warn!(%error, "the card can't note which disk the records are on");
+        }
     }
 
     /// To be called when partition tables or their content were changed.
@@ -222,7 +242,10 @@ impl DataDisk for Luks {
     fn state(&self) -> Result<DiskState, DataDiskError> {
         match self.state_at_once()? {
             Some(state) => Ok(state),
-            None => self.state_of(&self.look()?),
+            None => Ok(match self.state_of(&self.look()?)? {
+                DiskState::Missing | DiskState::Blank | DiskState::Foreign if self.is_known() => DiskState::Away,
+                state => state,
+            }),
         }
     }
 
@@ -298,6 +321,8 @@ impl DataDisk for Luks {
             .and_then(|()| self.finish(&disk));
         if opened.is_err() {
             self.close()?;
+        } else {
+            self.remember(&disk);
         }
         opened
     }

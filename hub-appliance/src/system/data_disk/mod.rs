@@ -11,6 +11,7 @@
 //! | `format` | makes it; needs root |
 //! | `sampling` | whether a disk keeps what is written to it; needs root |
 //! | `moving` | moves the data from an old card; needs root |
+//! | `memory` | the card's own note of the disk that the records are on; needs root |
 //! | `import_file` | removes the owner's file of records from the system's card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
@@ -32,6 +33,7 @@ mod helper;
 mod import_file;
 mod list;
 mod luks;
+mod memory;
 mod moving;
 mod others;
 mod protocol;
@@ -59,6 +61,8 @@ use crate::secret::SecretText;
 pub enum DiskState {
     /// There is no disk that could hold the data.
     Missing,
+    /// There is none, but the card knows of one: the records are on a disk that is not plugged in.
+    Away,
     /// There are two or more that could: none is touched.
     Several,
     /// There is nothing better than a disk with something else on it, or the rest of the system's card.
@@ -99,6 +103,7 @@ impl std::fmt::Display for DiskState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",
+            Self::Away => "not plugged in",
             Self::Several => "several",
             Self::Foreign => "foreign",
             Self::Damaged => "damaged",
