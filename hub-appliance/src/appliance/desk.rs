@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::audit::{AuditSeal, Reason};
 use super::facts::Facts;
+use super::held::HeldError;
 use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, store_folder};
 use crate::backup::BackupKeys;
 use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
@@ -24,6 +25,9 @@ pub enum DeskError {
     /// The PIN does not open the hub, or has to wait.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// The held row is not there, or can't be stored.
+    #[error(transparent)]
+    Held(#[from] HeldError),
     /// Something else.
     #[error(transparent)]
     Appliance(#[from] ApplianceError),

@@ -11,6 +11,7 @@ pub mod desk;
 mod error;
 pub mod export;
 mod facts;
+pub mod held;
 pub mod import;
 mod life;
 mod open;

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::clock::HubTime;
-use crate::panel::{OpenStatus, PairingStatus, Phone, PhoneStanding};
+use crate::panel::{HeldReason, HeldRow, OpenStatus, PairingStatus, Phone, PhoneStanding, RecordKind};
 use crate::server::Pairing;
 use crate::store::Store;
 use crate::store::devices::{Device, Devices};
+use crate::store::sync::held::Waits;
+use crate::store::sync::retry::HeldSummary;
 use crate::system::network;
 use crate::system::supply::Sensors;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = 60 * 1000;
+/// Records that ask for help which the panel lists.
+const HELD_SHOWN: u32 = 50;
 
 /// Where the figures come from.
 pub(super) struct Sources {
@@ -38,6 +42,7 @@ impl Sources {
             address: self.address(),
             phones_in_24_h: self.devices.seen_since(a_day_ago),
             held_rows: self.store.held_count().ok(),
+            held: self.held(clock.peek()),
             clock_trusted: clock.follows_its_source(),
             disk_used_percent: self.store.disk_used_percent().ok(),
             disk_is_full: self.store.is_full(),
@@ -54,6 +59,12 @@ impl Sources {
         }
     }
 
+    /// The oldest records that ask for a person.
+    fn held(&self, now: HubTime) -> Arc<[HeldRow]> {
+        let rows = self.store.read(|snapshot| snapshot.held_summaries(HELD_SHOWN));
+        rows.unwrap_or_default().iter().map(|row| held_row(row, now)).collect()
+    }
+
     /// Where phones reach the hub; none without a network.
     pub(super) fn address(&self) -> Option<SocketAddrV4> {
         network::reachable_address(self.listen, self.desk)
@@ -68,12 +79,40 @@ impl Sources {
     }
 }
 
+fn held_row(row: &HeldSummary, now: HubTime) -> HeldRow {
+    HeldRow {
+        kind: match row.table.as_str() {
+            "patients" | "patient_additional_attributes" => RecordKind::Patient,
+            "visits" => RecordKind::Visit,
+            "events" => RecordKind::Form,
+            "patient_vitals" => RecordKind::Vitals,
+            "patient_problems" => RecordKind::Problem,
+            "appointments" => RecordKind::Appointment,
+            "prescriptions" | "prescription_items" => RecordKind::Prescription,
+            "dispensing_records" => RecordKind::Dispensed,
+            _ => RecordKind::Other,
+        },
+        reason: match row.waits {
+            Some(Waits::Right) => HeldReason::NoRight,
+            Some(Waits::Parent) => HeldReason::BelongsToNothing,
+            _ => HeldReason::Unreadable,
+        },
+        user: row.user_name.clone(),
+        phone: u32::try_from(row.device.0).unwrap_or(0),
+        minutes_ago: minutes_since(row.held_at, now),
+    }
+}
+
+fn minutes_since(then: HubTime, now: HubTime) -> u32 {
+    let minutes = (now.millis() - then.millis()).max(0) / MINUTE_MS;
+    u32::try_from(minutes).unwrap_or(u32::MAX)
+}
+
 fn phone(device: &Device, now: HubTime, is_full: bool) -> Phone {
-    let minutes = (now.millis() - device.last_seen_at.millis()).max(0) / MINUTE_MS;
     Phone {
         number: u32::try_from(device.number.0).unwrap_or(0),
         name: device.name.clone(),
-        seen_minutes_ago: u32::try_from(minutes).unwrap_or(u32::MAX),
+        seen_minutes_ago: minutes_since(device.last_seen_at, now),
         standing: if device.revoked {
             PhoneStanding::Revoked
         } else if device.is_stuck() {

@@ -9,6 +9,7 @@ mod backup;
 mod data_disk;
 mod error;
 mod for_the_hub;
+mod held;
 mod import;
 mod prompt;
 mod restore;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Audit(audit::Arguments),
     /// Make a file of staff from a table, or check one: on a desk, without a hub.
     Staff(staff::Arguments),
+    /// See to rows that phones sent and the hub could not take, while no hub runs on the data.
+    Held(held::Arguments),
     /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
     Import(import::Arguments),
     /// Make a backup while no hub runs on the data: three are kept.
@@ -67,6 +70,7 @@ impl Command {
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Staff(arguments) => staff::run(&arguments),
+            Self::Held(arguments) => held::run(&arguments),
             Self::Import(arguments) => import::run(&arguments),
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),

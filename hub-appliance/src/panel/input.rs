@@ -142,6 +142,8 @@ pub enum Action {
         /// Whether everything is compared, not only what is new.
         whole: bool,
     },
+    /// Try again what asks for help. Expects `AllTaken` or `SomeLeft` as news.
+    TryHeldAgain,
     /// A person has seen that the hub has another address. Expects no `previous_address` in the status.
     AddressSeen,
     /// A person has seen this. Expects it no more in the status.

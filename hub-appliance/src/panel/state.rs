@@ -43,6 +43,12 @@ pub(super) enum State {
         number: u32,
         choice: Choice,
     },
+    /// What asks for help, of which the one at this place is chosen.
+    Help(usize),
+    HelpOne {
+        place: usize,
+        choice: Choice,
+    },
     ConfirmRevoke {
         number: u32,
         choice: Choice,
@@ -176,6 +182,7 @@ pub(super) enum MenuEntry {
     Phones,
     Status,
     Cloud,
+    Help,
     Staff,
     ChangePin,
     NewCode,
@@ -187,11 +194,12 @@ pub(super) enum MenuEntry {
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 12] = [
+pub(super) const MENU: [MenuEntry; 13] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
     MenuEntry::Cloud,
+    MenuEntry::Help,
     MenuEntry::Staff,
     MenuEntry::ChangePin,
     MenuEntry::NewCode,
@@ -294,6 +302,8 @@ impl State {
                 | Self::Phones(_)
                 | Self::Phone { .. }
                 | Self::ConfirmRevoke { .. }
+                | Self::Help(_)
+                | Self::HelpOne { .. }
                 | Self::Facts
                 | Self::Cloud(_)
                 | Self::ChooseLanguage(_)

@@ -135,6 +135,8 @@ pub struct OpenStatus {
     pub phones_in_24_h: u32,
     /// Rows that phones sent and the hub could not take; none where the store does not tell.
     pub held_rows: Option<u32>,
+    /// The oldest of them.
+    pub held: Arc<[HeldRow]>,
     /// Whether the time of day comes from a source that can be trusted.
     pub clock_trusted: bool,
     /// How full the data disk is, 0 to 100; none where it does not tell.
@@ -163,6 +165,55 @@ pub struct OpenStatus {
     pub cloud: CloudStatus,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
     pub other_cloud: Option<String>,
+}
+
+/// Something that a phone sent and the hub could not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRow {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Why it was not taken.
+    pub reason: HeldReason,
+    /// Who sent it, by name; drawn as that of a [`PairedPhone`].
+    pub user: Option<String>,
+    /// The hub's number for the phone that sent it.
+    pub phone: u32,
+    /// Whole minutes since it came.
+    pub minutes_ago: u32,
+}
+
+/// What a record is, in a nurse's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordKind {
+    /// A patient, or what is known of one beside the name.
+    Patient,
+    /// A visit.
+    Visit,
+    /// A form that was filled in.
+    Form,
+    /// Vital signs.
+    Vitals,
+    /// A diagnosis.
+    Problem,
+    /// An appointment.
+    Appointment,
+    /// A prescription, or a medicine in one.
+    Prescription,
+    /// A medicine that was handed out.
+    Dispensed,
+    /// Something else.
+    Other,
+}
+
+/// Why a record was not taken, in a nurse's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldReason {
+    /// Its user may not write it.
+    NoRight,
+    /// What it belongs to is not there, or was deleted.
+    BelongsToNothing,
+    /// The hub can't read it.
+    Unreadable,
 }
 
 /// How it is with the cloud.
@@ -419,6 +470,10 @@ pub enum News {
     Repaired,
     /// The audit log is not whole: entries were changed, or are missing.
     LogBroken,
+    /// All records that asked for help were taken.
+    AllTaken,
+    /// Some records that asked for help still do.
+    SomeLeft,
 }
 
 /// What stood in the way.

@@ -82,10 +82,11 @@ pub(crate) async fn held_on_the_panel(hub: &TestHub, count: usize) {
     let mut panel = hub.hub.panel().await.unwrap();
     panel.open_pairing().await.unwrap();
     panel.press(Button::Back).await.unwrap();
-    let text = format!("{count} held");
+    let text = format!("{count} need help");
     let says = |line: &String| line == &text || line.ends_with(&format!(" {text}"));
     if count == 0 {
-        let silent = |screen: &hub_tests::panel_client::Screen| !screen.lines.iter().any(|line| line.contains("held"));
+        let silent =
+            |screen: &hub_tests::panel_client::Screen| !screen.lines.iter().any(|line| line.contains("need help"));
         panel.wait_until(silent).await.unwrap();
     } else {
         panel.wait_until(|screen| screen.lines.iter().any(says)).await.unwrap();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::{Life, State};
-use crate::appliance::ApplianceError;
 use crate::appliance::audit::{AuditSeal, Reason};
+use crate::appliance::{ApplianceError, VERSION};
 use crate::panel::News;
 use crate::secret::wiping_stack;
 use crate::store::{Store, StoreError};
@@ -39,9 +39,11 @@ impl Life {
         if serving.log.upkeep.as_ref().is_some_and(|upkeep| !upkeep.is_finished()) {
             return;
         }
+        let build = self.config.release.build.as_deref().unwrap_or_default();
+        let firmware = format!("{VERSION} {build}");
         let (store, seal) = (Arc::clone(&serving.sources.store), Arc::clone(&serving.log.seal));
         serving.log.upkeep = Some(tokio::task::spawn_blocking(move || {
-            match wiping_stack(|| tend(&store, &seal)) {
+            match wiping_stack(|| tend(&store, &seal, &firmware)) {
                 // Locking ends it; it is begun anew when the hub is open again.
                 Ok(()) | Err(ApplianceError::Store(StoreError::Closed)) => {}
                 Err(error) => tracing::error!(%error, "the audit log could not be seen to"),
@@ -61,7 +63,9 @@ impl Life {
     }
 }
 
-fn tend(store: &Store, seal: &Arc<AuditSeal>) -> Result<(), ApplianceError> {
+fn tend(store: &Store, seal: &Arc<AuditSeal>, firmware: &str) -> Result<(), ApplianceError> {
+    // Of what could not be read, a newer firmware may know the form.
+    store.try_held_by(firmware)?;
     if store.begin_audit_day()? {
         seal.drop_old(store)?;
         seal.sign(store, Reason::Day)?;

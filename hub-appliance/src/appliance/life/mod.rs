@@ -5,6 +5,7 @@ mod cloud;
 mod disk;
 mod errand;
 mod events;
+mod help;
 mod locking;
 mod log;
 mod moving;
@@ -297,6 +298,7 @@ impl Life {
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
             Action::SyncNow { whole } => self.sync_now(whole),
+            Action::TryHeldAgain => self.try_held_again().await,
             Action::AddressSeen => self.address_seen(),
             Action::NewsSeen(news) => self.news_seen(news),
         }

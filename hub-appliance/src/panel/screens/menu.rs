@@ -20,6 +20,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Restart => strings.menu_restart,
         MenuEntry::PowerOff => strings.menu_power_off,
         MenuEntry::About => strings.about,
+        MenuEntry::Help => strings.help,
     });
     canvas.list(&entries, chosen);
     "menu"

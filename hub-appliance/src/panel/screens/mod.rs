@@ -5,6 +5,7 @@ mod change_pin;
 mod cloud;
 mod errand;
 mod fault;
+mod help;
 mod home;
 mod language;
 mod lock;
@@ -80,6 +81,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::ConfirmRevoke { number, choice }, Phase::Open(open)) => {
             phones::revoke(canvas, open, *number, *choice, strings)
         }
+        (State::Help(chosen), Phase::Open(open)) => help::list(canvas, open, *chosen, strings),
+        (State::HelpOne { place, choice }, Phase::Open(open)) => help::one(canvas, open, *place, *choice, strings),
         (State::PresentPin(pad), _) => change_pin::present(canvas, pad, strings),
         (State::PinWait, _) => wait::open(canvas, moment.left, strings),
         (State::PinChanged, _) => change_pin::changed(canvas, strings),

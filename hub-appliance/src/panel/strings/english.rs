@@ -2,7 +2,9 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -229,6 +231,12 @@ pub(super) static STRINGS: Strings = Strings {
         "Delete it there with",
         "a computer.",
     ],
+    help: "Need help",
+    help_none: ["Nothing waits for", "somebody's help"],
+    help_kind,
+    help_reason,
+    help_try: "Try again",
+    age,
     lock: "Lock the hub?",
     lock_text: ["Phones can't work", "with it until the PIN", "is typed here."],
     lock_now: "Lock",
@@ -388,6 +396,16 @@ fn news(news: News) -> Told {
                 "technical help",
             ],
         ),
+        News::SomeLeft => (
+            "Still need help",
+            [
+                "Some can't be taken.",
+                "Nothing is lost. Ask",
+                "who sets the rights,",
+                "or technical help",
+            ],
+        ),
+        News::AllTaken => ("All taken", ["Nothing waits for", "help any more", "", ""]),
         News::LogBroken => (
             "Access log broken",
             [
@@ -698,4 +716,35 @@ fn several(name: &str) -> [String; 4] {
         "one and start the".into(),
         "hub again.".into(),
     ]
+}
+
+const fn help_kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Patient => "Patient",
+        RecordKind::Visit => "Visit",
+        RecordKind::Form => "Form",
+        RecordKind::Vitals => "Vital signs",
+        RecordKind::Problem => "Diagnosis",
+        RecordKind::Appointment => "Appointment",
+        RecordKind::Prescription => "Prescription",
+        RecordKind::Dispensed => "Handed out",
+        RecordKind::Other => "Record",
+    }
+}
+
+const fn help_reason(reason: HeldReason) -> &'static str {
+    match reason {
+        HeldReason::NoRight => "User has no right",
+        HeldReason::BelongsToNothing => "Its patient is gone",
+        HeldReason::Unreadable => "Hub can't read it",
+    }
+}
+
+fn age(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "now".into(),
+        Ago::Minutes(minutes) => format!("{minutes} min"),
+        Ago::Hours(hours) => format!("{hours} h"),
+        Ago::Days(days) => format!("{days} d"),
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -225,6 +227,12 @@ pub(super) static STRINGS: Strings = Strings {
         "Effacez-la avec un",
         "ordinateur.",
     ],
+    help: "À vérifier",
+    help_none: ["Rien n'attend", "d'aide"],
+    help_kind,
+    help_reason,
+    help_try: "Réessayer",
+    age,
     lock: "Verrouiller ?",
     lock_text: ["Les téléphones", "attendront que le PIN", "soit tapé ici."],
     lock_now: "Oui",
@@ -385,6 +393,16 @@ fn news(news: News) -> Told {
                 "appelez de l'aide",
             ],
         ),
+        News::SomeLeft => (
+            "Encore à vérifier",
+            [
+                "Certains ne passent",
+                "pas. Rien n'est perdu",
+                "Demandez à qui donne",
+                "les droits, ou aide",
+            ],
+        ),
+        News::AllTaken => ("Tout est pris", ["Rien n'attend plus", "d'aide", "", ""]),
         News::LogBroken => (
             "Journal abîmé",
             [
@@ -689,4 +707,35 @@ fn several(name: &str) -> [String; 4] {
         "laissez qu'un, puis".into(),
         "redémarrez le hub.".into(),
     ]
+}
+
+const fn help_kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Patient => "Patient",
+        RecordKind::Visit => "Visite",
+        RecordKind::Form => "Formulaire",
+        RecordKind::Vitals => "Constantes",
+        RecordKind::Problem => "Diagnostic",
+        RecordKind::Appointment => "Rendez-vous",
+        RecordKind::Prescription => "Ordonnance",
+        RecordKind::Dispensed => "Remis",
+        RecordKind::Other => "Dossier",
+    }
+}
+
+const fn help_reason(reason: HeldReason) -> &'static str {
+    match reason {
+        HeldReason::NoRight => "Droit manquant",
+        HeldReason::BelongsToNothing => "Patient disparu",
+        HeldReason::Unreadable => "Illisible ici",
+    }
+}
+
+fn age(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "0 min".into(),
+        Ago::Minutes(minutes) => format!("{minutes} min"),
+        Ago::Hours(hours) => format!("{hours} h"),
+        Ago::Days(days) => format!("{days} j"),
+    }
 }

@@ -8,7 +8,7 @@ mod french;
 mod spanish;
 
 use super::text::Ago;
-use super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Question};
+use super::view::{CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind};
 
 /// What the owner's files are called, in every language.
 const SETUP_FILE: &str = "hub-setup.toml";
@@ -246,6 +246,14 @@ pub(super) struct Strings {
     /// In at most 11 characters.
     pub(super) cloud_beside: fn(&str) -> String,
     pub(super) cloud_key_left: [&'static str; 4],
+    pub(super) help: &'static str,
+    pub(super) help_none: [&'static str; 2],
+    /// In at most 12 characters.
+    pub(super) help_kind: fn(RecordKind) -> &'static str,
+    pub(super) help_reason: fn(HeldReason) -> &'static str,
+    pub(super) help_try: &'static str,
+    /// In at most 5 characters.
+    pub(super) age: fn(Ago) -> String,
     pub(super) lock: &'static str,
     pub(super) lock_text: [&'static str; 3],
     pub(super) lock_now: &'static str,

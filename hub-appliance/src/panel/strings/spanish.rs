@@ -2,7 +2,9 @@
 
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
-use super::super::view::{CloudStanding, ErrandEnd, Fault, ImportFile, News, Obstacle, Question};
+use super::super::view::{
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+};
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
@@ -223,6 +225,12 @@ pub(super) static STRINGS: Strings = Strings {
         "Bórrela allí con un",
         "ordenador.",
     ],
+    help: "Piden ayuda",
+    help_none: ["Nada espera ayuda", ""],
+    help_kind,
+    help_reason,
+    help_try: "Repetir",
+    age,
     lock: "¿Bloquear?",
     lock_text: ["Los teléfonos esperan", "hasta que se teclee", "aquí el PIN."],
     lock_now: "Bloquear",
@@ -380,6 +388,16 @@ fn news(news: News) -> Told {
                 "ayuda técnica",
             ],
         ),
+        News::SomeLeft => (
+            "Aún piden ayuda",
+            [
+                "Algunos no se toman.",
+                "Nada se ha perdido.",
+                "Pregunte por permisos",
+                "o pida ayuda técnica",
+            ],
+        ),
+        News::AllTaken => ("Todo recibido", ["Nada espera ya ayuda", "", "", ""]),
         News::LogBroken => (
             "Registro dañado",
             [
@@ -690,4 +708,35 @@ fn several(name: &str) -> [String; 4] {
         "sólo uno y reinicie".into(),
         "el hub.".into(),
     ]
+}
+
+const fn help_kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Patient => "Paciente",
+        RecordKind::Visit => "Visita",
+        RecordKind::Form => "Formulario",
+        RecordKind::Vitals => "Constantes",
+        RecordKind::Problem => "Diagnóstico",
+        RecordKind::Appointment => "Cita",
+        RecordKind::Prescription => "Receta",
+        RecordKind::Dispensed => "Entregado",
+        RecordKind::Other => "Registro",
+    }
+}
+
+const fn help_reason(reason: HeldReason) -> &'static str {
+    match reason {
+        HeldReason::NoRight => "Sin permiso",
+        HeldReason::BelongsToNothing => "Falta su paciente",
+        HeldReason::Unreadable => "No se puede leer",
+    }
+}
+
+fn age(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "0 min".into(),
+        Ago::Minutes(minutes) => format!("{minutes} min"),
+        Ago::Hours(hours) => format!("{hours} h"),
+        Ago::Days(days) => format!("{days} d"),
+    }
 }

@@ -22,6 +22,41 @@ fn seen(minutes_ago: u32) -> OpenStatus {
     }
 }
 
+/// Each kind of record, and the reasons in turn.
+const HELD: [RecordKind; 9] = [
+    RecordKind::Patient,
+    RecordKind::Visit,
+    RecordKind::Form,
+    RecordKind::Vitals,
+    RecordKind::Problem,
+    RecordKind::Appointment,
+    RecordKind::Prescription,
+    RecordKind::Dispensed,
+    RecordKind::Other,
+];
+
+fn with_held(kinds: &[RecordKind]) -> OpenStatus {
+    let reasons = [
+        HeldReason::NoRight,
+        HeldReason::BelongsToNothing,
+        HeldReason::Unreadable,
+    ];
+    let rows = kinds.iter().zip(reasons.into_iter().cycle()).zip(0..);
+    OpenStatus {
+        held: rows
+            .map(|((kind, reason), number)| HeldRow {
+                kind: *kind,
+                reason,
+                user: (number != 1).then(|| "Dr Amina Njoroge".into()),
+                phone: number + 1,
+                minutes_ago: [0, 5, 3 * 60, 999 * 1440][number as usize % 4],
+            })
+            .collect(),
+        held_rows: Some(9),
+        ..open()
+    }
+}
+
 /// As [`super::scenes::all`], of which these are a part.
 pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     let start = |phase, act: fn(&mut Desk)| {
@@ -183,5 +218,49 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("disk-repaired", start(told(News::Repaired), Desk::settles)),
         ("records-damaged", start(told(News::Damaged), Desk::settles)),
         ("log-broken", start(told(News::LogBroken), Desk::settles)),
+        ("help-all", start(told(News::AllTaken), Desk::settles)),
+        ("help-left", start(told(News::SomeLeft), Desk::settles)),
+        (
+            "help-none",
+            start(Phase::Open(open()), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK]);
+            }),
+        ),
+        (
+            "help",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK]);
+            }),
+        ),
+        (
+            "help-more",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK, UP]);
+            }),
+        ),
+        (
+            "help-middle",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK, DOWN, DOWN, DOWN, DOWN]);
+            }),
+        ),
+        (
+            "help-right",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "help-gone",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK, DOWN, OK, DOWN]);
+            }),
+        ),
+        (
+            "help-unreadable",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK, DOWN, DOWN, OK]);
+            }),
+        ),
     ]
 }

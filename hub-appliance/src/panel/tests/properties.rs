@@ -30,6 +30,8 @@ const SCREENS: [&str; 47] = [
     "saving",
     "phones",
     "phone",
+    "help",
+    "help-one",
     "revoke",
     "change-pin",
     "language",
@@ -80,7 +82,7 @@ const WAITING: [&str; 19] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 9] = [
+pub(super) const NEWS: [News; 11] = [
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
     News::NotPaired(Obstacle::NotWritten),
@@ -90,6 +92,8 @@ pub(super) const NEWS: [News; 9] = [
     News::Damaged,
     News::Repaired,
     News::LogBroken,
+    News::AllTaken,
+    News::SomeLeft,
 ];
 
 const NOTICES: [Notice; 3] = [
@@ -99,6 +103,7 @@ const NOTICES: [Notice; 3] = [
 ];
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are few of them")]
 enum Happening {
     Input(Input),
     Phase(Phase),
@@ -140,6 +145,28 @@ fn known_phone() -> impl Strategy<Value = Phone> {
             standing,
         },
     )
+}
+
+fn held_row() -> impl Strategy<Value = HeldRow> {
+    let reasons = vec![
+        HeldReason::NoRight,
+        HeldReason::BelongsToNothing,
+        HeldReason::Unreadable,
+    ];
+    let kinds = vec![RecordKind::Patient, RecordKind::Prescription, RecordKind::Other];
+    (
+        prop::sample::select(kinds),
+        prop::sample::select(reasons),
+        prop::option::of(any::<String>()),
+        any::<(u32, u32)>(),
+    )
+        .prop_map(|(kind, reason, user, (phone, minutes_ago))| HeldRow {
+            kind,
+            reason,
+            user,
+            phone,
+            minutes_ago,
+        })
 }
 
 fn pin_change() -> impl Strategy<Value = PinChange> {
@@ -217,6 +244,7 @@ prop_compose! {
         news in prop::option::of(prop::sample::select(NEWS.to_vec())),
         paired in prop::option::of((any::<u32>(), prop::option::of(any::<String>()))),
         phones in prop::collection::vec(known_phone(), 0..8),
+        held in prop::collection::vec(held_row(), 0..4),
         pin_change in prop::option::of(pin_change()),
         cloud in cloud_status(),
         other_cloud in prop::option::of(any::<String>()),
@@ -237,6 +265,7 @@ prop_compose! {
             paired: paired.map(|(number, name)| PairedPhone { number, name }),
             news,
             phones: phones.into(),
+            held: held.into(),
             pin_change,
             cloud,
             other_cloud,

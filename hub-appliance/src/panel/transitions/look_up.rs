@@ -10,6 +10,14 @@ pub(super) fn phones(phase: &Phase) -> &[Phone] {
     }
 }
 
+/// How many records that ask for help are known here.
+pub(super) fn held(phase: &Phase) -> usize {
+    match phase {
+        Phase::Open(open) => open.held.len(),
+        _ => 0,
+    }
+}
+
 /// Whether a cloud is named.
 pub(super) fn has_cloud(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.cloud.standing != CloudStanding::NeverSetUp)

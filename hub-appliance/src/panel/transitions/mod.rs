@@ -10,7 +10,7 @@ pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
 use self::look_up::{
-    around, can_revoke, has_cloud, has_network, is_on_an_errand, keeps_pairing_open, phones, place, wrong_group,
+    around, can_revoke, has_cloud, has_network, held, is_on_an_errand, keeps_pairing_open, phones, place, wrong_group,
 };
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
@@ -164,6 +164,7 @@ pub(super) fn step(
             MenuEntry::Restart => State::ConfirmRestart(Second),
             MenuEntry::PowerOff => State::ConfirmPowerOff(Second),
             MenuEntry::About => State::About,
+            MenuEntry::Help => State::Help(0),
         },
         (State::Facts | State::About | State::NoNetwork, Event::Ok | Event::Back) => State::Home,
         (State::ConfirmLock(choice), Event::Previous | Event::Next) => State::ConfirmLock(choice.other()),
@@ -210,6 +211,18 @@ pub(super) fn step(
             return (list, Some(Action::RevokePhone(number)));
         }
         (State::ConfirmRevoke { number, .. }, Event::Ok | Event::Back) => State::Phone { number, choice: First },
+
+        // What asks for help: a list, one of it, and trying again.
+        (State::Help(at), Event::Previous) => State::Help(around(at, held(phase), false)),
+        (State::Help(at), Event::Next) => State::Help(around(at, held(phase), true)),
+        (State::Help(place), Event::Ok) if place < held(phase) => State::HelpOne { place, choice: First },
+        (State::Help(_), Event::Ok | Event::Back) => State::Home,
+        (State::HelpOne { place, choice }, Event::Previous | Event::Next) => State::HelpOne {
+            place,
+            choice: choice.other(),
+        },
+        (State::HelpOne { choice: Second, .. }, Event::Ok) => return (State::Help(0), Some(Action::TryHeldAgain)),
+        (State::HelpOne { place, .. }, Event::Ok | Event::Back) => State::Help(place),
         (left, Event::TimedOut) if left.is_left_alone() => State::Home,
 
         // The PIN is changed with the hub, step by step: it ends when the hub says so, not by being left.

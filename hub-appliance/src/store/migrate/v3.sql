@@ -19,3 +19,9 @@ ALTER TABLE devices ADD COLUMN rewind_to INTEGER;
 
 -- Held rows are told apart by their values, without what the app writes beside them: the digests are made anew.
 UPDATE held_rows SET digest = NULL;
+-- Whose record a held row is: it is tried again when that patient comes to another clinic.
+ALTER TABLE held_rows ADD COLUMN patient_id TEXT;
+UPDATE held_rows SET patient_id = json_extract(row, '$.patient_id') WHERE json_valid(row);
+CREATE INDEX held_rows_patient ON held_rows (patient_id) WHERE waits = 'right';
+-- The firmware that tried all held rows last.
+ALTER TABLE hub_state ADD COLUMN held_tried_by TEXT;

@@ -49,7 +49,7 @@ pub enum HoldReason {
 
 /// What lets a held row go without a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waits {
+pub enum Waits {
     /// A right of its user.
     Right,
     /// A row that it hangs on.
@@ -59,6 +59,12 @@ enum Waits {
 }
 
 impl Waits {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::Right, Self::Parent, Self::Table]
+            .into_iter()
+            .find(|waits| waits.name() == name)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Right => "right",
@@ -152,8 +158,9 @@ pub(in crate::store) fn hold_as(tx: &WriteTx<'_>, table: &str, held: &HeldRow<'_
         .connection()
         .prepare_cached(
             "INSERT INTO held_rows (id, direction, table_name, row_id, list, row, reason, base, device, user_id, held_at, \
-             digest, bytes, waits, parent_table, parent_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             digest, bytes, waits, parent_table, parent_id, patient_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+             CASE WHEN json_valid(?6) THEN json_extract(?6, '$.patient_id') END) \
              ON CONFLICT (device, digest) WHERE digest IS NOT NULL DO NOTHING",
         )?
         .execute(rusqlite::params![
@@ -382,18 +389,31 @@ impl Snapshot<'_> {
             "SELECT id, table_name, row_id, reason, device, user_id, held_at, row FROM held_rows ORDER BY held_at, id \
              LIMIT ?1 OFFSET ?2",
         )?;
-        let rows = statement.query_map((limit, offset), |row| {
-            Ok(HeldEntry {
-                id: row.get(0)?,
-                table: row.get(1)?,
-                row_id: row.get(2)?,
-                reason: row.get(3)?,
-                device: DeviceNumber(row.get(4)?),
-                user: row.get(5)?,
-                held_at: HubTime::from_millis(row.get(6)?),
-                row: row.get(7)?,
-            })
-        })?;
+        let rows = statement.query_map((limit, offset), entry)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    /// The held row of this id.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn held_row(&self, id: &str) -> Result<Option<HeldEntry>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT id, table_name, row_id, reason, device, user_id, held_at, row FROM held_rows WHERE id = ?1",
+        )?;
+        Ok(statement.query_row([id], entry).optional()?)
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<HeldEntry> {
+    Ok(HeldEntry {
+        id: row.get(0)?,
+        table: row.get(1)?,
+        row_id: row.get(2)?,
+        reason: row.get(3)?,
+        device: DeviceNumber(row.get(4)?),
+        user: row.get(5)?,
+        held_at: HubTime::from_millis(row.get(6)?),
+        row: row.get(7)?,
+    })
 }

@@ -24,6 +24,7 @@ pub mod push;
 mod quota;
 pub(in crate::store) mod release;
 pub(in crate::store) mod resend;
+pub mod retry;
 pub mod rights;
 pub mod sent;
 mod sight;

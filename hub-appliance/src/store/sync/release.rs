@@ -84,6 +84,13 @@ pub(in crate::store) fn known_tables(tx: &mut WriteTx<'_>) -> Result<(), StoreEr
     note(tx, released)
 }
 
+/// Stores what `ids` name as their senders may, and leaves the rest held.
+pub(super) fn again(tx: &mut WriteTx<'_>, ids: &[String]) -> Result<usize, StoreError> {
+    let released = let_go(tx, ids)?;
+    note(tx, released)?;
+    Ok(released)
+}
+
 fn note(tx: &mut WriteTx<'_>, released: usize) -> Result<(), StoreError> {
     if released == 0 {
         return Ok(());
@@ -118,6 +125,16 @@ fn candidates(tx: &WriteTx<'_>, since: HubTime) -> Result<Vec<String>, StoreErro
         "SELECT held.held_at, held.id FROM user_clinic_permissions AS granted CROSS JOIN held_rows AS held \
          ON held.waits = 'right' AND held.user_id = granted.user_id WHERE granted.hub_changed_at >= ?1",
     )?;
+    // A patient who has come to another clinic, where their sender may have the right.
+    for patient in [
+        "held.patient_id = patient.id",
+        "held.table_name = 'patients' AND held.row_id = patient.id",
+    ] {
+        look(&format!(
+            "SELECT held.held_at, held.id FROM patients AS patient CROSS JOIN held_rows AS held \
+             ON held.waits = 'right' AND {patient} WHERE patient.hub_changed_at >= ?1"
+        ))?;
+    }
     found.sort_unstable();
     found.dedup();
     Ok(found.into_iter().map(|(_, id)| id).collect())

@@ -317,3 +317,73 @@ fn a_device_writes_so_much_a_day_and_no_more() {
         .unwrap();
     assert_eq!(push(A, &"w".repeat(1000)).unwrap(), 1, "tomorrow is another day");
 }
+
+fn vitals_of(patient: &str) -> Value {
+    json!({"id": format!("vitals-{patient}"), "patient_id": patient, "timestamp": T, "weight_kg": 60, "metadata": "{}", "is_deleted": false,
+        "created_at": T, "updated_at": T, "last_modified": T})
+}
+
+#[test]
+fn what_is_held_of_a_patient_goes_when_the_patient_comes_to_a_clinic_where_its_sender_may() {
+    let hub = hub();
+    hub.push(
+        B,
+        HubTime::ZERO,
+        created("patients", json!([in_clinic_2("p"), in_clinic_2("q")])),
+    );
+    granted(&hub, &[CLINIC]);
+    let mut edited = patient("p", "Edited", T + 5, "given_name");
+    edited["primary_clinic_id"] = "clinic-2".into();
+    let changes = json!({
+        "patients": {"created": [], "updated": [edited], "deleted": []},
+        "patient_vitals": {"created": [vitals_of("p"), vitals_of("q")], "updated": [], "deleted": []},
+    });
+    assert_eq!(push_by_rights(&hub, &changes).held, 3);
+    let mut moved = in_clinic_2("p");
+    moved["primary_clinic_id"] = CLINIC.into();
+    moved["_changed"] = "primary_clinic_id".into();
+    hub.push(B, HubTime::ZERO, updated("patients", json!([moved])));
+    let left: Vec<_> = hub.store.read(|snapshot| snapshot.held_rows(10, 0)).unwrap();
+    let left: Vec<_> = left.iter().map(|held| held.row_id.as_deref().unwrap()).collect();
+    assert_eq!(left, ["vitals-q"], "the other patient has not moved");
+    let (changes, _) = hub.pull(B, HubTime::ZERO);
+    assert_eq!(ids(&changes["patient_vitals"]["created"]), ["vitals-p"]);
+    let names = ["created", "updated"]
+        .map(|list| changes["patients"][list].clone())
+        .into_iter();
+    let rows: Vec<_> = names.flat_map(|rows| rows.as_array().unwrap().clone()).collect();
+    let name_of_p = &rows.iter().find(|row| row["id"] == "p").unwrap()["given_name"];
+    assert_eq!(name_of_p, "Edited");
+}
+
+#[test]
+fn a_firmware_that_is_newer_tries_once_what_could_not_be_read() {
+    let hub = hub();
+    granted(&hub, &[CLINIC]);
+    let rows: Vec<_> = (0..450).map(|number| in_clinic_2(&format!("p{number}"))).collect();
+    assert_eq!(push_by_rights(&hub, &created("patients", json!(rows))).held, 450);
+    // As if they had been held for their form, by a firmware that did not know it.
+    hub.store
+        .write(|tx| {
+            let sql = "UPDATE held_rows SET waits = NULL, reason = 'does not fit'";
+            Ok::<_, StoreError>(tx.connection().execute(sql, [])?)
+        })
+        .unwrap();
+    granted(&hub, &[CLINIC, "clinic-2"]);
+    assert_eq!(hub.store.held_count().unwrap(), 450);
+    let tried = hub.store.try_held_by("2").unwrap();
+    assert_eq!((tried.tried, tried.released), (450, 450));
+    assert_eq!(hub.store.held_count().unwrap(), 0);
+    push_by_rights(&hub, &created("patients", json!([{"given_name": 5}])));
+    assert_eq!(hub.store.try_held_by("2").unwrap().tried, 0, "it has had its try");
+    let tried = hub.store.try_held_by("3").unwrap();
+    assert_eq!((tried.tried, tried.released), (1, 0));
+    let tried = hub.store.try_held_again().unwrap();
+    assert_eq!(
+        (tried.tried, tried.released),
+        (1, 0),
+        "a person's wish makes no row of what is none"
+    );
+    let summaries = hub.store.read(|snapshot| snapshot.held_summaries(10)).unwrap();
+    assert_eq!((summaries.len(), summaries[0].reason.as_str()), (1, "no id"));
+}

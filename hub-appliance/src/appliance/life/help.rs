@@ -1,0 +1,36 @@
+//! What phones sent and the hub could not take, tried again at a person's wish.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{Life, State, blocking};
+use crate::panel::News;
+use crate::store::audit::Entry;
+
+impl Life {
+    /// Tries all that asks for help again, and tells what came of it.
+    pub(super) async fn try_held_again(&mut self) {
+        let State::Open(serving) = &self.state else { return };
+        let store = Arc::clone(&serving.sources.store);
+        let tried = blocking(move || {
+            let tried = store.try_held_again()?;
+            let entry = Entry {
+                action: "held.retry",
+                detail: json!({"tried": tried.tried, "released": tried.released}).to_string(),
+                outcome: "ok",
+                ..Entry::default()
+            };
+            store.write(move |tx| tx.audit(&entry))?;
+            Ok(store.held_count()?)
+        });
+        match tried.await {
+            Ok(0) => self.tell(News::AllTaken),
+            Ok(_) => self.tell(News::SomeLeft),
+            Err(error) => {
+                tracing::error!(%error, "what is held could not be tried again");
+                self.tell(News::SomeLeft);
+            }
+        }
+    }
+}
