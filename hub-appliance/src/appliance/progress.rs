@@ -3,14 +3,14 @@
 //! A file gets a new number every [`PERIOD`] in which the server, the panel loop and the store's writer all came round.
 //! One of them that hangs stops the numbers: the server's accept loop no longer turns, the panel loop no longer wakes, or
 //! the writer does not get to an empty piece of work that waits behind all others, and its own number stands still too:
-//! a slow board is long at work on a large push, and does not hang. While the hub opens, migrates, imports or repairs, no
-//! writer is waited for.
+//! a slow board is long at work on a large push, and does not hang. While the hub opens, with a migration and an import
+//! perhaps, no writer is waited for, but not for ever: [`OPENING`]. A repair takes what it takes.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -20,6 +20,10 @@ use crate::store::{Store, StoreError};
 
 /// How often there is a new number.
 const PERIOD: Duration = Duration::from_secs(5);
+
+/// How long opening may take: a check of the disk, a copy of 1 GiB of records at the 1 MiB/s of a worn card, their
+/// migration and an import.
+const OPENING: Duration = Duration::from_secs(60 * 60);
 
 /// How often a loop came round.
 #[derive(Clone, Debug, Default)]
@@ -67,16 +71,40 @@ impl Beats {
 
 /// The store while it is open, and not kept open by being in here.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OpenedStore(Arc<Mutex<Weak<Store>>>);
+pub(super) struct OpenedStore {
+    store: Arc<Mutex<Weak<Store>>>,
+    opening: Arc<Mutex<Option<Instant>>>,
+}
+
+/// The hub is being opened, until this is dropped.
+#[derive(Debug)]
+pub(super) struct BeingOpened(Arc<Mutex<Option<Instant>>>);
+
+impl Drop for BeingOpened {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
 
 impl OpenedStore {
     /// From now on it is this one.
     pub(super) fn set(&self, store: &Arc<Store>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(store);
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(store);
+    }
+
+    /// From now on it is being opened.
+    pub(super) fn opening(&self) -> BeingOpened {
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        BeingOpened(Arc::clone(&self.opening))
+    }
+
+    fn is_overdue(&self, now: Instant) -> bool {
+        let since = *self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.saturating_duration_since(since) > OPENING)
     }
 
     fn get(&self) -> Option<Arc<Store>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 }
 
@@ -99,7 +127,7 @@ pub(super) async fn report(file: PathBuf, parts: Parts) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Some(number) = seen.look()
+        if let Some(number) = seen.look_at(Instant::now())
             && let Err(error) = fs::write(&file, format!("{number}\n"))
         {
             tracing::error!(kind = ?error.kind(), "the hub's progress could not be written down");
@@ -131,7 +159,7 @@ impl Seen {
     }
 
     /// The next number, if all parts have come round since the last one.
-    fn look(&mut self) -> Option<u64> {
+    fn look_at(&mut self, now: Instant) -> Option<u64> {
         let (server, panel) = ((self.parts.server)(), self.parts.panel.so_far());
         let store = self.parts.store.get();
         let pulse = store.as_ref().map(|store| store.pulse().number());
@@ -142,7 +170,7 @@ impl Seen {
             self.writer = store.map(ask_writer);
         }
         self.pulse = pulse;
-        if !writer_moves || server == self.server || panel == self.panel {
+        if !writer_moves || server == self.server || panel == self.panel || self.parts.store.is_overdue(now) {
             return None;
         }
         (self.server, self.panel) = (server, panel);
@@ -199,6 +227,10 @@ mod tests {
     }
 
     impl Bench {
+        fn look(&mut self) -> Option<u64> {
+            self.seen.look_at(Instant::now())
+        }
+
         fn all_turn(&self) {
             self.server.count();
             self.panel.count();
@@ -221,13 +253,13 @@ mod tests {
     fn a_server_or_a_panel_that_stands_still_gets_no_number() {
         let mut bench = bench();
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(1));
+        assert_eq!(bench.look(), Some(1));
         bench.server.count();
-        assert_eq!(bench.seen.look(), None);
+        assert_eq!(bench.look(), None);
         bench.panel.count();
-        assert_eq!(bench.seen.look(), Some(2));
+        assert_eq!(bench.look(), Some(2));
         bench.panel.count();
-        assert_eq!(bench.seen.look(), None);
+        assert_eq!(bench.look(), None);
         assert_eq!(bench.woken.so_far(), 4);
     }
 
@@ -249,7 +281,7 @@ mod tests {
         let mut bench = bench();
         bench.store.set(&store);
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(1));
+        assert_eq!(bench.look(), Some(1));
         bench.writer_comes_round().await;
 
         let (go_on, goes_on) = mpsc::channel::<u32>();
@@ -268,17 +300,17 @@ mod tests {
             go_on.send(5_000).unwrap();
             done.recv().unwrap();
             bench.all_turn();
-            assert_eq!(bench.seen.look(), Some(number));
+            assert_eq!(bench.look(), Some(number));
         }
         for _ in 0..3 {
             bench.all_turn();
-            assert_eq!(bench.seen.look(), None, "now it hangs");
+            assert_eq!(bench.look(), None, "now it hangs");
         }
         drop(go_on);
         work.join().unwrap().unwrap();
         bench.writer_comes_round().await;
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(8));
+        assert_eq!(bench.look(), Some(8));
     }
 
     #[tokio::test]
@@ -288,7 +320,7 @@ mod tests {
         let mut bench = bench();
         bench.store.set(&store);
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(1));
+        assert_eq!(bench.look(), Some(1));
         bench.writer_comes_round().await;
 
         let (go_on, stuck) = mpsc::channel::<()>();
@@ -303,16 +335,16 @@ mod tests {
         });
         begun.recv().unwrap();
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(2), "asked just now");
+        assert_eq!(bench.look(), Some(2), "asked just now");
         for _ in 0..3 {
             bench.all_turn();
-            assert_eq!(bench.seen.look(), None);
+            assert_eq!(bench.look(), None);
         }
         drop(go_on);
         work.join().unwrap().unwrap();
         bench.writer_comes_round().await;
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(3));
+        assert_eq!(bench.look(), Some(3));
     }
 
     #[tokio::test]
@@ -324,13 +356,28 @@ mod tests {
         assert!(store.close(Duration::from_secs(1)));
         for number in 1..=2 {
             bench.all_turn();
-            assert_eq!(bench.seen.look(), Some(number));
+            assert_eq!(bench.look(), Some(number));
             bench.writer_comes_round().await;
         }
         drop(store);
         assert!(bench.store.get().is_none());
         bench.all_turn();
-        assert_eq!(bench.seen.look(), Some(3));
+        assert_eq!(bench.look(), Some(3));
+    }
+
+    #[test]
+    fn opening_may_take_long_but_not_for_ever() {
+        let mut bench = bench();
+        let opening = bench.store.opening();
+        let at = |bench: &mut Bench, minutes: u64| {
+            bench.all_turn();
+            bench.seen.look_at(Instant::now() + Duration::from_secs(minutes * 60))
+        };
+        assert_eq!(at(&mut bench, 0), Some(1));
+        assert_eq!(at(&mut bench, 59), Some(2));
+        assert_eq!(at(&mut bench, 61), None);
+        drop(opening);
+        assert_eq!(at(&mut bench, 61), Some(3));
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,11 +45,14 @@ impl Life {
             has_records: self.facts.has_records(),
             wrong_pins: std::mem::take(&mut self.wrong_pins),
         };
+        let being_opened = self.opened_store.opening();
         let opened = blocking(move || {
             let opened = open_hub(&config, &master, clock, sessions, &opening);
             Ok(opened.map_err(|failure| (failure, master)))
         });
-        match (opened.await, before) {
+        let opened = opened.await;
+        drop(being_opened);
+        match (opened, before) {
             (Ok(Ok(opened)), before) => self.serve(opened, facts_key, before.is_none()).await,
             (Ok(Err((failure, _))), _) if is_damaged(&failure.error) && reason == REPAIRED => {
                 self.past_repair(&failure.error);
