@@ -6,7 +6,7 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 47] = [
+const SCREENS: [&str; 49] = [
     "notice",
     "setup-pin",
     "setting-up",
