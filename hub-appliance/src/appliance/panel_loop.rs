@@ -11,7 +11,7 @@ use super::ApplianceError;
 use super::life::Event;
 use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{About, Frame, Input, Language, Panel, Phase, Status};
+use crate::panel::{About, CloudStatus, Frame, Input, Language, Panel, Phase, Status};
 use crate::secret::wiping_stack;
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
@@ -26,6 +26,14 @@ impl Display {
     pub(super) fn set(&self, status: Status) {
         *self.lock() = status;
         self.wake();
+    }
+
+    /// How the panel says that it is with the cloud; none while it says nothing of that.
+    pub(super) fn cloud(&self) -> Option<CloudStatus> {
+        match &self.lock().phase {
+            Phase::Open(open) => Some(open.cloud),
+            _ => None,
+        }
     }
 
     /// Makes the loop come round.

@@ -344,7 +344,7 @@ fn json_value(text: &str) -> Option<Cell> {
     Some(Cell::text(&without_nul(json).to_string()))
 }
 
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == uuid::fmt::Hyphenated::LENGTH && Uuid::try_parse(text).is_ok()
 }
 

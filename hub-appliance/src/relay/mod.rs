@@ -162,10 +162,12 @@ impl<S: Surroundings> Working<S> {
             let due = schedule.wait(began.elapsed(), link, waiting);
             match due {
                 None if !link => self.progress.is(RelayState::NoNetwork),
+                // Only a refused key waits for a person; it may have been without a network since.
+                None => self.progress.is(RelayState::Refused),
                 Some(Duration::ZERO) if !knows_time => self.progress.is(RelayState::NoClock),
                 Some(Duration::ZERO) => {
                     let running = run::run(&cloud, &self.store, &self.progress, std::mem::take(&mut wish));
-                    let Some((ended, state)) = until_dropped(running, &mut orders).await else {
+                    let Some(((ended, state), asked)) = until_dropped(running, &mut orders).await else {
                         return;
                     };
                     schedule.ended(began.elapsed(), ended, getrandom::u32().unwrap_or(0));
@@ -175,6 +177,13 @@ impl<S: Surroundings> Working<S> {
                         status.state = state;
                         status.runs += 1;
                     });
+                    if asked.is_some_and(|asked| asked.whole) {
+                        wish = Wish {
+                            asked: true,
+                            whole: true,
+                        };
+                        schedule.asked();
+                    }
                     continue;
                 }
                 _ if self.progress.get().state == RelayState::NoNetwork => self.progress.is(RelayState::Waiting),
@@ -195,14 +204,20 @@ impl<S: Surroundings> Working<S> {
     }
 }
 
-/// Works until it is done; none if the relay is to end before. An order that comes meanwhile is what is being done.
-async fn until_dropped<T>(work: impl Future<Output = T>, orders: &mut UnboundedReceiver<Order>) -> Option<T> {
+/// Works until it is done; none if the relay is to end before. An order that comes meanwhile is what is being done, unless
+/// it asks for more than that.
+async fn until_dropped<T>(
+    work: impl Future<Output = T>,
+    orders: &mut UnboundedReceiver<Order>,
+) -> Option<(T, Option<Wish>)> {
     let mut work = std::pin::pin!(work);
+    let mut asked: Option<Wish> = None;
     loop {
         tokio::select! {
-            done = &mut work => return Some(done),
+            done = &mut work => return Some((done, asked)),
             order = orders.recv() => {
-                order?;
+                let Order::Run(wish) = order?;
+                asked = Some(Wish { asked: true, whole: wish.whole || asked.is_some_and(|asked| asked.whole) });
             }
         }
     }

@@ -50,7 +50,12 @@ pub(super) async fn pull(cloud: &Cloud, since: i64, mut spool: Spool) -> Result<
                 }
             }
             Ok(None) => break,
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                drop(pieces);
+                // The next pull has the same spool.
+                let _ = reading.await;
+                return Err(error.into());
+            }
         }
     }
     drop(pieces);

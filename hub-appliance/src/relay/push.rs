@@ -1,10 +1,11 @@
 //! Pushing: what the cloud does not have goes there in requests of bounded size, each written down before it is sent and
 //! again when the cloud has answered. Whether a row has arrived, the next pull shows.
 
+use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
 
 use super::batch::{Halving, List, Prepared, ROWS, body, fill};
-use super::fit::{References, fit};
+use super::fit::{References, fit, is_uuid};
 use super::http::{Cloud, CloudError};
 use super::pull::PullError;
 use super::status::Progress;
@@ -41,6 +42,8 @@ pub(super) struct Push<'a> {
     pub(super) clinics: &'a [String],
     /// What the pull before began at.
     pub(super) pulled_at: i64,
+    /// The cloud refused a push, and knew the key when it was asked about that.
+    pub(super) verified: Cell<bool>,
 }
 
 /// What stands between two requests.
@@ -101,7 +104,7 @@ impl Push<'_> {
             let rows = rows[..size].to_vec();
             self.send(&mut state, rows, before).await?;
         }
-        self.settle_strikes(&mut state, before)?;
+        self.settle_strikes(&mut state)?;
         Ok(state.taken)
     }
 
@@ -160,7 +163,9 @@ impl Push<'_> {
             .and_then(|name| row.cells[table.column(name)?].as_reference());
         let has_no_clinic = table.clinic_column.is_some() && clinic.is_none();
         if row.deleted {
-            if row.entry.known.is_none() && !row.entry.is_written {
+            let is_unknown = row.entry.known.is_none() && !row.entry.is_written;
+            // One that is no id of the cloud's never got there, and makes it fail.
+            if is_unknown || !is_uuid(&row.id) {
                 return Ok(Fate::InStep);
             }
             let is_untold = has_no_clinic || table.name == "prescription_items";
@@ -205,7 +210,7 @@ impl Push<'_> {
     async fn send(&self, state: &mut State, rows: Vec<Prepared>, before: usize) -> Result<(), PullError> {
         let sent: Vec<Sent> = rows.iter().map(|row| row.sent.clone()).collect();
         self.store.note_sent(sent.clone())?;
-        match self.push(body(&rows)).await {
+        match self.push(body(&rows), rows.len()).await {
             Ok(()) => {
                 state.taken += rows.len();
                 state.halving.taken(rows.len());
@@ -217,8 +222,8 @@ impl Push<'_> {
                 state.queue.pop_front();
                 self.store.note_not_sent(sent.clone())?;
                 state.strikes.extend(sent);
-                if before + state.taken > 0 {
-                    self.settle_strikes(state, before)?;
+                if before + state.taken > 0 || self.is_well(rows[0].sent.table).await? {
+                    self.settle_strikes(state)?;
                     Self::forget_queue(state);
                 } else if state.strikes.len() >= STRIKES {
                     return Err(CloudError::Status(500).into());
@@ -247,23 +252,36 @@ impl Push<'_> {
         }
     }
 
-    async fn push(&self, body: String) -> Result<(), CloudError> {
+    /// The cloud says "refused" of some bad rows too. Whether it means the key is asked once, and again before a row is
+    /// blamed for it, for it does not like to be asked often.
+    async fn push(&self, body: String, rows: usize) -> Result<(), CloudError> {
         match self.cloud.push(self.pulled_at, body).await {
-            // The cloud says so of some bad rows too.
             Err(CloudError::Refused) => {
-                self.cloud.verify().await?;
+                if rows <= 1 || !self.verified.replace(true) {
+                    self.cloud.verify().await?;
+                }
                 Err(CloudError::BadRow)
             }
             other => other,
         }
     }
 
-    /// Holds the rows that the cloud refused, if it took others or if there were no others.
-    fn settle_strikes(&self, state: &mut State, before: usize) -> Result<(), StoreError> {
-        let strikes = std::mem::take(&mut state.strikes);
-        if before + state.taken == 0 && strikes.len() >= STRIKES {
-            return Ok(());
+    /// Whether the cloud takes a push without rows: then it is the row that it fails at.
+    async fn is_well(&self, table: TableId) -> Result<bool, CloudError> {
+        let nothing = format!(
+            r#"{{"{}":{{"created":[],"updated":[],"deleted":[]}}}}"#,
+            table.table().name
+        );
+        match self.push(nothing, 0).await {
+            Ok(()) => Ok(true),
+            Err(CloudError::BadRow) => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Holds the rows that the cloud refused.
+    fn settle_strikes(&self, state: &mut State) -> Result<(), StoreError> {
+        let strikes = std::mem::take(&mut state.strikes);
         let held = strikes
             .into_iter()
             .map(|row| (row.table, row.id, row.version, CloudReason::Refused));

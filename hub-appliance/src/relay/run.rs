@@ -1,5 +1,7 @@
 //! One run: ask who this hub is, pull, push, and pull what came back.
 
+use std::cell::Cell;
+
 use super::http::{Cloud, CloudError};
 use super::pull::{self, PullError};
 use super::push::Push;
@@ -78,6 +80,7 @@ async fn attempt(
             progress,
             clinics: device.clinics(),
             pulled_at: since,
+            verified: Cell::new(false),
         };
         if push.run().await? > 0 {
             progress.is(RelayState::Receiving);

@@ -21,12 +21,12 @@ use super::staff::{self, Members, Settler, StaffChanges};
 use super::sync::apply::{Applied, Applier};
 use super::sync::cursors::Seen;
 use super::sync::held::{self, Direction, HeldRow, HoldReason};
-use super::sync::history::{Author, Why};
+use super::sync::history::Author;
 use super::sync::merge::means;
 use super::sync::push::{List, Lists};
 use super::sync::release;
 use super::sync::sent::{SentRow, read_deleted, read_row};
-use super::sync::{past, stock};
+use super::sync::stock;
 use super::value::{Cell, Source, read_time};
 use super::writer::WriteTx;
 use crate::clock::HubTime;
@@ -318,13 +318,7 @@ impl Import<'_, '_> {
         {
             return Ok(Applied::Unchanged);
         }
-        let given = past::given(
-            self.applier.tx().connection(),
-            table,
-            &row.id,
-            stored,
-            DeviceNumber::CLOUD,
-        )?;
+        let given = self.applier.given(table, &row.id, stored, DeviceNumber::CLOUD)?;
         let updated_at = table.table().column("updated_at");
         let updated_at = updated_at.and_then(|index| row.cells[index].as_ref()?.as_integer());
         if self.is_older && !self.is_later(updated_at, given.edited_at) {
@@ -339,22 +333,16 @@ impl Import<'_, '_> {
         if !(0..columns.len()).any(|index| news.contains(index) && !TIMES.contains(&columns[index].name)) {
             return Ok(Applied::Unchanged);
         }
-        let stock = stock::column(table).filter(|column| news.contains(*column));
-        let count = stock.and_then(|column| {
-            let known = given.cells[column].as_ref()?.as_integer()?;
-            let count = row.cells[column]
-                .take_if(|cell| cell.as_integer().is_some())?
-                .as_integer()?;
-            Some((column, count, known))
-        });
+        let moved = match stock::column(table).filter(|column| news.contains(*column)) {
+            Some(_) => stock::moved(&self.applier, table, &mut row, stored)?,
+            None => None,
+        };
         row.changed = Some(news);
         let applied = self.applier.put(table, &row, Some(stored))?;
-        let Some((column, count, known)) = count else {
+        let Some(moved) = moved else {
             return Ok(applied);
         };
-        stock::shift(&mut self.applier, &row.id, count.saturating_sub(known), Why::Cloud)?;
-        self.applier
-            .keep_sent(table, &row.id, (column, &Cell::Integer(count)))?;
+        stock::follow_cloud(&mut self.applier, table, &row.id, moved)?;
         Ok(Applied::Updated)
     }
 
@@ -449,9 +437,13 @@ pub(super) fn hold_pulled(
     Ok(())
 }
 
-/// A required column that is null gets its type's empty value; a required time the row's `created_at`.
+/// A required column that is null gets its type's empty value; a required time the row's `created_at`. A password that is
+/// blank is one that was not told: what the hub knows of it stays.
 pub(super) fn fill_required(table: TableId, row: &mut SentRow) {
     let definition = table.table();
+    if let Some(password) = definition.column("hashed_password") {
+        row.cells[password].take_if(|cell| cell.is_blank());
+    }
     let created_at = definition
         .column("created_at")
         .and_then(|index| row.cells[index].clone());

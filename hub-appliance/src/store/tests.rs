@@ -27,6 +27,7 @@ mod files;
 mod holds;
 mod lost;
 mod rejects;
+mod relay;
 mod resends;
 mod search;
 mod sight;

@@ -17,13 +17,12 @@ impl Life {
     }
 
     /// Whether the relay stands otherwise than the panel said last.
-    pub(super) fn cloud_has_moved(&mut self) -> bool {
-        let now = self.clock.peek();
-        let State::Open(serving) = &mut self.state else {
+    pub(super) fn cloud_has_moved(&self) -> bool {
+        let State::Open(serving) = &self.state else {
             return false;
         };
-        let status = cloud::status(serving.relay.as_ref(), now);
-        std::mem::replace(&mut serving.told_of_cloud, status) != status
+        let status = cloud::status(serving.relay.as_ref(), self.clock.peek());
+        self.display.cloud() != Some(status)
     }
 
     /// A person decided whether the records go to another cloud from now on.

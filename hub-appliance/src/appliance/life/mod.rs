@@ -40,7 +40,7 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, CloudStatus, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
+use crate::panel::{Action, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
 use crate::relay::Relay;
 use crate::secret::{Secret, wiping_stack};
 use crate::server::Gate;
@@ -125,8 +125,6 @@ struct Serving {
     other_cloud: Option<OtherCloud>,
     /// What was written down of the board's supply.
     troubles: Troubles,
-    /// What the panel said of the cloud last.
-    told_of_cloud: CloudStatus,
     log: Log,
 }
 

@@ -11,7 +11,7 @@ use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
 use crate::appliance::status::Sources;
 use crate::appliance::{ApplianceError, cloud};
 use crate::keys::MasterKey;
-use crate::panel::{CloudStatus, Fault, Identity, News, Phase};
+use crate::panel::{Fault, Identity, News, Phase};
 use crate::secret::Secret;
 use crate::store::SCHEMA_VERSION;
 use crate::system::cloud_way::CloudWay;
@@ -179,7 +179,6 @@ impl Life {
             relay,
             other_cloud: taken.offer,
             troubles: super::supply::Troubles::default(),
-            told_of_cloud: CloudStatus::default(),
             log: Log::new(log.seal, log.known_break),
         }));
         self.tell_of_log();

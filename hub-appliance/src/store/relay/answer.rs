@@ -11,24 +11,19 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::digest::{Digests, digests};
-use super::ledger::{self, CloudEntry};
-use super::outgoing::{note_in_step, release};
-use super::{CloudReason, Spool, set_state};
-use crate::clock::HubTime;
+use super::applying::{apply, remove_unseen};
+use super::comparison::Comparison;
+use super::outgoing::{count_misses, release};
+use super::{Spool, ledger, set_state};
 use crate::store::Store;
 use crate::store::audit::Entry;
-use crate::store::cloud::{fill_required, hold_pulled};
-use crate::store::devices::DeviceNumber;
+use crate::store::cloud::fill_required;
 use crate::store::error::StoreError;
-use crate::store::rows::{self, StoredRow};
-use crate::store::schema::{CloudType, ColumnSet, Table, TableId};
+use crate::store::rows;
+use crate::store::schema::{CloudType, TableId};
 use crate::store::snapshot::Snapshot;
-use crate::store::sync::apply::{Applied, Applier};
-use crate::store::sync::cursors::Seen;
-use crate::store::sync::history::Author;
 use crate::store::sync::push::List;
-use crate::store::sync::sent::{SentRow, read_deleted, read_row};
+use crate::store::sync::sent::{SentRow, read_row};
 use crate::store::value::{Cell, Source};
 use crate::store::writer::WriteTx;
 
@@ -38,10 +33,6 @@ const PART: usize = 1000;
 const PART_BYTES: usize = 2 * 1024 * 1024;
 /// Rows that are looked at in one snapshot.
 const LOOK: usize = 256;
-/// A time of the cloud further ahead of the hub's than this is not taken over (see the merge).
-const AHEAD_MS: i64 = 5 * 60 * 1000;
-/// How often an answer may not show what the cloud said that it took.
-const MISSES: u32 = 2;
 /// Tables of which a row that does not come in an answer from 0 is gone.
 const TOLD_WHOLE: [&str; 2] = ["user_clinic_permissions", "app_config"];
 
@@ -71,11 +62,21 @@ pub struct AnswerSummary {
     pub acknowledged: usize,
 }
 
+impl AnswerSummary {
+    fn add(&mut self, part: &Self) {
+        self.written += part.written;
+        self.unchanged += part.unchanged;
+        self.foreign += part.foreign;
+        self.held += part.held;
+        self.acknowledged += part.acknowledged;
+    }
+}
+
 /// A row of news.
-struct News {
-    table: TableId,
-    list: List,
-    json: Box<str>,
+pub(super) struct News {
+    pub(super) table: TableId,
+    pub(super) list: List,
+    pub(super) json: Box<str>,
 }
 
 /// An answer that is being applied.
@@ -188,7 +189,8 @@ impl Reading<'_> {
         Ok(is_news)
     }
 
-    /// Whether the row hangs on a patient, without a clinic of its own, who is neither on the hub nor in the answer.
+    /// Whether the row hangs on a patient, without a clinic of its own, who is neither on the hub nor in the answer. One who
+    /// was deleted here is not on it: the cloud goes on telling what hung on them.
     fn is_foreign(&self, connection: &rusqlite::Connection, table: TableId, row: &SentRow) -> Result<bool, StoreError> {
         let definition = table.table();
         let (Some(column), None) = (definition.column("patient_id"), definition.clinic_column) else {
@@ -200,18 +202,27 @@ impl Reading<'_> {
         ) else {
             return Ok(false);
         };
-        Ok(!self.patients.contains(patient) && rows::find(connection, patients, patient)?.is_none())
+        match rows::find(connection, patients, patient)? {
+            Some(patient) => Ok(patient.deleted),
+            None => Ok(!self.patients.contains(patient)),
+        }
     }
 
     fn take(&mut self, table: TableId, list: List, json: Box<str>) -> Result<(), StoreError> {
         if self.news.len() >= PART || self.bytes + json.len() > PART_BYTES {
             self.bytes = 0;
             let news = std::mem::take(&mut self.news);
-            let mut summary = self.summary;
-            self.summary = self.store.write::<_, StoreError>(move |tx| {
+            let foreign = std::mem::take(&mut self.summary.foreign);
+            let summary = self.store.write::<_, StoreError>(move |tx| {
+                let mut summary = AnswerSummary {
+                    foreign,
+                    ..AnswerSummary::default()
+                };
                 apply(tx, news, &mut summary)?;
+                finish(tx, &summary)?;
                 Ok(summary)
             })?;
+            self.summary.add(&summary);
         }
         self.bytes += json.len();
         self.news.push(News { table, list, json });
@@ -227,28 +238,42 @@ impl Reading<'_> {
             seen,
             ..
         } = self;
-        store.write(move |tx| {
-            apply(tx, news, &mut summary)?;
+        let foreign = std::mem::take(&mut summary.foreign);
+        let last = store.write::<_, StoreError>(move |tx| {
+            let mut last = AnswerSummary {
+                foreign,
+                ..AnswerSummary::default()
+            };
+            apply(tx, news, &mut last)?;
             for (table, seen) in seen {
-                remove_unseen(tx, table, &seen, &mut summary)?;
+                remove_unseen(tx, table, &seen, &mut last)?;
             }
-            count_misses(tx)?;
-            if summary.acknowledged > 0 {
-                release(tx, "reason LIKE 'waits for%' AND held_at <= ?1", i64::MAX)?;
-            }
+            count_misses(tx, pulled.timestamp)?;
             set_state(tx, &pulled)?;
-            if summary.written > 0 || summary.held > 0 {
-                let detail = json!({"written": summary.written, "held": summary.held, "foreign": summary.foreign});
-                tx.audit(&Entry {
-                    action: "cloud.pull",
-                    detail: detail.to_string(),
-                    outcome: "ok",
-                    ..Entry::default()
-                })?;
-            }
-            Ok(summary)
-        })
+            finish(tx, &last)?;
+            Ok(last)
+        })?;
+        summary.add(&last);
+        Ok(summary)
     }
+}
+
+/// What every part does at its end, for there may be no later one: what waits for rows that have arrived can go, and the
+/// audit log has it.
+fn finish(tx: &mut WriteTx<'_>, summary: &AnswerSummary) -> Result<(), StoreError> {
+    if summary.acknowledged > 0 {
+        release(tx, "reason LIKE 'waits for%' AND held_at <= ?1", i64::MAX)?;
+    }
+    if summary.written > 0 || summary.held > 0 {
+        let detail = json!({"written": summary.written, "held": summary.held, "foreign": summary.foreign});
+        tx.audit(&Entry {
+            action: "cloud.pull",
+            detail: detail.to_string(),
+            outcome: "ok",
+            ..Entry::default()
+        })?;
+    }
+    Ok(())
 }
 
 /// A row with its days, which come as the server's local midnight, spelled as that zone has them.
@@ -280,358 +305,4 @@ fn with_days_of(zone: &TimeZone, table: TableId, json: Box<str>) -> Box<str> {
         }
     }
     serde_json::Value::Object(row).to_string().into()
-}
-
-/// A row of the cloud beside what is known of it.
-struct Comparison {
-    now: Digests,
-    /// Columns that the cloud has changed.
-    changed: ColumnSet,
-    /// It is what was sent.
-    is_echo: bool,
-    /// Its `updated_at` is later than any that the cloud is known to have given it.
-    is_later: bool,
-    updated_at: i64,
-    is_new: bool,
-    is_deleted: bool,
-    /// The hub has a deleted row; only what belongs to the cloud comes to life again.
-    comes_to_life: Option<bool>,
-    /// The hub's row has edits that the cloud does not have.
-    has_edits: bool,
-}
-
-impl Comparison {
-    fn of(table: TableId, row: &SentRow, stored: Option<&StoredRow>, entry: &CloudEntry) -> Self {
-        let definition = table.table();
-        let now = digests(definition, row.cells.iter().map(Option::as_ref), entry.known.as_ref());
-        let sent = entry
-            .sent
-            .as_ref()
-            .map(|(sent, _)| sent.changed(&now, definition, true));
-        let changed = match (&entry.known, sent) {
-            (Some(known), _) => known.changed(&now, definition, entry.was_pushed),
-            (None, Some(changed)) => changed,
-            (None, None) => ColumnSet::ALL,
-        };
-        let updated_at = time(definition, "updated_at", row).unwrap_or(0);
-        let is_live = stored.is_some_and(|stored| !stored.deleted);
-        Self {
-            now,
-            changed,
-            is_echo: is_live && sent.is_some_and(ColumnSet::is_empty),
-            is_later: definition.cloud.pushes() && updated_at > entry.cloud_updated_at,
-            updated_at,
-            is_new: stored.is_none(),
-            is_deleted: time(definition, "is_deleted", row) == Some(1),
-            comes_to_life: stored
-                .filter(|stored| stored.deleted)
-                .map(|_| !definition.cloud.pushes()),
-            has_edits: stored
-                .is_some_and(|stored| stored.origin != DeviceNumber::CLOUD && !entry.has(stored.changed_at)),
-        }
-    }
-
-    fn is_news(&self) -> bool {
-        match self.comes_to_life {
-            _ if self.is_new => true,
-            Some(comes_to_life) => comes_to_life != self.is_deleted || (self.is_deleted && self.has_edits),
-            None => self.is_deleted || self.is_echo || self.is_later || !self.changed.is_empty(),
-        }
-    }
-}
-
-fn time(table: &Table, column: &str, row: &SentRow) -> Option<i64> {
-    row.cells[table.column(column)?].as_ref()?.as_integer()
-}
-
-fn author() -> Author {
-    Author {
-        device: DeviceNumber::CLOUD,
-        user: None,
-    }
-}
-
-fn apply(tx: &mut WriteTx<'_>, news: Vec<News>, summary: &mut AnswerSummary) -> Result<(), StoreError> {
-    for News { table, list, json } in news {
-        tx.take_row()?;
-        let read = match list {
-            List::Deleted => read_deleted(table.table(), &json, Source::Cloud).map(|row| (row, None)),
-            _ => read_row(table.table(), &json, Source::Cloud),
-        };
-        let reason = match read {
-            Ok((row, None)) if list == List::Deleted => {
-                summary.count(delete(tx, table, &row)?);
-                continue;
-            }
-            Ok((row, None)) => {
-                apply_row(tx, table, row, summary)?;
-                continue;
-            }
-            Ok((row, Some(column))) => (Some(row.id), crate::store::sync::held::HoldReason::WrongType(column)),
-            Err(reason) => (None, reason),
-        };
-        hold_pulled(tx, table, list, reason.0.as_deref(), &json, reason.1)?;
-        summary.held += 1;
-    }
-    Ok(())
-}
-
-impl AnswerSummary {
-    fn count(&mut self, applied: Applied) {
-        match applied {
-            Applied::Inserted | Applied::Updated | Applied::Deleted => self.written += 1,
-            _ => self.unchanged += 1,
-        }
-    }
-}
-
-fn apply_row(
-    tx: &mut WriteTx<'_>,
-    table: TableId,
-    mut row: SentRow,
-    summary: &mut AnswerSummary,
-) -> Result<(), StoreError> {
-    fill_required(table, &mut row);
-    let stored = rows::find(tx.connection(), table, &row.id)?;
-    let mut entry = ledger::find(tx.connection(), table, &row.id, stored.as_ref())?;
-    let comparison = Comparison::of(table, &row, stored.as_ref(), &entry);
-    if comparison.is_deleted {
-        summary.count(delete(tx, table, &row)?);
-        return Ok(());
-    }
-    let Some(stored) = stored else {
-        summary.count(Applier::new(tx, author(), Seen::up_to(HubTime::ZERO)).put(table, &row, None)?);
-        note_time_ahead(tx, table, &row.id, &comparison)?;
-        if table.table().name == "patient_additional_attributes" {
-            settle_twins(tx, table, &row)?;
-        }
-        return Ok(());
-    };
-    match comparison.comes_to_life {
-        Some(true) => {
-            let change = tx.change_time();
-            rows::revive(tx.connection(), table, &row.id, change, DeviceNumber::CLOUD)?;
-        }
-        Some(false) => {
-            summary.unchanged += 1;
-            return Ok(());
-        }
-        None => {}
-    }
-    entry.cloud_updated_at = entry.cloud_updated_at.max(comparison.updated_at);
-    if comparison.is_echo {
-        acknowledge(tx, table, &row.id, entry, &comparison)?;
-        summary.acknowledged += 1;
-        return Ok(());
-    }
-    if comparison.changed.is_empty() && comparison.comes_to_life.is_none() {
-        summary.unchanged += 1;
-        if table.table().cloud.pushes() {
-            entry.was_pushed |= entry.is_written;
-            ledger::put(tx, table, &row.id, &entry)?;
-        }
-        return Ok(());
-    }
-    merge(tx, table, row, &stored, entry, comparison, summary)
-}
-
-/// What was sent has come back.
-fn acknowledge(
-    tx: &mut WriteTx<'_>,
-    table: TableId,
-    id: &str,
-    mut entry: CloudEntry,
-    comparison: &Comparison,
-) -> Result<(), StoreError> {
-    if let Some((sent, version)) = entry.sent.take() {
-        entry.known = Some(sent);
-        entry.synced_at = entry.synced_at.max(version);
-    }
-    entry.cloud_updated_at = entry.cloud_updated_at.max(comparison.updated_at);
-    (entry.answered, entry.missed) = (false, 0);
-    ledger::put(tx, table, id, &entry)
-}
-
-/// The cloud counts as one more device, which has seen the hub's rows up to the version that it had last.
-fn merge(
-    tx: &mut WriteTx<'_>,
-    table: TableId,
-    mut row: SentRow,
-    stored: &StoredRow,
-    mut entry: CloudEntry,
-    comparison: Comparison,
-    summary: &mut AnswerSummary,
-) -> Result<(), StoreError> {
-    let definition = table.table();
-    let mut changed = comparison.changed;
-    if let Some(index) = definition.column("updated_at") {
-        changed.insert(index);
-    }
-    row.changed = Some(changed);
-    if !comparison.has_edits {
-        // What the cloud lost of the row is none of its doing, and everything else is as it is here.
-        for (index, cell) in row.cells.iter_mut().enumerate().skip(1) {
-            if !changed.contains(index) {
-                *cell = None;
-            }
-        }
-    }
-    let seen = Seen {
-        base: if comparison.has_edits {
-            entry.synced_at
-        } else {
-            stored.changed_at
-        },
-        // It gets what it needs by the push that follows.
-        given: HubTime::ZERO,
-        alone_since: HubTime::ZERO,
-        another: false,
-    };
-    let stored = rows::find(tx.connection(), table, &row.id)?;
-    summary.count(Applier::new(tx, author(), seen).put(table, &row, stored.as_ref())?);
-    if !definition.cloud.pushes() {
-        return Ok(());
-    }
-    if !comparison.has_edits && !entry.is_written {
-        return note_time_ahead(tx, table, &row.id, &comparison);
-    }
-    let after = rows::find(tx.connection(), table, &row.id)?;
-    if let Some(after) = &after {
-        let is_alike = digests(definition, after.cells.iter().map(Some), None)
-            .changed(&comparison.now, definition, entry.was_pushed)
-            .is_empty();
-        if is_alike || !comparison.has_edits {
-            entry.synced_at = after.changed_at;
-        }
-    }
-    entry.known = Some(comparison.now);
-    entry.sent = None;
-    (entry.answered, entry.missed) = (false, 0);
-    ledger::put(tx, table, &row.id, &entry)
-}
-
-/// A time ahead of the hub's clock is not in the row; the cloud keeps its own row against earlier ones all the same.
-fn note_time_ahead(tx: &mut WriteTx<'_>, table: TableId, id: &str, comparison: &Comparison) -> Result<(), StoreError> {
-    if !table.table().cloud.pushes() || comparison.updated_at <= tx.now().plus_millis(AHEAD_MS).millis() {
-        return Ok(());
-    }
-    let Some(stored) = rows::find(tx.connection(), table, id)? else {
-        return Ok(());
-    };
-    let entry = CloudEntry {
-        known: Some(comparison.now.clone()),
-        synced_at: stored.changed_at,
-        cloud_updated_at: comparison.updated_at,
-        ..CloudEntry::default()
-    };
-    ledger::put(tx, table, id, &entry)
-}
-
-/// Applies a deletion, with all that hangs on the row. None of that goes back to the cloud.
-fn delete(tx: &mut WriteTx<'_>, table: TableId, row: &SentRow) -> Result<Applied, StoreError> {
-    let stored = rows::find(tx.connection(), table, &row.id)?;
-    let applied = Applier::new(tx, author(), Seen::up_to(HubTime::ZERO)).delete(table, row, stored.as_ref())?;
-    if !table.table().cloud.pushes() {
-        return Ok(applied);
-    }
-    let Some(after) = rows::find(tx.connection(), table, &row.id)?.filter(|after| after.deleted) else {
-        return Ok(applied);
-    };
-    note_in_step(tx, table, &row.id, after.changed_at)?;
-    settle_children(tx, table, &row.id)?;
-    Ok(applied)
-}
-
-/// The cloud lists a deleted patient or visit alone: what went with it here went with it there.
-fn settle_children(tx: &WriteTx<'_>, parent: TableId, id: &str) -> Result<(), StoreError> {
-    let column = match parent.table().name {
-        "patients" => "patient_id",
-        "visits" => "visit_id",
-        _ => return Ok(()),
-    };
-    for child in super::push_order().filter(|child| child.table().column(column).is_some()) {
-        let name = child.table().name;
-        tx.connection()
-            .prepare_cached(&format!(
-                "INSERT INTO cloud_rows (table_name, row_id, synced_at, cloud_updated_at, answered, missed) \
-                 SELECT '{name}', id, hub_changed_at, 0, 0, 0 FROM {name} \
-                 WHERE {column} = ?1 AND hub_deleted_at IS NOT NULL AND hub_origin <> {cloud} \
-                 ON CONFLICT (table_name, row_id) DO UPDATE SET synced_at = excluded.synced_at, known = NULL, sent = NULL, \
-                 sent_at = NULL, held_at = NULL, held_version = NULL, reason = NULL",
-                cloud = DeviceNumber::CLOUD.0,
-            ))?
-            .execute([id])?;
-    }
-    Ok(())
-}
-
-/// The cloud keeps one attribute of a kind for a patient, under an id of its own, which the hub takes over: what was the
-/// same attribute under another id has gone into it, and there is nothing of that to tell the cloud.
-fn settle_twins(tx: &WriteTx<'_>, table: TableId, row: &SentRow) -> Result<(), StoreError> {
-    let definition = table.table();
-    let value = |name| row.cells[definition.column(name)?].as_ref()?.as_reference();
-    let (Some(patient), Some(attribute)) = (value("patient_id"), value("attribute_id")) else {
-        return Ok(());
-    };
-    let twins: Vec<(String, i64)> = tx
-        .connection()
-        .prepare_cached(
-            "SELECT id, hub_changed_at FROM patient_additional_attributes WHERE patient_id = ?1 AND attribute_id = ?2 \
-             AND id <> ?3 AND hub_deleted_at IS NOT NULL",
-        )?
-        .query_map((patient, attribute, &*row.id), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    for (twin, version) in twins {
-        note_in_step(tx, table, &twin, HubTime::from_millis(version))?;
-    }
-    Ok(())
-}
-
-/// Deletes the rows of a table that the cloud lists whole and that it did not list.
-fn remove_unseen(
-    tx: &mut WriteTx<'_>,
-    table: TableId,
-    seen: &HashSet<Box<str>>,
-    summary: &mut AnswerSummary,
-) -> Result<(), StoreError> {
-    let sql = format!("SELECT id FROM {} WHERE hub_deleted_at IS NULL", table.table().name);
-    let ids: Vec<String> = tx
-        .connection()
-        .prepare_cached(&sql)?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for id in ids.into_iter().filter(|id| !seen.contains(id.as_str())) {
-        let Ok(row) = read_deleted(table.table(), &json!(id).to_string(), Source::Cloud) else {
-            continue;
-        };
-        summary.count(delete(tx, table, &row)?);
-    }
-    Ok(())
-}
-
-/// What was sent and is not in this answer: without an answer to the push it is sent again; else it is held once it was
-/// missed too often.
-fn count_misses(tx: &WriteTx<'_>) -> Result<(), StoreError> {
-    let connection = tx.connection();
-    connection.execute(
-        "UPDATE cloud_rows SET sent = NULL, sent_at = NULL WHERE sent_at IS NOT NULL AND answered = 0",
-        [],
-    )?;
-    let mut statement = connection
-        .prepare_cached("SELECT table_name, row_id, sent_at, missed FROM cloud_rows WHERE sent_at IS NOT NULL")?;
-    let missing: Vec<(String, String, i64, u32)> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-        .collect::<Result<_, _>>()?;
-    for (table, id, version, missed) in missing {
-        let Some(table) = TableId::named(&table) else { continue };
-        if missed + 1 >= MISSES {
-            let version = HubTime::from_millis(version);
-            ledger::hold(tx, table, &id, version, CloudReason::NotTaken)?;
-        } else {
-            connection
-                .prepare_cached("UPDATE cloud_rows SET missed = missed + 1 WHERE table_name = ?1 AND row_id = ?2")?
-                .execute((table.table().name, id))?;
-        }
-    }
-    Ok(())
 }

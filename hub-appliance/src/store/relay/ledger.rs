@@ -11,6 +11,7 @@ use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
 use crate::store::rows::StoredRow;
 use crate::store::schema::TableId;
+use crate::store::sync::past;
 use crate::store::value::Cell;
 use crate::store::writer::WriteTx;
 
@@ -123,6 +124,14 @@ fn from_history(
     let Some(synced_at) = by_cloud.map(HubTime::from_millis).max(created) else {
         return Ok(CloudEntry::default());
     };
+    if !definition.cloud.pushes() {
+        // What of it was lost here (a stock's count) stands in the cloud all the same, and no push changes that.
+        let given = past::given(connection, table, id, stored, DeviceNumber::CLOUD)?;
+        return Ok(CloudEntry {
+            known: Some(digests(definition, given.cells.iter().map(Option::as_ref), None)),
+            ..entry(&stored.cells, synced_at)
+        });
+    }
     let mut cells = stored.cells.clone();
     let mut statement = connection.prepare_cached(
         "SELECT cells FROM history WHERE table_name = ?1 AND row_id = ?2 AND changed_at > ?3 AND why <> 'lost' \

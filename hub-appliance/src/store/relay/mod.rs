@@ -5,12 +5,12 @@
 //! by the rules of a push; a row that can't go is held with a reason. All of it survives a power cut at any point.
 
 mod answer;
+mod applying;
+mod comparison;
 mod digest;
 mod ledger;
 mod outgoing;
 mod spool;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 
@@ -182,7 +182,8 @@ impl Store {
         })
     }
 
-    /// Takes over how a cloud is to be spoken with; of another cloud than before everything is pulled.
+    /// Takes over how a cloud is to be spoken with. From another cloud than before everything is pulled, and what the clinic
+    /// wrote is sent there anew: what the one before had acknowledged says nothing of it.
     ///
     /// # Errors
     /// What SQLite reports.
@@ -192,9 +193,10 @@ impl Store {
             connection.execute("UPDATE cloud_state SET ca = ?1, time_zone = ?2", (ca, time_zone))?;
             if is_another {
                 connection.execute(
-                    "UPDATE cloud_state SET pull_cursor = 0, whole_pull_at = 0, clinics = '[]'",
+                    "UPDATE cloud_state SET pull_cursor = 0, push_cursor = 0, whole_pull_at = 0, clinics = '[]'",
                     [],
                 )?;
+                outgoing::forget_cloud(connection)?;
             }
             Ok(())
         })

@@ -42,6 +42,9 @@ pub fn after_push_order(earlier: TableId, table: TableId) -> bool {
     earlier.table().name == "prescription_items" && table.table().name == "dispensing_records"
 }
 
+/// How often an answer may not show what the cloud said that it took.
+const MISSES: u32 = 2;
+
 /// A row that the cloud does not have as it is here.
 #[derive(Debug)]
 pub struct Outgoing {
@@ -112,7 +115,9 @@ impl Snapshot<'_> {
         let sql = outstanding(
             table,
             "t.id",
-            " OR c.sent_at = t.hub_changed_at",
+            // A newer version waits until it is known what became of the one under way: the cloud might show that one
+            // with a stamp of its own, as if it were an edit from after the newer one.
+            " OR c.sent_at IS NOT NULL",
             "AND (t.hub_changed_at, t.id) > (?2, ?3) AND (t.hub_deleted_at IS NOT NULL) = ?4 \
              ORDER BY t.hub_changed_at, t.id LIMIT ?5",
         );
@@ -260,12 +265,14 @@ pub(super) fn note_in_step(tx: &WriteTx<'_>, table: TableId, id: &str, version: 
     ledger::put(tx, table, id, &entry)
 }
 
-/// Tries held rows again: those of which `condition` is true, with `value` for `?1`.
+/// Tries held rows again: those of which `condition` is true, with `value` for `?1`. What the cloud took and never shows
+/// has nothing to be tried.
 pub(super) fn release(tx: &WriteTx<'_>, condition: &'static str, value: i64) -> Result<(), StoreError> {
+    let taken = CloudReason::NoClinic;
     let connection = tx.connection();
     let first: Option<i64> = connection
         .prepare_cached(&format!(
-            "SELECT min(held_version) FROM cloud_rows WHERE held_at IS NOT NULL AND {condition}"
+            "SELECT min(held_version) FROM cloud_rows WHERE held_at IS NOT NULL AND reason <> '{taken}' AND {condition}"
         ))?
         .query_row([value], |row| row.get(0))
         .optional()?
@@ -274,10 +281,74 @@ pub(super) fn release(tx: &WriteTx<'_>, condition: &'static str, value: i64) -> 
     connection
         .prepare_cached(&format!(
             "UPDATE cloud_rows SET held_at = NULL, held_version = NULL, reason = NULL, answered = 0, missed = 0 \
-             WHERE held_at IS NOT NULL AND {condition}"
+             WHERE held_at IS NOT NULL AND reason <> '{taken}' AND {condition}"
         ))?
         .execute([value])?;
     connection.execute("UPDATE cloud_state SET push_cursor = min(push_cursor, ?1)", [first - 1])?;
+    Ok(())
+}
+
+/// What was sent and is not in this answer: without an answer to the push it is sent again; else it is held once it was
+/// missed too often. `timestamp` is the answer's, on the cloud's clock.
+pub(super) fn count_misses(tx: &WriteTx<'_>, timestamp: i64) -> Result<(), StoreError> {
+    let connection = tx.connection();
+    let mut statement = connection.prepare_cached(
+        "SELECT table_name, row_id, sent_at, answered, missed FROM cloud_rows WHERE sent_at IS NOT NULL",
+    )?;
+    let missing: Vec<(String, String, i64, bool, u32)> = statement
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (table, id, version, answered, missed) in missing {
+        let Some(table) = TableId::named(&table) else { continue };
+        let name = table.table().name;
+        if answered && missed + 1 < MISSES {
+            connection
+                .prepare_cached("UPDATE cloud_rows SET missed = missed + 1 WHERE table_name = ?1 AND row_id = ?2")?
+                .execute((name, id))?;
+            continue;
+        }
+        if answered {
+            ledger::hold(tx, table, &id, HubTime::from_millis(version), CloudReason::NotTaken)?;
+        } else {
+            connection
+                .prepare_cached(
+                    "UPDATE cloud_rows SET sent = NULL, sent_at = NULL WHERE table_name = ?1 AND row_id = ?2",
+                )?
+                .execute((name, &id))?;
+        }
+        let is_edited = rows::find(connection, table, &id)?.is_some_and(|stored| stored.changed_at.millis() > version);
+        if is_edited {
+            // It may be there all the same, stamped up to now: what is sent next has to be later than that.
+            connection
+                .prepare_cached(
+                    "UPDATE cloud_rows SET cloud_updated_at = max(cloud_updated_at, ?3) WHERE table_name = ?1 AND row_id = ?2",
+                )?
+                .execute((name, &id, timestamp))?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets what a cloud was known to hold. That a row was sent is kept, for then its deletion has to be told too.
+pub(super) fn forget_cloud(connection: &Connection) -> Result<(), StoreError> {
+    for table in push_order() {
+        let name = table.table().name;
+        connection.execute(
+            &format!(
+                "DELETE FROM cloud_rows WHERE table_name = '{name}' AND row_id IN \
+                 (SELECT id FROM {name} WHERE hub_origin = {cloud})",
+                cloud = DeviceNumber::CLOUD.0
+            ),
+            [],
+        )?;
+    }
+    connection.execute(
+        "UPDATE cloud_rows SET known = NULL, synced_at = 0, cloud_updated_at = 0, sent = NULL, sent_at = NULL, \
+         answered = 0, missed = 0, held_at = NULL, held_version = NULL, reason = NULL",
+        [],
+    )?;
     Ok(())
 }
 

@@ -227,6 +227,12 @@ impl ColumnSet {
         self.0 & (1 << index) != 0
     }
 
+    /// The columns that are in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether no column is in the set.
     #[must_use]
     pub const fn is_empty(self) -> bool {

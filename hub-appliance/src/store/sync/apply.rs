@@ -12,7 +12,7 @@ use super::attributes;
 use super::cursors::Seen;
 use super::history::{Author, Keeping, Why};
 use super::merge::{Merged, Now, SentCells, means, merge};
-use super::past::{self, Past};
+use super::past::{self, Given, Past};
 use super::resend::resend;
 use super::sent::SentRow;
 use super::stock;
@@ -166,6 +166,20 @@ impl<'t, 'c> Applier<'t, 'c> {
     /// What SQLite reports.
     pub fn stored(&self, table: TableId, id: &str) -> Result<Option<StoredRow>, StoreError> {
         rows::find(self.tx.connection(), table, id)
+    }
+
+    /// What `device` gave of a stored row, when it last did.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub(in crate::store) fn given(
+        &self,
+        table: TableId,
+        id: &str,
+        stored: &StoredRow,
+        device: DeviceNumber,
+    ) -> Result<Given, StoreError> {
+        past::given(self.tx.connection(), table, id, stored, device)
     }
 
     /// Inserts the row, or merges it with `stored`.

@@ -155,6 +155,55 @@ pub(in crate::store) fn column(table: TableId) -> Option<usize> {
     table.and_then(|table| table.column("quantity_available"))
 }
 
+/// The cloud's count of a stock, and by how much it has moved since the cloud gave it last.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Moved {
+    count: i64,
+    by: i64,
+}
+
+/// Takes the count out of a row of the cloud, where the cloud gave one before: the cloud does not count what the clinic
+/// hands out, so the stock moves by as much as that count did.
+///
+/// # Errors
+/// What SQLite reports.
+pub(in crate::store) fn moved(
+    applier: &Applier<'_, '_>,
+    table: TableId,
+    row: &mut SentRow,
+    stored: &StoredRow,
+) -> Result<Option<Moved>, StoreError> {
+    let Some(column) = column(table) else { return Ok(None) };
+    let Some(count) = row.cells[column].as_ref().and_then(Cell::as_integer) else {
+        return Ok(None);
+    };
+    let given = applier.given(table, &row.id, stored, DeviceNumber::CLOUD)?;
+    let known = given.cells[column].as_ref().and_then(Cell::as_integer);
+    Ok(known.map(|known| {
+        row.cells[column] = None;
+        let by = count.saturating_sub(known);
+        Moved { count, by }
+    }))
+}
+
+/// Moves a stock as the cloud's count moved, and keeps that count for the next time.
+///
+/// # Errors
+/// What SQLite reports.
+pub(in crate::store) fn follow_cloud(
+    applier: &mut Applier<'_, '_>,
+    table: TableId,
+    id: &str,
+    moved: Moved,
+) -> Result<(), StoreError> {
+    let Some(column) = column(table) else { return Ok(()) };
+    if moved.by == 0 {
+        return Ok(());
+    }
+    shift(applier, id, moved.by, Why::Cloud)?;
+    applier.keep_sent(table, id, (column, &Cell::Integer(moved.count)))
+}
+
 /// Moves a stock by so much, below zero only in what is owed.
 ///
 /// # Errors
