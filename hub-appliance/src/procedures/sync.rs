@@ -113,6 +113,9 @@ pub(super) fn push(
         if !gate.may_write() {
             return Err(ProcedureError::NotPermitted);
         }
+        if push.is_forced(parameters.json()) {
+            tx.note_forced_upload(author.device, push.last_pulled_at())?;
+        }
         let seen = tx.seen_at_push(author.device, push.last_pulled_at())?;
         let summary = push.apply(tx, parameters.json(), &author, seen, &mut gate)?;
         entry.detail = json!({

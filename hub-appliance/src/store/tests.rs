@@ -158,6 +158,7 @@ fn cursor(since: HubTime) -> Cursor {
 
 fn request(device: DeviceNumber, cursor: Cursor, clinics: &[&str]) -> PullRequest {
     PullRequest {
+        may_have_before: None,
         device,
         alone_since: HubTime::ZERO,
         start: Start {

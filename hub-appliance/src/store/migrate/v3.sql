@@ -12,7 +12,7 @@ ALTER TABLE hub_state ADD COLUMN audit_broken INTEGER;
 
 -- Phones of a hub that was restored from a backup: `restored_at` is when, until it is known that the phone got nothing from
 -- the hub after that backup; `ahead_of` is how far the backup knew it, where it did, until it has uploaded all; `rewind_to`
--- is how far to go back with it once it has.
+-- is when to go back to with it once it has.
 ALTER TABLE devices ADD COLUMN restored_at INTEGER;
 ALTER TABLE devices ADD COLUMN ahead_of INTEGER;
 ALTER TABLE devices ADD COLUMN rewind_to INTEGER;

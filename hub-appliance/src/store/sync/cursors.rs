@@ -92,6 +92,17 @@ impl Reached {
         Self(reached)
     }
 
+    /// The same with no place later than `at`.
+    #[must_use]
+    pub fn no_later_than(&self, at: HubTime) -> Self {
+        let places = self.0.iter();
+        Self(
+            places
+                .map(|(place, reached)| (place.clone(), (*reached).min(at)))
+                .collect(),
+        )
+    }
+
     /// The places that it has as of this time, and not of an earlier one.
     #[must_use]
     pub fn places_at(&self, at: HubTime) -> BTreeSet<Place> {
@@ -373,7 +384,7 @@ impl Cursors {
 }
 
 /// A `lastPulledAt` as a time: fractions are cut, what is no number is 0.
-fn millis(last_pulled_at: f64) -> HubTime {
+pub(super) fn millis(last_pulled_at: f64) -> HubTime {
     #[allow(
         clippy::cast_possible_truncation,
         reason = "saturates, and only what was given counts"

@@ -24,6 +24,8 @@ pub(super) struct Feed {
     names: Vec<String>,
     /// What ties a row to places.
     pub(super) tie: Tie,
+    /// When its maker made it; none where a table does not say.
+    pub(super) created_at: Option<usize>,
 }
 
 /// One entry a table; none for those that phones do not get.
@@ -64,6 +66,10 @@ impl Feed {
             one: format!("{all} WHERE id = ?1"),
             of_patient: patient.map(|patient| format!("{all} WHERE {patient} = ?1 AND hub_changed_at <= ?2")),
             all,
+            created_at: phone
+                .iter()
+                .position(|column| column.name == "created_at")
+                .map(|place| place + HUB_COLUMNS),
             names: phone.iter().map(|column| format!("\"{}\":", column.name)).collect(),
             tie,
         }

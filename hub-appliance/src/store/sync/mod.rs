@@ -3,6 +3,7 @@
 //! It promises: nothing is missed and nothing is doubled, whatever runs at the same time; one bad row stops nobody; no
 //! value is lost. Everybody who writes records goes through [`apply`].
 
+mod ahead;
 pub mod apply;
 mod attributes;
 mod by_key;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::cursors::{Cursor, Cursors, Earlier, Place, Reached, Seen, Start, places_from_text, places_to_text};
+use super::ahead::Ahead;
+use super::cursors::{Cursor, Cursors, Earlier, Place, Reached, Seen, Start, millis, places_from_text, places_to_text};
 use super::generation::Generation;
 use super::pull::{PullRequest, PullSummary, places_in_sight};
 use crate::clock::HubTime;
@@ -58,7 +59,7 @@ impl Store {
         entry: impl FnOnce(&PullSummary) -> Option<Entry>,
     ) -> Result<Option<Answered>, StoreError> {
         let begun = out.len();
-        let (known, mut cursors, start, summary) = loop {
+        let (known, mut cursors, start, summary, (was_ahead, mut ahead)) = loop {
             let answered = self.read(|snapshot| {
                 if let Some(message) = message
                     && snapshot.knows_message(message)?
@@ -90,8 +91,9 @@ impl Store {
         if !says_nothing {
             cursors.answered(asked.last_pulled_at, start, next.clone());
         }
+        ahead.rewind_to = None;
         let entry = entry(&answered.summary);
-        if known == cursors && entry.is_none() {
+        if known == cursors && ahead == was_ahead && entry.is_none() {
             return Ok(Some(answered));
         }
         let device = asked.device;
@@ -101,6 +103,9 @@ impl Store {
                 && !tx.admit_message(&message)?
             {
                 return Ok(false);
+            }
+            if ahead != was_ahead {
+                tx.set_ahead(device, &ahead)?;
             }
             if let Some(lost) = lost {
                 tx.note_lost(device, lost)?;
@@ -138,16 +143,22 @@ impl Store {
     }
 }
 
-type Answer = (Cursors, Cursors, Start, PullSummary);
+type Answer = (Cursors, Cursors, Start, PullSummary, (Ahead, Ahead));
 
 fn answer(snapshot: &Snapshot<'_>, asked: &Asked, out: &mut Vec<u8>) -> Result<Option<Answer>, StoreError> {
     let connection = snapshot.connection()?;
     let known = cursors(connection, asked.device)?;
     let known_since = known.known_since;
     let mut cursors = known.clone();
-    let start = cursors.at_pull(asked.last_pulled_at, |at| {
+    let mut start = cursors.at_pull(asked.last_pulled_at, |at| {
         database_at(connection, (asked.device, known_since), at)
     })?;
+    let was_ahead = Ahead::of(connection, asked.device)?;
+    let mut ahead = was_ahead;
+    ahead.at_pull(millis(asked.last_pulled_at), &known);
+    if let Some(to) = ahead.rewind_to {
+        start.cursor.reached = start.cursor.reached.no_later_than(to);
+    }
     let request = PullRequest {
         device: asked.device,
         alone_since: if start.another {
@@ -159,9 +170,10 @@ fn answer(snapshot: &Snapshot<'_>, asked: &Asked, out: &mut Vec<u8>) -> Result<O
         scope: asked.scope.clone(),
         generation: asked.generation,
         given: known.given.clone(),
+        may_have_before: ahead.may_have_before(),
     };
     let summary = snapshot.pull(&request, out)?;
-    Ok(summary.map(|summary| (known, cursors, request.start, summary)))
+    Ok(summary.map(|summary| (known, cursors, request.start, summary, (was_ahead, ahead))))
 }
 
 /// The cursors of a device as they are written down.

@@ -39,6 +39,9 @@ pub struct PullRequest {
     pub generation: Generation,
     /// What the device was given last: an answer that says anything else gets a later timestamp.
     pub given: Cursor,
+    /// Rows that were made before then it may have or have deleted, although its cursor does not say so: see
+    /// [`ahead`](super::ahead).
+    pub may_have_before: Option<HubTime>,
 }
 
 /// The places that are in sight of a user on an app of this generation.
@@ -228,12 +231,23 @@ impl Pull<'_> {
         }
         Ok(match self.sight.had(&placed)? {
             Some(had) if changed_at <= had => Fate::Left,
-            Some(_) if matches!(feed.tie, Tie::Listed { .. }) => Fate::Created,
+            Some(_) if matches!(feed.tie, Tie::Listed { .. }) && !self.may_have(feed, row) => Fate::Created,
             Some(_) => Fate::Updated,
             // A phone has the rows that it made, if only to have marked them as deleted: `created` would break it then.
-            None if made_here => Fate::Updated,
+            None if made_here || self.may_have(feed, row) => Fate::Updated,
             None => Fate::Created,
         })
+    }
+
+    /// Whether a phone that is ahead may hold a row that it was not given by this hub. Who has signed in on it since, it has
+    /// got nothing for.
+    fn may_have(&self, feed: &Feed, row: &Row<'_>) -> bool {
+        let Some(before) = self.request.may_have_before else {
+            return false;
+        };
+        let user = Place::User(self.request.scope.user.clone());
+        let made_at: Option<i64> = feed.created_at.and_then(|column| row.get(column).ok());
+        self.request.start.cursor.reached.of(&user).is_some() && made_at.is_none_or(|made| made <= before.millis())
     }
 
     fn fate_of_resent(&self, table: TableId, feed: &Feed, row: &Row<'_>) -> Result<Fate, StoreError> {

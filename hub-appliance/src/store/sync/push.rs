@@ -209,6 +209,12 @@ impl Push {
         self.sign
     }
 
+    /// Whether it is a forced upload, as far as its text tells; `parameters` is what it was parsed from.
+    #[must_use]
+    pub fn is_forced(&self, parameters: &str) -> bool {
+        self.sign == Some(Generation::V15) && parameters.contains(&format!("\"{}\":", generation::OF_FORCED_UPLOAD))
+    }
+
     /// The same row may stand in several lists: a delete wins, with the others as its edits, else the last. Parents come
     /// before children.
     fn settle_repeats(&mut self) {
