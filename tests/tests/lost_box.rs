@@ -71,10 +71,13 @@ async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_
     let mut hub = TestHub::with_clinic(&clinic, Log::Warnings).await.unwrap();
     let code = hub.recovery.as_ref().unwrap().groups().join("-");
     let doctor = clinic.user("doctor@clinic.example").unwrap();
-    let mut old = hub.phone(doctor).await.unwrap();
-    let mut other = hub.phone(doctor).await.unwrap();
-    let mut new = Phone::with_client(hub.pair(|client| client).await.unwrap()).with_app(Generation::V1_7);
-    new.log_in(&doctor.email, &doctor.password).await.unwrap();
+    let mut phones = Vec::new();
+    for app in [Generation::V1_5, Generation::V1_5, Generation::V1_7] {
+        let mut phone = Phone::with_client(hub.pair(|client| client).await.unwrap()).with_app(app);
+        phone.log_in(&doctor.email, &doctor.password).await.unwrap();
+        phones.push(phone);
+    }
+    let [mut old, mut other, mut new] = <[Phone; 3]>::try_from(phones).unwrap();
     let since = old.clock.now();
     for phone in [&mut old, &mut other, &mut new] {
         phone.sync().await.unwrap();
