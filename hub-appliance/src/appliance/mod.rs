@@ -41,7 +41,7 @@ use progress::{Beats, OpenedStore};
 
 use crate::board::Board;
 use crate::clock::{HubClock, HubTime, SystemClock};
-use crate::panel::{About, Fault, Language, Notice, Phase, Status};
+use crate::panel::{About, Fault, Language, Notice, Numerals, Phase, Status};
 use crate::server::{Gate, Limits, Server, ServerHandle};
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
@@ -84,6 +84,8 @@ pub struct Config {
     pub language: Language,
     /// The telephone number that the panel shows where somebody has to be called.
     pub help: Option<String>,
+    /// With which digits the panel writes figures.
+    pub numerals: Numerals,
     /// What the panel tells a person once, at the start.
     pub notice: Option<Notice>,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
@@ -113,6 +115,7 @@ impl Config {
             limits: Limits::default(),
             language: Language::English,
             help: None,
+            numerals: Numerals::default(),
             notice: None,
             desk: false,
             progress: None,
@@ -188,7 +191,12 @@ pub async fn run(config: Config, board: Box<dyn Board>) -> Result<Ending, Applia
     let panics = Arc::new(Panics::beside(&config.keys_folder()));
     life::report_panics(events.clone(), Arc::clone(&panics));
     life::report_signals(&events)?;
-    let panel = panel_loop::start(board, config.about(), config.language, events.clone())?;
+    let panel = panel_loop::start(
+        board,
+        config.about(),
+        (config.language, config.numerals),
+        events.clone(),
+    )?;
     let (store, server) = (OpenedStore::default(), Beats::default());
     let progress = config.progress.clone().map(|file| {
         let display = panel.display();
@@ -295,6 +303,7 @@ impl Hub {
             language: Facts::load(&self.config.keys_folder())
                 .language()
                 .unwrap_or(self.config.language),
+            numerals: self.config.numerals,
             notice: None,
             answered: 0,
         });

@@ -11,7 +11,7 @@ use super::ApplianceError;
 use super::life::Event;
 use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{About, CloudStatus, Frame, Input, Language, Panel, Phase, Status};
+use crate::panel::{About, CloudStatus, Frame, Input, Language, Numerals, Panel, Phase, Status};
 use crate::secret::wiping_stack;
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
@@ -58,7 +58,7 @@ pub(super) struct PanelLoop {
 pub(super) fn start(
     board: Box<dyn Board>,
     about: About,
-    language: Language,
+    (language, numerals): (Language, Numerals),
     events: UnboundedSender<Event>,
 ) -> Result<PanelLoop, ApplianceError> {
     let seed = getrandom::u64()?;
@@ -66,6 +66,7 @@ pub(super) fn start(
         phase: Phase::Starting,
         about,
         language,
+        numerals,
         notice: None,
         answered: 0,
     };
@@ -248,7 +249,13 @@ mod tests {
             found,
             waker: another.waker(),
         });
-        let running = start(glass, About::default(), Language::English, events).unwrap();
+        let running = start(
+            glass,
+            About::default(),
+            (Language::English, Numerals::default()),
+            events,
+        )
+        .unwrap();
         running.display().set(Status {
             phase: Phase::Locked {
                 wait: Duration::ZERO,
@@ -257,6 +264,7 @@ mod tests {
             },
             about: About::default(),
             language: Language::English,
+            numerals: Numerals::default(),
             notice: None,
             answered: 0,
         });

@@ -106,6 +106,7 @@ fn settle(file: &Path, config: &mut Config) -> SetupFile {
         Ok(settled) => {
             config.language = settled.language.unwrap_or(config.language);
             config.help.clone_from(&settled.help);
+            config.numerals = settled.numerals;
             for mistake in &settled.mistakes {
                 complain(&mistake.to_string());
             }

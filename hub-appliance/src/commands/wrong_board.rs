@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hub_appliance::board::{self, BoardKind, Picture};
-use hub_appliance::panel::{About, Fault, Frame, Language, Panel, Phase, Status};
+use hub_appliance::panel::{About, Fault, Frame, Language, Numerals, Panel, Phase, Status};
 use hub_appliance::system::release::Release;
 
 use super::CommandError;
@@ -38,6 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Infallible, CommandError> {
             ..About::default()
         },
         language: Language::default(),
+        numerals: Numerals::default(),
         notice: None,
         answered: 0,
     };

@@ -3,6 +3,11 @@
 //! A screen is a header, up to five lines of 21 characters, and figures, keys or buttons among them; its rows are given as
 //! they are on 64 of them (see [`Layout`]). Nothing but the header's bar and the QR symbol touches the border, also when the picture is shifted by a pixel.
 //! All text that is drawn is collected, top to bottom, for those who read the panel as text.
+//!
+//! A script whose lines are taller stands elsewhere and is mirrored: see [`tall`].
+
+mod choices;
+mod tall;
 
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::BinaryColor;
@@ -15,6 +20,7 @@ use super::frame::{Frame, Resolution};
 use super::icons::Icon;
 use super::layout::Layout;
 use super::qr::PairingCode;
+use super::script::{Glyph, Writing, is_plain, unmarked, visual};
 
 /// The size of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +48,17 @@ impl Face {
         }
     }
 
-    fn width(self, text: &str) -> i32 {
+    /// How many times larger than a line's the glyphs of other scripts are in it.
+    const fn scale(self) -> i32 {
+        match self {
+            Self::Text | Self::Accent | Self::Large => 1,
+            Self::Double | Self::Huge => 2,
+        }
+    }
+
+    const fn advance(self) -> i32 {
         let font = self.font();
-        let advance = font.character_size.width + font.character_spacing;
-        let count = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-        // The last column of each character is the space to the next one.
-        advance.saturating_mul(count).saturating_sub(1).cast_signed()
+        (font.character_size.width + font.character_spacing).cast_signed()
     }
 }
 
@@ -68,14 +79,18 @@ pub(super) struct Canvas<'a> {
     lines: Vec<String>,
     fits: bool,
     hides_buttons: bool,
+    writing: Writing,
+    flow: tall::Flow,
 }
 
 impl<'a> Canvas<'a> {
     /// Starts an empty picture whose content stands `shift` (0 or 1 each way) to the right and down.
-    pub(super) fn new(frame: &'a mut Frame, shift: Point) -> Self {
+    pub(super) fn new(frame: &'a mut Frame, shift: Point, writing: Writing) -> Self {
         frame.blank();
         Self {
             layout: Layout::of(frame.resolution()),
+            writing,
+            flow: tall::Flow::of(frame.resolution()),
             frame,
             shift,
             lines: Vec::new(),
@@ -90,8 +105,14 @@ impl<'a> Canvas<'a> {
     }
 
     /// The text that was drawn, and whether all of it fitted its place.
-    pub(super) fn finish(self) -> (Vec<String>, bool) {
+    pub(super) fn finish(mut self) -> (Vec<String>, bool) {
+        self.draw_flow();
         (self.lines, self.fits)
+    }
+
+    /// From here on it is written so: a screen may speak the language that is being chosen.
+    pub(super) const fn write_as(&mut self, writing: Writing) {
+        self.writing = writing;
     }
 
     /// Where the screen's rows are.
@@ -101,7 +122,7 @@ impl<'a> Canvas<'a> {
 
     /// Adds a line for those who read the panel as text.
     pub(super) fn say(&mut self, text: impl Into<String>) {
-        let text = text.into();
+        let text = unmarked(&text.into()).into_owned();
         self.fits &= text.chars().count() <= COLUMNS;
         self.lines.push(text);
     }
@@ -109,8 +130,9 @@ impl<'a> Canvas<'a> {
     /// The header: a lit bar with a title, and an icon or a short figure at its end.
     pub(super) fn header(&mut self, title: &str, icon: Icon) {
         self.bar(title);
-        self.icon(icon, Point::new(RIGHT - Icon::WIDTH, 2), BinaryColor::Off);
-        self.fits &= Face::Text.width(title) < RIGHT - 2 * LEFT - Icon::WIDTH - 3;
+        let (left, top) = (self.mirrored(RIGHT - Icon::WIDTH, Icon::WIDTH), self.head_icon());
+        self.icon(icon, Point::new(left, top), BinaryColor::Off);
+        self.fits &= self.width(Face::Text, title) < RIGHT - 2 * LEFT - Icon::WIDTH - 3;
         self.say(title);
     }
 
@@ -122,26 +144,27 @@ impl<'a> Canvas<'a> {
     /// A header with a short word at its end.
     pub(super) fn marked_header(&mut self, title: &str, mark: &str) {
         self.bar(title);
-        let left = RIGHT - Face::Text.width(mark) - 1;
-        self.put(Face::Text, mark, Point::new(left, 0), BinaryColor::Off, left..=RIGHT);
-        self.fits &= Face::Text.width(title) < left - 2 * LEFT - 3;
+        let width = self.width(Face::Text, mark);
+        let left = RIGHT - width - 1;
+        let at = Point::new(self.mirrored(left, width), self.head_line());
+        self.put(Face::Text, mark, at, BinaryColor::Off, LEFT..=RIGHT);
+        self.fits &= self.width(Face::Text, title) < left - 2 * LEFT - 3;
         self.say(format!("{title} {mark}"));
     }
 
     fn bar(&mut self, title: &str) {
-        let bar = Rectangle::new(Point::new(-1, -1), Size::new(Frame::WIDTH + 2, 13));
+        let bar = Rectangle::new(Point::new(-1, -1), Size::new(Frame::WIDTH + 2, self.head_rows()));
         self.fill(bar, BinaryColor::On);
-        self.put(
-            Face::Text,
-            title,
-            Point::new(LEFT + 2, 0),
-            BinaryColor::Off,
-            LEFT..=RIGHT,
-        );
+        let left = self.mirrored(LEFT + 2, self.width(Face::Text, title));
+        let at = Point::new(left, self.head_line());
+        self.put(Face::Text, title, at, BinaryColor::Off, LEFT..=RIGHT);
     }
 
-    /// A line of text at the left; `row` is 0 to 4.
+    /// A line of text from where lines begin; `row` is 0 to 4.
     pub(super) fn line(&mut self, row: usize, text: &str) {
+        if self.is_tall() {
+            return self.flow_line(text);
+        }
         self.put(
             Face::Text,
             text,
@@ -152,7 +175,7 @@ impl<'a> Canvas<'a> {
         self.say(text);
     }
 
-    /// Lines of text at the left, the first on `row`.
+    /// Lines of text from where lines begin, the first on `row`; an empty one leaves its place free.
     pub(super) fn paragraph(&mut self, row: usize, text: &[&str]) {
         for (index, line) in text.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
             self.line(row + index, line);
@@ -161,14 +184,20 @@ impl<'a> Canvas<'a> {
 
     /// A line with a text at each end.
     pub(super) fn pair(&mut self, row: usize, left: &str, right: &str) {
+        if self.is_tall() {
+            return self.flow_pair(left, right);
+        }
         self.ends(left, right, self.layout.line(row));
-        let gap = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
+        let gap = COLUMNS.saturating_sub(unmarked(left).chars().count() + unmarked(right).chars().count());
         self.say(format!("{left}{:gap$}{right}", ""));
     }
 
     /// Two facts beside each other, each with its icon: one of 9 characters, one of 8.
     pub(super) fn facts(&mut self, row: usize, left: (Icon, &str), right: (Icon, &str)) {
         const MIDDLE: i32 = 67;
+        if self.is_tall() {
+            return self.flow_facts(left, right);
+        }
         let top = self.layout.line(row);
         for ((icon, text), from, to) in [(left, LEFT, MIDDLE - 4), (right, MIDDLE, RIGHT)] {
             self.icon(icon, Point::new(from, top + 2), BinaryColor::On);
@@ -179,6 +208,9 @@ impl<'a> Canvas<'a> {
 
     /// A fact with its icon, across the screen.
     pub(super) fn fact(&mut self, row: usize, icon: Icon, text: &str) {
+        if self.is_tall() {
+            return self.flow_fact(icon, text);
+        }
         let top = self.layout.line(row);
         self.icon(icon, Point::new(LEFT, top + 2), BinaryColor::On);
         self.put(
@@ -194,22 +226,23 @@ impl<'a> Canvas<'a> {
     /// Two texts beside each other, each behind the number of its place, which is lit so that nobody takes it for a part of
     /// the text.
     pub(super) fn places(&mut self, row: usize, places: [(usize, String); 2]) {
-        let top = self.layout.line(row);
-        for ((place, text), left) in places.iter().zip([LEFT, 66]) {
+        let top = self.place_row(row);
+        let (second, gap) = self.place_columns();
+        for ((place, text), left) in places.iter().zip([LEFT, second]) {
             let number = place.to_string();
             let cap = Rectangle::new(Point::new(left, top + 1), Size::new(10, 9));
             self.fill_rounded(cap, BinaryColor::On);
             self.put(
                 Face::Text,
                 &number,
-                Point::new(left + 2, top),
+                Point::new(left + 5 - self.width(Face::Text, &number) / 2, top),
                 BinaryColor::Off,
                 left..=RIGHT,
             );
             self.put(
                 Face::Text,
                 text,
-                Point::new(left + 15, top),
+                Point::new(left + gap, top),
                 BinaryColor::On,
                 left..=RIGHT,
             );
@@ -220,12 +253,18 @@ impl<'a> Canvas<'a> {
 
     /// A line of text in the middle.
     pub(super) fn centred(&mut self, row: usize, text: &str) {
+        if self.is_tall() {
+            return self.flow_centred(text);
+        }
         self.centred_at(Face::Text, text, self.layout.line(row));
         self.say(text);
     }
 
     /// A dotted rule between what is and what to do.
     pub(super) fn rule(&mut self, row: usize) {
+        if self.is_tall() {
+            return;
+        }
         for x in (LEFT + 2..=RIGHT - 2).step_by(3) {
             self.fill(
                 Rectangle::new(Point::new(x, self.layout.line(row) + 5), Size::new_equal(1)),
@@ -236,11 +275,14 @@ impl<'a> Canvas<'a> {
 
     /// The screen's main figure, centred, with its top at the row `top`; the caller says it.
     pub(super) fn figure(&mut self, face: Face, text: &str, top: i32) {
+        if self.is_tall() {
+            return self.flow_figure(face, text);
+        }
         self.centred_at(face, text, self.layout.spread(top));
     }
 
     fn centred_at(&mut self, face: Face, text: &str, top: i32) {
-        let left = LEFT + (RIGHT - LEFT + 1 - Face::width(face, text)) / 2;
+        let left = LEFT + (RIGHT - LEFT + 1 - self.width(face, text)) / 2;
         self.put(face, text, Point::new(left, top), BinaryColor::On, LEFT..=RIGHT);
         if face == Face::Accent {
             self.put(face, text, Point::new(left + 1, top), BinaryColor::On, LEFT..=RIGHT);
@@ -250,8 +292,9 @@ impl<'a> Canvas<'a> {
     /// What ok does here, at the bottom: a key cap and a word or two.
     pub(super) fn hint(&mut self, text: &str) {
         const CAP: Size = Size::new(16, 10);
-        let top = self.layout.foot(52);
-        let cap = Rectangle::new(Point::new(LEFT, top), CAP);
+        let top = self.hint_top();
+        let left = self.mirrored(LEFT, CAP.width.cast_signed());
+        let cap = Rectangle::new(Point::new(left, top), CAP);
         self.fill_rounded(cap, BinaryColor::On);
         self.put(
             Face::Text,
@@ -260,29 +303,21 @@ impl<'a> Canvas<'a> {
             BinaryColor::Off,
             LEFT..=RIGHT,
         );
-        self.put(
-            Face::Text,
-            text,
-            Point::new(LEFT + 20, top - 1),
-            BinaryColor::On,
-            LEFT..=RIGHT,
-        );
+        let left = self.mirrored(LEFT + 20, self.width(Face::Text, text));
+        let at = Point::new(left, top - 1);
+        self.put(Face::Text, text, at, BinaryColor::On, LEFT..=RIGHT);
         self.say(format!("OK: {text}"));
     }
 
     /// The same, with something else to know at the end of the line.
     pub(super) fn hint_beside(&mut self, text: &str, beside: &str) {
         self.hint(text);
-        let top = self.layout.foot(52) - 1;
-        let left = RIGHT - Face::Text.width(beside);
-        let taken = LEFT + 20 + Face::Text.width(text) + 4;
-        self.put(
-            Face::Text,
-            beside,
-            Point::new(left + 1, top),
-            BinaryColor::On,
-            taken..=RIGHT,
-        );
+        let width = self.width(Face::Text, beside);
+        let taken = LEFT + 20 + self.width(Face::Text, text) + 4;
+        let left = RIGHT + 1 - width;
+        self.fits &= left >= taken;
+        let at = Point::new(self.mirrored(left, width), self.hint_top() - 1);
+        self.put(Face::Text, beside, at, BinaryColor::On, LEFT..=RIGHT);
         if let Some(line) = self.lines.last_mut() {
             let gap = COLUMNS.saturating_sub(line.chars().count() + beside.chars().count());
             *line = format!("{line}{:gap$}{beside}", "");
@@ -291,17 +326,16 @@ impl<'a> Canvas<'a> {
 
     /// Two buttons at the bottom, one of them chosen; none as long as they can't be pressed.
     pub(super) fn buttons(&mut self, labels: [&str; 2], chosen: usize) {
-        const SIZE: Size = Size::new(58, 13);
+        const WIDTH: i32 = 58;
         if self.hides_buttons {
             return;
         }
+        let (top, rows) = self.button_rows();
         for (index, label) in labels.into_iter().enumerate() {
-            let left = if index == 0 {
-                LEFT + 1
-            } else {
-                RIGHT - SIZE.width.cast_signed()
-            };
-            let button = Rectangle::new(Point::new(left, self.layout.foot(48)), SIZE);
+            let left = if index == 0 { LEFT + 1 } else { RIGHT - WIDTH };
+            let left = self.mirrored(left, WIDTH);
+            let size = Size::new(WIDTH.unsigned_abs(), rows);
+            let button = Rectangle::new(Point::new(left, top), size);
             self.outline(button);
             let ink = if index == chosen {
                 self.fill_rounded(button, BinaryColor::On);
@@ -309,14 +343,9 @@ impl<'a> Canvas<'a> {
             } else {
                 BinaryColor::On
             };
-            let text = left + (SIZE.width.cast_signed() - Face::Text.width(label)) / 2;
-            self.put(
-                Face::Text,
-                label,
-                Point::new(text, self.layout.foot(49)),
-                ink,
-                left + 2..=left + SIZE.width.cast_signed() - 3,
-            );
+            let text = left + (WIDTH - self.width(Face::Text, label)) / 2;
+            let at = Point::new(text, top + 1);
+            self.put(Face::Text, label, at, ink, left + 2..=left + WIDTH - 3);
         }
         let mark = |index| if index == chosen { ["[", "]"] } else { [" ", " "] };
         let ([a, b], [c, d]) = (mark(0), mark(1));
@@ -325,20 +354,22 @@ impl<'a> Canvas<'a> {
 
     /// A list of which one entry is chosen; it scrolls so that this one shows.
     pub(super) fn list(&mut self, entries: &[&str], chosen: usize) {
-        let shown = self.layout.entries();
+        let shown = self.entries();
         let first = (chosen + 1)
             .saturating_sub(shown)
             .min(entries.len().saturating_sub(shown));
         for (place, (index, entry)) in entries.iter().enumerate().skip(first).take(shown).enumerate() {
-            let top = self.layout.entry(place);
+            let top = self.entry(place);
             let ink = if index == chosen {
-                let bar = Rectangle::new(Point::new(LEFT, top), Size::new(120, 12));
-                self.fill_rounded(bar, BinaryColor::On);
+                let bar = Rectangle::new(Point::new(self.mirrored(LEFT, 120), top), Size::new(120, 12));
+                self.fill_rounded(self.entry_bar(bar), BinaryColor::On);
                 BinaryColor::Off
             } else {
                 BinaryColor::On
             };
-            self.put(Face::Text, entry, Point::new(LEFT + 4, top), ink, LEFT..=RIGHT - 6);
+            let left = self.mirrored(LEFT + 4, self.width(Face::Text, entry));
+            let room = self.mirrored(LEFT, 120);
+            self.put(Face::Text, entry, Point::new(left, top), ink, room..=room + 119);
             let mark = if index == chosen { '>' } else { ' ' };
             self.say(format!("{mark}{entry}"));
         }
@@ -350,40 +381,46 @@ impl<'a> Canvas<'a> {
     fn scroll_bar(&mut self, first: usize, shown: usize, all: usize) {
         const TOP: i32 = 14;
         const FOOT: i32 = 60;
-        let height = usize::try_from(self.layout.foot(FOOT) - TOP).unwrap_or(0);
+        let height = usize::try_from(self.layout.foot(FOOT) - TOP - self.head_extra()).unwrap_or(0);
         let part = |count: usize| i32::try_from(height * count / all).unwrap_or(0);
         let thumb = Size::new(2, part(shown).unsigned_abs());
-        self.fill(
-            Rectangle::new(Point::new(RIGHT - 1, TOP + part(first)), thumb),
-            BinaryColor::On,
-        );
+        let at = Point::new(self.mirrored(RIGHT - 1, 2), TOP + self.head_extra() + part(first));
+        self.fill(Rectangle::new(at, thumb), BinaryColor::On);
     }
 
     /// A bar across the screen, its top at the row `top`, of which the part from `from` to `to` (0 to 1,000) is lit.
     pub(super) fn progress(&mut self, top: i32, from: u32, to: u32) {
+        if self.is_tall() {
+            return self.flow_progress(from, to);
+        }
+        self.bar_of_progress(self.layout.spread(top), from, to);
+    }
+
+    fn bar_of_progress(&mut self, top: i32, from: u32, to: u32) {
         const INSIDE: u32 = 117;
-        let top = self.layout.spread(top);
         let outside = Rectangle::new(Point::new(LEFT + 2, top), Size::new(INSIDE + 4, 9));
         self.outline(outside);
         let place = |part: u32| (part.min(1000) * INSIDE / 1000).cast_signed();
         let lit = Size::new((place(to) - place(from)).max(0).unsigned_abs(), 5);
-        self.fill(
-            Rectangle::new(Point::new(LEFT + 4 + place(from), top + 2), lit),
-            BinaryColor::On,
-        );
+        let left = LEFT + 2 + self.mirrored_in(INSIDE.cast_signed() + 4, 2 + place(from), lit.width.cast_signed());
+        self.fill(Rectangle::new(Point::new(left, top + 2), lit), BinaryColor::On);
     }
 
     /// A line in the right column of the pairing screen on 64 rows.
     pub(super) fn beside(&mut self, face: Face, text: &str, top: i32) {
-        self.put(face, text, Point::new(SIDE, top), BinaryColor::On, SIDE..=126);
+        let left = SIDE + self.mirrored_in(RIGHT + 1 - SIDE, 0, self.width(face, text));
+        self.put(face, text, Point::new(left, top), BinaryColor::On, SIDE..=126);
     }
 
     /// A text at each end of a line with its top at `top`; the caller says it.
     pub(super) fn ends(&mut self, left: &str, right: &str, top: i32) {
-        let middle = RIGHT - Face::Text.width(right);
-        let (left_at, right_at) = (Point::new(LEFT, top), Point::new(middle + 1, top));
-        self.put(Face::Text, left, left_at, BinaryColor::On, LEFT..=middle);
-        self.put(Face::Text, right, right_at, BinaryColor::On, LEFT..=RIGHT);
+        let widths = [left, right].map(|text| self.width(Face::Text, text));
+        let middle = RIGHT - widths[1];
+        self.fits &= LEFT + widths[0] <= middle + 1;
+        for (text, x, width) in [(left, LEFT, widths[0]), (right, middle + 1, widths[1])] {
+            let at = Point::new(self.mirrored(x, width), top);
+            self.put(Face::Text, text, at, BinaryColor::On, LEFT..=RIGHT);
+        }
     }
 
     /// The pairing code, at the left of a wide display and at the top of a square one. It takes all the room that is there,
@@ -440,8 +477,47 @@ impl<'a> Canvas<'a> {
         ink: BinaryColor,
         columns: std::ops::RangeInclusive<i32>,
     ) {
-        self.fits &= at.x >= *columns.start() && at.x + face.width(text) - 1 <= *columns.end();
+        self.fits &= at.x >= *columns.start() && at.x + self.width(face, text) - 1 <= *columns.end();
         let style = MonoTextStyle::new(face.font(), ink);
-        let Ok(_) = Text::with_baseline(text, at + self.shift, style, Baseline::Top).draw(self.frame);
+        let at = at + self.shift;
+        if is_plain(text, self.writing) {
+            let Ok(_) = Text::with_baseline(text, at, style, Baseline::Top).draw(self.frame);
+            return;
+        }
+        let mut x = at.x;
+        let scale = face.scale();
+        let top = at.y + face.font().baseline.cast_signed() - scale * Glyph::BASELINE;
+        for c in visual(text, self.writing) {
+            if let Some(glyph) = Glyph::of(c) {
+                for (dx, dy) in glyph.pixels() {
+                    let corner = Point::new(x + scale * dx, top + scale * dy);
+                    let dot = Rectangle::new(corner, Size::new_equal(scale.unsigned_abs()));
+                    let Ok(()) = self.frame.fill_solid(&dot, ink);
+                }
+                x += scale * glyph.advance;
+            } else {
+                let at = Point::new(x, at.y);
+                let Ok(_) = Text::with_baseline(c.encode_utf8(&mut [0; 4]), at, style, Baseline::Top).draw(self.frame);
+                x += face.advance();
+            }
+        }
+    }
+
+    /// Pixels from the first column of `text` to its last.
+    pub(super) fn width(&self, face: Face, text: &str) -> i32 {
+        // The last column of each Latin character is the space to the next one.
+        if is_plain(text, self.writing) {
+            let count = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
+            return face.advance().saturating_mul(count).saturating_sub(1).max(0);
+        }
+        let seen = visual(text, self.writing);
+        let glyphs = seen
+            .iter()
+            .map(|c| Glyph::of(*c).map(|glyph| face.scale() * glyph.advance));
+        let ends_latin = glyphs.clone().next_back().is_some_and(|last| last.is_none());
+        let width = glyphs.fold(0, |sum: i32, advance| {
+            sum.saturating_add(advance.unwrap_or(face.advance()))
+        });
+        width - i32::from(ends_latin)
     }
 }

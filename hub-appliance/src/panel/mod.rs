@@ -43,6 +43,7 @@ mod layout;
 mod pin_pad;
 mod qr;
 mod screens;
+mod script;
 mod state;
 mod strings;
 mod text;
@@ -58,6 +59,7 @@ use embedded_graphics::prelude::Point;
 
 pub use self::frame::{Frame, Resolution, half_block};
 pub use self::input::{Action, Button, Digits, HeldButton, Input};
+pub use self::script::Numerals;
 pub use self::strings::Language;
 pub use self::view::{
     About, CloudStanding, CloudStatus, Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile,
@@ -114,6 +116,8 @@ pub struct Panel {
     countdown: Countdown,
     /// Whether the home screen has more to say than fits at once.
     home_turns: bool,
+    /// Whether the panel's script is one of few lines.
+    is_tall: bool,
 }
 
 impl Panel {
@@ -133,6 +137,7 @@ impl Panel {
                 at: Duration::ZERO,
             },
             home_turns: false,
+            is_tall: false,
         }
     }
 
@@ -208,6 +213,7 @@ impl Panel {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
             State::Wait | State::PinWait => self.countdown.next_second(now),
             State::Home if self.home_turns => Some(hint),
+            _ if self.is_tall && self.state.takes_turns() => Some(hint),
             State::Pairing => Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint))),
             _ => None,
         };
@@ -220,7 +226,8 @@ impl Panel {
     /// As [`Self::render`], and whether all the text fitted its place.
     fn draw(&self, status: &Status, now: Duration, frame: &mut Frame) -> (ScreenText, bool) {
         let turn = usize::try_from(now.as_secs() / SHIFT_EVERY.as_secs()).unwrap_or(0);
-        let mut canvas = Canvas::new(frame, SHIFTS[turn % SHIFTS.len()]);
+        let writing = status.language.writing(status.numerals);
+        let mut canvas = Canvas::new(frame, SHIFTS[turn % SHIFTS.len()], writing);
         let moment = Moment {
             shown_for: now.saturating_sub(self.shown_at),
             left: self.countdown.left(now),
@@ -238,6 +245,7 @@ impl Panel {
         self.countdown.observe(&status.phase, now);
         self.home_turns = transitions::has_moved(&status.phase)
             || matches!(&status.phase, Phase::Open(open) if screens::home_turns(open));
+        self.is_tall = status.language.writing(status.numerals).is_tall();
         self.change(now, |state, pads, _| (transitions::follow(state, status, pads), None));
     }
 

@@ -294,6 +294,21 @@ impl State {
         matches!(self, Self::Home) || self.is_left_alone()
     }
 
+    /// Whether its lines take turns where a script leaves room for few of them.
+    pub(super) const fn takes_turns(&self) -> bool {
+        matches!(
+            self,
+            Self::Home
+                | Self::Facts
+                | Self::About
+                | Self::Cloud(_)
+                | Self::Notice
+                | Self::News(_)
+                | Self::ErrandEnded
+                | Self::Fault(_)
+        )
+    }
+
     /// Whether a screen of the open hub goes home when nobody touches it.
     pub(super) const fn is_left_alone(&self) -> bool {
         matches!(

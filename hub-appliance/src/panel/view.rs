@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::script::Numerals;
 use super::strings::Language;
 
 /// What the panel shows, handed in at each change.
@@ -17,6 +18,8 @@ pub struct Status {
     pub about: About,
     /// What the panel speaks.
     pub language: Language,
+    /// With which digits it writes figures.
+    pub numerals: Numerals,
     /// What a person has to be told once, at the start or when the hub opens.
     pub notice: Option<Notice>,
     /// How many of the panel's actions the hub has dealt with. It takes them in the order in which they were given, so

@@ -3,7 +3,8 @@
 //! ```toml
 //! [panel]
 //! profile = "four-buttons"        # what is wired: one of the names of `--panel-profile`
-//! language = "fr"                 # en, fr or es, until a person chooses another
+//! language = "fr"                 # en, fr, es or ar, until a person chooses another
+//! digits = "latn"                 # in Arabic: "arab" as it is written, or "latn" for 0 to 9
 //!
 //! [help]
 //! phone = "+220 123 4567"         # whom to call: at most 18 characters, shown with every problem
@@ -40,7 +41,7 @@ use toml::de::{DeTable, DeValue};
 pub use cloud::{CloudSetup, forget_cloud_key};
 
 use crate::board::profile_names;
-use crate::panel::Language;
+use crate::panel::{Language, Numerals};
 use crate::system::owner_file::{self, OwnerFile};
 
 /// The largest file that is read, in bytes.
@@ -58,6 +59,8 @@ pub struct SetupFile {
     pub profile: Option<&'static str>,
     /// What the panel speaks until a person chooses.
     pub language: Option<Language>,
+    /// With which digits the panel writes figures.
+    pub numerals: Numerals,
     /// The hub's own address; none where the router gives one.
     pub network: Option<StaticNetwork>,
     /// Where the records are relayed to.
@@ -185,7 +188,7 @@ impl SetupFile {
         for (name, value) in table.get_ref() {
             match name.get_ref().as_ref() {
                 "panel" => match reader.panel(value) {
-                    Ok((profile, language)) => (file.profile, file.language) = (profile, language),
+                    Ok(panel) => (file.profile, file.language, file.numerals) = panel,
                     Err(mistake) => file.mistakes.push(mistake),
                 },
                 "network" => match reader.network(value) {
@@ -225,8 +228,8 @@ impl StaticNetwork {
     }
 }
 
-/// What `[panel]` settles: profile and language.
-type Panel = (Option<&'static str>, Option<Language>);
+/// What `[panel]` settles: profile, language and digits.
+type Panel = (Option<&'static str>, Option<Language>, Numerals);
 
 /// A value of the file, and where it is.
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -236,7 +239,7 @@ struct Reader<'t>(&'t str);
 
 impl<'t> Reader<'t> {
     fn panel(&self, section: &Value<'t>) -> Result<Panel, SetupFileError> {
-        let (mut chosen, mut spoken) = (None, None);
+        let (mut chosen, mut spoken, mut numerals) = (None, None, Numerals::default());
         for (name, value) in self.section(section, "panel")? {
             match name.get_ref().as_ref() {
                 "profile" => {
@@ -248,13 +251,20 @@ impl<'t> Reader<'t> {
                 }
                 "language" => {
                     let language = value.get_ref().as_str().and_then(Language::of_code);
-                    let needs = || r#""en", "fr" or "es""#.to_owned();
+                    let needs = || r#""en", "fr", "es" or "ar""#.to_owned();
                     spoken = Some(language.ok_or_else(|| self.wrong(value, "language", needs()))?);
                 }
-                _ => return Err(self.unknown(name, "profile or language in [panel]")),
+                "digits" => {
+                    numerals = match value.get_ref().as_str() {
+                        Some("arab") => Numerals::Own,
+                        Some("latn") => Numerals::European,
+                        _ => return Err(self.wrong(value, "digits", r#""arab" or "latn""#.to_owned())),
+                    };
+                }
+                _ => return Err(self.unknown(name, "profile, language or digits in [panel]")),
             }
         }
-        Ok((chosen, spoken))
+        Ok((chosen, spoken, numerals))
     }
 
     fn help(&self, section: &Value<'t>) -> Result<Option<String>, SetupFileError> {

@@ -29,8 +29,8 @@ fn the_example_of_the_module_is_read() {
         .collect();
     let file = SetupFile::parse(format!("\u{feff}{example}").into_bytes()).unwrap();
     assert_eq!(
-        (file.profile, file.language),
-        (Some("four-buttons"), Some(Language::French))
+        (file.profile, file.language, file.numerals),
+        (Some("four-buttons"), Some(Language::French), Numerals::European)
     );
     let network = file.network.unwrap();
     assert_eq!(
@@ -57,7 +57,7 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         (
             "[panel]\nprofil = 'four-buttons'",
             2,
-            "write profile or language in [panel]",
+            "write profile, language or digits in [panel]",
         ),
         ("[help]\nphone = 'the office'", 2, "phone needs a telephone number"),
         ("[help]\nphone = '+1234567890123456789'", 2, "at most 18"),
@@ -69,8 +69,8 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
             2,
             "adafruit-bonnet, waveshare-1.3, four-buttons",
         ),
-        ("[panel]\nlanguage = 'de'", 2, r#""en", "fr" or "es""#),
-        ("[panel]\nlanguage = 1", 2, r#""en", "fr" or "es""#),
+        ("[panel]\nlanguage = 'de'", 2, r#""en", "fr", "es" or "ar""#),
+        ("[panel]\nlanguage = 1", 2, r#""en", "fr", "es" or "ar""#),
         ("panel = 'four-buttons'", 1, "a line [panel] of its own"),
         ("[[panel]]", 1, "a line [panel] of its own"),
         ("[panel]\nlanguage = en", 2, ""),
@@ -211,6 +211,16 @@ fn a_file_that_is_not_there_settles_nothing() {
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
     assert!(matches!(SetupFile::read(&path), Err(SetupFileError::Read(_))));
+}
+
+#[test]
+fn digits_are_those_of_the_language_unless_the_file_says_otherwise() {
+    let read = |text: &str| SetupFile::parse(format!("[panel]\nlanguage = 'ar'\n{text}").into_bytes()).unwrap();
+    assert_eq!(read("").numerals, Numerals::Own);
+    assert_eq!(read("digits = 'arab'").numerals, Numerals::Own);
+    assert_eq!(read("digits = 'latn'").numerals, Numerals::European);
+    let wrong = read("digits = 'roman'");
+    assert_eq!((wrong.language, wrong.mistakes[0].line()), (None, Some(3)));
 }
 
 #[test]

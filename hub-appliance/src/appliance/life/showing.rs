@@ -67,12 +67,13 @@ impl Life {
     /// Shows how far something has come, from wherever that is done; `phase` makes the phase of it.
     pub(super) fn progress(&self, phase: fn(u16) -> Phase) -> impl Fn(u16) + Send + 'static {
         let (display, about, language) = (self.display.clone(), self.about(), self.language());
-        let (notice, answered) = (self.notice.clone(), self.answered);
+        let (numerals, notice, answered) = (self.config.numerals, self.notice.clone(), self.answered);
         move |permille| {
             display.set(Status {
                 phase: phase(permille),
                 about: about.clone(),
                 language,
+                numerals,
                 notice: notice.clone(),
                 answered,
             });
@@ -84,6 +85,7 @@ impl Life {
             phase,
             about: self.about(),
             language: self.language(),
+            numerals: self.config.numerals,
             notice: self.notice.clone(),
             answered: self.answered,
         });

@@ -162,7 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::panel::{About, Action, Button, Digits, Input, Language, Panel, Status};
+    use crate::panel::{About, Action, Button, Digits, Input, Language, Numerals, Panel, Status};
 
     /// What the panel asks for when these digits are typed as the new PIN, twice.
     fn chosen(digits: &str) -> Option<SecretText> {
@@ -170,6 +170,7 @@ mod tests {
             phase: Phase::SetUp,
             about: About::default(),
             language: Language::English,
+            numerals: Numerals::default(),
             notice: None,
             answered: 0,
         };

@@ -1,5 +1,6 @@
 //! `cloud`: how the relay to the cloud gets on, and a run at a person's wish.
 
+use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::state::Choice;
@@ -9,7 +10,14 @@ use crate::panel::view::{CloudStanding, CloudStatus};
 /// Of a progress bar.
 const WHOLE: u64 = 1000;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, cloud: CloudStatus, choice: Choice, strings: &Strings) -> &'static str {
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    cloud: CloudStatus,
+    choice: Choice,
+    moment: Moment,
+    strings: &Strings,
+) -> &'static str {
+    canvas.take_turns(moment.turn());
     canvas.header(strings.cloud, Icon::INFO);
     let text = (strings.cloud_standing)(cloud.standing);
     canvas.paragraph(0, &text.each_ref().map(String::as_str));

@@ -1,5 +1,6 @@
 //! `ask-pin`, `staff` and `errand`: what takes the PIN at an open hub, what it would change, and how it ended.
 
+use super::Moment;
 use super::pad::{self, Show};
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
@@ -24,7 +25,7 @@ pub(super) fn pin(canvas: &mut Canvas<'_>, open: &OpenStatus, pad: &Pad, strings
 
 /// The figures that are not nothing, as many as there is room for; those that put somebody out come first.
 pub(super) fn staff(canvas: &mut Canvas<'_>, open: &OpenStatus, choice: Choice, strings: &Strings) -> &'static str {
-    const ROOM: usize = 3;
+    let room = if canvas.is_tight() { 2 } else { 3 };
     canvas.header(strings.staff_title, Icon::INFO);
     let figures = match &open.errand {
         Some((_, ErrandStep::Staff(figures))) => *figures,
@@ -41,14 +42,15 @@ pub(super) fn staff(canvas: &mut Canvas<'_>, open: &OpenStatus, choice: Choice, 
         .into_iter()
         .zip(strings.staff_figures)
         .filter(|(count, _)| *count > 0);
-    for (row, (count, name)) in named.take(ROOM).enumerate() {
+    for (row, (count, name)) in named.take(room).enumerate() {
         canvas.pair(row, name, &count.min(9999).to_string());
     }
     canvas.buttons([strings.staff_take, strings.no], choice as usize);
     "staff"
 }
 
-pub(super) fn ended(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
+pub(super) fn ended(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, strings: &Strings) -> &'static str {
+    canvas.take_turns(moment.turn());
     let end = match &open.errand {
         Some((_, ErrandStep::Ended(end))) => end.clone(),
         _ => ErrandEnd::Failed,

@@ -6,6 +6,7 @@ use super::Moment;
 use super::pair::HINT_FOR;
 use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
+use crate::panel::script::as_code;
 use crate::panel::strings::{Language, Strings};
 use crate::panel::text::{UNKNOWN, short_count};
 use crate::panel::view::{DEVELOPMENT, OpenStatus, Room};
@@ -19,6 +20,7 @@ pub(super) fn draw(
     moment: Moment,
     strings: &Strings,
 ) -> &'static str {
+    canvas.take_turns(moment.turn());
     let (title, icon) = title(open, strings);
     if is_development {
         canvas.marked_header(title, DEVELOPMENT);
@@ -65,7 +67,7 @@ fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
 }
 
 fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, moment: Moment, strings: &Strings) {
-    figure(canvas, &address.to_string());
+    figure(canvas, &as_code(&address.to_string()));
     let phones = (strings.phones_short)(&short_count(open.phones_in_24_h));
     let disk = open
         .disk_used_percent
@@ -73,6 +75,11 @@ fn at_work(canvas: &mut Canvas<'_>, address: Ipv4Addr, open: &OpenStatus, moment
     let disk = disk.unwrap_or_else(|| UNKNOWN.to_owned());
     canvas.facts(2, (Icon::PHONE, &phones), (Icon::DISK, &disk));
     let remarks = remarks(open, strings);
+    if canvas.is_tall() {
+        // There they take turns with the figures where they have to.
+        remarks.iter().for_each(|(icon, text)| canvas.fact(3, *icon, text));
+        return;
+    }
     let turn = usize::try_from(moment.shown_for.as_secs() / HINT_FOR.as_secs()).unwrap_or(0);
     if let Some((icon, text)) = remarks.get(turn % remarks.len().max(1)) {
         canvas.fact(3, *icon, text);
@@ -103,7 +110,7 @@ pub(in crate::panel) fn turns(open: &OpenStatus) -> bool {
 
 /// Whoever looks for why the phones can't sync, or nobody can log in, has to find it here.
 fn told(canvas: &mut Canvas<'_>, address: Ipv4Addr, text: [&str; 2]) {
-    figure(canvas, &address.to_string());
+    figure(canvas, &as_code(&address.to_string()));
     canvas.paragraph(2, &text);
 }
 
@@ -130,12 +137,19 @@ fn moved(canvas: &mut Canvas<'_>, address: Ipv4Addr, before: Ipv4Addr, moment: M
         (strings.address_by_router)(&before),
         strings.address_hide.map(String::from),
     ];
+    figure(canvas, &as_code(&address.to_string()));
+    if canvas.is_tight() {
+        // There they take turns line by line.
+        for advice in [&again, &router, &hide] {
+            canvas.paragraph(2, &advice.each_ref().map(String::as_str));
+        }
+        return;
+    }
     let advice = match moment.shown_for.as_secs() / HINT_FOR.as_secs() % 3 {
         0 => again,
         1 => router,
         _ => hide,
     };
-    figure(canvas, &address.to_string());
     canvas.paragraph(2, &advice.each_ref().map(String::as_str));
 }
 

@@ -49,14 +49,21 @@ pub(super) struct Moment {
     pub(super) is_settled: bool,
 }
 
+impl Moment {
+    /// Which turn a screen is at whose lines take turns.
+    fn turn(self) -> usize {
+        usize::try_from(self.shown_for.as_secs() / HINT_FOR.as_secs()).unwrap_or(0)
+    }
+}
+
 /// Draws `state` and gives the screen's name. A state that `status` no longer goes with draws as far as it can: the
 /// next update moves on from it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, moment: Moment) -> &'static str {
     let strings = status.language.strings();
     match (state, &status.phase) {
         (State::Splash, _) => splash::draw(canvas, &status.about, strings),
-        (State::Notice, _) => notice::draw(canvas, status.notice.clone(), strings),
-        (State::Welcome(chosen), _) => set_up_pin::welcome(canvas, *chosen),
+        (State::Notice, _) => notice::draw(canvas, status.notice.clone(), moment, strings),
+        (State::Welcome(chosen), _) => set_up_pin::welcome(canvas, *chosen, status.numerals),
         (State::ChoosePin(pad), Phase::Open(_)) => change_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, Phase::Open(_)) => change_pin::repeat(canvas, again, strings),
         (State::ChoosePin(pad), _) => set_up_pin::choose(canvas, pad, strings),
@@ -89,27 +96,27 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::PinKept, _) => change_pin::kept(canvas, strings),
         (State::ErrandPin(pad), Phase::Open(open)) => errand::pin(canvas, open, pad, strings),
         (State::Staff(choice), Phase::Open(open)) => errand::staff(canvas, open, *choice, strings),
-        (State::ErrandEnded, Phase::Open(open)) => errand::ended(canvas, open, strings),
+        (State::ErrandEnded, Phase::Open(open)) => errand::ended(canvas, open, moment, strings),
         (State::ConfirmRestart(choice), _) => power_off::ask_restart(canvas, *choice, strings),
         (State::Restarting, _) => power_off::restarting(canvas, strings),
-        (State::ChooseLanguage(chosen), _) => language::draw(canvas, *chosen),
+        (State::ChooseLanguage(chosen), _) => language::draw(canvas, *chosen, status.numerals),
         (State::ConfirmPowerOff(choice), _) => power_off::ask(canvas, *choice, strings),
         (State::Answering { question, choice }, _) => question::draw(canvas, question, *choice, strings),
         (State::Formatting, Phase::Formatting { permille }) => working::formatting(canvas, *permille, strings),
         (State::Moving, Phase::Moving { permille }) => working::moving(canvas, *permille, strings),
         (State::Repairing, Phase::Repairing { permille }) => working::repairing(canvas, *permille, strings),
         (State::Off, _) => power_off::off(canvas, strings),
-        (State::Facts, Phase::Open(open)) => status::draw(canvas, open, strings),
-        (State::Cloud(choice), Phase::Open(open)) => cloud::draw(canvas, open.cloud, *choice, strings),
-        (State::About, _) => about::draw(canvas, &status.about, strings),
+        (State::Facts, Phase::Open(open)) => status::draw(canvas, open, moment, strings),
+        (State::Cloud(choice), Phase::Open(open)) => cloud::draw(canvas, open.cloud, *choice, moment, strings),
+        (State::About, _) => about::draw(canvas, &status.about, moment, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),
         (State::NoNetwork, _) => no_network::draw(canvas, strings),
         (State::Pairing, Phase::Open(open)) => {
             pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
         }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
-        (State::News(news), _) => news::draw(canvas, *news, moment.is_settled, strings),
-        (State::Fault(fault), _) => fault::draw(canvas, fault, status.about.help.as_deref(), strings),
+        (State::News(news), _) => news::draw(canvas, *news, moment, strings),
+        (State::Fault(fault), _) => fault::draw(canvas, fault, status.about.help.as_deref(), moment, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),
         _ => working::between(canvas, moment, strings),
     }

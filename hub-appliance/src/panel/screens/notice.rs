@@ -1,11 +1,13 @@
 //! `notice`: what a person has to be told once.
 
+use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
 use crate::panel::view::Notice;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, notice: Option<Notice>, strings: &Strings) -> &'static str {
+pub(super) fn draw(canvas: &mut Canvas<'_>, notice: Option<Notice>, moment: Moment, strings: &Strings) -> &'static str {
+    canvas.take_turns(moment.turn());
     let (title, text) = match notice {
         Some(Notice::ImportFile(file)) => (strings.import_file, (strings.import_file_text)(file)),
         Some(Notice::SetupFile { line }) => (strings.setup_file, (strings.setup_file_text)(line)),

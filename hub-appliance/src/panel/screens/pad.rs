@@ -28,11 +28,9 @@ const LARGE: i32 = 15;
 
 /// Draws `pad` under `text`; a note takes the text's place.
 pub(super) fn draw(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, show: Show, strings: &Strings) {
+    canvas.end_lines(FIELD);
     match pad.note() {
-        Some(note) => (strings.note)(note)
-            .iter()
-            .enumerate()
-            .for_each(|(row, line)| canvas.line(row, line)),
+        Some(note) => canvas.paragraph(0, &(strings.note)(note).each_ref().map(String::as_str)),
         None => canvas.paragraph(0, &text),
     }
     match show {
@@ -102,8 +100,8 @@ fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
         };
         let icon = if key == Key::Delete { Icon::DELETE } else { Icon::CHECK };
         match (key, is_large(index)) {
-            (Key::Digit(digit), true) => digit_at(canvas, Face::Double, digit, Point::new(left + 2, top - 2), ink),
-            (Key::Digit(digit), false) => digit_at(canvas, Face::Text, digit, Point::new(left + 2, top + 4), ink),
+            (Key::Digit(digit), true) => digit_at(canvas, Face::Double, digit, Point::new(left, top - 2), LARGE, ink),
+            (Key::Digit(digit), false) => digit_at(canvas, Face::Text, digit, Point::new(left, top + 4), SMALL, ink),
             (_, true) => canvas.large_icon(icon, Point::new(left, top + 2), ink),
             (_, false) => canvas.icon(icon, Point::new(left + 1, top + 6), ink),
         }
@@ -116,6 +114,9 @@ fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
     });
 }
 
-fn digit_at(canvas: &mut Canvas<'_>, face: Face, digit: u8, at: Point, ink: BinaryColor) {
-    canvas.put(face, char::from(digit).encode_utf8(&mut [0; 4]), at, ink, 1..=126);
+fn digit_at(canvas: &mut Canvas<'_>, face: Face, digit: u8, at: Point, room: i32, ink: BinaryColor) {
+    let mut text = [0; 4];
+    let text = char::from(digit).encode_utf8(&mut text);
+    let at = at + Point::new((room - canvas.width(face, text)) / 2, 0);
+    canvas.put(face, text, at, ink, 1..=126);
 }

@@ -8,6 +8,7 @@ use crate::panel::canvas::{Canvas, Face};
 use crate::panel::frame::Resolution;
 use crate::panel::icons::Icon;
 use crate::panel::qr::PairingCode;
+use crate::panel::script::as_code;
 use crate::panel::strings::Strings;
 use crate::panel::text::minutes;
 use crate::panel::view::{Identity, OpenStatus};
@@ -47,6 +48,9 @@ pub(super) fn draw(
 }
 
 fn beside(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: bool, strings: &Strings) {
+    if canvas.is_tall() {
+        return beside_tall(canvas, address, moment, kept, strings);
+    }
     // Accents stand on the first row of a line and descenders on its last: none of them may reach the border.
     canvas.beside(Face::Text, strings.pair, 1);
     canvas.say(strings.pair);
@@ -69,15 +73,43 @@ fn beside(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: 
     }
 }
 
+/// The same where a line of text takes 16 rows: each hint has one.
+fn beside_tall(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: bool, strings: &Strings) {
+    canvas.beside(Face::Text, strings.pair, 1);
+    canvas.say(strings.pair);
+    let [a, b, c, d] = address.ip().octets();
+    canvas.beside(Face::Text, &as_code(&format!("{a}.{b}.")), 14);
+    canvas.beside(Face::Text, &as_code(&format!("{c}.{d}")), 23);
+    canvas.say(address.to_string());
+    let standing = if kept {
+        strings.pair_stays.to_owned()
+    } else {
+        minutes(moment.left)
+    };
+    canvas.beside(Face::Text, &standing, 33);
+    canvas.say(standing);
+    if let Some([hint, _]) = hint(moment, kept, strings) {
+        canvas.beside(Face::Text, hint, 48);
+        canvas.say(hint);
+    }
+}
+
 fn under(canvas: &mut Canvas<'_>, address: SocketAddrV4, moment: Moment, kept: bool, strings: &Strings) {
-    /// The tops of the three lines that are left under the code.
+    /// The tops of the three lines that are left under the code, and of two tall ones.
     const TOPS: [i32; 3] = [97, 106, 115];
+    const TALL: [i32; 2] = [97, 112];
     let time = if kept { String::new() } else { minutes(moment.left) };
-    canvas.ends(&address.ip().to_string(), &time, TOPS[0]);
     let what = if kept { strings.pair_stays } else { strings.pair };
-    canvas.ends(what, "", TOPS[1]);
-    let hint = hint(moment, kept, strings).map(|hint| hint.join(" "));
-    canvas.ends(hint.as_deref().unwrap_or_default(), "", TOPS[2]);
+    let hint = hint(moment, kept, strings).map(|hint| hint.join(" ").trim().to_owned());
+    let address_text = as_code(&address.ip().to_string());
+    if canvas.is_tall() {
+        canvas.ends(&address_text, &time, TALL[0]);
+        canvas.ends(what, hint.as_deref().unwrap_or_default(), TALL[1]);
+    } else {
+        canvas.ends(&address_text, &time, TOPS[0]);
+        canvas.ends(what, "", TOPS[1]);
+        canvas.ends(hint.as_deref().unwrap_or_default(), "", TOPS[2]);
+    }
     canvas.say(address.to_string());
     canvas.say(what);
     if !kept {

@@ -2,6 +2,7 @@
 
 use crate::panel::canvas::{COLUMNS, Canvas};
 use crate::panel::icons::Icon;
+use crate::panel::script::as_name;
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
 use crate::panel::text::{Ago, printable_ends};
@@ -9,6 +10,10 @@ use crate::panel::view::{OpenStatus, Phone, PhoneStanding};
 
 /// Characters of a number and name in the list, beside the mark.
 const LIST_NAME: usize = 17;
+/// So many less where figures are wider.
+const WIDER: usize = 3;
+/// The same in a title.
+const TITLE_NAME: usize = 14;
 
 pub(super) fn list(canvas: &mut Canvas<'_>, open: &OpenStatus, chosen: usize, strings: &Strings) -> &'static str {
     canvas.header(strings.phones, Icon::PHONE);
@@ -16,7 +21,8 @@ pub(super) fn list(canvas: &mut Canvas<'_>, open: &OpenStatus, chosen: usize, st
         canvas.paragraph(0, &strings.no_phones);
         canvas.hint(strings.back);
     } else {
-        let entries: Vec<String> = open.phones.iter().map(|phone| entry(phone, strings)).collect();
+        let max = LIST_NAME - if canvas.is_tall() { WIDER } else { 0 };
+        let entries: Vec<String> = open.phones.iter().map(|phone| entry(phone, max, strings)).collect();
         let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
         canvas.list(&entries, chosen);
     }
@@ -30,9 +36,21 @@ pub(super) fn one(
     choice: Choice,
     strings: &Strings,
 ) -> &'static str {
-    canvas.header(strings.phone, Icon::PHONE);
-    if let Some(phone) = find(open, number) {
-        who(canvas, phone, strings);
+    let phone = find(open, number);
+    match phone {
+        // Its name takes the title's place where there are lines for no more than how it is.
+        Some(phone) if canvas.is_tight() => {
+            let name = label(phone.number, phone.name.as_deref(), TITLE_NAME, strings);
+            canvas.header(&name, Icon::PHONE);
+            seen(canvas, phone, strings);
+        }
+        Some(phone) => {
+            canvas.header(strings.phone, Icon::PHONE);
+            who(canvas, phone, strings);
+        }
+        None => canvas.header(strings.phone, Icon::PHONE),
+    }
+    if let Some(phone) = phone {
         match phone.standing {
             PhoneStanding::Good => canvas.line(2, strings.phone_good),
             PhoneStanding::Stuck => canvas.line(2, strings.phone_stuck),
@@ -57,7 +75,11 @@ pub(super) fn revoke(
 ) -> &'static str {
     canvas.header(strings.revoke_title, Icon::WARNING);
     if let Some(phone) = find(open, number) {
-        who(canvas, phone, strings);
+        if canvas.is_tight() {
+            canvas.line(0, &label(phone.number, phone.name.as_deref(), columns(canvas), strings));
+        } else {
+            who(canvas, phone, strings);
+        }
     }
     canvas.line(2, strings.revoke_text);
     canvas.buttons([strings.revoke, strings.cancel], choice as usize);
@@ -70,20 +92,30 @@ fn find(open: &OpenStatus, number: u32) -> Option<&Phone> {
 
 /// Which phone it is: two of one model are told apart by number, and by when each was heard of.
 fn who(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
-    canvas.line(0, &label(phone.number, phone.name.as_deref(), COLUMNS, strings));
+    canvas.line(0, &label(phone.number, phone.name.as_deref(), columns(canvas), strings));
+    seen(canvas, phone, strings);
+}
+
+fn seen(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
     canvas.line(1, &(strings.seen)(Ago::of_minutes(phone.seen_minutes_ago)));
 }
 
+/// Characters of a phone's number and name that fit in a line.
+pub(super) fn columns(canvas: &Canvas<'_>) -> usize {
+    COLUMNS - if canvas.is_tall() { WIDER } else { 0 }
+}
+
 /// A name after a mark that tells those apart that do not get on.
-fn entry(phone: &Phone, strings: &Strings) -> String {
+fn entry(phone: &Phone, max: usize, strings: &Strings) -> String {
     let mark = match phone.standing {
-        PhoneStanding::Good => ' ',
-        PhoneStanding::Stuck | PhoneStanding::Full => '!',
-        PhoneStanding::Revoked => 'x',
+        PhoneStanding::Good => " ",
+        PhoneStanding::Stuck | PhoneStanding::Full => "!",
+        PhoneStanding::Revoked => "x",
     };
     format!(
-        "{mark} {}",
-        label(phone.number, phone.name.as_deref(), LIST_NAME, strings)
+        "{} {}",
+        as_name(mark),
+        label(phone.number, phone.name.as_deref(), max, strings)
     )
 }
 
@@ -92,7 +124,7 @@ pub(super) fn label(number: u32, name: Option<&str>, max: usize, strings: &Strin
     let figure = number.to_string();
     let name = name.map(|name| printable_ends(name, max.saturating_sub(figure.len() + 1)));
     match name.filter(|name| !name.is_empty()) {
-        Some(name) => format!("{figure} {name}"),
+        Some(name) => format!("{figure} {}", as_name(&name)),
         None => (strings.unnamed_phone)(number).chars().take(max).collect(),
     }
 }

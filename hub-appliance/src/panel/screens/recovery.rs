@@ -5,9 +5,18 @@ use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::pin_pad::CodeEntry;
 use crate::panel::strings::Strings;
+use crate::panel::view::RecoveryCode;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, code: &CodeEntry, strings: &Strings) -> &'static str {
-    canvas.header(strings.enter_code, Icon::KEY);
+    // Which group it is goes into the title where there is one line for text.
+    if canvas.is_tight() {
+        canvas.marked_header(
+            strings.enter_code,
+            &format!("{}/{}", code.number(), RecoveryCode::GROUPS),
+        );
+    } else {
+        canvas.header(strings.enter_code, Icon::KEY);
+    }
     let [first, back] = (strings.enter_code_text)(code.number());
     let second = if code.back_deletes() {
         strings.hold_deletes

@@ -4,6 +4,7 @@ use super::pad::{self, Show};
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::pin_pad::Pad;
+use crate::panel::script::Numerals;
 use crate::panel::strings::{Language, Strings};
 
 const NAME: &str = "setup-pin";
@@ -11,10 +12,11 @@ const NAME: &str = "setup-pin";
 pub(super) const STEPS: u32 = 4;
 
 /// The language comes first, so that the rest can be read.
-pub(super) fn welcome(canvas: &mut Canvas<'_>, chosen: Language) -> &'static str {
+pub(super) fn welcome(canvas: &mut Canvas<'_>, chosen: Language, numerals: Numerals) -> &'static str {
     let strings = chosen.strings();
+    canvas.write_as(chosen.writing(numerals));
     canvas.header(strings.welcome, Icon::KEY);
-    super::language::list(canvas, chosen);
+    super::language::choices(canvas, chosen);
     canvas.hint(strings.begin);
     NAME
 }

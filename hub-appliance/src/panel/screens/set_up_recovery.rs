@@ -32,7 +32,10 @@ pub(super) fn write(
         let (left, right) = (2 * row, 2 * row + 1);
         canvas.places(row, [left, right].map(|place| (place + 1, code.group(place))));
     }
-    canvas.hint(strings.write_code_hint);
+    // Where the groups take all the room the title says it.
+    if !canvas.is_tight() {
+        canvas.hint(strings.write_code_hint);
+    }
     NAME
 }
 

@@ -5,6 +5,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use crate::panel::canvas::{Canvas, Face};
+use crate::panel::script::as_code;
 use crate::panel::strings::Strings;
 use crate::panel::text::printable;
 use crate::panel::view::{About, DEVELOPMENT};
@@ -13,12 +14,13 @@ const NAME: &str = "Clinic Hub";
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, about: &About, strings: &Strings) -> &'static str {
     cross(canvas);
+    canvas.leave_lines(1);
     canvas.figure(Face::Large, NAME, 28);
     canvas.say(NAME);
     // Longest is the pre-release of a development image: 12 characters, and its mark.
     let version = match about.is_development {
-        false => format!("{} {}", strings.version, printable(&about.version, 12)),
-        true => format!("{} {DEVELOPMENT}", printable(&about.version, 12)),
+        false => format!("{} {}", strings.version, as_code(&printable(&about.version, 12))),
+        true => as_code(&format!("{} {DEVELOPMENT}", printable(&about.version, 12))),
     };
     canvas.centred(4, &version);
     "splash"

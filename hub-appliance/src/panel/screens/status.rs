@@ -1,12 +1,14 @@
 //! `status`: the figures of the home screen, in words.
 
+use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
 use crate::panel::text::UNKNOWN;
 use crate::panel::view::{OpenStatus, Room};
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, strings: &Strings) -> &'static str {
+pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, strings: &Strings) -> &'static str {
+    canvas.take_turns(moment.turn());
     canvas.header(strings.status, Icon::INFO);
     let count = |count: u32| count.min(999_999).to_string();
     let held = open.held_rows.map_or_else(|| UNKNOWN.to_owned(), count);

@@ -2,11 +2,24 @@
 //!
 //! Lines have at most 21 characters (10 beside the pairing code); a test draws every screen in every language with the
 //! longest figures and checks that all of it fits.
+//!
+//! To add a text: a field of [`Strings`], a text in each table, and a scene that draws it (`tests/scenes.rs` and the like).
+//!
+//! Arabic (`arabic.rs`) is written as anywhere, in reading order: its letters are joined and the line is turned when it is
+//! drawn. A line is 125 pixels wide, some 18 to 21 characters. A screen has three of them, two where there are buttons or a
+//! hint, one above a PIN pad: write less than in English, and leave the other lines of the text empty (`""`), which takes
+//! no room. Screens of facts (status, notices, faults) let lines that find no room take turns, every five seconds:
+//! [`super::canvas::Canvas::take_turns`]. What a person types elsewhere (addresses, versions, file names, hosts) goes through
+//! [`super::script::as_code`], a name through `as_name`; other figures are turned into Arabic digits by themselves. The font
+//! has every letter; `scripts/panel-font` adds signs, and a test says which is missing. No vowel marks but for shadda and
+//! tanween out of habit: they are not drawn. Then `scripts/panel-gallery`, and look at what it made.
 
+mod arabic;
 mod english;
 mod french;
 mod spanish;
 
+use super::script::{Direction, Numerals, Writing};
 use super::text::Ago;
 use super::view::{CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind};
 
@@ -24,11 +37,13 @@ pub enum Language {
     French,
     /// Spanish.
     Spanish,
+    /// Arabic.
+    Arabic,
 }
 
 impl Language {
     /// All languages.
-    pub const ALL: [Self; 3] = [Self::English, Self::French, Self::Spanish];
+    pub const ALL: [Self; 4] = [Self::English, Self::French, Self::Spanish, Self::Arabic];
 
     /// The language's code (ISO 639-1).
     #[must_use]
@@ -37,6 +52,7 @@ impl Language {
             Self::English => "en",
             Self::French => "fr",
             Self::Spanish => "es",
+            Self::Arabic => "ar",
         }
     }
 
@@ -51,6 +67,20 @@ impl Language {
             Self::English => &english::STRINGS,
             Self::French => &french::STRINGS,
             Self::Spanish => &spanish::STRINGS,
+            Self::Arabic => &arabic::STRINGS,
+        }
+    }
+
+    pub(super) const fn writing(self, numerals: Numerals) -> Writing {
+        match self {
+            Self::English | Self::French | Self::Spanish => Writing {
+                direction: Direction::LeftToRight,
+                arabic_digits: false,
+            },
+            Self::Arabic => Writing {
+                direction: Direction::RightToLeft,
+                arabic_digits: matches!(numerals, Numerals::Own),
+            },
         }
     }
 

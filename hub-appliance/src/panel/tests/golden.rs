@@ -1,5 +1,5 @@
 //! Golden pictures: every scene in every language as it is on an OLED, so that a change of looks is seen in review. On a
-//! square display every scene in English, and what stands around the pairing code in every language.
+//! square display every scene in English and in Arabic, and what stands around the pairing code in every language.
 //!
 //! `scripts/panel-gallery` writes them anew, together with a contact sheet a display.
 
@@ -129,7 +129,8 @@ fn all() -> impl Iterator<Item = (Frame, PathBuf)> {
     all.flat_map(|(resolution, language)| {
         let scenes = scenes::all(language).into_iter();
         let kept = scenes.filter(move |(scene, _)| {
-            resolution == Resolution::Wide || language == Language::English || scene.starts_with("pair")
+            let is_whole = matches!(language, Language::English | Language::Arabic);
+            resolution == Resolution::Wide || is_whole || scene.starts_with("pair")
         });
         kept.map(move |(scene, desk)| {
             let folder = folder_of(language, resolution);

@@ -46,6 +46,7 @@ impl Desk {
                 phase,
                 about,
                 language,
+                numerals: Numerals::Own,
                 notice: None,
                 answered: 0,
             },

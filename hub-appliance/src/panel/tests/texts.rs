@@ -3,10 +3,11 @@
 use super::*;
 
 /// The tables as they are written.
-const SOURCES: [(Language, &str); 3] = [
+const SOURCES: [(Language, &str); 4] = [
     (Language::English, include_str!("../strings/english.rs")),
     (Language::French, include_str!("../strings/french.rs")),
     (Language::Spanish, include_str!("../strings/spanish.rs")),
+    (Language::Arabic, include_str!("../strings/arabic.rs")),
 ];
 
 #[test]
@@ -57,9 +58,13 @@ fn literals(source: &str) -> impl Iterator<Item = &str> {
 
 /// What a screen says, taken apart into what may stand in a table: lines, buttons, the two ends of a line, and so on.
 fn parts(desk: &Desk) -> Vec<String> {
-    let (_, text) = desk.picture();
     let mut parts = Vec::new();
-    for line in &text.lines {
+    // Of a long list, and of a script with few lines, a square display shows more.
+    let texts = Resolution::ALL.map(|resolution| desk.picture_on(resolution).1);
+    for (text, line) in texts
+        .iter()
+        .flat_map(|text| text.lines.iter().map(move |line| (text, line)))
+    {
         parts.extend([line, line.trim_start_matches('>'), line.trim_start_matches("OK: ")].map(str::to_owned));
         let pieces = line.split(['[', ']', '<', '>']).flat_map(|piece| piece.split("  "));
         parts.extend(pieces.map(str::to_owned));

@@ -26,6 +26,7 @@ fn the_strip_starts_anywhere_and_then_stays() {
                 phase: locked(0, 0, 3),
                 about: About::default(),
                 language: Language::English,
+                numerals: Numerals::default(),
                 notice: None,
                 answered: 0,
             };

@@ -1,0 +1,446 @@
+//! The panel's texts in Arabic. A screen has room for three lines, two where there are buttons or a hint; what is empty is
+//! left out.
+
+use super::super::script::{as_code, as_name};
+use super::super::text::{printable, size};
+use super::super::view::{
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+};
+use super::{Ago, Asked, Note, Strings, Told};
+
+pub(super) static STRINGS: Strings = Strings {
+    welcome: "أهلا",
+    language_name: "العربية",
+    explain_code: ["يفتح الجهاز إذا نسي", "الرمز. اكتبه واحفظه", "", ""],
+    explain_code_hint: "إظهاره",
+    weak_power: "الكهرباء ضعيفة",
+    too_hot: "الجهاز ساخن جدا",
+    begin: "ابدأ",
+    setup_file: "ملف الإعداد",
+    setup_file_text: mistake,
+    several_setup_files: several,
+    import_file: "ملف السجلات",
+    import_file_text: |file| match file {
+        ImportFile::Mistake { line } => mistake(line),
+        ImportFile::StillThere => lines(["ما زال على البطاقة", "احذفه بحاسوب", "", ""]),
+        ImportFile::Several => several(),
+        ImportFile::SameEmail { names } => same_email(names),
+    },
+    go_on: "متابعة",
+    choose_pin: "رمز سري جديد",
+    choose_pin_text: ["من 8 إلى 12 رقما", ""],
+    repeat_pin: "أعد الرمز",
+    repeat_pin_text: ["اكتبه مرة ثانية", ""],
+    setting_up: "تجهيز",
+    setting_up_text: "إنشاء المفاتيح",
+    write_code: "انسخ الرمز ثم OK",
+    wrong_group: |group| format!("خطأ: مجموعة {group}"),
+    write_code_hint: "نسخته على ورقة",
+    code_hidden_text: ["أخفي الرمز: لم يلمس", "زر منذ 15 دقيقة"],
+    code_hidden_hint: "إظهاره",
+    check_code: "تحقق من الرمز",
+    check_code_text: |group| [format!("المجموعة {group} من الورقة"), String::new()],
+    locked: "مقفل: اكتب الرمز",
+    locked_text: ["", "نسيته؟ أطل ضغط OK"],
+    locked_use_code: ["", "رمز الاسترداد: أطل OK"],
+    hold_deletes: "أطل ضغط OK للحذف",
+    wait: "انتظر",
+    wait_text: "رموز خاطئة كثيرة",
+    wait_hold: "نسيته؟ أطل ضغط OK",
+    wait_use_code: "استعمل رمز الاسترداد",
+    wait_hold_for_code: "أطل ضغط OK لكتابته",
+    wait_leave: "أطل ضغط OK للخروج",
+    enter_code: "رمز الاسترداد",
+    enter_code_text: |_| [String::new(), "رجوع: ما قبلها".into()],
+    unlocking: "يفتح الجهاز",
+    moment: "لحظة من فضلك",
+    checking: "فحص الرمز",
+    changing: "حفظ الرمز",
+    locking: "يقفل الجهاز",
+    open: "الجهاز مفتوح",
+    menu: "قائمة",
+    no_network: "لا توجد شبكة",
+    no_network_text: ["افحص الكابل والراوتر", ""],
+    no_network_to_pair: ["افحص الكابل والراوتر", "ثم اربط من جديد", "", ""],
+    back: "رجوع",
+    address_changed: "تغير العنوان",
+    address_before: |address| format!("كان {}", as_code(address)),
+    address_pair_again: "اربط الهواتف ثانية",
+    address_by_router: |before| ["أو ثبت في الراوتر:".into(), as_code(before)],
+    address_hide: ["كلها تعمل؟ أطل OK", ""],
+    phones_short: thousands,
+    need_help: |count| format!("{} تنتظر", thousands(count)),
+    clock_good_short: "الساعة مضبوطة",
+    clock_bad_short: "الساعة لم تضبط",
+    disk_short: |percent| {
+        if percent < 100 {
+            format!("{percent}%")
+        } else {
+            "ممتلئ".into()
+        }
+    },
+    status: "الحالة",
+    phones_in_24_h: "هواتف 24 س",
+    held: "للمساعدة",
+    staff: "العاملون",
+    staff_title: "تغيير العاملين؟",
+    staff_figures: ["يغادرون", "جدد", "كلمات مرور", "تغييرات", "سجلات"],
+    staff_take: "تطبيق",
+    no_staff: "لا عاملين بعد",
+    no_staff_text: ["لا يدخل أحد بعد", "القائمة: العاملون"],
+    menu_new_code: "رمز استرداد جديد",
+    menu_restart: "إعادة تشغيل",
+    restart: "إعادة التشغيل؟",
+    restart_text: ["لا تعمل الهواتف معه", "حتى يكتب الرمز هنا", ""],
+    restart_now: "إعادة",
+    restarting: "إعادة التشغيل",
+    restarting_text: ["سيطلب الرمز", "بعد دقيقة"],
+    errand_at_work: "جار العمل",
+    errand_ended,
+    clock: "الساعة",
+    clock_good: "مضبوطة",
+    clock_bad: "غير مضبوطة",
+    disk: "القرص",
+    disk_used: |percent| format!("ممتلئ {percent}%"),
+    disk_nearly_full: "القرص يمتلئ",
+    disk_get_help: "اطلب قرصا أكبر",
+    disk_full: "القرص ممتلئ",
+    disk_full_text: ["العمل في الهواتف", "اطلب المساعدة الآن"],
+    disk_takes_nothing: "لا يقبل سجلات جديدة",
+    disk_beside: |percent| format!("قرص {percent}%"),
+    about: "عن الجهاز",
+    version: "الإصدار",
+    fingerprint: "مفتاح الجهاز",
+    menu_pair: "ربط هاتف",
+    menu_change_pin: "تغيير الرمز",
+    menu_lock: "قفل الآن",
+    menu_power_off: "إيقاف التشغيل",
+    language: "اللغة",
+    choose: "اختيار",
+    phones: "الهواتف",
+    no_phones: ["لا هاتف مربوط", "اربط من القائمة"],
+    phone: "هاتف",
+    seen: |ago| match ago {
+        Ago::Now => "اتصل الآن".into(),
+        Ago::Minutes(minutes) => format!("اتصل قبل {minutes} د"),
+        Ago::Hours(hours) => format!("اتصل قبل {hours} س"),
+        Ago::Days(1) => "اتصل قبل يوم".into(),
+        Ago::Days(days) => format!("اتصل قبل {days} يوم"),
+    },
+    phone_good: "مسموح له",
+    phone_stuck: "متوقف: أعد التطبيق",
+    phone_full: "زائد: أبلغ المدير",
+    phone_revoked: ["ممنوع من الجهاز", ""],
+    leave: "رجوع",
+    revoke: "منع",
+    revoke_title: "منع الهاتف؟",
+    revoke_text: "يمنع نهائيا",
+    present_pin: "الرمز الحالي",
+    present_pin_text: ["اكتب رمز الفتح", ""],
+    pin_changed: "تغير الرمز",
+    pin_changed_text: ["يفتح الجديد وحده", "أخبر زملاءك", ""],
+    pin_kept: "لم يتغير الرمز",
+    pin_kept_text: ["ما زال القديم يفتح", "حاول مرة أخرى", ""],
+    power_off: "إيقاف التشغيل؟",
+    power_off_text: ["لا تعمل الهواتف معه", "حتى يشغل من جديد", ""],
+    power_off_now: "إيقاف",
+    off: "إيقاف التشغيل",
+    off_text: ["افصله عندما", "ينطفئ الضوء الأخضر", ""],
+    pair: "امسحني",
+    pair_keep: ["OK: إبقاء", ""],
+    pair_kept: ["OK: بوقت", ""],
+    pair_close: ["أطل: غلق", ""],
+    pair_stays: "بلا وقت",
+    pair_shade: ["ظلل الضوء", ""],
+    paired: "ربط هاتف",
+    paired_text: "هل هو من هواتفكم؟",
+    unnamed_phone: |number| format!("هاتف {number}"),
+    keep: "إبقاء",
+    undo: "تراجع",
+    news,
+    cloud: "السحابة",
+    cloud_standing: |standing| match standing {
+        CloudStanding::NeverSetUp => one("لم تضبط. انظر الدليل"),
+        CloudStanding::NoNetwork => one("بانتظار الشبكة"),
+        CloudStanding::Waiting => one("بانتظار موعدها"),
+        CloudStanding::Done(minutes) => [done(Ago::of_minutes(minutes)), String::new()],
+        CloudStanding::Receiving => one("يستلم السجلات"),
+        CloudStanding::Sending(sent, total) => [format!("أرسل {sent}"), format!("من {total}")],
+        CloudStanding::Refused => one("اطلب مفتاحا جديدا"),
+        CloudStanding::Inactive => one("أوقفتها مؤسستكم"),
+        CloudStanding::NoClinic => one("بلا عيادة: اسألهم"),
+        CloudStanding::NoClock => one("الساعة غير مضبوطة"),
+        CloudStanding::Failed => one("لم تنجح، وستعاد"),
+        CloudStanding::Settings => one("خطأ رابط أو شهادة"),
+    },
+    cloud_waiting: "للإرسال",
+    cloud_held: "للمساعدة",
+    cloud_sync: "مزامنة",
+    back_button: "رجوع",
+    cloud_beside: |count| format!("بقي {}", thousands(count)),
+    cloud_key_left: ["مفتاح السحابة باق", "على البطاقة: احذفه", "", ""],
+    help: "بحاجة للمساعدة",
+    help_none: ["لا شيء ينتظر", "المساعدة"],
+    help_kind,
+    help_reason,
+    help_try: "أعد",
+    age,
+    lock: "قفل الجهاز؟",
+    lock_text: ["لا تعمل الهواتف معه", "حتى يكتب الرمز هنا", ""],
+    lock_now: "قفل",
+    cancel: "إلغاء",
+    formatting: "تهيئة القرص",
+    formatting_text: "لا تطفئ الجهاز",
+    moving: "نقل السجلات",
+    moving_text: "قد يستغرق ساعة",
+    repairing: "إصلاح القرص",
+    question,
+    no: "لا",
+    fault: "مشكلة",
+    delete_key: "حذف",
+    note: note_text,
+    fault_text,
+};
+
+/// Characters of a name that fit in a line.
+const NAME: usize = 20;
+
+fn lines<const N: usize>(text: [&str; N]) -> [String; N] {
+    text.map(String::from)
+}
+
+fn one(text: &str) -> [String; 2] {
+    lines([text, ""])
+}
+
+/// A line's number is as the editor shows it.
+fn mistake(line: Option<usize>) -> [String; 4] {
+    let first = line.map_or_else(
+        || "تعذرت قراءته".into(),
+        |line| format!("خطأ في سطر {}", as_code(&line.to_string())),
+    );
+    [first, "أصلحه وأعد التشغيل".into(), String::new(), String::new()]
+}
+
+fn several() -> [String; 4] {
+    lines(["هناك ملفان. اترك", "واحدا وأعد التشغيل", "", ""])
+}
+
+/// A short count with its thousands written out.
+fn thousands(count: &str) -> String {
+    match count.strip_suffix('k') {
+        Some(thousands) => format!("{thousands}000"),
+        None => count.into(),
+    }
+}
+
+fn done(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "تمت الآن".into(),
+        Ago::Minutes(minutes) => format!("تمت قبل {minutes} د"),
+        Ago::Hours(hours) => format!("تمت قبل {hours} س"),
+        Ago::Days(days) => format!("تمت قبل {days} يوم"),
+    }
+}
+
+fn errand_ended(end: ErrandEnd) -> [String; 4] {
+    let text = match end {
+        ErrandEnd::StaffTaken => ["أخذ الملف ومحي", "ومن غادر لا يدخل"],
+        ErrandEnd::StaffFileLeft => ["أخذ الملف. احذفه من", "البطاقة بحاسوب"],
+        ErrandEnd::NoStaffFile => ["لا يوجد clinic.json", "ضعه على البطاقة"],
+        ErrandEnd::StaffUnchanged => ["لا جديد في الملف", "لم يتغير شيء"],
+        ErrandEnd::StaffOfCloud => ["هم في السحابة", "اسأل مؤسستك"],
+        ErrandEnd::CodeRenewed => ["الرمز الجديد وحده", "صالح. مزق القديم"],
+        ErrandEnd::Failed => ["لم ينجح. لم يتغير", "شيء. حاول ثانية"],
+        ErrandEnd::SeveralStaffFiles => return several(),
+        ErrandEnd::StaffMistake { line } => {
+            let [what, ..] = mistake(line);
+            return [what, "لم يتغير شيء".into(), String::new(), String::new()];
+        }
+        ErrandEnd::SameEmail { names } => return same_email(names),
+    };
+    let [first, second] = lines(text);
+    [first, second, String::new(), String::new()]
+}
+
+fn same_email([one, other]: [String; 2]) -> [String; 4] {
+    [
+        "بريد واحد لشخصين:".into(),
+        as_name(&printable(&one, NAME)),
+        as_name(&printable(&other, NAME)),
+        "أعط كلا منهما بريدا".into(),
+    ]
+}
+
+const fn help_kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Patient => "مريض",
+        RecordKind::Visit => "زيارة",
+        RecordKind::Form => "استمارة",
+        RecordKind::Vitals => "قياسات",
+        RecordKind::Problem => "تشخيص",
+        RecordKind::Appointment => "موعد",
+        RecordKind::Prescription => "وصفة",
+        RecordKind::Dispensed => "دواء صرف",
+        RecordKind::Other => "سجل",
+    }
+}
+
+const fn help_reason(reason: HeldReason) -> &'static str {
+    match reason {
+        HeldReason::NoRight => "لا حق للمستخدم",
+        HeldReason::BelongsToNothing => "المريض غير موجود",
+        HeldReason::Unreadable => "لا يستطيع قراءته",
+    }
+}
+
+fn age(ago: Ago) -> String {
+    match ago {
+        Ago::Now => "الآن".into(),
+        Ago::Minutes(minutes) => format!("{minutes} د"),
+        Ago::Hours(hours) => format!("{hours} س"),
+        Ago::Days(days) => format!("{days} ي"),
+    }
+}
+
+fn note_text(note: Note) -> [String; 2] {
+    let text = match note {
+        Note::TooShort(min) => format!("الأقل {min} أرقام"),
+        Note::TooLong(max) => format!("الأكثر {max} رقما"),
+        Note::Mismatch => "الرمزان مختلفان".into(),
+        Note::TooSimple => "سهل: اختر غيره".into(),
+        Note::WrongPin(1) => "خطأ: بقيت محاولة".into(),
+        Note::WrongPin(tries) => format!("خطأ. المحاولات: {}", tries.min(99)),
+        Note::MistypedGroup => "خطأ: أعد المجموعة".into(),
+        Note::WrongCode => "رمز خاطئ: ابدأ من 1".into(),
+        Note::Cleared => "محيت لطول الانتظار".into(),
+    };
+    [text, String::new()]
+}
+
+fn news(news: News) -> Told {
+    let (title, text) = match news {
+        News::NotPaired(Obstacle::TooManyPhones) => ("لم يربط الهاتف", ["256 هاتفا هو الحد", "اتصل بالدعم الفني"]),
+        News::NotPaired(Obstacle::DiskFull) => ("لم يربط الهاتف", ["امتلأ قرص البيانات", "اتصل بالدعم الفني"]),
+        News::NotPaired(Obstacle::NotWritten) => ("لم يربط الهاتف", ["لم يحفظ. امسح ثانية", "إن تكرر اطلب الدعم"]),
+        News::RefusedForNow(Obstacle::DiskFull) => ("امتلأ قرص البيانات", ["ممنوع حتى القفل", "امنعه بعدها ثانية"]),
+        News::RefusedForNow(_) => ("تعذر الحفظ", ["ممنوع حتى القفل", "امنعه بعدها ثانية"]),
+        News::PairingEnded => ("انتهى وقت الربط", ["مضت 15 دقيقة. عد", "إليه من القائمة"]),
+        News::SomeLeft => ("ما زالت تنتظر", ["لم يضع شيء. اتصل", "بالدعم الفني"]),
+        News::AllTaken => ("قبلت كلها", ["لا شيء ينتظر", ""]),
+        News::LogBroken => ("خلل في سجل الدخول", ["السجل ناقص. تابع", "العمل واتصل بالدعم"]),
+        News::Repaired => ("أصلح القرص", ["قد ضاع بعض السجلات", "لا تمسح أي هاتف"]),
+        News::Damaged => ("سجلات تالفة", ["بعضها لا يقرأ", "لا تمسح أي هاتف"]),
+    };
+    let [first, second] = text;
+    Told {
+        title,
+        text: [first, second, "", ""],
+    }
+}
+
+const UNITS: [&str; 3] = ["ميغا", "غيغا", "تيرا"];
+
+fn question(question: &Question) -> Asked {
+    let (title, [first, second], yes) = match question {
+        Question::NewDisk { name, bytes } => (
+            "قرص جديد فارغ",
+            [
+                as_name(&printable(name, NAME)),
+                format!("{}: نحفظ؟", size(*bytes, UNITS)),
+            ],
+            "نعم",
+        ),
+        Question::EraseDisk { name, bytes } => (
+            "مسح هذا القرص؟",
+            [
+                as_name(&printable(name, NAME)),
+                format!("{}: يمحى", size(*bytes, UNITS)),
+            ],
+            "مسح",
+        ),
+        Question::UseCard { bytes } => (
+            "لا يوجد قرص بيانات",
+            ["نحفظ على البطاقة؟".into(), format!("المتاح: {}", size(*bytes, UNITS))],
+            "نعم",
+        ),
+        Question::MoveData { bytes } => (
+            "نقل السجلات؟",
+            ["هنا بطاقة قديمة".into(), format!("ننقل {}؟", size(*bytes, UNITS))],
+            "نقل",
+        ),
+        Question::DiskAway => ("صل القرص", lines(["قرص السجلات غير هنا", "نتابع بدونه؟"]), "نعم"),
+        Question::BeginAnew => ("جهاز جديد فارغ؟", lines(["بلا هواتف القديم", "ولا سجلاته"]), "ابدأ"),
+        Question::Repair => (
+            "إصلاح القرص؟",
+            lines(["قد تضيع سجلات. اتصل", "بالدعم أولا إن أمكن"]),
+            "إصلاح",
+        ),
+        Question::OtherCloud { host } => (
+            "سحابة أخرى؟",
+            ["ترسل السجلات إلى:".into(), as_code(&printable(host, NAME))],
+            "نعم",
+        ),
+        Question::PutBack { firmware } => (
+            "فشل التحديث",
+            [
+                "لم تفتح. نعيد".into(),
+                format!("{}؟", as_code(&printable(firmware, 12))),
+            ],
+            "إعادة",
+        ),
+    };
+    Asked {
+        title,
+        text: [first, second, String::new()],
+        yes,
+    }
+}
+
+fn fault_text(fault: &Fault) -> [String; 5] {
+    let [first, second, third] = match fault {
+        Fault::NewerStore { needs } => [
+            "السجلات لها إصدار".into(),
+            as_code(&printable(needs, 12)),
+            "ضع بطاقته".into(),
+        ],
+        Fault::WasPutBack { needs } => [
+            "أعيدت السجلات".into(),
+            "ضع بطاقة الإصدار".into(),
+            as_code(&printable(needs, 12)),
+        ],
+        other => lines(plain_fault(other)),
+    };
+    [first, second, third, String::new(), String::new()]
+}
+
+const fn plain_fault(fault: &Fault) -> [&'static str; 3] {
+    match fault {
+        Fault::Keys => ["لا تقرأ مفاتيح القرص", "لا تمسح القرص", "واتصل بالدعم الفني"],
+        Fault::Store => ["تعذر فتح السجلات", "أطفئه ثم شغله. إن", "بقي اتصل بالدعم"],
+        Fault::Disk => ["لا يكتب على القرص", "تأكد أنه موصول", "ثم أعد التشغيل"],
+        Fault::Damaged => ["قرص البيانات تالف", "لا تمسح القرص", "واتصل بالدعم الفني"],
+        Fault::Unreadable => ["هنا قرص لا يقرأ", "صله ثانية. إن", "بقي اتصل بالدعم"],
+        Fault::WriteProtected => ["محمي من الكتابة", "انزعه وافتح قفله", "ثم أعده"],
+        Fault::Moved => ["نقلت السجلات من هنا", "صل القرص الذي هي", "عليه الآن"],
+        Fault::OldRecords => ["هنا سجلات قديمة", "صل قرص البيانات", "أو اطلب الدعم الفني"],
+        Fault::DiskFull => ["امتلأ قرص البيانات", "لم يضع شيء", "اتصل بالدعم الفني"],
+        Fault::DiskFailed => ["تعطل القرص، فأقفل", "أطفئه ثم شغله. إن", "بقي اتصل بالدعم"],
+        Fault::NoRoomToUpdate => ["لا مكان لهذا التحديث", "أعد البطاقة القديمة", "فهي تعمل كما كانت"],
+        Fault::NoRoom => ["المكان لا يكفي", "استعمل قرصا أو", "بطاقة أكبر"],
+        Fault::NotMoved => ["لم تنقل السجلات. هي", "في البطاقة القديمة", "حاول مرة أخرى"],
+        Fault::NoDisk => ["لا يوجد قرص بيانات", "صله، يتابع الجهاز", "وحده"],
+        Fault::FakeDisk => ["قرص مزيف يضيع ما", "يكتب عليه. انزعه", "واستعمل غيره"],
+        Fault::WeakPower => ["الكهرباء ضعيفة أو", "الجهاز ساخن. أصلح", "ذلك ثم أعد التشغيل"],
+        Fault::WrongBoard => ["البطاقة لجهاز آخر", "أطفئه، ثم ضع بطاقة", "هذا الجهاز"],
+        Fault::SeveralDisks => ["أكثر من قرص بيانات", "اترك القرص الصحيح", "وانزع غيره"],
+        Fault::DiskKept => ["القرص بقي كما هو", "صل قرصا فارغا", "أو أعد التشغيل"],
+        Fault::DiskGone => ["نزع قرص البيانات", "صله مرة أخرى", "الجهاز مقفل"],
+        Fault::CardGone => ["نزعت بطاقة الذاكرة", "أعدها. أطفئ الجهاز", "وشغله"],
+        Fault::Port => ["الهواتف لا تصل إليه", "أطفئه ثم شغله", ""],
+        Fault::Restarts => ["تعطل كثيرا فأغلق", "انتظر 10 دقائق ثم", "الرمز، أو اطلب الدعم"],
+        Fault::Internal | Fault::NewerStore { .. } | Fault::WasPutBack { .. } => {
+            ["حدث خلل في الجهاز", "أطفئه ثم شغله", ""]
+        }
+    }
+}
