@@ -187,3 +187,29 @@ async fn records_go_there_and_back_with_the_older_cloud() {
 async fn records_go_there_and_back_with_the_newer_cloud() {
     there_and_back(Generation::C2).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_makes_the_cloud_fail_is_held_even_where_nothing_else_is_to_be_sent() {
+    let mut world = Relayed::new(Generation::C1).await;
+    world.run_through().await;
+    let refuse = "ALTER TABLE patients ADD CONSTRAINT refused CHECK (given_name <> 'Bad') NOT VALID";
+    world.cloud.execute(refuse).await.unwrap();
+    let patient = world.phone.register_patient(&new_patient("Bad")).unwrap();
+    for _ in 0..3 {
+        world.phone.open_visit(&patient).unwrap();
+    }
+    world.phone.sync().await.unwrap();
+    let _ = world.cloud.take_counts();
+    world.run_through().await;
+    assert!(world.cloud.take_counts().pushes <= 16);
+    let patients = world.cloud.rows("patients").await.unwrap();
+    assert!(!patients.iter().any(|row| row["id"] == patient.as_str()));
+
+    // Once the cloud takes it, a person's wish is enough.
+    let take = "ALTER TABLE patients DROP CONSTRAINT refused";
+    world.cloud.execute(take).await.unwrap();
+    world.run_through().await;
+    world.run_through().await;
+    world.assert_alike().await;
+    world.assert_quiet().await;
+}
