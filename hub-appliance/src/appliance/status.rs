@@ -43,6 +43,7 @@ impl Sources {
             phones_in_24_h: self.devices.seen_since(a_day_ago),
             held_rows: self.store.held_count().ok(),
             held: self.held(clock.peek()),
+            time_ms: clock.peek().millis(),
             clock_trusted: clock.follows_its_source(),
             disk_used_percent: self.store.disk_used_percent().ok(),
             disk_is_full: self.store.is_full(),

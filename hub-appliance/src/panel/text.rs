@@ -37,6 +37,13 @@ pub(super) fn minutes(time: Duration) -> String {
     format!("{}:{:02}", (seconds / 60).min(999), seconds % 60)
 }
 
+/// A time, epoch ms, as a day and a time of day, without a time zone of anybody's.
+pub(super) fn date(millis: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(millis).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    let fits = time.ok().filter(|text| text.len() <= 20);
+    fits.unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
 /// How long ago something was, as roughly as people say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ago {
@@ -122,6 +129,13 @@ mod tests {
         assert_eq!(printable("Samsung Galaxy A15", 10), "Samsung ..");
         assert_eq!(printable_ends("Samsung Galaxy A15", 18), "Samsung Galaxy A15");
         assert_eq!(printable_ends("Samsung Galaxy A15", 15), "Samsung..xy A15");
+    }
+
+    #[test]
+    fn a_time_is_told_without_a_zone_of_anybodys() {
+        assert_eq!(date(1_795_741_503_000), "2026-11-27 01:05 UTC");
+        assert_eq!(date(i64::MAX), UNKNOWN);
+        assert_eq!(date(-100_000_000_000_000), UNKNOWN);
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub struct OpenStatus {
     pub held_rows: Option<u32>,
     /// The oldest of them.
     pub held: Arc<[HeldRow]>,
+    /// What the hub takes the time to be, epoch ms.
+    pub time_ms: i64,
     /// Whether the time of day comes from a source that can be trusted.
     pub clock_trusted: bool,
     /// How full the data disk is, 0 to 100; none where it does not tell.

@@ -4,7 +4,7 @@ use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::strings::Strings;
-use crate::panel::text::UNKNOWN;
+use crate::panel::text::{UNKNOWN, date};
 use crate::panel::view::{OpenStatus, Room};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, strings: &Strings) -> &'static str {
@@ -29,8 +29,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, s
     match (open.room(), percent) {
         (Room::Enough, _) if open.power_is_weak => canvas.line(4, strings.weak_power),
         (Room::Enough, _) if open.is_hot => canvas.line(4, strings.too_hot),
-        (Room::Enough, Some(percent)) => canvas.progress(53, 0, u32::from(percent) * 10),
-        (Room::Enough, None) => {}
+        // Whoever sets the clock of a hub without a network has to see what it thinks the time is.
+        (Room::Enough, _) => canvas.line(4, &date(open.time_ms)),
         (Room::Little, _) => canvas.line(4, strings.disk_get_help),
         (Room::None, _) => canvas.line(4, strings.disk_takes_nothing),
     }

@@ -122,7 +122,7 @@ pub(super) static STRINGS: Strings = Strings {
     phones_in_24_h: "Phones in 24 h",
     held: "Need help",
     clock: "Clock",
-    clock_good: "set",
+    clock_good: "network/chip",
     clock_bad: "not set",
     disk: "Disk",
     disk_used: |percent| format!("{percent}% full"),

@@ -119,7 +119,7 @@ pub(super) static STRINGS: Strings = Strings {
     phones_in_24_h: "Tél. en 24 h",
     held: "À vérifier",
     clock: "Horloge",
-    clock_good: "à l'heure",
+    clock_good: "réseau/puce",
     clock_bad: "sans date",
     disk: "Disque",
     disk_used: |percent| format!("{percent}% plein"),

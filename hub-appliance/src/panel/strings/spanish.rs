@@ -117,7 +117,7 @@ pub(super) static STRINGS: Strings = Strings {
     phones_in_24_h: "Teléf. en 24 h",
     held: "Piden ayuda",
     clock: "Reloj",
-    clock_good: "en hora",
+    clock_good: "por red/chip",
     clock_bad: "sin hora",
     disk: "Disco",
     disk_used: |percent| format!("{percent}% usado"),

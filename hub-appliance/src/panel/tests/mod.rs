@@ -191,6 +191,7 @@ fn open() -> OpenStatus {
         address: Some("192.168.1.50:4001".parse().unwrap()),
         phones_in_24_h: 12,
         held_rows: Some(3),
+        time_ms: 1_795_741_503_000,
         clock_trusted: true,
         disk_used_percent: Some(34),
         ..OpenStatus::default()

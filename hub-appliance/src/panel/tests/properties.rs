@@ -256,6 +256,7 @@ prop_compose! {
             previous_address: previous.map(Into::into),
             phones_in_24_h: counts.0,
             held_rows: counts.1,
+            time_ms: i64::from(counts.0) << (counts.0 % 32),
             clock_trusted: counts.2,
             disk_used_percent: counts.3,
             disk_is_full: counts.0 % 2 == 1,
