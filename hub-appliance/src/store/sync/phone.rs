@@ -18,6 +18,8 @@ use crate::store::{Snapshot, Store};
 
 /// How long an answer is remembered, ms: 60 days. What is forgotten is when each one was given, not with which places.
 const REMEMBERED_MS: i64 = 60 * 24 * 60 * 60 * 1000;
+/// The newest answers of a device are remembered however old they are: a clock that is put forward makes nothing long ago.
+const REMEMBERED_ANSWERS: u32 = 256;
 
 /// How many answers are looked back for where two copies of a database parted: a month's, at a sync every few minutes.
 const STEPS_BACK: usize = 5_000;
@@ -353,7 +355,16 @@ impl WriteTx<'_> {
     /// Forgets what was answered long ago: a phone that went back further is known by its word to have had what was in its
     /// sight then.
     fn forget_answers(&self, device: DeviceNumber, cursors: &mut Cursors) -> Result<(), StoreError> {
-        let until = HubTime::from_millis(cursors.given.at.millis() - REMEMBERED_MS).min(cursors.before.at);
+        let newest = self
+            .connection()
+            .prepare_cached("SELECT at FROM answers WHERE device = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2")?
+            .query_row((device.0, REMEMBERED_ANSWERS - 1), |row| row.get(0))
+            .optional()?;
+        let Some(newest) = newest.map(HubTime::from_millis) else {
+            return Ok(());
+        };
+        let long_ago = HubTime::from_millis(cursors.given.at.millis() - REMEMBERED_MS);
+        let until = long_ago.min(newest).min(cursors.before.at);
         let forgotten = self
             .connection()
             .prepare_cached(
