@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use hub_tests::hub::{Hub, Log, PIN};
+use hub_tests::hub::{Hub, Log, PIN, desk};
 use hub_tests::panel_client::{Button, PanelClient, Screen};
 use hub_tests::phone::Phone;
 use tempfile::TempDir;
@@ -92,6 +92,23 @@ async fn a_mistake_is_told_and_stops_nothing() {
         "the section with the mistake is as if it were not there"
     );
     assert!(complaint.contains("line 4") && complaint.contains("write address, gateway or dns"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_nobody_calls_locks_by_itself_and_writes_down_why() {
+    let place = Place::with("[lock]\nidle_hours = 0.001\n");
+    let mut hub = place.hub().await;
+    let mut panel = past_the_splash(&hub).await;
+    panel.set_up(PIN).await.unwrap();
+    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    hub.terminate().await.unwrap();
+
+    let data = place.0.path().join("data");
+    let export = desk(&data, &["audit", "export", "--format", "jsonl"], PIN).await;
+    let log = String::from_utf8(export.unwrap().stdout).unwrap();
+    let locked: Vec<_> = log.lines().filter(|line| line.contains(r#""lock""#)).collect();
+    assert_eq!(locked.len(), 1, "{log}");
+    assert!(locked[0].contains("idle"), "{log}");
 }
 
 #[tokio::test]

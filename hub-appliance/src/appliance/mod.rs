@@ -43,6 +43,7 @@ use crate::board::Board;
 use crate::clock::{HubClock, HubTime, SystemClock};
 use crate::panel::{About, Fault, Language, Notice, Numerals, Phase, Status};
 use crate::server::{Gate, Limits, Server, ServerHandle};
+use crate::setup_file::LockSetup;
 use crate::store::StoreLock;
 use crate::system::data_disk::{DataDisk, Folder};
 use crate::system::release::Release;
@@ -88,6 +89,8 @@ pub struct Config {
     pub numerals: Numerals,
     /// What the panel tells a person once, at the start.
     pub notice: Option<Notice>,
+    /// When the hub locks by itself.
+    pub lock: LockSetup,
     /// Phones may run on this very machine: without a network, its loopback is the hub's address.
     pub desk: bool,
     /// A file that gets a new number for as long as all parts of the hub move on: what a watchdog is fed by.
@@ -117,6 +120,7 @@ impl Config {
             help: None,
             numerals: Numerals::default(),
             notice: None,
+            lock: LockSetup::default(),
             desk: false,
             progress: None,
             cloud_way: None,

@@ -107,6 +107,7 @@ fn settle(file: &Path, config: &mut Config) -> SetupFile {
             config.language = settled.language.unwrap_or(config.language);
             config.help.clone_from(&settled.help);
             config.numerals = settled.numerals;
+            config.lock = settled.lock.clone();
             for mistake in &settled.mistakes {
                 complain(&mistake.to_string());
             }

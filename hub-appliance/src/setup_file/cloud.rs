@@ -10,6 +10,7 @@ use nix::libc::O_NOFOLLOW;
 use reqwest::Url;
 use toml::de::DeTable;
 
+use super::lock::zone_named;
 use super::{MAX_BYTES, Reader, SetupFileError, Value};
 use crate::relay::may_be_called;
 use crate::secret::SecretText;
@@ -104,7 +105,7 @@ impl<'t> Reader<'t> {
                     }
                 }
                 "time_zone" => {
-                    let zone = text.filter(|zone| jiff::tz::TimeZone::get(zone).is_ok());
+                    let zone = text.filter(|zone| zone_named(zone).is_some());
                     setup.time_zone = zone.map(str::to_owned);
                     if zone.is_none() {
                         wrong(

@@ -20,6 +20,11 @@
 //! name = "Clinic North"           # may be left out, as may the rest
 //! time_zone = "Pacific/Auckland"  # of the cloud's server, where that is ahead of UTC by more than 12 hours
 //! ca_file = "ca.pem"              # of an organisation with certificates of its own
+//!
+//! [lock]                          # without it the hub locks by itself never
+//! at = "18:00"                    # each day at this time
+//! time_zone = "Africa/Banjul"     # of the clinic; `at` needs it
+//! idle_hours = 4                  # after so long in which no phone called
 //! ```
 //!
 //! A mistake makes its section void, in `[cloud]` its entry alone, and the rest of the file counts; the error says in which
@@ -27,6 +32,7 @@
 //! computers write such files; where there are two, none counts.
 
 mod cloud;
+mod lock;
 
 use std::fmt;
 use std::fs::File;
@@ -39,6 +45,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use cloud::{CloudSetup, forget_cloud_key};
+pub use lock::LockSetup;
 
 use crate::board::profile_names;
 use crate::panel::{Language, Numerals};
@@ -67,6 +74,8 @@ pub struct SetupFile {
     pub cloud: Option<CloudSetup>,
     /// The telephone number to call for help.
     pub help: Option<String>,
+    /// When the hub locks by itself.
+    pub lock: LockSetup,
     /// What of the file is not used.
     pub mistakes: Vec<SetupFileError>,
 }
@@ -199,10 +208,14 @@ impl SetupFile {
                     Ok(phone) => file.help = phone,
                     Err(mistake) => file.mistakes.push(mistake),
                 },
+                "lock" => match reader.lock(value) {
+                    Ok(lock) => file.lock = lock,
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
                 "cloud" => file.cloud = reader.cloud(value, &mut file.mistakes),
                 _ => file
                     .mistakes
-                    .push(reader.unknown(name, "[panel], [help], [network] or [cloud]")),
+                    .push(reader.unknown(name, "[panel], [help], [network], [cloud] or [lock]")),
             }
         }
         Ok(file)

@@ -37,6 +37,23 @@ fn the_example_of_the_module_is_read() {
         network.to_string(),
         "address 192.168.1.50/24\ngateway 192.168.1.1\ndns 192.168.1.1\n"
     );
+    let (at, zone) = file.lock.at.unwrap();
+    assert_eq!(
+        (at.to_string().as_str(), zone.iana_name()),
+        ("18:00:00", Some("Africa/Banjul"))
+    );
+    assert_eq!(file.lock.idle, Some(std::time::Duration::from_secs(4 * 3600)));
+}
+
+#[test]
+fn a_mistake_in_when_to_lock_voids_that_section_alone() {
+    let text = "[panel]\nlanguage = 'fr'\n[lock]\nidle_hours = 0.5\nat = '18'\ntime_zone = 'UTC'\n";
+    let file = SetupFile::parse(text.into()).unwrap();
+    assert_eq!(file.language, Some(Language::French));
+    assert!(file.lock.at.is_none() && file.lock.idle.is_none());
+    assert_eq!(file.mistakes[0].line(), Some(5));
+    let file = SetupFile::parse("[lock]\nidle_hours = 0.5".into()).unwrap();
+    assert_eq!(file.lock.idle, Some(std::time::Duration::from_secs(30 * 60)));
 }
 
 #[test]
@@ -62,8 +79,12 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("[help]\nphone = 'the office'", 2, "phone needs a telephone number"),
         ("[help]\nphone = '+1234567890123456789'", 2, "at most 18"),
         ("[help]\nfax = '1'", 2, "phone in [help]"),
-        ("\n\n[pannel]", 3, "write [panel], [help], [network] or [cloud]"),
-        ("pin = '12345678'", 1, "write [panel], [help], [network] or [cloud]"),
+        ("\n\n[pannel]", 3, "write [panel], [help], [network], [cloud] or [lock]"),
+        (
+            "pin = '12345678'",
+            1,
+            "write [panel], [help], [network], [cloud] or [lock]",
+        ),
         (
             "[panel]\nprofile = 'bonnet'",
             2,
@@ -75,6 +96,20 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("[[panel]]", 1, "a line [panel] of its own"),
         ("[panel]\nlanguage = en", 2, ""),
         ("[panel]\nlanguage = 'en'\nlanguage = 'fr'", 3, "duplicate"),
+        ("[lock]\nat = '18:00'", 2, "time_zone beside it"),
+        ("[lock]\nat = '6 pm'\ntime_zone = 'UTC'", 2, "a time of day"),
+        ("[lock]\nat = '24:00'\ntime_zone = 'UTC'", 2, "a time of day"),
+        ("[lock]\nat = '+1:00'\ntime_zone = 'UTC'", 2, "a time of day"),
+        (
+            "[lock]\nat = '18:00'\ntime_zone = 'Mars/Olympus'",
+            3,
+            "the zone of the clinic",
+        ),
+        ("[lock]\nidle_hours = 0", 2, "a number of hours"),
+        ("[lock]\nidle_hours = '4'", 2, "a number of hours"),
+        ("[lock]\nidle_hours = 1000", 2, "at most 168"),
+        ("[lock]\nidle_hours = nan", 2, "a number of hours"),
+        ("[lock]\nhours = 4", 2, "at, time_zone or idle_hours in [lock]"),
         ("[network]\ngateway = '10.0.0.1'", 1, "an address in [network]"),
         ("[network]\naddress = '10.0.0.2'", 2, "bits of its network"),
         ("[network]\naddress = '8.8.8.8/24'", 2, "a private address"),

@@ -149,6 +149,13 @@ impl Devices {
         u32::try_from(seen).unwrap_or(u32::MAX)
     }
 
+    /// When any device was heard of last; [`HubTime::ZERO`] where there is none.
+    #[must_use]
+    pub fn last_call(&self) -> HubTime {
+        let last = self.read(|known| known.values().map(|device| device.last_seen_at).max());
+        last.unwrap_or_default()
+    }
+
     /// Stores a new device; durable when it returns. A client that is known already keeps its number.
     ///
     /// # Errors

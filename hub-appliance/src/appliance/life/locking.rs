@@ -25,6 +25,26 @@ const LOCK: Duration = Duration::from_secs(2);
 impl Life {
     /// Closes the gate and the store and wipes the keys, in that order.
     pub(super) async fn lock(&mut self) -> Result<(), ApplianceError> {
+        self.lock_saying(String::new()).await
+    }
+
+    /// Locks where the owner wants that at this moment.
+    pub(super) async fn lock_when_due(&mut self) -> Result<(), ApplianceError> {
+        let State::Open(serving) = &mut self.state else {
+            return Ok(());
+        };
+        let last_call = serving.sources.devices.last_call();
+        let Some(occasion) = serving.auto_lock.look(&self.clock, last_call) else {
+            return Ok(());
+        };
+        tracing::info!(?occasion, "the hub locks by itself");
+        self.lock_saying(occasion.detail()).await?;
+        self.show();
+        Ok(())
+    }
+
+    /// As [`Self::lock`]; `detail` is what the audit log says of it.
+    async fn lock_saying(&mut self, detail: String) -> Result<(), ApplianceError> {
         if !matches!(self.state, State::Open(_)) {
             self.state = match std::mem::replace(&mut self.state, State::Locked) {
                 State::ChoosingPin(_) | State::Renewing(..) | State::Repairing(_) | State::PuttingBack(..) => {
@@ -42,7 +62,7 @@ impl Life {
         };
         self.facts.set_clock(self.clock.peek(), &serving.facts_key);
         self.save_facts();
-        let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk))).await;
+        let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk), detail)).await;
         match locked {
             Ok(Some(hub)) => {
                 hub.sessions.clear();
@@ -75,7 +95,12 @@ impl Life {
 
 /// Closes the store: at once when the last request has left, or else when their time is over, which interrupts them.
 /// Gives back what the gate held, if nobody holds it any more.
-async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataDisk>) -> Option<OpenHub> {
+async fn close(
+    serving: Serving,
+    draining: Option<Draining>,
+    disk: Arc<dyn DataDisk>,
+    detail: String,
+) -> Option<OpenHub> {
     let draining = draining?;
     let mut left = pin!(draining.drained(LOCK));
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
@@ -83,7 +108,7 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
         wiping_stack(|| {
             // Before the store: whatever it writes then is refused.
             drop(serving.relay);
-            close_store(serving.sources, &serving.log.seal, &*disk)
+            close_store(serving.sources, &serving.log.seal, &*disk, detail)
         })
     })
     .await;
@@ -95,13 +120,14 @@ async fn close(serving: Serving, draining: Option<Draining>, disk: Arc<dyn DataD
 }
 
 /// Whether the store was closed in time, and the disk after it.
-fn close_store(sources: Sources, seal: &AuditSeal, disk: &dyn DataDisk) -> bool {
+fn close_store(sources: Sources, seal: &AuditSeal, disk: &dyn DataDisk, detail: String) -> bool {
     let Sources { store, devices, .. } = sources;
     if let Err(error) = devices.save_last_seen().and(devices.save_refusals()) {
         tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
     }
     let entry = Entry {
         action: "lock",
+        detail,
         outcome: "ok",
         ..Entry::default()
     };

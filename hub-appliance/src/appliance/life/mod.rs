@@ -1,6 +1,7 @@
 //! The state machine of the box: one task that takes events in turn.
 
 mod address;
+mod auto_lock;
 mod cloud;
 mod disk;
 mod errand;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
+use self::auto_lock::AutoLock;
 use self::disk::{Look, taken};
 use self::errand::OnErrand;
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
@@ -126,6 +128,7 @@ struct Serving {
     /// What was written down of the board's supply.
     troubles: Troubles,
     log: Log,
+    auto_lock: AutoLock,
 }
 
 /// The life of one box.
@@ -337,6 +340,7 @@ impl Life {
             self.expire_pin_change();
             self.expire_errand();
             self.tick_open().await?;
+            self.lock_when_due().await?;
         }
         // Those of late fall into oblivion, and what keeps the hub shut with them.
         if !self.panics.are_too_many() && self.kept_shut {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::auto_lock::AutoLock;
 use super::log::Log;
 use super::{Life, Serving, State, blocking};
 use crate::appliance::facts::Writer;
@@ -158,6 +159,7 @@ impl Life {
             desk: self.config.desk,
             sensors: self.config.sensors.clone(),
         };
+        let auto_lock = AutoLock::new(self.config.lock.clone(), &self.clock, sources.devices.last_call());
         self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
         let relay = taken.access.and_then(|access| cloud::start(access, &sources));
@@ -180,6 +182,7 @@ impl Life {
             other_cloud: taken.offer,
             troubles: super::supply::Troubles::default(),
             log: Log::new(log.seal, log.known_break),
+            auto_lock,
         }));
         self.tell_of_log();
         self.tend_log();
