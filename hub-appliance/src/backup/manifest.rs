@@ -36,7 +36,7 @@ struct Frame<'a> {
     body: &'a RawValue,
 }
 
-/// What a manifest says. It is to be believed once [`Manifest::verify`] said so; before that it only helps to find the
+/// What a manifest says. It is to be believed once `verify` said so; before that it only helps to find the
 /// backup that is looked for.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -138,7 +138,7 @@ impl Manifest {
         Self::parse(&bytes)
     }
 
-    /// As [`Self::read`], from the file's content.
+    /// As `read`, from the file's content.
     ///
     /// # Errors
     /// [`BackupError::Damaged`], [`BackupError::Newer`].

@@ -3,10 +3,10 @@
 //! Entries are chained: `hash = HMAC-SHA256(audit key, previous hash ‖ entry)`, where an entry is the concatenation of
 //! its fields in the order of the table, each as its length in bytes (u32, little-endian) and its bytes (integers as
 //! i64, little-endian; a missing text as length `u32::MAX`). The first entry follows a hash of 32 zero bytes. So an
-//! entry that was changed, removed or put in between shows ([`verify`]). Whether the clock could be trusted is the last
+//! entry that was changed, removed or put in between shows (`verify`). Whether the clock could be trusted is the last
 //! field, of which entries from before the third schema have nothing.
 //!
-//! Entries are kept for six years ([`keep`]). That the end was cut off shows by a signature over the last entry that is
+//! Entries are kept for six years (`keep`). That the end was cut off shows by a signature over the last entry that is
 //! kept elsewhere: [`Head`] is what it is over.
 
 mod keep;

@@ -40,7 +40,7 @@ pub struct PullRequest {
     /// What the device was given last: an answer that says anything else gets a later timestamp.
     pub given: Cursor,
     /// Rows that were made before then it may have or have deleted, although its cursor does not say so: see
-    /// [`ahead`](super::ahead).
+    /// `ahead`.
     pub may_have_before: Option<HubTime>,
 }
 
