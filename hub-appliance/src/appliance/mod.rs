@@ -270,6 +270,7 @@ impl Hub {
             self.display,
             self.store,
             self.panics,
+            self.events,
         );
         let outcome = life.live(inbox).await;
         started.server.stop().await;

@@ -261,6 +261,7 @@ mod tests {
                 wait: Duration::ZERO,
                 failures: 0,
                 tries_left: 4,
+                needs_stick: false,
             },
             about: About::default(),
             language: Language::English,

@@ -29,6 +29,12 @@ pub enum KeysError {
     /// No slot can be opened in the way that was asked for.
     #[error("there is no key slot of this kind")]
     NoSlot,
+    /// The PIN opens the hub only together with the key on a USB stick; nothing was checked and nothing counted.
+    #[error("the stick with the key is not in")]
+    NeedsStick,
+    /// It is the only way to unlock beside the recovery code.
+    #[error("this is the only way to unlock")]
+    LastWay,
     /// The key slots on this disk hold another master key than the one in use: the disk was exchanged.
     #[error("the key slots belong to another master key")]
     OtherMaster,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
 use nix::time::{ClockId, clock_gettime};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -203,6 +204,13 @@ pub(super) fn hkdf<const N: usize>(key: &[u8], salt: &[u8], info: &[u8]) -> Secr
         .expand(info, output.expose_mut())
         .expect("the length was checked when this was compiled");
     output
+}
+
+/// HMAC-SHA256.
+pub(super) fn hmac(key: &[u8; 32], message: &[u8]) -> Secret<32> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(message);
+    Secret::new(mac.finalize().into_bytes().into())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::pin::Pin;
 use super::recovery::RecoveryCode;
 use super::slot::{Factor, Slot};
 use super::slots_file::{Slots, SlotsFile};
+use super::ways::Way;
 use crate::atomic_file;
 use crate::clock::HubTime;
 use crate::secret::SecretText;
@@ -23,7 +24,7 @@ use crate::secret::SecretText;
 #[derive(Debug)]
 pub struct KeyStore {
     folder: PathBuf,
-    attempts: Attempts,
+    pub(super) attempts: Attempts,
     /// Held while the files are changed.
     slots: Mutex<SlotsFile>,
 }
@@ -160,11 +161,17 @@ impl KeyStore {
 
     fn try_pin(&self, pin: &Pin) -> Result<Opened, UnlockError> {
         let slots = self.slots_asking_for(Factor::Pin)?;
+        self.count_attempt()?;
+        self.open(&slots, Factor::Pin, pin.digits())
+    }
+
+    /// Writes an attempt down before it is made.
+    pub(super) fn count_attempt(&self) -> Result<(), UnlockError> {
         self.attempts.record().map_err(|refused| match refused {
             Refused::Wait(remaining) => UnlockError::Wait { remaining },
             Refused::Io(error) => KeysError::Io(error).into(),
         })?;
-        self.open(&slots, Factor::Pin, pin.digits())
+        Ok(())
     }
 
     /// Opens the recovery slot, also while a PIN would have to wait: 128 random bits can't be guessed, and the wait is for
@@ -179,12 +186,13 @@ impl KeyStore {
             .map(|opened| opened.master)
     }
 
-    /// Puts a slot for `pin` in the place of the PIN slot; the old PIN opens nothing any more. No data is touched.
+    /// Puts a slot for `pin` in the place of the one with a PIN, with or without a stick; the old PIN opens nothing any more.
+    /// No data is touched.
     ///
     /// # Errors
     /// [`KeysError`]; the old PIN is then still good.
     pub fn change_pin(&self, master: &MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<(), KeysError> {
-        self.change(master, Factor::Pin, pin.digits(), cost, now)
+        self.add_way(master, Way::Pin, Some(pin), None, cost, now)
     }
 
     /// Puts a slot for `code` in the place of the recovery slot; the old code opens nothing any more. To be called once
@@ -254,14 +262,18 @@ impl KeyStore {
                 });
             }
         }
-        Err(UnlockError::Wrong {
+        Err(self.wrong())
+    }
+
+    pub(super) fn wrong(&self) -> UnlockError {
+        UnlockError::Wrong {
             wait: self.attempts.wait(),
             failures: self.attempts.failures(),
-        })
+        }
     }
 
     /// Ends the series of failures, and mends what the files lack. Neither is worth keeping the hub locked for.
-    fn after_unlock(&self, slots: &Slots, master: &MasterKey) -> Result<(), KeysError> {
+    pub(super) fn after_unlock(&self, slots: &Slots, master: &MasterKey) -> Result<(), KeysError> {
         if master.id() != slots.master_id {
             return Err(KeysError::Damaged);
         }

@@ -1,7 +1,7 @@
 //! Keys: how the hub is unlocked, and what is derived from it.
 //!
 //! ```text
-//! PIN or recovery code ─► Argon2id ─► key slot ─► master key ─► LUKS · SQLCipher · vault · audit
+//! PIN or recovery code ─► Argon2id ─(key of a USB stick)─► key slot ─► master key ─► LUKS · SQLCipher · vault · audit
 //! ```
 //!
 //! | file | what it holds |
@@ -10,6 +10,7 @@
 //! | `pin`, `recovery` | what people type |
 //! | `kdf`, `sealing` | Argon2id, HKDF; AES-GCM |
 //! | `slot`, `slots_file` | one slot, and the file of all slots |
+//! | `ways`, `usb_key` | the ways to unlock, and the key on a USB stick |
 //! | `attempts` | the back-off after wrong attempts |
 //! | `signing` | the hub's signature |
 //! | `spare` | the slots that go with a backup |
@@ -36,7 +37,9 @@ mod signing;
 mod slot;
 mod slots_file;
 mod spare;
+mod usb_key;
 mod vault;
+mod ways;
 
 pub use error::{KeysError, UnlockError};
 pub use harden::{Hardening, harden_process};
@@ -47,7 +50,9 @@ pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
 pub use signing::{SIGNATURE_LEN, SigningKey};
 pub use spare::unlock_spare;
+pub use usb_key::{USB_KEY_FILE, UsbKey, UsbKeyError};
 pub use vault::{CloudAccess, Vault, VaultError};
+pub use ways::Way;
 
 #[cfg(test)]
 mod tests;

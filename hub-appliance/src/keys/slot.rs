@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! a    = Argon2id(what was typed, salt, cost)                                  32 bytes; see kdf.rs
-//! KEK  = HKDF-SHA256(a ‖ h, salt, "hub key slot v1" ‖ factors)                 h: the hardware factor's output, empty without one
+//! h    = HMAC-SHA256(key of the stick, a ‖ salt)                               for the factor usb; empty without it
+//! KEK  = HKDF-SHA256(a ‖ h, salt, "hub key slot v1" ‖ factors)                 typed is empty where a stick is all
 //! slot = AES-256-GCM(KEK, nonce, master key, AAD = header)
 //!
 //! header  = version 1 (u8) ‖ count of factors (u8) ‖ factors ‖ KDF (u8, 1 = Argon2id 1.3)
@@ -28,6 +29,7 @@ use super::error::KeysError;
 use super::kdf::{self, KdfCost, KdfError, SALT_LEN};
 use super::master::MasterKey;
 use super::sealing::{self, NONCE_LEN, TAG_LEN};
+use super::usb_key::UsbKey;
 use crate::clock::HubTime;
 use crate::secret::Secret;
 
@@ -41,6 +43,8 @@ const MASTER_LEN: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Factor {
     Pin,
+    /// The key on a USB stick.
+    Usb,
     Recovery,
 }
 
@@ -48,15 +52,31 @@ impl Factor {
     fn name(self) -> &'static str {
         match self {
             Self::Pin => "pin",
+            Self::Usb => "usb",
             Self::Recovery => "recovery",
         }
     }
 
     /// `None` for a factor that this firmware does not know.
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Pin, Self::Recovery]
+        [Self::Pin, Self::Usb, Self::Recovery]
             .into_iter()
             .find(|factor| factor.name() == name)
+    }
+}
+
+/// What there is to open a slot with.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// What a person typed; empty where nothing was.
+    pub(super) typed: &'a [u8],
+    /// The key of the stick that is in.
+    pub(super) usb: Option<&'a UsbKey>,
+}
+
+impl<'a> Given<'a> {
+    const fn typed(typed: &'a [u8]) -> Self {
+        Self { typed, usb: None }
     }
 }
 
@@ -100,13 +120,24 @@ impl Slot {
         cost: KdfCost,
         created: HubTime,
     ) -> Result<Self, KeysError> {
+        Self::seal_for(&[factor], Given::typed(typed), master, cost, created)
+    }
+
+    /// Seals `master` under what is given for `factors`.
+    pub(super) fn seal_for(
+        factors: &[Factor],
+        given: Given<'_>,
+        master: &MasterKey,
+        cost: KdfCost,
+        created: HubTime,
+    ) -> Result<Self, KeysError> {
         let header = Header {
-            factors: vec![factor],
+            factors: factors.to_vec(),
             cost,
             salt: random()?,
             created,
         };
-        let (kek, _) = header.kek(typed)?;
+        let (kek, _) = header.kek(given)?.ok_or(KeysError::NeedsStick)?;
         let nonce = random()?;
         let mut buffer = Zeroizing::new(*master.secret().expose());
         let tag = sealing::seal(&kek, nonce, &header.bytes(), &mut *buffer);
@@ -121,8 +152,13 @@ impl Slot {
     /// The master key, and how much of the processor it took to find out; `None` if `typed` is wrong or the slot was
     /// changed.
     pub(super) fn open(&self, typed: &[u8]) -> Result<Option<(MasterKey, Duration)>, KdfError> {
-        let (kek, took) = self.header.kek(typed)?;
-        Ok(self.open_with(&kek).map(|master| (master, took)))
+        self.open_by(Given::typed(typed))
+    }
+
+    /// As [`Self::open`], by what is given for all of its factors; `None` too if one of them is missing.
+    pub(super) fn open_by(&self, given: Given<'_>) -> Result<Option<(MasterKey, Duration)>, KdfError> {
+        let opened = self.header.kek(given)?;
+        Ok(opened.and_then(|(kek, took)| Some((self.open_with(&kek)?, took))))
     }
 
     /// What one guess at it costs.
@@ -139,6 +175,11 @@ impl Slot {
     /// Whether it opens with `factor` and nothing else.
     pub(super) fn asks_for(&self, factor: Factor) -> bool {
         self.header.factors == [factor]
+    }
+
+    /// What it asks for.
+    pub(super) fn factors(&self) -> &[Factor] {
+        &self.header.factors
     }
 
     pub(super) fn to_json(&self) -> impl Serialize + use<> {
@@ -189,11 +230,24 @@ impl Slot {
 }
 
 impl Header {
-    /// The key, and how much of the processor it took.
-    fn kek(&self, typed: &[u8]) -> Result<(Secret<32>, Duration), KdfError> {
-        let (stretched, took) = kdf::timed(typed, &self.salt, self.cost)?;
+    /// The key, and how much of the processor it took; `None` where the stick is missing.
+    fn kek(&self, given: Given<'_>) -> Result<Option<(Secret<32>, Duration)>, KdfError> {
+        let usb = match (self.factors.contains(&Factor::Usb), given.usb) {
+            (true, None) => return Ok(None),
+            (true, usb) => usb,
+            (false, _) => None,
+        };
+        let (stretched, took) = kdf::timed(given.typed, &self.salt, self.cost)?;
+        let mut material = Zeroizing::new(Vec::with_capacity(2 * stretched.expose().len()));
+        material.extend(stretched.expose());
+        if let Some(usb) = usb {
+            let mut message = Zeroizing::new(Vec::with_capacity(stretched.expose().len() + SALT_LEN));
+            message.extend(stretched.expose());
+            message.extend(self.salt);
+            material.extend(usb.hmac(&message).expose());
+        }
         let info = [KEK_LABEL, &self.factor_bytes()].concat();
-        Ok((kdf::hkdf(stretched.expose(), &self.salt, &info), took))
+        Ok(Some((kdf::hkdf(&material, &self.salt, &info), took)))
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -161,6 +161,25 @@ impl Slots {
         Self::new(self.master_id, self.asking_for(factor).cloned().collect::<Vec<_>>())
     }
 
+    /// The slots that ask for these factors and no others.
+    pub(super) fn of(&self, factors: &[Factor]) -> impl Iterator<Item = &Slot> {
+        self.entries.iter().filter_map(move |entry| match entry {
+            Entry::Known(slot) if slot.factors() == factors => Some(slot),
+            _ => None,
+        })
+    }
+
+    /// Leaves out the slots that `is_wanted` does not want, by their factors. Those with unknown ones stay.
+    pub(super) fn keep(&mut self, is_wanted: impl Fn(&[Factor]) -> bool) {
+        self.entries
+            .retain(|entry| !matches!(entry, Entry::Known(slot) if !is_wanted(slot.factors())));
+    }
+
+    /// One more slot.
+    pub(super) fn add(&mut self, slot: Slot) {
+        self.entries.push(Entry::Known(slot));
+    }
+
     /// Puts `slot` in the place of those that open with `factor` alone.
     pub(super) fn replace(&mut self, factor: Factor, slot: Slot) {
         self.entries

@@ -410,6 +410,91 @@ fn tampered_slots_are_refused_whatever_their_checksum() {
     ));
 }
 
+#[test]
+fn the_ways_to_unlock_are_added_and_removed_and_one_is_always_left() {
+    let disk = Disk::set_up();
+    let store = disk.start();
+    let sticks = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [usb, other] = sticks
+        .each_ref()
+        .map(|stick| UsbKey::read_or_make(stick.path()).unwrap());
+    let master = store.unlock_with_pin(&pin("12345678")).unwrap();
+    let add = |way, digits: &str, usb| store.add_way(&master, way, Some(&pin(digits)), usb, COST, NOW);
+
+    assert_eq!(store.ways().unwrap(), [Way::Pin]);
+    assert!(matches!(store.remove_way(&master, Way::Pin), Err(KeysError::LastWay)));
+    assert!(matches!(add(Way::Stick, "12345678", None), Err(KeysError::NeedsStick)));
+    add(Way::Stick, "12345678", Some(&usb)).unwrap();
+    assert_eq!(disk.start().ways().unwrap(), [Way::Pin, Way::Stick]);
+    assert_eq!(store.unlock_with_stick(&usb).unwrap().store_key(), disk.store_key);
+    assert!(is_wrong(store.unlock_with_stick(&other)));
+    assert_eq!(store.failures(), 0, "a key is no attempt");
+    disk.assert_opens("12345678");
+
+    // With a stick the PIN alone is worth nothing, nor is the stick without it.
+    add(Way::PinAndStick, "87654321", Some(&usb)).unwrap();
+    store.remove_way(&master, Way::Stick).unwrap();
+    assert_eq!(store.ways().unwrap(), [Way::PinAndStick]);
+    let both = |digits: &str, usb| store.unlock_with_pin_and_stick(&pin(digits), usb);
+    assert!(matches!(
+        store.unlock_with_pin(&pin("87654321")),
+        Err(UnlockError::Keys(KeysError::NoSlot))
+    ));
+    assert!(matches!(
+        both("87654321", None),
+        Err(UnlockError::Keys(KeysError::NeedsStick))
+    ));
+    assert_eq!(store.failures(), 0, "nothing was tried");
+    assert!(is_wrong(both("12345678", Some(&usb))));
+    assert!(is_wrong(both("87654321", Some(&other))));
+    assert_eq!(store.failures(), 2);
+    assert_eq!(both("87654321", Some(&usb)).unwrap().store_key(), disk.store_key);
+    assert!(matches!(
+        store.unlock_with_stick(&usb),
+        Err(UnlockError::Keys(KeysError::NoSlot))
+    ));
+
+    // Who lost the stick has the recovery code, and a new PIN then stands alone.
+    let by_code = store.unlock_with_recovery(&disk.recovery).unwrap();
+    store.change_pin(&by_code, &pin("12344321"), COST, NOW).unwrap();
+    assert_eq!(store.ways().unwrap(), [Way::Pin]);
+    disk.assert_opens("12344321");
+}
+
+/// Each state of the disk that a power cut during such a change can leave.
+#[test]
+fn a_power_cut_during_a_change_of_the_ways_leaves_the_old_or_the_new() {
+    let disk = Disk::set_up();
+    let store = disk.start();
+    let stick = tempfile::tempdir().unwrap();
+    let usb = UsbKey::read_or_make(stick.path()).unwrap();
+    let before = fs::read(disk.current()).unwrap();
+    let master = store.unlock_with_pin(&pin("12345678")).unwrap();
+    let change = store.add_way(&master, Way::PinAndStick, Some(&pin("12345678")), Some(&usb), COST, NOW);
+    change.unwrap();
+    let after = fs::read(disk.current()).unwrap();
+    for (current, previous, fresh) in [
+        (&before, &before, Some("keyslots.json.new")),
+        (&after, &before, None),
+        (&after, &before, Some("keyslots.previous.json.new")),
+        (&after, &after, None),
+    ] {
+        fs::write(disk.current(), current).unwrap();
+        fs::write(disk.previous(), previous).unwrap();
+        if let Some(name) = fresh {
+            fs::write(disk.path(name), &after[..after.len() / 2]).unwrap();
+        }
+        let store = disk.start();
+        let opened = if current == &before {
+            store.unlock_with_pin(&pin("12345678"))
+        } else {
+            store.unlock_with_pin_and_stick(&pin("12345678"), Some(&usb))
+        };
+        assert_eq!(opened.unwrap().store_key(), disk.store_key);
+        assert_eq!(&fs::read(disk.previous()).unwrap(), current, "brought level");
+    }
+}
+
 /// Passes of the PIN's slot in a file of slots.
 fn passes(path: &Path) -> u64 {
     let file: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

@@ -53,6 +53,12 @@ pub(super) enum State {
         number: u32,
         choice: Choice,
     },
+    /// The ways to unlock, of which the one at this place is chosen.
+    Keys(usize),
+    Key {
+        at: usize,
+        choice: Choice,
+    },
     Facts,
     PresentPin(Pad),
     /// Too many wrong PINs while the PIN was to be changed.
@@ -186,6 +192,7 @@ pub(super) enum MenuEntry {
     Staff,
     ChangePin,
     NewCode,
+    Keys,
     Language,
     Lock,
     Restart,
@@ -194,7 +201,7 @@ pub(super) enum MenuEntry {
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 13] = [
+pub(super) const MENU: [MenuEntry; 14] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
@@ -203,6 +210,7 @@ pub(super) const MENU: [MenuEntry; 13] = [
     MenuEntry::Staff,
     MenuEntry::ChangePin,
     MenuEntry::NewCode,
+    MenuEntry::Keys,
     MenuEntry::Language,
     MenuEntry::Lock,
     MenuEntry::Restart,
@@ -319,6 +327,8 @@ impl State {
                 | Self::ConfirmRevoke { .. }
                 | Self::Help(_)
                 | Self::HelpOne { .. }
+                | Self::Keys(_)
+                | Self::Key { .. }
                 | Self::Facts
                 | Self::Cloud(_)
                 | Self::ChooseLanguage(_)

@@ -93,6 +93,8 @@ pub enum Phase {
         failures: u32,
         /// Wrong PINs that can still be typed before there is a wait.
         tries_left: u32,
+        /// The PIN is worth nothing as long as the stick with the key is not in.
+        needs_stick: bool,
     },
     /// Unlocked by the recovery code: asks for a new PIN, then goes on to `Confirming` a new code.
     Renewing,
@@ -164,6 +166,8 @@ pub struct OpenStatus {
     pub pin_change: Option<PinChange>,
     /// Set while a person is about something else that takes the PIN.
     pub errand: Option<(Errand, ErrandStep)>,
+    /// How it is unlocked.
+    pub ways: Ways,
     /// Whether there is nobody yet who could log in.
     pub has_no_staff: bool,
     /// How it is with the cloud.
@@ -269,6 +273,55 @@ pub enum Errand {
     Staff,
     /// Makes a new recovery code.
     NewCode,
+    /// Changes how the hub is unlocked.
+    Unlocking(Unlocking),
+}
+
+/// How the hub is to be unlocked from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlocking {
+    /// By the PIN, without a stick.
+    Pin,
+    /// By the PIN, with the stick in.
+    PinAndStick,
+    /// By the stick too, without a person.
+    Stick,
+    /// By the stick alone no more.
+    NoStick,
+}
+
+/// How the hub is unlocked: by the PIN, and by what else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// The PIN is good only with the stick in.
+    pub pin_and_stick: bool,
+    /// The stick is enough.
+    pub stick: bool,
+}
+
+impl Ways {
+    /// How many ways there are to choose from.
+    pub(super) const COUNT: usize = 3;
+
+    /// Whether the way at this place (the PIN alone, PIN and stick, the stick alone) opens the hub.
+    pub(super) const fn has(self, at: usize) -> bool {
+        match at {
+            0 => !self.pin_and_stick,
+            1 => self.pin_and_stick,
+            _ => self.stick,
+        }
+    }
+
+    /// What a person can wish for of the way at this place. A PIN there always is.
+    pub(super) const fn wish(self, at: usize) -> Option<Unlocking> {
+        match (at, self.has(at)) {
+            (0, false) => Some(Unlocking::Pin),
+            (1, false) => Some(Unlocking::PinAndStick),
+            (2, false) => Some(Unlocking::Stick),
+            (2, true) => Some(Unlocking::NoStick),
+            _ => None,
+        }
+    }
 }
 
 /// How far an errand has come.
@@ -340,6 +393,16 @@ pub enum ErrandEnd {
     StaffOfCloud,
     /// Only the new recovery code is good.
     CodeRenewed,
+    /// The hub is unlocked so from now on.
+    Unlocking(Unlocking),
+    /// There is no stick, or none with files.
+    NoStick,
+    /// There are several sticks.
+    SeveralSticks,
+    /// The stick has a file of the key's name that is no key.
+    OtherKeyFile,
+    /// The stick can't be read or written.
+    StickFailed,
     /// It was not done; all is as it was.
     Failed,
 }

@@ -8,8 +8,8 @@ use super::pin_change::Tried;
 use super::showing::as_shown;
 use super::{Life, Serving, State, Tries, blocking};
 use crate::appliance::staff::{self, Found};
-use crate::keys::{KeysError, MasterKey, RecoveryCode};
-use crate::panel::{Errand, ErrandEnd, ErrandStep};
+use crate::keys::{KeysError, MasterKey, Pin, RecoveryCode};
+use crate::panel::{Errand, ErrandEnd, ErrandStep, Unlocking};
 use crate::secret::SecretText;
 
 /// How long an errand may be left alone once the PIN was right; writing the code down takes longest.
@@ -76,13 +76,18 @@ impl Life {
     pub(super) async fn check_errand_pin(&mut self, pin: SecretText) {
         self.errand_is(Stage::Checking);
         self.show();
+        let typed = pin.clone();
         let stage = match self.try_pin(pin).await {
             Tried::Wrong => Stage::Asking,
+            Tried::NoStick => Stage::Ended(ErrandEnd::NoStick),
             Tried::Failed => Stage::Ended(ErrandEnd::Failed),
             Tried::Right(master) => {
                 self.errand_is(Stage::AtWork);
                 self.show();
-                self.go_on(master).await
+                match (self.errand_wish(), Pin::parse(typed.expose())) {
+                    (Some(wish), Ok(pin)) => Stage::Ended(self.change_ways(wish, pin, master).await),
+                    _ => self.go_on(master).await,
+                }
             }
         };
         self.errand_is(stage);
@@ -111,7 +116,18 @@ impl Life {
                 },
                 Err(error) => failed(&error.into()),
             },
-            None => Stage::Ended(ErrandEnd::Failed),
+            Some(Errand::Unlocking(_)) | None => Stage::Ended(ErrandEnd::Failed),
+        }
+    }
+
+    /// How the hub is to be unlocked, if that is the errand.
+    fn errand_wish(&self) -> Option<Unlocking> {
+        let State::Open(serving) = &self.state else {
+            return None;
+        };
+        match serving.errand.as_ref()?.errand {
+            Errand::Unlocking(wish) => Some(wish),
+            _ => None,
         }
     }
 

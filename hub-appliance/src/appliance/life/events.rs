@@ -8,9 +8,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::phones;
 use crate::appliance::ApplianceError;
 use crate::appliance::panics::Panics;
+use crate::keys::UsbKey;
 use crate::panel::{Action, Obstacle};
 use crate::server::{Hooks, PairedPhone};
 use crate::store::devices::PairError;
+use crate::system::sticks::Stick;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub(in crate::appliance) enum Event {
     Paired(PairedPhone),
     /// A phone could not be paired.
     NotPaired(Obstacle),
+    /// A stick with a key was put into a locked hub, or is in it at its start.
+    KeyStick(Stick, UsbKey),
+    /// The stick with this number was taken out, which an open hub rests on.
+    KeyTaken(u64),
     /// There was a panic somewhere.
     Panicked,
     /// The hub is to end.

@@ -55,6 +55,7 @@ impl Life {
             return Ok(());
         }
         self.show_phase(Phase::Locking);
+        self.stick_watch.pass_over();
         self.let_out(CloudWay::Shut);
         let draining = self.gate.lock();
         let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {

@@ -7,6 +7,7 @@ mod disk;
 mod errand;
 mod events;
 mod help;
+mod key_stick;
 mod locking;
 mod log;
 mod moving;
@@ -22,13 +23,14 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
 use self::auto_lock::AutoLock;
 use self::disk::{Look, taken};
 use self::errand::OnErrand;
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
+use self::key_stick::{Guard, StickWatch};
 use self::log::Log;
 use self::moving::OfferedMove;
 use self::pin_change::Change;
@@ -49,6 +51,7 @@ use crate::server::Gate;
 use crate::store::devices::DeviceNumber;
 use crate::system::cloud_way::CloudWay;
 use crate::system::data_disk::{DataDiskError, DiskState, Offer};
+use crate::system::sticks::Stick;
 use crate::wire::session::{SessionLimits, SessionTable};
 
 /// Wrong PINs without a wait; the next one brings the first.
@@ -119,6 +122,8 @@ struct Serving {
     address: Option<SocketAddrV4>,
     pin_change: Option<Change>,
     errand: Option<OnErrand>,
+    /// Set while the hub rests on a stick with a key.
+    guard: Option<Guard>,
     /// Whether there is anybody who could log in; once there is, only a file of staff can change that.
     has_staff: bool,
     /// None where nobody has named a cloud.
@@ -164,6 +169,12 @@ pub(super) struct Life {
     wrong_pins: u32,
     /// For the watch over its writer.
     opened_store: OpenedStore,
+    events: UnboundedSender<Event>,
+    stick_watch: StickWatch,
+    /// The stick whose key opens the hub just now.
+    key_stick: Option<Stick>,
+    /// Whether the panel asked for the stick last.
+    told_of_stick: bool,
 }
 
 impl Life {
@@ -175,6 +186,7 @@ impl Life {
         display: Display,
         opened_store: OpenedStore,
         panics: Arc<Panics>,
+        events: UnboundedSender<Event>,
     ) -> Self {
         let keys = KeyStore::at(config.keys_folder());
         let facts = Facts::load(&config.keys_folder());
@@ -200,6 +212,10 @@ impl Life {
             answered: 0,
             wrong_pins: 0,
             opened_store,
+            events,
+            stick_watch: StickWatch::default(),
+            key_stick: None,
+            told_of_stick: false,
         }
     }
 
@@ -243,6 +259,8 @@ impl Life {
                     }
                     Some(Event::Paired(phone)) => self.paired(&phone),
                     Some(Event::NotPaired(obstacle)) => self.tell(News::NotPaired(obstacle)),
+                    Some(Event::KeyStick(stick, key)) => self.stick_put_in(stick, key).await,
+                    Some(Event::KeyTaken(token)) => self.stick_taken_out(token).await?,
                     Some(Event::Panicked) => if self.panicked().await? {
                         return Ok(Ending::Restart);
                     },
@@ -335,6 +353,10 @@ impl Life {
         let counts_down = matches!(self.state, State::Locked | State::Open(_));
         if counts_down && !self.keys.wait_remaining().is_zero() {
             self.serve_wait(elapsed);
+        }
+        self.look_for_stick();
+        if self.stick_has_moved() {
+            self.show();
         }
         if matches!(self.state, State::Open(_)) {
             self.expire_pin_change();

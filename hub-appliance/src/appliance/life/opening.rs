@@ -164,6 +164,7 @@ impl Life {
         self.opened_store.set(&sources.store);
         let relay = taken.access.and_then(|access| cloud::start(access, &sources));
         self.notice = notice;
+        let guard = self.guard();
         self.gate.open(hub);
         self.state = State::Open(Box::new(Serving {
             sources,
@@ -177,6 +178,7 @@ impl Life {
             address: None,
             pin_change: None,
             errand: None,
+            guard,
             has_staff,
             relay,
             other_cloud: taken.offer,

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::key_stick::find_key;
 use super::unlocking::{Refused, blocking_unlock, replace_pin};
 use super::{Life, Serving, State, Tries, blocking};
-use crate::keys::{MasterKey, Pin};
+use crate::keys::{KdfCost, KeysError, MasterKey, Pin, Way};
 use crate::panel::PinChange;
 use crate::secret::SecretText;
 use crate::store::audit::Entry;
@@ -28,6 +29,8 @@ pub(super) enum Change {
 pub(super) enum Tried {
     Right(MasterKey),
     Wrong,
+    /// It is worth nothing without the stick.
+    NoStick,
     Failed,
 }
 
@@ -69,16 +72,21 @@ impl Life {
                 since: Instant::now(),
             },
             Tried::Wrong => Change::Asking,
-            Tried::Failed => Change::Failed,
+            Tried::NoStick | Tried::Failed => Change::Failed,
         };
         self.set_change(Some(next));
     }
 
     /// Tries what somebody typed at the open hub as the present PIN. It counts as an attempt, and a wrong one is written down.
     pub(super) async fn try_pin(&self, pin: SecretText) -> Tried {
-        let keys = Arc::clone(&self.keys);
+        let (keys, sticks) = (Arc::clone(&self.keys), Arc::clone(&self.config.sticks));
+        let with_stick = self.ways().contains(&Way::PinAndStick);
         // As at the lock: what can be no PIN is refused and needs no try.
         let checked = blocking_unlock(move || match Pin::parse(pin.expose()) {
+            Ok(pin) if with_stick => {
+                let key = find_key(&*sticks).map(|(_, key)| key);
+                keys.unlock_with_pin_and_stick(&pin, key.as_ref()).map(Some)
+            }
             Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
             Err(_) => Ok(None),
         });
@@ -88,6 +96,7 @@ impl Life {
                 self.audit("pin.check", "refused").await;
                 Tried::Wrong
             }
+            Err(Refused::NoStick) => Tried::NoStick,
             Err(Refused::Failed(error)) => {
                 tracing::error!(%error, "the present PIN could not be checked");
                 Tried::Failed
@@ -105,7 +114,17 @@ impl Life {
         self.set_change(Some(Change::Changing));
         self.show();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
-        let next = match blocking(move || replace_pin(&keys, &master, &pin, target, &clock)).await {
+        let sticks = Arc::clone(&self.config.sticks);
+        let with_stick = self.ways().contains(&Way::PinAndStick);
+        let replaced = blocking(move || {
+            if !with_stick {
+                return replace_pin(&keys, &master, &pin, target, &clock);
+            }
+            let key = find_key(&*sticks).map(|(_, key)| key);
+            let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
+            Ok(keys.add_way(&master, Way::PinAndStick, Some(&pin), key.as_ref(), cost, clock.now())?)
+        });
+        let next = match replaced.await {
             Ok(()) => {
                 self.audit("pin.change", "ok").await;
                 Change::Changed

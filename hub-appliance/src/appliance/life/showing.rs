@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{FREE_TRIES, Life, Serving, State, Tries};
+use super::{FREE_TRIES, Life, Serving, State, Tries, key_stick};
 use crate::appliance::cloud;
 use crate::keys::RecoveryCode;
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
@@ -31,6 +31,7 @@ impl Life {
                     wait,
                     failures,
                     tries_left: left,
+                    needs_stick: self.needs_stick(),
                 }
             }
             State::Open(serving) => Phase::Open(self.open_status(serving)),
@@ -57,6 +58,7 @@ impl Life {
             news: serving.news.front().copied(),
             pin_change: self.pin_change_status(serving),
             errand: self.errand_status(serving),
+            ways: key_stick::shown(&self.ways()),
             has_no_staff: !serving.has_staff,
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::key_stick::find_key;
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::clock::HubClock;
-use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, UnlockError};
+use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, UnlockError, Way};
 use crate::panel::{self, Phase};
 use crate::secret::{SecretText, wiping_stack};
 
@@ -71,13 +72,26 @@ impl Life {
         self.wrong_pins = self.keys.failures();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
         // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
+        let sticks = Arc::clone(&self.config.sticks);
+        let with_stick = self.ways().contains(&Way::PinAndStick);
         let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
-            Ok(pin) => keys.unlock_and_strengthen(&pin, target, clock.now()).map(Some),
+            Ok(pin) if with_stick => {
+                let (stick, key) = find_key(&*sticks).unzip();
+                let master = keys.unlock_with_pin_and_stick(&pin, key.as_ref())?;
+                Ok(Some((master, stick)))
+            }
+            Ok(pin) => {
+                let master = keys.unlock_and_strengthen(&pin, target, clock.now())?;
+                Ok(Some((master, None)))
+            }
             Err(_) => Ok(None),
         });
         match unlocked.await {
-            Ok(Some(master)) => self.open(master, "unlock").await,
-            Ok(None) | Err(Refused::Again) => {}
+            Ok(Some((master, stick))) => {
+                self.key_stick = stick;
+                self.open(master, "unlock").await;
+            }
+            Ok(None) | Err(Refused::Again | Refused::NoStick) => {}
             Err(Refused::Failed(error)) => self.fail(&error),
         }
     }
@@ -120,7 +134,7 @@ impl Life {
         );
         match unlocked.await {
             Ok(Some(master)) => self.state = State::ChoosingPin(Box::new(master)),
-            Ok(None) | Err(Refused::Again) => {}
+            Ok(None) | Err(Refused::Again | Refused::NoStick) => {}
             Err(Refused::Failed(error)) => self.fail(&error),
         }
     }
@@ -142,6 +156,8 @@ pub(super) fn replace_pin(
 pub(super) enum Refused {
     /// It was wrong, or has to wait: the panel shows what the keys say.
     Again,
+    /// The PIN is worth nothing without the stick, and was not tried.
+    NoStick,
     /// It could not be tried.
     Failed(ApplianceError),
 }
@@ -152,6 +168,7 @@ pub(super) async fn blocking_unlock<T: Send + 'static>(
     match tokio::task::spawn_blocking(|| wiping_stack(unlock)).await {
         Ok(Ok(unlocked)) => Ok(unlocked),
         Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
+        Ok(Err(UnlockError::Keys(KeysError::NeedsStick))) => Err(Refused::NoStick),
         Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
         Err(_) => Err(Refused::Failed(ApplianceError::Panicked)),
     }

@@ -13,6 +13,7 @@ use crate::panel::view::{Errand, ErrandEnd, ErrandStep, OpenStatus, StaffFigures
 const fn title(open: &OpenStatus, strings: &Strings) -> &'static str {
     match &open.errand {
         Some((Errand::NewCode, _)) => strings.menu_new_code,
+        Some((Errand::Unlocking(_), _)) => strings.keys,
         _ => strings.staff,
     }
 }
@@ -55,7 +56,10 @@ pub(super) fn ended(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, 
         Some((_, ErrandStep::Ended(end))) => end.clone(),
         _ => ErrandEnd::Failed,
     };
-    let is_good = matches!(end, ErrandEnd::StaffTaken | ErrandEnd::CodeRenewed);
+    let is_good = matches!(
+        end,
+        ErrandEnd::StaffTaken | ErrandEnd::CodeRenewed | ErrandEnd::Unlocking(_)
+    );
     canvas.header(title(open, strings), if is_good { Icon::CHECK } else { Icon::WARNING });
     let text = (strings.errand_ended)(end);
     canvas.paragraph(0, &text.each_ref().map(String::as_str));

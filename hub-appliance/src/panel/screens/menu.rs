@@ -15,6 +15,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::ChangePin => strings.menu_change_pin,
         MenuEntry::Staff => strings.staff,
         MenuEntry::NewCode => strings.menu_new_code,
+        MenuEntry::Keys => strings.menu_keys,
         MenuEntry::Language => strings.language,
         MenuEntry::Lock => strings.menu_lock,
         MenuEntry::Restart => strings.menu_restart,

@@ -7,6 +7,7 @@ mod errand;
 mod fault;
 mod help;
 mod home;
+mod keys;
 mod language;
 mod lock;
 mod locked;
@@ -78,7 +79,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
             Some((_, ask)) => set_up_recovery::check(canvas, asked_group(ask, *step) + 1, pad, strings),
             None => working::between(canvas, moment, strings),
         },
-        (State::EnterPin(pad), Phase::Locked { failures, .. }) => locked::draw(canvas, pad, *failures, strings),
+        (
+            State::EnterPin(pad),
+            Phase::Locked {
+                failures, needs_stick, ..
+            },
+        ) => locked::draw(canvas, pad, *failures, *needs_stick, strings),
+        (State::Keys(chosen), Phase::Open(open)) => keys::list(canvas, open.ways, *chosen, strings),
+        (State::Key { at, choice }, Phase::Open(open)) => keys::one(canvas, open.ways, *at, *choice, strings),
         (State::Wait, Phase::Locked { failures, .. }) => wait::locked(canvas, moment.left, *failures, strings),
         (State::EnterCode(code), _) => recovery::draw(canvas, code, strings),
         (State::Home, Phase::Open(open)) => home::draw(canvas, open, status.about.is_development, moment, strings),

@@ -4,7 +4,7 @@
 use super::super::script::{as_code, as_name};
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
 };
 use super::{Ago, Asked, Note, Strings, Told};
 
@@ -113,6 +113,17 @@ pub(super) static STRINGS: Strings = Strings {
     fingerprint: "مفتاح الجهاز",
     menu_pair: "ربط هاتف",
     menu_change_pin: "تغيير الرمز",
+    menu_keys: "طرق الفتح",
+    keys: "طرق الفتح",
+    key_names: ["الرمز وحده", "الرمز والذاكرة", "الذاكرة وحدها"],
+    key_texts: [
+        ["السارق بحاجة إلى", "معرفة الرمز", ""],
+        ["السارق بحاجة إليهما", "أبعد الذاكرة عنه", ""],
+        ["يفتح عند التشغيل", "وسارقهما يقرأ الكل", ""],
+    ],
+    key_use: "اختيار",
+    key_remove: "إزالة",
+    locked_needs_stick: ["صل الذاكرة أولا", ""],
     menu_lock: "قفل الآن",
     menu_power_off: "إيقاف التشغيل",
     language: "اللغة",
@@ -251,6 +262,14 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::StaffUnchanged => ["لا جديد في الملف", "لم يتغير شيء"],
         ErrandEnd::StaffOfCloud => ["هم في السحابة", "اسأل مؤسستك"],
         ErrandEnd::CodeRenewed => ["الرمز الجديد وحده", "صالح. مزق القديم"],
+        ErrandEnd::Unlocking(Unlocking::Pin) => ["الرمز وحده يفتح", "الآن، بلا ذاكرة"],
+        ErrandEnd::Unlocking(Unlocking::PinAndStick) => ["يفتح بالرمز والذاكرة", "ونزعها يقفله"],
+        ErrandEnd::Unlocking(Unlocking::Stick) => ["الذاكرة تفتح الجهاز", "ونزعها يقفله"],
+        ErrandEnd::Unlocking(Unlocking::NoStick) => ["الذاكرة وحدها لا", "تفتح. الرمز يفتح"],
+        ErrandEnd::NoStick => ["لا توجد ذاكرة USB", "صلها وحاول ثانية"],
+        ErrandEnd::SeveralSticks => ["أكثر من ذاكرة USB", "اترك واحدة وحاول"],
+        ErrandEnd::OtherKeyFile => ["ملف hub.key فيها", "ليس مفتاحا. بدلها"],
+        ErrandEnd::StickFailed => ["لم تقرأ الذاكرة أو", "لم تكتب. جرب غيرها"],
         ErrandEnd::Failed => ["لم ينجح. لم يتغير", "شيء. حاول ثانية"],
         ErrandEnd::SeveralStaffFiles => return several(),
         ErrandEnd::StaffMistake { line } => {
@@ -313,6 +332,7 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => format!("خطأ. المحاولات: {}", tries.min(99)),
         Note::MistypedGroup => "خطأ: أعد المجموعة".into(),
         Note::WrongCode => "رمز خاطئ: ابدأ من 1".into(),
+        Note::NoStick => "صل الذاكرة أولا".into(),
         Note::Cleared => "محيت لطول الانتظار".into(),
     };
     [text, String::new()]

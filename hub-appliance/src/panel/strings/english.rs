@@ -3,7 +3,7 @@
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -145,6 +145,17 @@ pub(super) static STRINGS: Strings = Strings {
     fingerprint: "Hub key",
     menu_pair: "Pair a phone",
     menu_change_pin: "Change PIN",
+    menu_keys: "Keys",
+    keys: "Ways to unlock",
+    key_names: ["PIN alone", "PIN and stick", "Stick alone"],
+    key_texts: [
+        ["Who steals the box", "has to know the PIN.", ""],
+        ["Who steals the box", "needs both. Keep the", "stick away from it."],
+        ["Opens at the start.", "Who takes both can", "read all records."],
+    ],
+    key_use: "Use it",
+    key_remove: "Remove",
+    locked_needs_stick: ["Put the key stick in,", "then type the PIN"],
     menu_lock: "Lock now",
     menu_power_off: "Switch off",
     language: "Language",
@@ -264,6 +275,7 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => ["Wrong PIN. Tries".into(), format!("before a wait: {}", tries.min(99))],
         Note::MistypedGroup => ["Mistyped. Type this".into(), "group once more".into()],
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
+        Note::NoStick => ["Put the key stick in,".into(), "then type the PIN".into()],
         Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
     }
 }
@@ -302,6 +314,50 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ]
         .map(String::from),
         ErrandEnd::CodeRenewed => ["Only the new code is", "good. Tear up the old", "paper.", ""].map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Pin) => {
+            ["The PIN alone opens", "the hub now, without", "a stick.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::PinAndStick) => [
+            "PIN and stick open",
+            "the hub now. Taking",
+            "the stick out locks",
+            "the hub.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Stick) => [
+            "The stick opens the",
+            "hub at the start.",
+            "Taking it out locks",
+            "the hub.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::NoStick) => [
+            "The stick alone does",
+            "not open the hub any",
+            "more. The PIN does.",
+            "",
+        ]
+        .map(String::from),
+        ErrandEnd::NoStick => [
+            "There is no stick",
+            "with a key or with",
+            "room for one. Put it",
+            "in and try again.",
+        ]
+        .map(String::from),
+        ErrandEnd::SeveralSticks => {
+            ["More than one stick", "is in. Leave one,", "then try again.", ""].map(String::from)
+        }
+        ErrandEnd::OtherKeyFile => [
+            "The stick has a file",
+            "hub.key that is no",
+            "key. Take another",
+            "stick.",
+        ]
+        .map(String::from),
+        ErrandEnd::StickFailed => {
+            ["The stick could not", "be read or written.", "Try another one.", ""].map(String::from)
+        }
         ErrandEnd::Failed => [
             "It did not work.",
             "All is as it was. Try",

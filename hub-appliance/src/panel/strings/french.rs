@@ -3,7 +3,7 @@
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -142,6 +142,17 @@ pub(super) static STRINGS: Strings = Strings {
     fingerprint: "Clé du hub",
     menu_pair: "Appairer",
     menu_change_pin: "Changer le PIN",
+    menu_keys: "Clés",
+    keys: "Déverrouiller",
+    key_names: ["PIN seul", "PIN et clé USB", "Clé USB seule"],
+    key_texts: [
+        ["Un voleur du boîtier", "doit connaître le", "PIN."],
+        ["Un voleur doit avoir", "les deux. Gardez la", "clé loin du boîtier."],
+        ["S'ouvre au démarrage.", "Qui prend les deux", "lit tous les dossiers"],
+    ],
+    key_use: "Choisir",
+    key_remove: "Retirer",
+    locked_needs_stick: ["Mettez la clé USB,", "puis tapez le PIN"],
     menu_lock: "Verrouiller",
     menu_power_off: "Éteindre",
     language: "Langue",
@@ -260,6 +271,7 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => ["PIN faux. Essais".into(), format!("avant attente: {}", tries.min(99))],
         Note::MistypedGroup => ["Faute de frappe:".into(), "retapez ce groupe".into()],
         Note::WrongCode => ["Ce code est faux.".into(), "Reprenez au groupe 1".into()],
+        Note::NoStick => ["Mettez la clé USB,".into(), "puis tapez le PIN".into()],
         Note::Cleared => ["Chiffres effacés:".into(), "trop long sans touche".into()],
     }
 }
@@ -299,6 +311,46 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         .map(String::from),
         ErrandEnd::CodeRenewed => {
             ["Seul le nouveau code", "est bon. Déchirez", "l'ancien papier.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::Pin) => {
+            ["Le PIN seul ouvre le", "hub, sans clé USB.", "", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::PinAndStick) => [
+            "Le PIN et la clé USB",
+            "ouvrent le hub. La",
+            "retirer verrouille le",
+            "hub.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Stick) => [
+            "La clé USB ouvre le",
+            "hub au démarrage. La",
+            "retirer verrouille le",
+            "hub.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::NoStick) => {
+            ["La clé USB seule", "n'ouvre plus le hub.", "Le PIN l'ouvre.", ""].map(String::from)
+        }
+        ErrandEnd::NoStick => [
+            "Aucune clé USB avec",
+            "un secret ou avec de",
+            "la place. Mettez-la",
+            "et réessayez.",
+        ]
+        .map(String::from),
+        ErrandEnd::SeveralSticks => {
+            ["Il y a plusieurs clés", "USB. N'en laissez", "qu'une et réessayez.", ""].map(String::from)
+        }
+        ErrandEnd::OtherKeyFile => [
+            "La clé USB a un",
+            "fichier hub.key qui",
+            "n'en est pas un.",
+            "Prenez-en une autre.",
+        ]
+        .map(String::from),
+        ErrandEnd::StickFailed => {
+            ["La clé USB ne peut", "être lue ou écrite.", "Prenez-en une autre.", ""].map(String::from)
         }
         ErrandEnd::Failed => [
             "Cela n'a pas marché.",

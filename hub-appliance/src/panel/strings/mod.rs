@@ -112,6 +112,8 @@ pub(super) enum Note {
     WrongCode,
     /// Typed digits were forgotten because nobody went on typing.
     Cleared,
+    /// The PIN is worth nothing without the stick.
+    NoStick,
 }
 
 /// A question as it is put.
@@ -212,6 +214,14 @@ pub(super) struct Strings {
     pub(super) fingerprint: &'static str,
     pub(super) menu_pair: &'static str,
     pub(super) menu_change_pin: &'static str,
+    pub(super) menu_keys: &'static str,
+    pub(super) keys: &'static str,
+    /// In at most 17 characters: a mark comes after them.
+    pub(super) key_names: [&'static str; 3],
+    pub(super) key_texts: [[&'static str; 3]; 3],
+    pub(super) key_use: &'static str,
+    pub(super) key_remove: &'static str,
+    pub(super) locked_needs_stick: [&'static str; 2],
     pub(super) menu_lock: &'static str,
     pub(super) menu_power_off: &'static str,
     pub(super) language: &'static str,

@@ -3,7 +3,7 @@
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -140,6 +140,17 @@ pub(super) static STRINGS: Strings = Strings {
     fingerprint: "Clave del hub",
     menu_pair: "Emparejar",
     menu_change_pin: "Cambiar el PIN",
+    menu_keys: "Llaves",
+    keys: "Formas de abrir",
+    key_names: ["Sólo PIN", "PIN y memoria", "Sólo memoria"],
+    key_texts: [
+        ["Quien robe la caja", "tiene que saber el", "PIN."],
+        ["Quien la robe quiere", "ambos. Guarde la", "memoria aparte."],
+        ["Se abre al encender.", "Con caja y memoria se", "lee todo."],
+    ],
+    key_use: "Usar",
+    key_remove: "Quitar",
+    locked_needs_stick: ["Ponga la memoria USB", "y teclee el PIN"],
     menu_lock: "Bloquear",
     menu_power_off: "Apagar",
     language: "Idioma",
@@ -261,6 +272,7 @@ fn note_text(note: Note) -> [String; 2] {
         ],
         Note::MistypedGroup => ["Mal tecleado: repita".into(), "este grupo".into()],
         Note::WrongCode => ["Código incorrecto.".into(), "Empiece en el grupo 1".into()],
+        Note::NoStick => ["Ponga la memoria USB".into(), "y teclee el PIN".into()],
         Note::Cleared => ["Cifras borradas: hace".into(), "rato sin pulsar".into()],
     }
 }
@@ -299,6 +311,40 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ]
         .map(String::from),
         ErrandEnd::CodeRenewed => ["Solo vale el código", "nuevo. Rompa el papel", "anterior.", ""].map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Pin) => {
+            ["Ahora el PIN sólo", "abre el hub, sin", "memoria USB.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::PinAndStick) => {
+            ["El PIN y la memoria", "abren el hub. Al", "sacarla se bloquea.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::Stick) => [
+            "La memoria USB abre",
+            "el hub al encender.",
+            "Al sacarla se",
+            "bloquea.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::NoStick) => {
+            ["La memoria sola ya no", "abre el hub. El PIN", "lo abre.", ""].map(String::from)
+        }
+        ErrandEnd::NoStick => [
+            "No hay memoria USB",
+            "con llave o con sitio",
+            "para una. Póngala e",
+            "inténtelo otra vez.",
+        ]
+        .map(String::from),
+        ErrandEnd::SeveralSticks => {
+            ["Hay varias memorias", "USB. Deje una e", "inténtelo otra vez.", ""].map(String::from)
+        }
+        ErrandEnd::OtherKeyFile => [
+            "La memoria tiene un",
+            "archivo hub.key que",
+            "no es una llave. Use",
+            "otra memoria.",
+        ]
+        .map(String::from),
+        ErrandEnd::StickFailed => ["No se pudo leer ni", "escribir la memoria.", "Pruebe otra.", ""].map(String::from),
         ErrandEnd::Failed => [
             "No ha funcionado.",
             "Todo sigue igual.",

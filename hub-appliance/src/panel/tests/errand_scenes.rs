@@ -3,6 +3,7 @@
 use super::*;
 
 const DOWN: Button = Button::Down;
+const STICK: Errand = Errand::Unlocking(Unlocking::Stick);
 
 /// A hub on whose panel somebody is on this errand.
 pub(super) fn on_errand(errand: Errand, step: ErrandStep) -> Phase {
@@ -42,6 +43,14 @@ pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
         ("staff-of-cloud", Errand::Staff, ErrandEnd::StaffOfCloud),
         ("code-renewed", Errand::NewCode, ErrandEnd::CodeRenewed),
         ("errand-failed", Errand::NewCode, ErrandEnd::Failed),
+        ("keys-pin", STICK, ErrandEnd::Unlocking(Unlocking::Pin)),
+        ("keys-both", STICK, ErrandEnd::Unlocking(Unlocking::PinAndStick)),
+        ("keys-stick", STICK, ErrandEnd::Unlocking(Unlocking::Stick)),
+        ("keys-no-more", STICK, ErrandEnd::Unlocking(Unlocking::NoStick)),
+        ("keys-no-stick", STICK, ErrandEnd::NoStick),
+        ("keys-sticks", STICK, ErrandEnd::SeveralSticks),
+        ("keys-other-file", STICK, ErrandEnd::OtherKeyFile),
+        ("keys-failed", STICK, ErrandEnd::StickFailed),
     ]
 }
 
@@ -136,6 +145,49 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         }),
         ("restarting", start(Phase::Restarting, |_| {})),
     ];
+    all.push((
+        "locked-needs-stick",
+        start(
+            Phase::Locked {
+                wait: Duration::ZERO,
+                failures: 0,
+                tries_left: 4,
+                needs_stick: true,
+            },
+            |_| {},
+        ),
+    ));
+    let both = Phase::Open(OpenStatus {
+        ways: Ways {
+            pin_and_stick: true,
+            stick: true,
+        },
+        ..open()
+    });
+    for (at, [new, used]) in [
+        ["key-pin", "key-pin-used"],
+        ["key-both", "key-both-used"],
+        ["key-stick", "key-stick-used"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (name, phase) in [(new, Phase::Open(open())), (used, both.clone())] {
+            let mut desk = Desk::speaking(language, phase);
+            desk.press(&[Button::Ok]);
+            desk.take(MenuEntry::Keys);
+            desk.press(&vec![DOWN; at]);
+            desk.press(&[Button::Ok]);
+            all.push((name, desk));
+        }
+    }
+    all.push((
+        "keys",
+        start(both, |desk| {
+            desk.press(&[Button::Ok]);
+            desk.take(MenuEntry::Keys);
+        }),
+    ));
     let ended = ends().into_iter();
     all.extend(ended.map(|(name, errand, end)| {
         (

@@ -183,6 +183,7 @@ fn locked(wait: u64, failures: u32, tries_left: u32) -> Phase {
         wait: Duration::from_secs(wait),
         failures,
         tries_left,
+        needs_stick: false,
     }
 }
 

@@ -6,7 +6,7 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 49] = [
+const SCREENS: [&str; 51] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -50,6 +50,8 @@ const SCREENS: [&str; 49] = [
     "cloud",
     "other-cloud",
     "ask-pin",
+    "keys",
+    "key",
     "staff",
     "errand",
     "restart",
@@ -272,6 +274,7 @@ prop_compose! {
             other_cloud,
             errand,
             has_no_staff,
+            ways: Ways { pin_and_stick: counts.0 % 2 == 1, stick: counts.0 % 3 == 1 },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the transitions have to know of the hub's status.
 
 use crate::panel::pin_pad::Pad;
-use crate::panel::view::{CloudStanding, ErrandStep, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode};
+use crate::panel::view::{CloudStanding, ErrandStep, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode, Ways};
 
 pub(super) fn phones(phase: &Phase) -> &[Phone] {
     match phase {
@@ -15,6 +15,14 @@ pub(super) fn held(phase: &Phase) -> usize {
     match phase {
         Phase::Open(open) => open.held.len(),
         _ => 0,
+    }
+}
+
+/// How the hub is unlocked.
+pub(super) fn ways(phase: &Phase) -> Ways {
+    match phase {
+        Phase::Open(open) => open.ways,
+        _ => Ways::default(),
     }
 }
 

@@ -10,13 +10,14 @@ pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
 use self::look_up::{
-    around, can_revoke, has_cloud, has_network, held, is_on_an_errand, keeps_pairing_open, phones, place, wrong_group,
+    around, can_revoke, has_cloud, has_network, held, is_on_an_errand, keeps_pairing_open, phones, place, ways,
+    wrong_group,
 };
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
-use super::view::{Errand, Phase, Status};
+use super::view::{Errand, Phase, Status, Ways};
 
 /// Where `event` leads from `state`, and what the hub is to do. `request` is the number that this action has, if there is
 /// one.
@@ -159,6 +160,7 @@ pub(super) fn step(
             MenuEntry::ChangePin => return (State::Menu(at), Some(Action::BeginPinChange)),
             MenuEntry::Staff => return (State::Menu(at), Some(Action::BeginErrand(Errand::Staff))),
             MenuEntry::NewCode => return (State::Menu(at), Some(Action::BeginErrand(Errand::NewCode))),
+            MenuEntry::Keys => State::Keys(0),
             MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
             MenuEntry::Restart => State::ConfirmRestart(Second),
@@ -182,6 +184,21 @@ pub(super) fn step(
         (State::ChooseLanguage(language), Event::Next) => State::ChooseLanguage(language.next()),
         (State::ChooseLanguage(language), Event::Ok) => return (State::Home, Some(Action::SetLanguage(language))),
         (State::ChooseLanguage(_), Event::Back) => State::Home,
+
+        // The ways to unlock: a list, and one of them.
+        (State::Keys(at), Event::Previous) => State::Keys(around(at, Ways::COUNT, false)),
+        (State::Keys(at), Event::Next) => State::Keys(around(at, Ways::COUNT, true)),
+        (State::Keys(at), Event::Ok) => State::Key { at, choice: Second },
+        (State::Keys(_), Event::Back) => State::Home,
+        (State::Key { at, choice }, Event::Previous | Event::Next) if ways(phase).wish(at).is_some() => State::Key {
+            at,
+            choice: choice.other(),
+        },
+        (State::Key { at, choice: First }, Event::Ok) if ways(phase).wish(at).is_some() => {
+            let begin = |wish| Action::BeginErrand(Errand::Unlocking(wish));
+            return (State::Keys(at), ways(phase).wish(at).map(begin));
+        }
+        (State::Key { at, .. }, Event::Ok | Event::Back) => State::Keys(at),
 
         // The phones: a list, one of them, and whether to refuse it.
         (State::Phones(at), Event::Previous) => State::Phones(around(at, phones(phase).len(), false)),

@@ -1,0 +1,33 @@
+//! `keys` and `key`: the ways to unlock, and what one of them means for a box that is stolen.
+
+use crate::panel::canvas::Canvas;
+use crate::panel::icons::Icon;
+use crate::panel::state::Choice;
+use crate::panel::strings::Strings;
+use crate::panel::view::{Unlocking, Ways};
+
+/// Those that open the hub have a mark.
+pub(super) fn list(canvas: &mut Canvas<'_>, ways: Ways, chosen: usize, strings: &Strings) -> &'static str {
+    canvas.header(strings.keys, Icon::KEY);
+    let names: [String; Ways::COUNT] = std::array::from_fn(|at| {
+        let mark = if ways.has(at) { " *" } else { "" };
+        format!("{}{mark}", strings.key_names[at])
+    });
+    canvas.list(&names.each_ref().map(String::as_str), chosen);
+    "keys"
+}
+
+pub(super) fn one(canvas: &mut Canvas<'_>, ways: Ways, at: usize, choice: Choice, strings: &Strings) -> &'static str {
+    let at = at % Ways::COUNT;
+    canvas.header(
+        strings.key_names[at],
+        if ways.has(at) { Icon::CHECK } else { Icon::KEY },
+    );
+    canvas.paragraph(0, &strings.key_texts[at]);
+    match ways.wish(at) {
+        Some(Unlocking::NoStick) => canvas.buttons([strings.key_remove, strings.back_button], choice as usize),
+        Some(_) => canvas.buttons([strings.key_use, strings.back_button], choice as usize),
+        None => canvas.hint(strings.back),
+    }
+    "key"
+}

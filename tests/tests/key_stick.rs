@@ -1,0 +1,144 @@
+//! A key on a USB stick, which a folder stands for: made at the panel, it opens the hub, and locks it when it is taken out.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+
+use hub_tests::hub::{Hub, Log, PIN};
+use hub_tests::panel_client::{Button, PanelClient};
+use tempfile::TempDir;
+
+/// A hub and its stick.
+struct Desk {
+    folder: TempDir,
+    hub: Hub,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("stick")).unwrap();
+        let hub = start(&folder).await;
+        hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+        Self { folder, hub }
+    }
+
+    fn stick(&self) -> PathBuf {
+        self.folder.path().join("stick")
+    }
+
+    fn take_out(&self) {
+        fs::rename(self.stick(), self.folder.path().join("away")).unwrap();
+    }
+
+    fn put_in(&self) {
+        fs::rename(self.folder.path().join("away"), self.stick()).unwrap();
+    }
+
+    /// Goes to this way to unlock, has it, or has it removed, and says what came of it.
+    async fn choose(&self, way: &str, button: &str) -> String {
+        let mut panel = self.hub.panel().await.unwrap();
+        panel.choose("Keys").await.unwrap();
+        panel.wait_for("keys").await.unwrap();
+        panel.take(way).await.unwrap();
+        panel.wait_for("key").await.unwrap();
+        panel.take(button).await.unwrap();
+        panel.wait_for("ask-pin").await.unwrap();
+        enter(&mut panel).await;
+        let said = panel.wait_for("errand").await.unwrap().lines.join(" ");
+        panel.press(Button::Ok).await.unwrap();
+        panel.wait_for("home").await.unwrap();
+        said
+    }
+}
+
+async fn start(folder: &TempDir) -> Hub {
+    let (data, socket) = (folder.path().join("data"), folder.path().join("panel.sock"));
+    let stick = folder.path().join("stick");
+    let more = [OsStr::new("--usb"), stick.as_os_str()];
+    Hub::start_with(&data, &socket, "127.0.0.1:0", Log::Warnings, &more)
+        .await
+        .unwrap()
+}
+
+async fn enter(panel: &mut PanelClient) {
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stick_opens_the_hub_and_locks_it_when_it_is_taken_out() {
+    let mut desk = Desk::new().await;
+    let said = desk.choose("Stick alone", "Use it").await;
+    assert!(said.contains("The stick opens"), "{said}");
+    let key = fs::read(desk.stick().join("hub.key")).unwrap();
+    assert_eq!(key.len(), 32);
+
+    let mut panel = desk.hub.panel().await.unwrap();
+    desk.take_out();
+    panel.wait_for("locked").await.unwrap();
+    desk.put_in();
+    panel.wait_for("home").await.unwrap();
+
+    // Who locks beside the stick wants the hub to be locked: the PIN opens it, and the stick when it is put in anew.
+    panel.lock().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    desk.hub.kill9().await.unwrap();
+    desk.hub = start(&desk.folder).await;
+    let mut panel = desk.hub.panel().await.unwrap();
+    panel.wait_for("home").await.unwrap();
+
+    // With one that is not the hub's nothing opens.
+    let said = desk.choose("Stick alone *", "Remove").await;
+    assert!(said.contains("The stick alone does"), "{said}");
+    assert_eq!(
+        fs::read(desk.stick().join("hub.key")).unwrap(),
+        key,
+        "it stays as it is"
+    );
+    desk.hub.kill9().await.unwrap();
+    desk.hub = start(&desk.folder).await;
+    let mut panel = desk.hub.panel().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_both_asked_for_the_pin_is_nothing_without_the_stick() {
+    let desk = Desk::new().await;
+    let said = desk.choose("PIN and stick", "Use it").await;
+    assert!(said.contains("PIN and stick open"), "{said}");
+    let mut panel = desk.hub.panel().await.unwrap();
+    panel.lock().await.unwrap();
+    desk.take_out();
+    let asks = |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains("Put the key stick in");
+    panel.wait_until(asks).await.unwrap();
+    enter(&mut panel).await;
+    panel.wait_until(asks).await.unwrap();
+    desk.put_in();
+    panel
+        .wait_until(|screen| screen.name == "locked" && !asks(screen))
+        .await
+        .unwrap();
+    panel.unlock(PIN).await.unwrap();
+    desk.take_out();
+    panel.wait_for("locked").await.unwrap();
+    desk.put_in();
+    panel.unlock(PIN).await.unwrap();
+    let said = desk.choose("PIN alone", "Use it").await;
+    assert!(said.contains("The PIN alone opens"), "{said}");
+    desk.take_out();
+    panel.lock().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_only_on_the_stick_that_is_in_and_over_nothing() {
+    let desk = Desk::new().await;
+    fs::write(desk.stick().join("hub.key"), "somebody's").unwrap();
+    let said = desk.choose("Stick alone", "Use it").await;
+    assert!(said.contains("hub.key"), "{said}");
+    assert_eq!(fs::read(desk.stick().join("hub.key")).unwrap(), b"somebody's");
+    desk.take_out();
+    let said = desk.choose("Stick alone", "Use it").await;
+    assert!(said.contains("There is no stick"), "{said}");
+}
