@@ -5,6 +5,7 @@
 //! log too) while it is open, after a power cut and while it is locked, its command line and environment, and, while it
 //! is locked, its memory.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -13,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Hub, Log, PIN, TestHub};
-use hub_tests::panel_client::{PanelClient, PanelError};
+use hub_tests::panel_client::{Button, PanelClient, PanelError};
 use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
 use hub_tests::phone::wire::{Curve, KeyPair, Message};
 use hub_tests::phone::{Generation, Phone};
@@ -318,4 +319,44 @@ async fn a_locked_hub_keeps_no_key_and_no_record_in_memory() {
     session.not_in_memory(&life.hub.hub);
     keys.not_in_memory(&life.hub.hub);
     life.secrets.not_in_memory(&life.hub.hub);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_stick_is_nowhere_but_on_the_stick() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (data, socket, stick) = (at("data"), at("panel.sock"), at("stick"));
+    fs::create_dir(&stick).unwrap();
+    let more = [OsStr::new("--usb"), stick.as_os_str()];
+    let start = || Hub::start_with(&data, &socket, "127.0.0.1:0", Log::Everything, &more);
+    let mut hub = start().await.unwrap();
+    let mut panel = hub.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    panel.choose("Keys").await.unwrap();
+    panel.wait_for("keys").await.unwrap();
+    panel.take("Stick alone").await.unwrap();
+    panel.wait_for("key").await.unwrap();
+    panel.take("Use it").await.unwrap();
+    panel.wait_for("ask-pin").await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("errand").await.unwrap();
+    let mut secrets = Secrets::default();
+    secrets.add_key("the stick's key", &fs::read(stick.join("hub.key")).unwrap());
+    secrets.not_in_process(&hub);
+    secrets.not_in_files("while open", &data);
+
+    hub.kill9().await.unwrap();
+    let hub = start().await.unwrap();
+    let mut panel = hub.panel().await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    secrets.not_in_process(&hub);
+    fs::rename(&stick, at("away")).unwrap();
+    panel.wait_for("locked").await.unwrap();
+    secrets.not_in_memory(&hub);
+    secrets.not_in_process(&hub);
+    secrets.not_in_files("while locked", &data);
+    // The search itself works.
+    let on_stick = fs::read(at("away").join("hub.key")).unwrap();
+    assert!(secrets.found_in(&on_stick).contains(&"the stick's key"));
 }
