@@ -12,7 +12,7 @@ use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
 use crate::panel::Notice;
-use crate::procedures::{Procedures, TokenKeys, TokenPolicy};
+use crate::procedures::{Emergency, Procedures, TokenKeys, TokenPolicy};
 use crate::server::{OpenHub, Pairing};
 use crate::store::audit::Entry;
 use crate::store::devices::Devices;
@@ -89,6 +89,7 @@ pub(super) struct Opened {
     pub(super) store: Arc<Store>,
     pub(super) devices: Arc<Devices>,
     pub(super) pairing: Arc<Pairing>,
+    pub(super) emergency: Arc<Emergency>,
     /// Whether there is a cloud to call.
     pub(super) has_cloud: bool,
     /// What a person has to be told now.
@@ -202,6 +203,7 @@ fn open_mounted(
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
     let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
     let pairing = Arc::new(Pairing::new());
+    let emergency = procedures.emergency();
     let entry = Entry {
         action: opening.reason,
         detail: firmware(&config.release),
@@ -235,6 +237,7 @@ fn open_mounted(
         store,
         devices,
         pairing,
+        emergency,
         has_cloud: vault.cloud.is_some(),
         notice,
         cloud,

@@ -146,6 +146,10 @@ pub enum Action {
     TryHeldAgain,
     /// A person has seen that the hub has another address. Expects no `previous_address` in the status.
     AddressSeen,
+    /// End emergency access. Expects it as over in the status.
+    EndEmergency,
+    /// A person has seen who read by it. Expects no `emergency` in the status.
+    EmergencySeen,
     /// A person has seen this. Expects it no more in the status.
     NewsSeen(News),
 }

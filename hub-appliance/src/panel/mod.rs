@@ -21,6 +21,8 @@
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
 //! | `ask-pin`, `staff`, `errand` | the PIN for something else; what a file of staff changes; how it ended | press the key, choose · give up |
+//! | `emergency` | how long staff may still read any record, and ending that | choose · home |
+//! | `emergency-over` | who read by it, and how often; comes up by itself until it was seen | on · on |
 //! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
 //! | `off` | locked, and about to lose power | |
@@ -63,9 +65,9 @@ pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::script::Numerals;
 pub use self::strings::Language;
 pub use self::view::{
-    About, CloudStanding, CloudStatus, Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile,
-    News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question,
-    RecordKind, RecoveryCode, StaffFigures, Status, Unlocking, Ways,
+    About, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand, ErrandEnd, ErrandStep, Fault,
+    HeldReason, HeldRow, Identity, ImportFile, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase,
+    Phone, PhoneStanding, PinChange, Question, RecordKind, RecoveryCode, StaffFigures, Status, Unlocking, Ways,
 };
 
 use self::canvas::Canvas;

@@ -84,6 +84,10 @@ pub(super) enum State {
         choice: Choice,
         answered: bool,
     },
+    /// Emergency access, while it is open.
+    Emergency(Choice),
+    /// Who read by it, of whom the one at this place is chosen; the place after the last leads on.
+    EmergencyOver(usize),
     /// Something about phones that a person has to see.
     News(News),
     Answering {
@@ -198,10 +202,11 @@ pub(super) enum MenuEntry {
     Restart,
     PowerOff,
     About,
+    Emergency,
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 14] = [
+pub(super) const MENU: [MenuEntry; 15] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
@@ -216,6 +221,8 @@ pub(super) const MENU: [MenuEntry; 14] = [
     MenuEntry::Restart,
     MenuEntry::PowerOff,
     MenuEntry::About,
+    // One press up from the top.
+    MenuEntry::Emergency,
 ];
 
 /// How long the version stands at the start.
@@ -232,7 +239,7 @@ impl State {
     pub(super) const fn is_brought_up(&self) -> bool {
         matches!(
             self,
-            Self::Pairing | Self::Paired { .. } | Self::News(_) | Self::Answering { .. }
+            Self::Pairing | Self::Paired { .. } | Self::News(_) | Self::EmergencyOver(_) | Self::Answering { .. }
         )
     }
 
@@ -330,6 +337,7 @@ impl State {
                 | Self::Keys(_)
                 | Self::Key { .. }
                 | Self::Facts
+                | Self::Emergency(_)
                 | Self::Cloud(_)
                 | Self::ChooseLanguage(_)
                 | Self::ConfirmLock(_)

@@ -71,6 +71,10 @@ pub enum ImportFile {
 
 /// Where the hub is in its life.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a panel has one at a time, and most of the time it is the large one"
+)]
 pub enum Phase {
     /// Looking for what there is.
     Starting,
@@ -170,10 +174,33 @@ pub struct OpenStatus {
     pub ways: Ways,
     /// Whether there is nobody yet who could log in.
     pub has_no_staff: bool,
+    /// How it is with emergency access; none where there was none, or a person has seen who read by it.
+    pub emergency: Option<EmergencyStatus>,
     /// How it is with the cloud.
     pub cloud: CloudStatus,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
     pub other_cloud: Option<String>,
+}
+
+/// How it is with emergency access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EmergencyStatus {
+    /// Staff may read any record.
+    Open {
+        /// Seconds until it ends.
+        seconds_left: u32,
+    },
+    /// It is over: who read by it, most first.
+    Over(Arc<[EmergencyReader]>),
+}
+
+/// Who read records by emergency access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmergencyReader {
+    /// The user's name; drawn as that of a [`PairedPhone`].
+    pub name: String,
+    /// How many calls showed records.
+    pub calls: u32,
 }
 
 /// Something that a phone sent and the hub could not take.
@@ -275,6 +302,8 @@ pub enum Errand {
     NewCode,
     /// Changes how the hub is unlocked.
     Unlocking(Unlocking),
+    /// Lets staff read any record for a while.
+    Emergency,
 }
 
 /// How the hub is to be unlocked from now on.
@@ -403,6 +432,8 @@ pub enum ErrandEnd {
     OtherKeyFile,
     /// The stick can't be read or written.
     StickFailed,
+    /// Staff may read any record for half an hour.
+    EmergencyOpen,
     /// It was not done; all is as it was.
     Failed,
 }
@@ -414,6 +445,22 @@ impl ErrandStep {
 }
 
 impl OpenStatus {
+    /// Whole minutes for which emergency access is still open, and the one that has begun.
+    pub(super) fn emergency_minutes(&self) -> Option<u32> {
+        match self.emergency {
+            Some(EmergencyStatus::Open { seconds_left }) => Some(seconds_left.div_ceil(60)),
+            _ => None,
+        }
+    }
+
+    /// Who read by emergency access that is over and that nobody has seen yet.
+    pub(super) fn emergency_readers(&self) -> Option<&[EmergencyReader]> {
+        match &self.emergency {
+            Some(EmergencyStatus::Over(readers)) => Some(readers),
+            _ => None,
+        }
+    }
+
     /// Whether the hub is at work on what a person asked for behind the PIN.
     pub(super) fn is_at_work(&self) -> bool {
         self.pin_change.is_some_and(PinChange::is_at_work)

@@ -8,6 +8,7 @@ mod backoff;
 mod clinics;
 mod dispensing;
 mod drugs;
+mod emergency;
 mod events;
 mod fields;
 mod forms;
@@ -34,6 +35,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use emergency::{EMERGENCY, Emergency};
 pub use table::{Known, known};
 pub use token::{TokenKeys, TokenPolicy};
 
@@ -258,6 +260,7 @@ pub struct Procedures {
     policy: TokenPolicy,
     backoff: LoginBackoff,
     second_tries: SecondTries,
+    emergency: Arc<Emergency>,
 }
 
 impl fmt::Debug for Procedures {
@@ -286,7 +289,14 @@ impl Procedures {
             policy,
             backoff: LoginBackoff::default(),
             second_tries: SecondTries::default(),
+            emergency: Arc::default(),
         })
+    }
+
+    /// Whether any record may be read, for who opens and ends that.
+    #[must_use]
+    pub fn emergency(&self) -> Arc<Emergency> {
+        Arc::clone(&self.emergency)
     }
 
     /// About how many bytes the answer to a request will have that can be long (blocking).

@@ -46,6 +46,14 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Lets the user see what is in any clinic; says whether that is more than before.
+    pub(super) fn see_all(&mut self) -> Result<bool, ProcedureError> {
+        let all = self.snapshot.every_clinic()?;
+        let is_more = !all.is_subset(&self.sight.clinics);
+        self.sight.clinics.extend(all);
+        Ok(is_more)
+    }
+
     /// Writes `{"data":…}` around a list.
     pub(super) fn data(
         &mut self,

@@ -3,7 +3,7 @@
 //! It promises: a read is one snapshot, a write one transaction; every read of a patient's data and every write is in the
 //! audit log, with the ids of the records, before its answer goes out.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::reading::Reading;
@@ -31,12 +31,25 @@ pub(super) fn call(
             let fields = Fields::parse(parameters.json())?;
             let now = procedures.store.clock().peek();
             let expects_arrays = procedures.devices.generation(caller.device) == Generation::V15;
+            // Whatever is not written down one by one shows no more than ever.
+            let is_emergency = matches!(request.procedure.touches, Touches::Reads(_))
+                && procedures.emergency.left(procedures.store.clock().run_time()).is_some();
+            let mut sees_more = false;
             let shown = procedures.store.read(|snapshot| {
                 let mut reading = Reading::new(snapshot, session, now, expects_arrays, answer.buffer());
+                if is_emergency {
+                    sees_more = reading.see_all()?;
+                }
                 run(&mut reading, &fields)
             })?;
             match request.procedure.touches {
-                Touches::Reads(table) => note_read(procedures, caller, session, request, (table, &fields, &shown)),
+                Touches::Reads(table) => {
+                    let mut detail = detail_of(table, &fields, &shown)?;
+                    if sees_more {
+                        detail["emergency"] = true.into();
+                    }
+                    note_read(procedures, caller, session, request, &detail)
+                }
                 _ => Ok(()),
             }
         }
@@ -80,14 +93,22 @@ fn write<T: Send + 'static>(
     })
 }
 
-/// Whom somebody has looked at: the patient who was asked for, and the rows that were shown.
+/// Writes down whom somebody has looked at.
 fn note_read(
     procedures: &Procedures,
     caller: &Caller,
     session: &Session,
     request: &Request,
-    (table, fields, shown): (&'static str, &Fields<'_>, &Shown),
+    detail: &Value,
 ) -> Result<(), ProcedureError> {
+    let entry = session.entry(caller, deed(request.procedure.name, detail.to_string()));
+    procedures
+        .store
+        .write(move |tx| tx.audit(&entry).map_err(ProcedureError::from))
+}
+
+/// The patient who was asked for, and the rows that were shown.
+fn detail_of(table: &'static str, fields: &Fields<'_>, shown: &Shown) -> Result<Value, ProcedureError> {
     let mut detail = json!({table: shown.ids.iter().take(MAX_NAMED).collect::<Vec<_>>()});
     if shown.ids.len() > MAX_NAMED {
         detail["rows"] = shown.ids.len().into();
@@ -95,10 +116,7 @@ fn note_read(
     if let Some(patient) = fields.text("patient_id")? {
         detail["patient_id"] = patient.into();
     }
-    let entry = session.entry(caller, deed(request.procedure.name, detail.to_string()));
-    procedures
-        .store
-        .write(move |tx| tx.audit(&entry).map_err(ProcedureError::from))
+    Ok(detail)
 }
 
 const fn deed(action: &'static str, detail: String) -> Deed {

@@ -6,6 +6,7 @@
 mod audit;
 mod clinic;
 mod day;
+mod emergency;
 mod held;
 mod inputs;
 mod recorded;

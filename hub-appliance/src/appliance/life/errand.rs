@@ -116,6 +116,10 @@ impl Life {
                 },
                 Err(error) => failed(&error.into()),
             },
+            Some(Errand::Emergency) => match self.open_emergency().await {
+                Ok(()) => Stage::Ended(ErrandEnd::EmergencyOpen),
+                Err(error) => failed(&error),
+            },
             Some(Errand::Unlocking(_)) | None => Stage::Ended(ErrandEnd::Failed),
         }
     }

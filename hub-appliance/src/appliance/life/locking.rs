@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Serving;
+use super::emergency::{EndedBy, end_entry};
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::appliance::audit::{AuditSeal, Reason};
@@ -109,7 +110,12 @@ async fn close(
         wiping_stack(|| {
             // Before the store: whatever it writes then is refused.
             drop(serving.relay);
-            close_store(serving.sources, &serving.log.seal, &*disk, detail)
+            close_store(
+                serving.sources,
+                &serving.log.seal,
+                &*disk,
+                (detail, serving.emergency.end()),
+            )
         })
     })
     .await;
@@ -121,7 +127,12 @@ async fn close(
 }
 
 /// Whether the store was closed in time, and the disk after it.
-fn close_store(sources: Sources, seal: &AuditSeal, disk: &dyn DataDisk, detail: String) -> bool {
+fn close_store(
+    sources: Sources,
+    seal: &AuditSeal,
+    disk: &dyn DataDisk,
+    (detail, ends_emergency): (String, bool),
+) -> bool {
     let Sources { store, devices, .. } = sources;
     if let Err(error) = devices.save_last_seen().and(devices.save_refusals()) {
         tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
@@ -134,6 +145,9 @@ fn close_store(sources: Sources, seal: &AuditSeal, disk: &dyn DataDisk, detail: 
     };
     let last = move |tx: &mut WriteTx<'_>| {
         tx.save_run_time()?;
+        if ends_emergency {
+            tx.audit(&end_entry(EndedBy::Lock))?;
+        }
         tx.audit(&entry)
     };
     if let Err(error) = store.write(last) {

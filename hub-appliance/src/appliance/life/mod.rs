@@ -4,6 +4,7 @@ mod address;
 mod auto_lock;
 mod cloud;
 mod disk;
+mod emergency;
 mod errand;
 mod events;
 mod help;
@@ -28,6 +29,7 @@ use tokio::time::MissedTickBehavior;
 
 use self::auto_lock::AutoLock;
 use self::disk::{Look, taken};
+use self::emergency::EndedBy;
 use self::errand::OnErrand;
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
 use self::key_stick::{Guard, StickWatch};
@@ -44,7 +46,8 @@ use super::status::Sources;
 use super::{ApplianceError, Config, Ending, firmware_clock};
 use crate::clock::HubClock;
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
+use crate::panel::{Action, EmergencyReader, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
+use crate::procedures::Emergency;
 use crate::relay::Relay;
 use crate::secret::{Secret, wiping_stack};
 use crate::server::Gate;
@@ -134,6 +137,10 @@ struct Serving {
     troubles: Troubles,
     log: Log,
     auto_lock: AutoLock,
+    /// Whether staff may read any record.
+    emergency: Arc<Emergency>,
+    /// Who read by the last emergency access, until a person has seen it.
+    readers: Option<Arc<[EmergencyReader]>>,
 }
 
 /// The life of one box.
@@ -320,6 +327,8 @@ impl Life {
             Action::TryHeldAgain => self.try_held_again().await,
             Action::AddressSeen => self.address_seen(),
             Action::NewsSeen(news) => self.news_seen(news),
+            Action::EndEmergency => self.end_emergency(EndedBy::Panel).await,
+            Action::EmergencySeen => self.emergency_seen().await,
         }
         self.answered += 1;
         self.follow_address();
@@ -361,6 +370,7 @@ impl Life {
         if matches!(self.state, State::Open(_)) {
             self.expire_pin_change();
             self.expire_errand();
+            self.expire_emergency().await;
             self.tick_open().await?;
             self.lock_when_due().await?;
         }
@@ -411,6 +421,7 @@ impl Life {
         }
         if self.ticks.is_multiple_of(REFRESH) {
             self.follow_supply().await;
+            self.look_for_readers();
         }
         // They may come from the cloud.
         if self.ticks.is_multiple_of(REFRESH) && matches!(&self.state, State::Open(serving) if !serving.has_staff) {

@@ -129,6 +129,7 @@ impl Life {
             store,
             devices,
             pairing,
+            emergency,
             has_cloud,
             notice,
             cloud: taken,
@@ -159,6 +160,7 @@ impl Life {
             desk: self.config.desk,
             sensors: self.config.sensors.clone(),
         };
+        let readers = super::emergency::readers(&sources.store);
         let auto_lock = AutoLock::new(self.config.lock.clone(), &self.clock, sources.devices.last_call());
         self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
@@ -185,6 +187,8 @@ impl Life {
             troubles: super::supply::Troubles::default(),
             log: Log::new(log.seal, log.known_break),
             auto_lock,
+            emergency,
+            readers,
         }));
         self.tell_of_log();
         self.tend_log();

@@ -59,6 +59,7 @@ impl Life {
             pin_change: self.pin_change_status(serving),
             errand: self.errand_status(serving),
             ways: key_stick::shown(&self.ways()),
+            emergency: self.emergency_status(serving),
             has_no_staff: !serving.has_staff,
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),

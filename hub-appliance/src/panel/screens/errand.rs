@@ -14,6 +14,7 @@ const fn title(open: &OpenStatus, strings: &Strings) -> &'static str {
     match &open.errand {
         Some((Errand::NewCode, _)) => strings.menu_new_code,
         Some((Errand::Unlocking(_), _)) => strings.keys,
+        Some((Errand::Emergency, _)) => strings.emergency,
         _ => strings.staff,
     }
 }
@@ -58,7 +59,7 @@ pub(super) fn ended(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, 
     };
     let is_good = matches!(
         end,
-        ErrandEnd::StaffTaken | ErrandEnd::CodeRenewed | ErrandEnd::Unlocking(_)
+        ErrandEnd::StaffTaken | ErrandEnd::CodeRenewed | ErrandEnd::Unlocking(_) | ErrandEnd::EmergencyOpen
     );
     canvas.header(title(open, strings), if is_good { Icon::CHECK } else { Icon::WARNING });
     let text = (strings.errand_ended)(end);

@@ -22,10 +22,14 @@ pub(super) fn draw(
 ) -> &'static str {
     canvas.take_turns(moment.turn());
     let (title, icon) = title(open, strings);
-    if is_development {
-        canvas.marked_header(title, DEVELOPMENT);
-    } else {
-        canvas.header(title, icon);
+    // Nothing else that is the matter keeps the time that is left from whoever looks.
+    let emergency = open
+        .emergency_minutes()
+        .map(|left| (strings.emergency_for)(left.min(99)));
+    match emergency {
+        Some(title) => canvas.header(&title, Icon::WARNING),
+        None if is_development => canvas.marked_header(title, DEVELOPMENT),
+        None => canvas.header(title, icon),
     }
     match (open.address, open.previous_address, open.room()) {
         (None, _, room) => {

@@ -16,6 +16,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Staff => strings.staff,
         MenuEntry::NewCode => strings.menu_new_code,
         MenuEntry::Keys => strings.menu_keys,
+        MenuEntry::Emergency => strings.emergency,
         MenuEntry::Language => strings.language,
         MenuEntry::Lock => strings.menu_lock,
         MenuEntry::Restart => strings.menu_restart,

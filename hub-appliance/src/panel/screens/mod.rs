@@ -3,6 +3,7 @@
 mod about;
 mod change_pin;
 mod cloud;
+mod emergency;
 mod errand;
 mod fault;
 mod help;
@@ -123,6 +124,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
             pair::draw(canvas, open, status.about.identity.as_ref(), moment, strings)
         }
         (State::Paired { choice, .. }, Phase::Open(open)) => paired::draw(canvas, open, *choice, strings),
+        (State::Emergency(choice), Phase::Open(open)) => emergency::open(canvas, open, *choice, strings),
+        (State::EmergencyOver(chosen), Phase::Open(open)) => emergency::over(canvas, open, *chosen, moment, strings),
         (State::News(news), _) => news::draw(canvas, *news, moment, strings),
         (State::Fault(fault), _) => fault::draw(canvas, fault, status.about.help.as_deref(), moment, strings),
         (State::Working(work), _) => working::draw(canvas, work.job, moment, strings),

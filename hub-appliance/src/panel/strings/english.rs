@@ -193,6 +193,13 @@ pub(super) static STRINGS: Strings = Strings {
     restart_now: "Restart",
     restarting: "Restarting",
     restarting_text: ["It asks for the PIN", "in a minute."],
+    emergency: "Emergency access",
+    emergency_for: |minutes| format!("Emergency {minutes} min"),
+    emergency_left: "Time left",
+    emergency_logged: "Each read is logged",
+    emergency_end: "End",
+    emergency_over: "Emergency over",
+    emergency_nobody: ["Nobody read a record", "by emergency access."],
     errand_at_work: "At work",
     errand_ended,
     pin_changed: "PIN changed",
@@ -358,6 +365,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::StickFailed => {
             ["The stick could not", "be read or written.", "Try another one.", ""].map(String::from)
         }
+        ErrandEnd::EmergencyOpen => [
+            "For 30 minutes staff",
+            "may read all records",
+            "online. Each read is",
+            "logged with the name.",
+        ]
+        .map(String::from),
         ErrandEnd::Failed => [
             "It did not work.",
             "All is as it was. Try",

@@ -189,6 +189,13 @@ pub(super) static STRINGS: Strings = Strings {
     restart_now: "Oui",
     restarting: "Redémarrage",
     restarting_text: ["Le PIN est demandé", "dans une minute."],
+    emergency: "Accès d'urgence",
+    emergency_for: |minutes| format!("Urgence {minutes} min"),
+    emergency_left: "Temps restant",
+    emergency_logged: "Tout est noté",
+    emergency_end: "Arrêter",
+    emergency_over: "Fin d'urgence",
+    emergency_nobody: ["Personne n'a lu de", "dossier ainsi."],
     errand_at_work: "En cours",
     errand_ended,
     pin_changed: "PIN changé",
@@ -352,6 +359,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::StickFailed => {
             ["La clé USB ne peut", "être lue ou écrite.", "Prenez-en une autre.", ""].map(String::from)
         }
+        ErrandEnd::EmergencyOpen => [
+            "Pendant 30 minutes,",
+            "le personnel lit tout",
+            "dossier en ligne.",
+            "C'est noté par nom.",
+        ]
+        .map(String::from),
         ErrandEnd::Failed => [
             "Cela n'a pas marché.",
             "Rien n'a changé.",

@@ -187,6 +187,13 @@ pub(super) static STRINGS: Strings = Strings {
     restart_now: "Sí",
     restarting: "Reiniciando",
     restarting_text: ["Pide el PIN en un", "minuto."],
+    emergency: "Acceso de urgencia",
+    emergency_for: |minutes| format!("Urgencia {minutes} min"),
+    emergency_left: "Queda",
+    emergency_logged: "Todo queda anotado",
+    emergency_end: "Terminar",
+    emergency_over: "Fin de urgencia",
+    emergency_nobody: ["Nadie leyó registros", "de este modo."],
     errand_at_work: "Trabajando",
     errand_ended,
     pin_changed: "PIN cambiado",
@@ -345,6 +352,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ]
         .map(String::from),
         ErrandEnd::StickFailed => ["No se pudo leer ni", "escribir la memoria.", "Pruebe otra.", ""].map(String::from),
+        ErrandEnd::EmergencyOpen => [
+            "Por 30 minutos el",
+            "personal lee todo en",
+            "línea. Cada lectura",
+            "se anota con nombre.",
+        ]
+        .map(String::from),
         ErrandEnd::Failed => [
             "No ha funcionado.",
             "Todo sigue igual.",

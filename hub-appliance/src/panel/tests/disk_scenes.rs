@@ -105,13 +105,15 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ),
         ("about-development", {
             let mut desk = development(language, Phase::Open(open()));
-            desk.press(&[Button::Ok, Button::Up, Button::Ok]);
+            desk.press(&[Button::Ok]);
+            desk.take(MenuEntry::About);
             desk
         }),
         ("about-image", {
             let mut desk = development(language, Phase::Open(open()));
             desk.status.about.is_development = false;
-            desk.press(&[Button::Ok, Button::Up, Button::Ok]);
+            desk.press(&[Button::Ok]);
+            desk.take(MenuEntry::About);
             desk
         }),
         (

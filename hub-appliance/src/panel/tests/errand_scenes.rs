@@ -1,5 +1,7 @@
 //! What takes the PIN at an open hub, beside changing it, in the states that differ to the eye.
 
+use std::sync::Arc;
+
 use super::*;
 
 const DOWN: Button = Button::Down;
@@ -11,6 +13,21 @@ pub(super) fn on_errand(errand: Errand, step: ErrandStep) -> Phase {
         errand: Some((errand, step)),
         ..open()
     })
+}
+
+pub(super) fn emergency(status: EmergencyStatus) -> Phase {
+    Phase::Open(OpenStatus {
+        emergency: Some(status),
+        ..open()
+    })
+}
+
+pub(super) fn readers() -> Arc<[EmergencyReader]> {
+    let reader = |name: &str, calls| EmergencyReader {
+        name: name.to_owned(),
+        calls,
+    };
+    Arc::new([reader("Amina Haddad", 12), reader("Dr. Benedetta Castellani", 3)])
 }
 
 pub(super) fn ask_for(errand: Errand, wait: u64, tries_left: u32) -> Phase {
@@ -42,6 +59,7 @@ pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
         ("staff-unchanged", Errand::Staff, ErrandEnd::StaffUnchanged),
         ("staff-of-cloud", Errand::Staff, ErrandEnd::StaffOfCloud),
         ("code-renewed", Errand::NewCode, ErrandEnd::CodeRenewed),
+        ("emergency-open", Errand::Emergency, ErrandEnd::EmergencyOpen),
         ("errand-failed", Errand::NewCode, ErrandEnd::Failed),
         ("keys-pin", STICK, ErrandEnd::Unlocking(Unlocking::Pin)),
         ("keys-both", STICK, ErrandEnd::Unlocking(Unlocking::PinAndStick)),
@@ -143,6 +161,25 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             desk.status.about.help = Some("+220 (0)12-345678".into());
             desk
         }),
+        (
+            "home-emergency",
+            start(emergency(EmergencyStatus::Open { seconds_left: 1741 }), |_| {}),
+        ),
+        (
+            "emergency",
+            start(emergency(EmergencyStatus::Open { seconds_left: 1800 }), |desk| {
+                desk.press(&[Button::Ok]);
+                desk.take(MenuEntry::Emergency);
+            }),
+        ),
+        (
+            "emergency-over",
+            start(emergency(EmergencyStatus::Over(readers())), |_| {}),
+        ),
+        (
+            "emergency-unused",
+            start(emergency(EmergencyStatus::Over(Arc::new([]))), |_| {}),
+        ),
         ("restarting", start(Phase::Restarting, |_| {})),
     ];
     all.push((

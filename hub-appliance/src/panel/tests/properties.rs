@@ -6,7 +6,7 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 51] = [
+const SCREENS: [&str; 53] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -54,6 +54,8 @@ const SCREENS: [&str; 51] = [
     "key",
     "staff",
     "errand",
+    "emergency",
+    "emergency-over",
     "restart",
     "restarting",
     "disk-away",
@@ -197,7 +199,7 @@ fn errand() -> impl Strategy<Value = (Errand, ErrandStep)> {
         .collect();
     prop_oneof![
         (
-            prop::sample::select(vec![Errand::Staff, Errand::NewCode]),
+            prop::sample::select(vec![Errand::Staff, Errand::NewCode, Errand::Emergency]),
             prop_oneof![Just(0), 0_u64..100_000],
             any::<u32>()
         )
@@ -221,6 +223,14 @@ fn errand() -> impl Strategy<Value = (Errand, ErrandStep)> {
             (Errand::NewCode, ErrandStep::Code { code, ask: [a, b] })
         }),
         prop::sample::select(ends).prop_map(|(errand, end)| (errand, ErrandStep::Ended(end))),
+    ]
+}
+
+fn emergency() -> impl Strategy<Value = EmergencyStatus> {
+    let reader = any::<(String, u32)>().prop_map(|(name, calls)| EmergencyReader { name, calls });
+    prop_oneof![
+        any::<u32>().prop_map(|seconds_left| EmergencyStatus::Open { seconds_left }),
+        prop::collection::vec(reader, 0..6).prop_map(|readers| EmergencyStatus::Over(readers.into())),
     ]
 }
 
@@ -252,6 +262,7 @@ prop_compose! {
         other_cloud in prop::option::of(any::<String>()),
         errand in prop::option::of(errand()),
         has_no_staff: bool,
+        emergency in prop::option::of(emergency()),
     ) -> OpenStatus {
         OpenStatus {
             address: address.map(|(ip, port)| std::net::SocketAddrV4::new(ip.into(), port)),
@@ -275,6 +286,7 @@ prop_compose! {
             errand,
             has_no_staff,
             ways: Ways { pin_and_stick: counts.0 % 2 == 1, stick: counts.0 % 3 == 1 },
+            emergency,
         }
     }
 }

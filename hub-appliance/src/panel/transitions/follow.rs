@@ -119,6 +119,13 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
             answered: false,
         },
         (None, Some(_), _) => State::Pairing,
+        (None, None, State::EmergencyOver(at))
+            if open.emergency_readers().is_some_and(|readers| at <= readers.len()) =>
+        {
+            State::EmergencyOver(at)
+        }
+        (None, None, _) if open.emergency_readers().is_some() => State::EmergencyOver(0),
+        (None, None, State::Emergency(_)) if open.emergency_minutes().is_none() => State::Home,
         (None, None, state) if open.other_cloud.is_some() => ask_for_cloud(state, open),
         (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
             if !open.phones.iter().any(|phone| phone.number == number) =>

@@ -26,6 +26,19 @@ pub(super) fn ways(phase: &Phase) -> Ways {
     }
 }
 
+/// Whether emergency access is open.
+pub(super) fn is_emergency(phase: &Phase) -> bool {
+    matches!(phase, Phase::Open(open) if open.emergency_minutes().is_some())
+}
+
+/// How many people read by emergency access that is over.
+pub(super) fn readers(phase: &Phase) -> usize {
+    match phase {
+        Phase::Open(open) => open.emergency_readers().map_or(0, <[_]>::len),
+        _ => 0,
+    }
+}
+
 /// Whether a cloud is named.
 pub(super) fn has_cloud(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.cloud.standing != CloudStanding::NeverSetUp)

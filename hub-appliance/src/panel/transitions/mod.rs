@@ -10,8 +10,8 @@ pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
 use self::look_up::{
-    around, can_revoke, has_cloud, has_network, held, is_on_an_errand, keeps_pairing_open, phones, place, ways,
-    wrong_group,
+    around, can_revoke, has_cloud, has_network, held, is_emergency, is_on_an_errand, keeps_pairing_open, phones, place,
+    readers, ways, wrong_group,
 };
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
@@ -161,6 +161,8 @@ pub(super) fn step(
             MenuEntry::Staff => return (State::Menu(at), Some(Action::BeginErrand(Errand::Staff))),
             MenuEntry::NewCode => return (State::Menu(at), Some(Action::BeginErrand(Errand::NewCode))),
             MenuEntry::Keys => State::Keys(0),
+            MenuEntry::Emergency if is_emergency(phase) => State::Emergency(First),
+            MenuEntry::Emergency => return (State::Menu(at), Some(Action::BeginErrand(Errand::Emergency))),
             MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
             MenuEntry::Restart => State::ConfirmRestart(Second),
@@ -298,6 +300,17 @@ pub(super) fn step(
             return (State::Cloud(First), Some(Action::SyncNow { whole: true }));
         }
         (State::Cloud(_), Event::Ok | Event::HeldOk | Event::Back) => State::Home,
+
+        // Emergency access: ended by a person, or over and who read by it.
+        (State::Emergency(choice), Event::Previous | Event::Next) => State::Emergency(choice.other()),
+        (State::Emergency(Second), Event::Ok) => return (State::Home, Some(Action::EndEmergency)),
+        (State::Emergency(First), Event::Ok) | (State::Emergency(_), Event::Back) => State::Home,
+        (State::EmergencyOver(at), Event::Previous) => State::EmergencyOver(around(at, readers(phase) + 1, false)),
+        (State::EmergencyOver(at), Event::Next) => State::EmergencyOver(around(at, readers(phase) + 1, true)),
+        (State::EmergencyOver(at), Event::Ok) if at >= readers(phase) => {
+            return (State::EmergencyOver(at), Some(Action::EmergencySeen));
+        }
+        (State::EmergencyOver(at), Event::Back) => return (State::EmergencyOver(at), Some(Action::EmergencySeen)),
 
         (State::News(news), Event::Ok | Event::Back) => return (State::News(news), Some(Action::NewsSeen(news))),
 

@@ -9,6 +9,7 @@
 //! Entries are kept for six years (`keep`). That the end was cut off shows by a signature over the last entry that is
 //! kept elsewhere: [`Head`] is what it is over.
 
+pub mod emergency;
 mod keep;
 mod verify;
 

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use super::error::StoreError;
 use super::schema::{Column, ColumnType, TABLES, Table, TableId};
 use super::search::fold;
+use super::snapshot::Snapshot;
 use super::sync::feed::write_value;
 use super::value::Cell;
 
@@ -33,6 +34,20 @@ pub struct Sight {
 impl Sight {
     fn as_json(&self) -> String {
         serde_json::to_string(&self.clinics).unwrap_or_default()
+    }
+}
+
+impl Snapshot<'_> {
+    /// Every clinic that any record is in, known or not.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn every_clinic(&self) -> Result<BTreeSet<String>, StoreError> {
+        let mut clinics = self
+            .connection()?
+            .prepare_cached("SELECT id FROM clinics UNION SELECT clinic_id FROM sites")?;
+        let clinics = clinics.query_map([], |row| row.get(0))?;
+        Ok(clinics.collect::<Result<_, _>>()?)
     }
 }
 
