@@ -132,7 +132,9 @@ impl PanelClient {
         self.press(Button::Down).await?;
         self.wait_until(|screen| screen.lines != shown).await?;
         self.press(Button::Ok).await?;
-        self.wait_until(|screen| screen.name != "paired").await?;
+        // Where another one waits, its question is the next screen: number and name stand in the second line.
+        self.wait_until(|screen| screen.name != "paired" || screen.lines.get(1) != shown.get(1))
+            .await?;
         Ok(())
     }
 
