@@ -38,7 +38,7 @@ impl Desk {
             firmware: VERSION,
             recipient: None,
         };
-        let made = backup::make(&source, &Folder::within(to), &|_| {});
+        let made = backup::make(&source, &Folder::within(to), &|_| true);
         Ok(made.map_err(ApplianceError::from)?.generation().to_owned())
     }
 }

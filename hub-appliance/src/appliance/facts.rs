@@ -64,6 +64,8 @@ pub(super) struct Facts {
     pub(super) address: Option<Ipv4Addr>,
     /// The address that the hub has instead, until all phones know that one.
     pub(super) moved: Option<Moved>,
+    /// What time by the hub clock the newest backup is of, epoch ms.
+    pub(super) backed_up_at: Option<i64>,
     /// The code of the language that the panel speaks, if a person chose one.
     pub(super) language: Option<String>,
 }
@@ -105,6 +107,7 @@ impl Facts {
     /// Forgets a hub that was: another one is set up, under another key.
     pub(super) fn begin_anew(&mut self) {
         (self.hub_id, self.writer, self.next, self.before) = (None, None, None, None);
+        self.backed_up_at = None;
     }
 
     /// The firmware that is needed, if the store is newer than this one.

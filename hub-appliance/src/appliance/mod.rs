@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod backup;
+mod backup_stick;
 mod cloud;
 pub mod desk;
 mod error;
@@ -71,6 +72,8 @@ pub struct Config {
     pub disk: Arc<dyn DataDisk>,
     /// The USB sticks that it can reach.
     pub sticks: Arc<dyn Sticks>,
+    /// How often what was committed goes to the backup stick while that is in.
+    pub backup_interval: Duration,
     /// Where the phones' port is opened.
     pub listen: SocketAddr,
     /// A bundle to import once, when the store is opened and still empty.
@@ -111,6 +114,7 @@ impl Config {
             data,
             disk: Arc::new(Folder),
             sticks: Arc::new(NoSticks),
+            backup_interval: Duration::from_secs(30),
             listen: SocketAddr::from(([0, 0, 0, 0], 4001)),
             first_import: None,
             setup_file: None,

@@ -11,7 +11,7 @@ use super::ApplianceError;
 use super::life::Event;
 use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{About, CloudStatus, Frame, Input, Language, Numerals, Panel, Phase, Status};
+use crate::panel::{About, BackupStatus, CloudStatus, Frame, Input, Language, Numerals, Panel, Phase, Status};
 use crate::secret::wiping_stack;
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
@@ -32,6 +32,14 @@ impl Display {
     pub(super) fn cloud(&self) -> Option<CloudStatus> {
         match &self.lock().phase {
             Phase::Open(open) => Some(open.cloud),
+            _ => None,
+        }
+    }
+
+    /// How the panel says that it is with the backups; none while it says nothing of that.
+    pub(super) fn backup(&self) -> Option<BackupStatus> {
+        match &self.lock().phase {
+            Phase::Open(open) => Some(open.backup.clone()),
             _ => None,
         }
     }

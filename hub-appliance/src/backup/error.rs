@@ -31,6 +31,9 @@ pub enum BackupError {
     /// The backups there are another hub's.
     #[error("the backups there are another hub's")]
     OtherHub,
+    /// Whoever asked for it wants it no more.
+    #[error("the backup was broken off")]
+    Stopped,
     /// There is no backup.
     #[error("there is no backup")]
     None,

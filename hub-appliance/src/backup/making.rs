@@ -44,6 +44,9 @@ pub struct Source<'a> {
     pub recipient: Option<&'a [u8]>,
 }
 
+/// So many pages are copied between two looks at whether to go on.
+const BETWEEN: u32 = 256;
+
 /// A file that is being written to a backup.
 struct Target {
     file: BufWriter<File>,
@@ -70,6 +73,12 @@ impl Target {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         self.file.write_all(bytes).map_err(BackupError::target)
+    }
+
+    /// Brings what was written so far to the disk.
+    fn flush(&mut self) -> Result<(), BackupError> {
+        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        flushed.map_err(BackupError::target)
     }
 
     /// Brings it to the disk, and reads it back from there.
@@ -107,11 +116,11 @@ pub(super) fn digest(path: &Path) -> io::Result<(u64, [u8; 32])> {
 }
 
 /// Makes a generation in `to` as of now, while the store is written to, and gives who can add to it what is committed from
-/// then on. `progress` is told permilles of the copy.
+/// then on. `progress` is told permilles of the copy, and says whether to go on.
 ///
 /// # Errors
 /// [`BackupError`]; the generations that were there are then whole and there still.
-pub fn make(source: &Source<'_>, to: &Folder, progress: &dyn Fn(u16)) -> Result<Follower, BackupError> {
+pub fn make(source: &Source<'_>, to: &Folder, progress: &dyn Fn(u16) -> bool) -> Result<Follower, BackupError> {
     to.claim(source.hub_id)?;
     let now = source.store.clock().peek();
     let unfinished = to.begin(now)?;
@@ -128,7 +137,7 @@ fn fill(
     source: &Source<'_>,
     to: &Folder,
     folder: &Path,
-    progress: &dyn Fn(u16),
+    progress: &dyn Fn(u16) -> bool,
 ) -> Result<(HeldLog, Manifest), BackupError> {
     let made_at = source.store.clock().peek();
     let (held, pages) = source.store.hold_log()?;
@@ -164,12 +173,17 @@ fn fill(
     Ok((held, manifest))
 }
 
-fn copy(pages: &Pages, folder: &Path, progress: &dyn Fn(u16)) -> Result<FileEntry, BackupError> {
+fn copy(pages: &Pages, folder: &Path, progress: &dyn Fn(u16) -> bool) -> Result<FileEntry, BackupError> {
     let mut file = Target::create(folder, DATABASE)?;
     let all = u64::from(pages.count()).max(1);
     pages.each(|number, page| {
-        if number % 256 == 1 {
-            progress(u16::try_from(u64::from(number) * 1000 / all).unwrap_or(1000));
+        let goes_on = || progress(u16::try_from(u64::from(number) * 1000 / all).unwrap_or(1000));
+        if number % BETWEEN == 1 {
+            // What waits in memory for a slow disk is kept short, so that who breaks this off need not wait long.
+            file.flush()?;
+            if !goes_on() {
+                return Err(BackupError::Stopped);
+            }
         }
         file.write(page)
     })?;

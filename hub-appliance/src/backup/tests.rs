@@ -66,7 +66,7 @@ impl Hub {
             firmware: "1",
             recipient: None,
         };
-        make(&source, to, &|_| {})
+        make(&source, to, &|_| true)
     }
 
     fn actions(&self) -> Vec<String> {

@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     /// Named pipe of the service that lets the hub out to the cloud, once one is named
     #[arg(long, value_name = "PIPE")]
     cloud_way: Option<PathBuf>,
+    /// Milliseconds between two writings to the backup stick
+    #[arg(long, value_name = "MS", default_value_t = 30_000, hide = true)]
+    backup_interval: u64,
     /// Where the kernel tells of the board's supply and heat
     #[arg(long, value_name = "DIR", default_value = "/sys")]
     sys: PathBuf,
@@ -87,6 +90,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), CommandError> {
         setup_file: arguments.setup_file.clone(),
         release: Release::read(Path::new("/")),
         sticks: arguments.sticks.sticks(),
+        backup_interval: Duration::from_millis(arguments.backup_interval),
         ..Config::new(arguments.data)
     };
     let settled = arguments

@@ -142,6 +142,10 @@ pub enum Action {
         /// Whether everything is compared, not only what is new.
         whole: bool,
     },
+    /// Make a backup as soon as the backup stick is in. Expects the standing in the status.
+    BackUpNow,
+    /// Make the stick of this token, as in [`OfferedStick`](crate::panel::OfferedStick), the backup stick.
+    ChooseBackupStick(u64),
     /// Try again what asks for help. Expects `AllTaken` or `SomeLeft` as news.
     TryHeldAgain,
     /// A person has seen that the hub has another address. Expects no `previous_address` in the status.

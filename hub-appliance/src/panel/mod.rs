@@ -18,6 +18,7 @@
 //! | `menu`, `status`, `language`, `lock`, `power-off`, `about` | left alone for a minute they go home | choose · home |
 //! | `help`, `help-one` | what phones sent and the hub could not take, why, and trying it again | |
 //! | `keys`, `key` | the ways to unlock, and one of them; as above | choose · a step back |
+//! | `backup`, `backup-stick` | how old the newest backup is, one now, and whether a stick is to be the one for backups; as above | choose · home, a step back |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
 //! | `ask-pin`, `staff`, `errand` | the PIN for something else; what a file of staff changes; how it ended | press the key, choose · give up |
@@ -65,9 +66,10 @@ pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::script::Numerals;
 pub use self::strings::Language;
 pub use self::view::{
-    About, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand, ErrandEnd, ErrandStep, Fault,
-    HeldReason, HeldRow, Identity, ImportFile, News, Notice, Obstacle, OpenStatus, PairedPhone, PairingStatus, Phase,
-    Phone, PhoneStanding, PinChange, Question, RecordKind, RecoveryCode, StaffFigures, Status, Unlocking, Ways,
+    About, BackupStanding, BackupStatus, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
+    ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, News, Notice, Obstacle, OfferedStick,
+    OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecordKind, RecoveryCode,
+    StaffFigures, Status, Unlocking, Ways,
 };
 
 use self::canvas::Canvas;

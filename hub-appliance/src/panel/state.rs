@@ -73,6 +73,12 @@ pub(super) enum State {
     ErrandEnded,
     ChooseLanguage(Language),
     Cloud(Choice),
+    Backup(Choice),
+    /// Whether the stick of this token is to be the one for backups.
+    BackupStick {
+        token: u64,
+        choice: Choice,
+    },
     ConfirmLock(Choice),
     ConfirmPowerOff(Choice),
     ConfirmRestart(Choice),
@@ -192,6 +198,7 @@ pub(super) enum MenuEntry {
     Phones,
     Status,
     Cloud,
+    Backup,
     Help,
     Staff,
     ChangePin,
@@ -206,12 +213,13 @@ pub(super) enum MenuEntry {
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 15] = [
+pub(super) const MENU: [MenuEntry; 16] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
     MenuEntry::Cloud,
     MenuEntry::Help,
+    MenuEntry::Backup,
     MenuEntry::Staff,
     MenuEntry::ChangePin,
     MenuEntry::NewCode,
@@ -339,6 +347,8 @@ impl State {
                 | Self::Facts
                 | Self::Emergency(_)
                 | Self::Cloud(_)
+                | Self::Backup(_)
+                | Self::BackupStick { .. }
                 | Self::ChooseLanguage(_)
                 | Self::ConfirmLock(_)
                 | Self::ConfirmPowerOff(_)

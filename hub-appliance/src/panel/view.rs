@@ -178,6 +178,8 @@ pub struct OpenStatus {
     pub emergency: Option<EmergencyStatus>,
     /// How it is with the cloud.
     pub cloud: CloudStatus,
+    /// How it is with the backups.
+    pub backup: BackupStatus,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
     pub other_cloud: Option<String>,
 }
@@ -250,6 +252,58 @@ pub enum HeldReason {
     BelongsToNothing,
     /// The hub can't read it.
     Unreadable,
+}
+
+/// How it is with the backups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackupStatus {
+    /// What is being done about them.
+    pub standing: BackupStanding,
+    /// Whole minutes since all that there was came onto the stick; none where there was no backup yet.
+    pub minutes_ago: Option<u32>,
+    /// A stick that a person can make the one for backups.
+    pub offered: Option<Box<OfferedStick>>,
+}
+
+impl BackupStatus {
+    /// Minutes after which a backup is so old that a person is told: a week.
+    const OLD: u32 = 7 * 24 * 60;
+
+    /// Whether somebody has to see to it.
+    pub(super) fn is_late(&self) -> bool {
+        self.minutes_ago.is_none_or(|minutes| minutes >= Self::OLD)
+    }
+}
+
+/// What is being done about the backups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackupStanding {
+    /// The backup stick is not in.
+    #[default]
+    Away,
+    /// All is on the stick, and what is written next goes after it.
+    Following,
+    /// Everything is being copied: so many of 1,000.
+    Copying(u16),
+    /// The stick is full.
+    Full,
+    /// It did not work and is tried again.
+    Failed,
+    /// Nothing is begun while the board gets too little power, or is too hot.
+    WeakPower,
+    /// The stick is another hub's.
+    AnotherHubs,
+}
+
+/// A stick that could be the one for backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedStick {
+    /// What it calls itself. Comes from outside; drawn as the name of a [`PairedPhone`].
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Says which stick an answer is about.
+    pub token: u64,
 }
 
 /// How it is with the cloud.

@@ -161,6 +161,8 @@ impl Life {
         let stage = match blocking(move || Ok(keys.change_recovery(&master, &code, clock.now())?)).await {
             Ok(()) => {
                 self.audit("recovery.change", "ok").await;
+                // What is on the backup stick opens with the old one.
+                self.back_up_now();
                 Stage::Ended(ErrandEnd::CodeRenewed)
             }
             Err(error) => failed(&error),

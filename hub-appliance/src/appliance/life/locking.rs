@@ -59,6 +59,7 @@ impl Life {
         self.stick_watch.pass_over();
         self.let_out(CloudWay::Shut);
         let draining = self.gate.lock();
+        self.note_backup();
         let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {
             return Ok(());
         };
@@ -110,6 +111,7 @@ async fn close(
         wiping_stack(|| {
             // Before the store: whatever it writes then is refused.
             drop(serving.relay);
+            drop(serving.backup);
             close_store(
                 serving.sources,
                 &serving.log.seal,

@@ -2,6 +2,7 @@
 
 mod address;
 mod auto_lock;
+mod backup;
 mod cloud;
 mod disk;
 mod emergency;
@@ -37,6 +38,7 @@ use self::log::Log;
 use self::moving::OfferedMove;
 use self::pin_change::Change;
 use self::supply::Troubles;
+use super::backup_stick::BackupStick;
 use super::cloud::Offer as OtherCloud;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
@@ -131,6 +133,8 @@ struct Serving {
     has_staff: bool,
     /// None where nobody has named a cloud.
     relay: Option<Relay>,
+    /// None where there is no thread for it.
+    backup: Option<BackupStick>,
     /// Another cloud that the owner's file names.
     other_cloud: Option<OtherCloud>,
     /// What was written down of the board's supply.
@@ -324,6 +328,8 @@ impl Life {
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
             Action::SyncNow { whole } => self.sync_now(whole),
+            Action::BackUpNow => self.back_up_now(),
+            Action::ChooseBackupStick(token) => self.choose_backup_stick(token),
             Action::TryHeldAgain => self.try_held_again().await,
             Action::AddressSeen => self.address_seen(),
             Action::NewsSeen(news) => self.news_seen(news),
@@ -379,6 +385,9 @@ impl Life {
             self.begin().await;
         }
         // Only an open hub hands out times.
+        if self.ticks.is_multiple_of(SAVE) {
+            self.note_backup();
+        }
         if self.ticks.is_multiple_of(SAVE)
             && let State::Open(serving) = &self.state
         {
@@ -427,7 +436,12 @@ impl Life {
         if self.ticks.is_multiple_of(REFRESH) && matches!(&self.state, State::Open(serving) if !serving.has_staff) {
             self.look_for_staff();
         }
-        if pairing.is_some() || self.ticks.is_multiple_of(REFRESH) || has_moved || self.cloud_has_moved() {
+        if pairing.is_some()
+            || self.ticks.is_multiple_of(REFRESH)
+            || has_moved
+            || self.cloud_has_moved()
+            || self.backup_has_moved()
+        {
             self.show();
         }
         if self.ticks.is_multiple_of(SAVE) {

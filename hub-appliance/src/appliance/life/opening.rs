@@ -7,10 +7,13 @@ use std::time::Instant;
 use super::auto_lock::AutoLock;
 use super::log::Log;
 use super::{Life, Serving, State, blocking};
+use crate::appliance::backup_stick::{BackupStick, Parts};
 use crate::appliance::facts::Writer;
-use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back};
+use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back, vault_path};
 use crate::appliance::status::Sources;
 use crate::appliance::{ApplianceError, cloud};
+use crate::backup::BackupKeys;
+use crate::clock::HubTime;
 use crate::keys::MasterKey;
 use crate::panel::{Fault, Identity, News, Phase};
 use crate::secret::Secret;
@@ -30,6 +33,7 @@ impl Life {
             return self.move_data(master, to).await;
         }
         let facts_key = master.facts_key();
+        let backup = Arc::new(BackupKeys::of(&master));
         match self.facts.clock(&facts_key) {
             Some(clock) => self.clock.observe(clock),
             None => tracing::info!("the clock of the public facts is not believed: the records tell the last time"),
@@ -54,7 +58,7 @@ impl Life {
         let opened = opened.await;
         drop(being_opened);
         match (opened, before) {
-            (Ok(Ok(opened)), before) => self.serve(opened, facts_key, before.is_none()).await,
+            (Ok(Ok(opened)), before) => self.serve(opened, facts_key, backup, before.is_none()).await,
             (Ok(Err((failure, _))), _) if is_damaged(&failure.error) && reason == REPAIRED => {
                 self.past_repair(&failure.error);
             }
@@ -123,7 +127,7 @@ impl Life {
     }
 
     /// `settled` says that this is not the first start of a firmware.
-    async fn serve(&mut self, opened: Opened, facts_key: Secret<32>, settled: bool) {
+    async fn serve(&mut self, opened: Opened, facts_key: Secret<32>, backup: Arc<BackupKeys>, settled: bool) {
         let Opened {
             hub,
             store,
@@ -165,6 +169,18 @@ impl Life {
         self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
         let relay = taken.access.and_then(|access| cloud::start(access, &sources));
+        let parts = Parts {
+            sticks: Arc::clone(&self.config.sticks),
+            sensors: self.config.sensors.clone(),
+            store: Arc::clone(&sources.store),
+            vault: vault_path(&self.config.store_folder()),
+            keys: Arc::clone(&self.keys),
+            backup,
+            seal: Arc::clone(&log.seal),
+            hub_id: hub.hub_id.clone(),
+            interval: self.config.backup_interval,
+        };
+        let backup = BackupStick::start(parts, self.facts.backed_up_at.map(HubTime::from_millis));
         self.notice = notice;
         let guard = self.guard();
         self.gate.open(hub);
@@ -183,6 +199,7 @@ impl Life {
             guard,
             has_staff,
             relay,
+            backup,
             other_cloud: taken.offer,
             troubles: super::supply::Troubles::default(),
             log: Log::new(log.seal, log.known_break),

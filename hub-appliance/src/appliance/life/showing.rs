@@ -62,6 +62,7 @@ impl Life {
             emergency: self.emergency_status(serving),
             has_no_staff: !serving.has_staff,
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
+            backup: self.backup_status(),
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
             ..status
         }

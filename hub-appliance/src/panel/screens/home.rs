@@ -101,6 +101,11 @@ fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
     if !open.clock_trusted {
         remarks.push((Icon::CLOCK, strings.clock_bad_short.to_owned()));
     }
+    if open.backup.is_late() {
+        let none = open.backup.minutes_ago.is_none();
+        let text = if none { strings.backup_none } else { strings.backup_old };
+        remarks.push((Icon::DISK, text.to_owned()));
+    }
     if remarks.is_empty() {
         remarks.push((Icon::CLOCK, strings.clock_good_short.to_owned()));
     }

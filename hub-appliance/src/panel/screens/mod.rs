@@ -1,6 +1,7 @@
 //! One file a screen; here is which one is drawn when.
 
 mod about;
+mod backup;
 mod change_pin;
 mod cloud;
 mod emergency;
@@ -117,6 +118,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Off, _) => power_off::off(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, moment, strings),
         (State::Cloud(choice), Phase::Open(open)) => cloud::draw(canvas, open.cloud, *choice, moment, strings),
+        (State::Backup(choice), Phase::Open(open)) => backup::draw(canvas, &open.backup, *choice, strings),
+        (State::BackupStick { choice, .. }, Phase::Open(open)) => backup::ask(canvas, &open.backup, *choice, strings),
         (State::About, _) => about::draw(canvas, &status.about, moment, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),
         (State::NoNetwork, _) => no_network::draw(canvas, strings),

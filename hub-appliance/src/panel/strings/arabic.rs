@@ -4,7 +4,8 @@
 use super::super::script::{as_code, as_name};
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
+    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    Unlocking,
 };
 use super::{Ago, Asked, Note, Strings, Told};
 
@@ -197,6 +198,30 @@ pub(super) static STRINGS: Strings = Strings {
     back_button: "رجوع",
     cloud_beside: |count| format!("بقي {}", thousands(count)),
     cloud_key_left: ["مفتاح السحابة باق", "على البطاقة: احذفه", "", ""],
+    backup: "نسخة احتياطية",
+    backup_done: done,
+    backup_none: "لا نسخة احتياطية بعد",
+    backup_old: "النسخة قديمة",
+    backup_standing: |standing| match standing {
+        BackupStanding::Away => "ذاكرة النسخ غير هنا",
+        BackupStanding::Following => "تلحق كل دقيقة",
+        BackupStanding::Copying(_) => "نسخ السجلات",
+        BackupStanding::Full => "الذاكرة ممتلئة",
+        BackupStanding::Failed => "لم تنجح، وستعاد",
+        BackupStanding::WeakPower => "الكهرباء ضعيفة",
+        BackupStanding::AnotherHubs => "ذاكرة جهاز آخر",
+    },
+    backup_now: "انسخ",
+    backup_use: "اختيار",
+    backup_stick: "ذاكرة للنسخ؟",
+    backup_stick_text: |name, bytes| {
+        [
+            as_name(&printable(name, NAME)),
+            format!("{}: لا يمحى شيء", size(bytes, UNITS)),
+            String::new(),
+        ]
+    },
+    backup_yes: "نعم",
     help: "بحاجة للمساعدة",
     help_none: ["لا شيء ينتظر", "المساعدة"],
     help_kind,

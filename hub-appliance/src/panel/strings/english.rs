@@ -3,7 +3,8 @@
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
+    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    Unlocking,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -249,6 +250,30 @@ pub(super) static STRINGS: Strings = Strings {
         "Delete it there with",
         "a computer.",
     ],
+    backup: "Backup",
+    backup_done: done,
+    backup_none: "No backup yet",
+    backup_old: "Backup is old",
+    backup_standing: |standing| match standing {
+        BackupStanding::Away => "Backup stick is out",
+        BackupStanding::Following => "Follows every minute",
+        BackupStanding::Copying(_) => "Copying the records",
+        BackupStanding::Full => "The stick is full",
+        BackupStanding::Failed => "Failed, tries again",
+        BackupStanding::WeakPower => "Waits: weak power",
+        BackupStanding::AnotherHubs => "Another hub's stick",
+    },
+    backup_now: "Now",
+    backup_use: "Use stick",
+    backup_stick: "Backup stick?",
+    backup_stick_text: |name, bytes| {
+        [
+            printable(name, 21),
+            format!("{}: nothing on", size(bytes, UNITS)),
+            "it is deleted".into(),
+        ]
+    },
+    backup_yes: "Yes",
     help: "Need help",
     help_none: ["Nothing waits for", "somebody's help"],
     help_kind,

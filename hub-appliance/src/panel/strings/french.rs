@@ -3,7 +3,8 @@
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
+    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    Unlocking,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -245,6 +246,30 @@ pub(super) static STRINGS: Strings = Strings {
         "Effacez-la avec un",
         "ordinateur.",
     ],
+    backup: "Sauvegarde",
+    backup_done: done,
+    backup_none: "Aucune sauvegarde",
+    backup_old: "Sauvegarde ancienne",
+    backup_standing: |standing| match standing {
+        BackupStanding::Away => "Clé de sauvegarde ?",
+        BackupStanding::Following => "Suit chaque minute",
+        BackupStanding::Copying(_) => "Copie en cours",
+        BackupStanding::Full => "La clé est pleine",
+        BackupStanding::Failed => "Échec, réessaiera",
+        BackupStanding::WeakPower => "Attend : courant bas",
+        BackupStanding::AnotherHubs => "Clé d'un autre hub",
+    },
+    backup_now: "Copier",
+    backup_use: "Choisir",
+    backup_stick: "Clé de secours ?",
+    backup_stick_text: |name, bytes| {
+        [
+            printable(name, 21),
+            format!("{} : rien n'y", size(bytes, UNITS)),
+            "est effacé".into(),
+        ]
+    },
+    backup_yes: "Oui",
     help: "À vérifier",
     help_none: ["Rien n'attend", "d'aide"],
     help_kind,

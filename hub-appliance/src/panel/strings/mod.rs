@@ -21,7 +21,9 @@ mod spanish;
 
 use super::script::{Direction, Numerals, Writing};
 use super::text::Ago;
-use super::view::{CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind};
+use super::view::{
+    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind,
+};
 
 /// What the owner's files are called, in every language.
 const SETUP_FILE: &str = "hub-setup.toml";
@@ -294,6 +296,17 @@ pub(super) struct Strings {
     /// In at most 11 characters.
     pub(super) cloud_beside: fn(&str) -> String,
     pub(super) cloud_key_left: [&'static str; 4],
+    pub(super) backup: &'static str,
+    pub(super) backup_done: fn(Ago) -> String,
+    pub(super) backup_none: &'static str,
+    pub(super) backup_old: &'static str,
+    pub(super) backup_standing: fn(BackupStanding) -> &'static str,
+    pub(super) backup_now: &'static str,
+    pub(super) backup_use: &'static str,
+    pub(super) backup_stick: &'static str,
+    /// Its name and its size in bytes.
+    pub(super) backup_stick_text: fn(&str, u64) -> [String; 3],
+    pub(super) backup_yes: &'static str,
     pub(super) help: &'static str,
     pub(super) help_none: [&'static str; 2],
     /// In at most 12 characters.

@@ -3,7 +3,8 @@
 use super::super::canvas::COLUMNS;
 use super::super::text::{printable, size};
 use super::super::view::{
-    CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind, Unlocking,
+    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
+    Unlocking,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -243,6 +244,30 @@ pub(super) static STRINGS: Strings = Strings {
         "Bórrela allí con un",
         "ordenador.",
     ],
+    backup: "Copia",
+    backup_done: done,
+    backup_none: "Aún no hay copia",
+    backup_old: "La copia es vieja",
+    backup_standing: |standing| match standing {
+        BackupStanding::Away => "La memoria no está",
+        BackupStanding::Following => "Sigue cada minuto",
+        BackupStanding::Copying(_) => "Copiando registros",
+        BackupStanding::Full => "La memoria se llenó",
+        BackupStanding::Failed => "Falló: reintentará",
+        BackupStanding::WeakPower => "Espera: poca energía",
+        BackupStanding::AnotherHubs => "Es de otro hub",
+    },
+    backup_now: "Copiar",
+    backup_use: "Usarla",
+    backup_stick: "¿Guardar copias?",
+    backup_stick_text: |name, bytes| {
+        [
+            printable(name, 21),
+            format!("{}: no se borra", size(bytes, UNITS)),
+            "nada de ella".into(),
+        ]
+    },
+    backup_yes: "Sí",
     help: "Piden ayuda",
     help_none: ["Nada espera ayuda", ""],
     help_kind,

@@ -1,5 +1,6 @@
 //! The panel as a person meets it: buttons and digits in, pictures and decisions out.
 
+mod backup_scenes;
 mod camera;
 mod cloud_scenes;
 mod disk_scenes;
@@ -195,6 +196,11 @@ fn open() -> OpenStatus {
         time_ms: 1_795_741_503_000,
         clock_trusted: true,
         disk_used_percent: Some(34),
+        backup: BackupStatus {
+            standing: BackupStanding::Following,
+            minutes_ago: Some(0),
+            offered: None,
+        },
         ..OpenStatus::default()
     }
 }

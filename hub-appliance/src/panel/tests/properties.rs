@@ -6,7 +6,7 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 53] = [
+const SCREENS: [&str; 55] = [
     "notice",
     "setup-pin",
     "setting-up",
@@ -47,6 +47,8 @@ const SCREENS: [&str; 53] = [
     "repairing",
     "move-data",
     "news",
+    "backup",
+    "backup-stick",
     "cloud",
     "other-cloud",
     "ask-pin",
@@ -248,6 +250,25 @@ fn cloud_status() -> impl Strategy<Value = CloudStatus> {
 }
 
 prop_compose! {
+    fn backup_status()(
+        standing in prop::sample::select(vec![
+            BackupStanding::Away,
+            BackupStanding::Following,
+            BackupStanding::Copying(u16::MAX),
+            BackupStanding::Full,
+            BackupStanding::Failed,
+            BackupStanding::WeakPower,
+            BackupStanding::AnotherHubs,
+        ]),
+        minutes_ago in prop::option::of(any::<u32>()),
+        offered in prop::option::of(any::<(String, u64, u64)>()),
+    ) -> BackupStatus {
+        let offered = offered.map(|(name, bytes, token)| Box::new(OfferedStick { name, bytes, token }));
+        BackupStatus { standing, minutes_ago, offered }
+    }
+}
+
+prop_compose! {
     fn open_status()(
         address in prop::option::of(any::<(u32, u16)>()),
         previous in prop::option::of(any::<u32>()),
@@ -258,7 +279,7 @@ prop_compose! {
         phones in prop::collection::vec(known_phone(), 0..8),
         held in prop::collection::vec(held_row(), 0..4),
         pin_change in prop::option::of(pin_change()),
-        cloud in cloud_status(),
+        (cloud, backup) in (cloud_status(), backup_status()),
         other_cloud in prop::option::of(any::<String>()),
         errand in prop::option::of(errand()),
         has_no_staff: bool,
@@ -282,6 +303,7 @@ prop_compose! {
             held: held.into(),
             pin_change,
             cloud,
+            backup,
             other_cloud,
             errand,
             has_no_staff,

@@ -403,6 +403,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     all.extend(phone_scenes::all(language));
     all.extend(disk_scenes::all(language));
     all.extend(cloud_scenes::all(language));
+    all.extend(backup_scenes::all(language));
     all.extend(errand_scenes::all(language));
     all
 }

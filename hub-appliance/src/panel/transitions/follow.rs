@@ -132,10 +132,17 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
         {
             State::Phones(0)
         }
+        (None, None, State::BackupStick { token, .. }) if offered_stick(open) != Some(token) => {
+            State::Backup(Choice::First)
+        }
         (None, None, State::Phones(at)) if at >= open.phones.len() => State::Phones(0),
         (None, None, same) if same.is_open() => same,
         (None, None, _) => State::Home,
     }
+}
+
+fn offered_stick(open: &OpenStatus) -> Option<u64> {
+    open.backup.offered.as_ref().map(|stick| stick.token)
 }
 
 /// Nobody sends the records elsewhere without a person at the box.

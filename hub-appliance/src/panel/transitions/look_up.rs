@@ -44,6 +44,14 @@ pub(super) fn has_cloud(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.cloud.standing != CloudStanding::NeverSetUp)
 }
 
+/// The stick that a person can make the one for backups.
+pub(super) fn offered_stick(phase: &Phase) -> Option<u64> {
+    match phase {
+        Phase::Open(open) => open.backup.offered.as_ref().map(|stick| stick.token),
+        _ => None,
+    }
+}
+
 /// Whether a person is about something that takes the PIN, beside changing it.
 pub(super) const fn is_on_an_errand(phase: &Phase) -> bool {
     matches!(

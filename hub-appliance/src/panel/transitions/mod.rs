@@ -10,8 +10,8 @@ pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
 use self::look_up::{
-    around, can_revoke, has_cloud, has_network, held, is_emergency, is_on_an_errand, keeps_pairing_open, phones, place,
-    readers, ways, wrong_group,
+    around, can_revoke, has_cloud, has_network, held, is_emergency, is_on_an_errand, keeps_pairing_open, offered_stick,
+    phones, place, readers, ways, wrong_group,
 };
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
@@ -157,6 +157,7 @@ pub(super) fn step(
             MenuEntry::Phones => State::Phones(0),
             MenuEntry::Status => State::Facts,
             MenuEntry::Cloud => State::Cloud(First),
+            MenuEntry::Backup => State::Backup(First),
             MenuEntry::ChangePin => return (State::Menu(at), Some(Action::BeginPinChange)),
             MenuEntry::Staff => return (State::Menu(at), Some(Action::BeginErrand(Errand::Staff))),
             MenuEntry::NewCode => return (State::Menu(at), Some(Action::BeginErrand(Errand::NewCode))),
@@ -311,6 +312,22 @@ pub(super) fn step(
             return (State::EmergencyOver(at), Some(Action::EmergencySeen));
         }
         (State::EmergencyOver(at), Event::Back) => return (State::EmergencyOver(at), Some(Action::EmergencySeen)),
+
+        // The backups: one now, or a stick for them.
+        (State::Backup(choice), Event::Previous | Event::Next) => State::Backup(choice.other()),
+        (State::Backup(First), Event::Ok) => match offered_stick(phase) {
+            Some(token) => State::BackupStick { token, choice: Second },
+            None => return (State::Backup(First), Some(Action::BackUpNow)),
+        },
+        (State::Backup(_), Event::Ok | Event::Back) => State::Home,
+        (State::BackupStick { token, choice }, Event::Previous | Event::Next) => State::BackupStick {
+            token,
+            choice: choice.other(),
+        },
+        (State::BackupStick { token, choice: First }, Event::Ok) => {
+            return (State::Backup(First), Some(Action::ChooseBackupStick(token)));
+        }
+        (State::BackupStick { .. }, Event::Ok | Event::Back) => State::Backup(First),
 
         (State::News(news), Event::Ok | Event::Back) => return (State::News(news), Some(Action::NewsSeen(news))),
 

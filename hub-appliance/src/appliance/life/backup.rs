@@ -1,0 +1,46 @@
+//! The backup stick in the life of the box.
+
+use super::{Life, State};
+use crate::clock::HubTime;
+use crate::panel::BackupStatus;
+
+impl Life {
+    /// A person wants a backup now, or the key slots that belong into it are others.
+    pub(super) fn back_up_now(&self) {
+        if let State::Open(serving) = &self.state
+            && let Some(backup) = &serving.backup
+        {
+            backup.back_up_now();
+        }
+    }
+
+    /// A person made the stick of this token the backup stick.
+    pub(super) fn choose_backup_stick(&self, token: u64) {
+        if let State::Open(serving) = &self.state
+            && let Some(backup) = &serving.backup
+        {
+            backup.choose(token);
+        }
+    }
+
+    /// Notes when the newest backup is of, for when its stick is out at the next opening.
+    pub(super) fn note_backup(&mut self) {
+        if let State::Open(serving) = &self.state {
+            let newest = serving.backup.as_ref().and_then(|backup| backup.newest());
+            self.facts.backed_up_at = newest.map(HubTime::millis).or(self.facts.backed_up_at);
+        }
+    }
+
+    pub(super) fn backup_status(&self) -> BackupStatus {
+        match &self.state {
+            State::Open(serving) => serving.backup.as_ref(),
+            _ => None,
+        }
+        .map_or_else(BackupStatus::default, |backup| backup.status(self.clock.peek()))
+    }
+
+    /// Whether it stands otherwise with the backups than the panel said last.
+    pub(super) fn backup_has_moved(&self) -> bool {
+        self.display.backup() != Some(self.backup_status())
+    }
+}

@@ -1,0 +1,164 @@
+//! A stick that a person makes the backup stick at the panel, and a box that is lost with it in.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::compare::hub_as_seen_by;
+use hub_tests::hub::{Hub, Log, PIN, binary, import};
+use hub_tests::panel_client::{Button, PanelClient};
+use hub_tests::phone::Phone;
+use hub_tests::phone::edit::NewPatient;
+
+const NEW_PIN: &str = "27182818";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    async fn hub(&self) -> Hub {
+        let stick = self.path("stick");
+        let [interval, often, usb] = ["--backup-interval", "100", "--usb"].map(OsStr::new);
+        let more = [interval, often, usb, stick.as_os_str()];
+        Hub::start_with(
+            &self.path("data"),
+            &self.path("panel.sock"),
+            "127.0.0.1:0",
+            Log::Warnings,
+            &more,
+        )
+        .await
+        .unwrap()
+    }
+
+    /// The generations on the stick, the newest last.
+    fn generations(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path("stick").join("hub-backup")).unwrap();
+        let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        found.retain(|path| path.join("manifest.json").exists());
+        found.sort();
+        found
+    }
+}
+
+/// Waits on the screen about backups until it says this.
+async fn sees(panel: &mut PanelClient, says: &str) {
+    let said = panel
+        .wait_until(|screen| screen.name == "backup" && screen.lines.iter().any(|line| line.contains(says)))
+        .await;
+    said.unwrap_or_else(|error| panic!("{says}: {error}"));
+}
+
+fn restore(from: &Path, data: &Path, code: &str) {
+    let mut child = Command::new(binary().unwrap())
+        .args(["restore", "--unlock-time", "0", "--from"])
+        .arg(from)
+        .arg("--data")
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut typed = child.stdin.take().unwrap();
+    writeln!(typed, "{code}\n{NEW_PIN}\n{NEW_PIN}").unwrap();
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = shown.next().unwrap().unwrap();
+    let groups: Vec<_> = line.split(": ").nth(1).unwrap().split('-').collect();
+    writeln!(typed, "{}\n{}", groups[2], groups[5]).unwrap();
+    for line in shown {
+        line.unwrap();
+    }
+    assert!(child.wait().unwrap().success());
+}
+
+/// A new phone of the doctor's.
+async fn paired(hub: &Hub, panel: &mut PanelClient, clinic: &Clinic) -> Phone {
+    panel.open_pairing().await.unwrap();
+    let mut phone = Phone::new(hub.url()).unwrap();
+    phone.client.handshake().await.unwrap();
+    panel.keep().await.unwrap();
+    let doctor = clinic.user("doctor@clinic.example").unwrap();
+    phone.log_in(&doctor.email, &doctor.password).await.unwrap();
+    phone
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_backs_itself_up_and_a_push_outlives_it() {
+    let place = Place(tempfile::tempdir().unwrap());
+    let (stick, data) = (place.path("stick"), place.path("data"));
+    fs::create_dir(&stick).unwrap();
+    fs::write(stick.join("holiday.jpg"), "a picture").unwrap();
+    let clinic = Clinic::generate(7, ClinicSize::about_rows(200));
+    let mut hub = place.hub().await;
+    let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+    hub.terminate().await.unwrap();
+    let bundle = place.path("bundle.json");
+    clinic
+        .write_bundle(BufWriter::new(fs::File::create(&bundle).unwrap()))
+        .unwrap();
+    assert!(import(&data, &bundle, PIN).await.unwrap().status.success());
+
+    let mut hub = place.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    panel.choose("Backup").await.unwrap();
+    sees(&mut panel, "No backup yet").await;
+    sees(&mut panel, "Use stick").await;
+    assert_eq!(
+        fs::read_dir(&stick).unwrap().count(),
+        1,
+        "nobody has allowed anything yet"
+    );
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("backup-stick").await.unwrap();
+    panel.take("Yes").await.unwrap();
+    sees(&mut panel, "Follows").await;
+    assert_eq!(place.generations().len(), 1);
+    assert!(stick.join("holiday.jpg").exists());
+
+    // Pulled out and put back in: what is on it stays, and it goes on from a new base.
+    let away = place.path("away");
+    fs::rename(&stick, &away).unwrap();
+    sees(&mut panel, "stick is out").await;
+    fs::rename(&away, &stick).unwrap();
+    sees(&mut panel, "Follows").await;
+    assert_eq!(place.generations().len(), 2);
+
+    let mut phone = paired(&hub, &mut panel, &clinic).await;
+    phone.sync().await.unwrap();
+    let new = NewPatient {
+        given_name: "Kept".to_owned(),
+        surname: "Lost".to_owned(),
+        ..NewPatient::default()
+    };
+    let kept = phone.register_patient(&new).unwrap();
+    let log = place.generations().pop().unwrap().join("log");
+    phone.sync().await.unwrap();
+    // Two files that begin after the push was answered: the first may have begun before.
+    let files = || fs::read_dir(&log).map_or(0, Iterator::count);
+    for _ in 0..2 {
+        let before = files();
+        // A pull is written down, so there is something to follow.
+        phone.sync().await.unwrap();
+        while files() == before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    hub.kill9().await.unwrap();
+    fs::remove_dir_all(&data).unwrap();
+    restore(&stick, &data, &code.groups().join("-"));
+    let hub = place.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.unlock(NEW_PIN).await.unwrap();
+    let mut reader = paired(&hub, &mut panel, &clinic).await;
+    let seen = hub_as_seen_by(&mut reader).await.unwrap();
+    assert!(seen.row("patients", &kept).is_some());
+    panel.lock().await.unwrap();
+}
