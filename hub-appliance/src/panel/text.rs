@@ -34,7 +34,7 @@ fn plain(text: &str) -> impl Iterator<Item = char> {
 /// A time as minutes and seconds, rounded up so that it never shows zero while there is some left.
 pub(super) fn minutes(time: Duration) -> String {
     let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
-    format!("{}:{:02}", (seconds / 60).min(999), seconds % 60)
+    format!("{}:{:02}", (seconds / 60).min(99), seconds % 60)
 }
 
 /// A time, epoch ms, as a day and a time of day, without a time zone of anybody's.
@@ -143,6 +143,6 @@ mod tests {
         assert_eq!(minutes(Duration::from_millis(29_001)), "0:30");
         assert_eq!(minutes(Duration::from_secs(3600)), "60:00");
         assert_eq!(minutes(Duration::ZERO), "0:00");
-        assert_eq!(minutes(Duration::MAX), "999:15");
+        assert_eq!(minutes(Duration::MAX), "99:15");
     }
 }
