@@ -112,7 +112,10 @@ async fn with_both_asked_for_the_pin_is_nothing_without_the_stick() {
     desk.take_out();
     let asks = |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains("Put the key stick in");
     panel.wait_until(asks).await.unwrap();
-    enter(&mut panel).await;
+    // With digits in the field it says how to delete, so the request is back only when the PIN was refused.
+    panel.type_digits(PIN).await.unwrap();
+    panel.wait_until(|screen| !asks(screen)).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
     panel.wait_until(asks).await.unwrap();
     desk.put_in();
     panel

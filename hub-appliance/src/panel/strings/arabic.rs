@@ -365,7 +365,6 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => format!("خطأ. المحاولات: {}", tries.min(99)),
         Note::MistypedGroup => "خطأ: أعد المجموعة".into(),
         Note::WrongCode => "رمز خاطئ: ابدأ من 1".into(),
-        Note::NoStick => "صل الذاكرة أولا".into(),
         Note::Cleared => "محيت لطول الانتظار".into(),
     };
     [text, String::new()]

@@ -307,7 +307,6 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => ["Wrong PIN. Tries".into(), format!("before a wait: {}", tries.min(99))],
         Note::MistypedGroup => ["Mistyped. Type this".into(), "group once more".into()],
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
-        Note::NoStick => ["Put the key stick in,".into(), "then type the PIN".into()],
         Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
     }
 }

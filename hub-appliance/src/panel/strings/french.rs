@@ -303,7 +303,6 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => ["PIN faux. Essais".into(), format!("avant attente: {}", tries.min(99))],
         Note::MistypedGroup => ["Faute de frappe:".into(), "retapez ce groupe".into()],
         Note::WrongCode => ["Ce code est faux.".into(), "Reprenez au groupe 1".into()],
-        Note::NoStick => ["Mettez la clé USB,".into(), "puis tapez le PIN".into()],
         Note::Cleared => ["Chiffres effacés:".into(), "trop long sans touche".into()],
     }
 }

@@ -114,8 +114,6 @@ pub(super) enum Note {
     WrongCode,
     /// Typed digits were forgotten because nobody went on typing.
     Cleared,
-    /// The PIN is worth nothing without the stick.
-    NoStick,
 }
 
 /// A question as it is put.

@@ -304,7 +304,6 @@ fn note_text(note: Note) -> [String; 2] {
         ],
         Note::MistypedGroup => ["Mal tecleado: repita".into(), "este grupo".into()],
         Note::WrongCode => ["Código incorrecto.".into(), "Empiece en el grupo 1".into()],
-        Note::NoStick => ["Ponga la memoria USB".into(), "y teclee el PIN".into()],
         Note::Cleared => ["Cifras borradas: hace".into(), "rato sin pulsar".into()],
     }
 }

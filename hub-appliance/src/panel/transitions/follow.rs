@@ -53,8 +53,9 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Locked { .. }, same @ State::EnterCode(_)) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
+        // The PIN was not tried. An empty field asks for the stick for as long as there is none, which a note would not.
         (Phase::Locked { needs_stick: true, .. }, State::Working(Work { job: Job::Unlock, .. })) => {
-            State::EnterPin(pads.pin().saying(Note::NoStick))
+            State::EnterPin(pads.pin())
         }
         (Phase::Locked { tries_left, .. }, State::Working(Work { job: Job::Unlock, .. })) => {
             State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left)))

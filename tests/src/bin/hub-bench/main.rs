@@ -146,8 +146,9 @@ async fn small_calls(wanted: &impl Fn(&str) -> bool) -> Outcome<()> {
         login(&mut phones[0], user(&clinic)).await?;
     }
     if wanted("phones") {
-        for phone in &mut phones {
+        for (number, phone) in (1..).zip(&mut phones) {
             phone.client.set_curve(Curve::X25519);
+            phone.client.http().call_from([127, 0, 4, number].into());
             phone.sync().await?;
         }
         let rate = rate(&mut phones, 20, 40, |phone| Box::pin(cycle(phone))).await?;
