@@ -7,6 +7,7 @@
 //! | [`phone`] | the phone simulator: key agreement, envelope, HTTP, local database, sync, edits |
 //! | [`clinic`] | a believable clinic, the same from the same seed, as a bundle for `hub-appliance import` |
 //! | [`panel_client`] | presses the buttons and reads the picture of a hub with the board `serial` |
+//! | [`patience`] | how long a wait may take on a machine with other work |
 //! | [`hub`] | starts, stops and kills the real binary |
 //! | [`sight`] | which of the hub's rows a user's phone may hold |
 //! | [`compare`] | compares whole databases and names the first difference |
@@ -20,6 +21,7 @@ pub mod cloud;
 pub mod compare;
 pub mod hub;
 pub mod panel_client;
+pub mod patience;
 pub mod phone;
 pub mod schema;
 pub mod sight;

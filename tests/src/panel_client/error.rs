@@ -1,6 +1,7 @@
 //! Why the panel did not get where it should.
 
 use super::PATIENCE;
+use crate::patience::patience;
 
 /// Why the panel did not get where it should.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +22,7 @@ pub enum PanelError {
     #[error("a picture of another shape")]
     Picture,
     /// The screen that was waited for did not come in time.
-    #[error("still at screen {screen} after {PATIENCE:?}: {lines:?}")]
+    #[error("still at screen {screen} after {:?}: {lines:?}", patience(PATIENCE))]
     Deadline {
         /// The screen's name.
         screen: String,

@@ -23,6 +23,8 @@ pub use frame::{Frame, WIDTH};
 pub use message::{Button, PairingCode, Screen};
 pub use set_up::RecoveryCode;
 
+use crate::patience::patience;
+
 use message::{Input, read_message};
 
 /// How long one helper may wait: setting up derives keys for a second or two, a loaded machine takes more.
@@ -46,7 +48,7 @@ impl PanelClient {
     /// # Errors
     /// [`PanelError`] when there is no panel at `socket`.
     pub async fn connect(socket: &Path) -> Result<Self, PanelError> {
-        Self::of(UnixStream::connect(socket).await?, Instant::now() + PATIENCE).await
+        Self::of(UnixStream::connect(socket).await?, Instant::now() + patience(PATIENCE)).await
     }
 
     /// Connects to a box that was just switched on: waits for the socket, and for the first screen.
@@ -54,7 +56,7 @@ impl PanelClient {
     /// # Errors
     /// [`PanelError`] when the box has not started after some minutes.
     pub async fn connect_at_power_on(socket: &Path) -> Result<Self, PanelError> {
-        let deadline = Instant::now() + BOOT;
+        let deadline = Instant::now() + patience(BOOT);
         loop {
             match UnixStream::connect(socket).await {
                 Ok(stream) => return Self::of(stream, deadline).await,
@@ -108,7 +110,7 @@ impl PanelClient {
     /// # Errors
     /// [`PanelError::Deadline`] or a broken socket.
     pub async fn wait_until(&mut self, wanted: impl Fn(&Screen) -> bool) -> Result<&Screen, PanelError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience(PATIENCE);
         while !wanted(&self.screen) {
             match tokio::time::timeout_at(deadline, self.messages.recv()).await {
                 Ok(Some(message)) => self.screen = message?,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hub_tests::hub::PIN;
 use hub_tests::panel_client::Frame;
+use hub_tests::patience::patience;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -57,7 +58,7 @@ impl Person {
 
     /// Looks until the picture is as wanted.
     async fn see<T>(&mut self, what: &str, wanted: impl Fn(&Frame, Option<&Reading>) -> Option<T>) -> T {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + patience(PATIENCE);
         loop {
             let frame = self.display.frame();
             let reading = self.reader.read(&frame);

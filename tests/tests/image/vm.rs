@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hub_tests::panel_client::{PanelClient, PanelError};
+use hub_tests::patience::patience;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdout, Command};
@@ -148,7 +149,7 @@ impl Vm {
     /// Waits until the console says `wanted`, and gives how long that took.
     pub(crate) async fn wait_for(&mut self, wanted: &'static str) -> Result<Duration, VmError> {
         let began = Instant::now();
-        let found = tokio::time::timeout(PATIENCE, async {
+        let found = tokio::time::timeout(patience(PATIENCE), async {
             // A line that is being set up can send bytes that are no text.
             let mut bytes = Vec::new();
             while let Ok(1..) = self.console.read_until(b'\n', &mut bytes).await {
@@ -200,7 +201,7 @@ impl Vm {
     /// Waits until it has switched itself off.
     pub(crate) async fn wait_until_off(mut self) -> Result<Duration, VmError> {
         let began = Instant::now();
-        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+        match tokio::time::timeout(patience(PATIENCE), self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(began.elapsed()),
             _ => Err(VmError::Silent {
                 wanted: "the end of the machine",
