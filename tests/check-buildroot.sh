@@ -175,6 +175,16 @@ test_firmware_files() {
     sed -i 's/^kernel_watchdog_timeout=.*/kernel_watchdog_timeout=60/' "$TREE/board/hub/raspberrypi/config.txt"
     complains "two watchdog times" 'config.txt and the command line give a start different times'
 
+    printf 'dtoverlay=all-1\n[pi4]\ndtoverlay=four\n[pi3]\ndtoverlay=three,x=y\ndtparam=z\n[all]\ndtoverlay=all-2\r\n#dtoverlay=no\n' \
+        >"$WORK/config.txt"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    bash -euc 'source "$0/scripts/lib/pi-firmware.sh"; pi3_settings "$1" dtoverlay' "$PROJECT" "$WORK/config.txt" >"$WORK/said"
+    if [[ $(paste -sd ' ' "$WORK/said") == "all-1 three,x=y all-2" ]]; then
+        passed "what config.txt switches on for a Raspberry Pi 3 in QEMU"
+    else
+        failed "what config.txt switches on for a Raspberry Pi 3 in QEMU" "$WORK/said"
+    fi
+
     # shellcheck disable=SC2016 # expanded by the inner shell
     local quirks='source "$0/scripts/lib/common.sh"; PROJECT=$1 source "$0/image/card.sh"; PROJECT=$1 usb_quirks'
     if [[ $(bash -euc "$quirks" "$PROJECT" "$PROJECT" 2>"$WORK/said") =~ ^([0-9a-f]{4}:[0-9a-f]{4}:u,){9}[0-9a-f]{4}:[0-9a-f]{4}:u$ ]]; then

@@ -29,7 +29,7 @@ add_firmware() {
 }
 
 # A card that carries a board's device tree and is not for that board would start nothing on it; one that is for a board
-# without carrying its device tree never gets that far.
+# without carrying its device tree never gets that far. Over a tree without symbols the firmware lays nothing of config.txt.
 check_device_trees() {
     local tree name fits
     local -A carried=()
@@ -44,6 +44,7 @@ check_device_trees() {
                 fits=yes carried[$name]=yes
             fi
         done
+        LC_ALL=C grep -aq __symbols__ "$tree" || die "${tree##*/} has no symbols: no overlay fits over it"
         [[ -n $fits ]] || die "${tree##*/} is of none of the boards that the card is for: $HUB_COMPATIBLE"
     done
     for name in $HUB_COMPATIBLE; do
