@@ -118,7 +118,7 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
     panel.press(Button::Ok).await.unwrap();
     panel.wait_for("backup-stick").await.unwrap();
     panel.take("Yes").await.unwrap();
-    sees(&mut panel, "Follows").await;
+    sees(&mut panel, "up to date").await;
     assert_eq!(place.generations().len(), 1);
     assert!(stick.join("holiday.jpg").exists());
 
@@ -127,7 +127,7 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
     fs::rename(&stick, &away).unwrap();
     sees(&mut panel, "stick is out").await;
     fs::rename(&away, &stick).unwrap();
-    sees(&mut panel, "Follows").await;
+    sees(&mut panel, "up to date").await;
     assert_eq!(place.generations().len(), 2);
 
     let mut phone = paired(&hub, &mut panel, &clinic).await;

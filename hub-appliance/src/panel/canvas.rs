@@ -19,8 +19,9 @@ use profont::{PROFONT_9_POINT, PROFONT_12_POINT, PROFONT_14_POINT, PROFONT_18_PO
 use super::frame::{Frame, Resolution};
 use super::icons::Icon;
 use super::layout::Layout;
+use super::names::Space;
 use super::qr::PairingCode;
-use super::script::{Glyph, Writing, is_plain, unmarked, visual};
+use super::script::{Glyph, Writing, is_plain, is_tall, unmarked, visual};
 
 /// The size of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,10 @@ const LEFT: i32 = 1;
 const RIGHT: i32 = 125;
 /// Characters of a line.
 pub(super) const COLUMNS: usize = 21;
+/// Rows that a line of a taller script, in a name, takes more than one of Latin where those are as close as they can be.
+const LOWER: i32 = 4;
+/// The lowest top that a line can have there, if there are two such lines above it: what a hint says is more.
+const LAST_LINE: i32 = 46;
 /// The right column of the pairing screen on 64 rows.
 const SIDE: i32 = Resolution::Wide.rows().cast_signed() + 3;
 
@@ -81,6 +86,8 @@ pub(super) struct Canvas<'a> {
     hides_buttons: bool,
     writing: Writing,
     flow: tall::Flow,
+    /// Rows by which lines are lower than elsewhere: there is something taller above them.
+    lowered: i32,
 }
 
 impl<'a> Canvas<'a> {
@@ -96,6 +103,7 @@ impl<'a> Canvas<'a> {
             lines: Vec::new(),
             fits: true,
             hides_buttons: false,
+            lowered: 0,
         }
     }
 
@@ -138,18 +146,29 @@ impl<'a> Canvas<'a> {
 
     /// The header of a wizard, which says what step of how many it is.
     pub(super) fn step_header(&mut self, title: &str, step: u32, steps: u32) {
-        self.marked_header(title, &format!("{step}/{steps}"));
+        let said = format!("{step}/{steps}");
+        // A stroke close to an Arabic 1 makes it a 7.
+        let mark = if self.is_tall() {
+            format!("{step} / {steps}")
+        } else {
+            said.clone()
+        };
+        self.headed(title, &mark, &said);
     }
 
     /// A header with a short word at its end.
     pub(super) fn marked_header(&mut self, title: &str, mark: &str) {
+        self.headed(title, mark, mark);
+    }
+
+    fn headed(&mut self, title: &str, mark: &str, said: &str) {
         self.bar(title);
         let width = self.width(Face::Text, mark);
         let left = RIGHT - width - 1;
         let at = Point::new(self.mirrored(left, width), self.head_line());
         self.put(Face::Text, mark, at, BinaryColor::Off, LEFT..=RIGHT);
         self.fits &= self.width(Face::Text, title) < left - 2 * LEFT - 3;
-        self.say(format!("{title} {mark}"));
+        self.say(format!("{title} {said}"));
     }
 
     fn bar(&mut self, title: &str) {
@@ -165,14 +184,25 @@ impl<'a> Canvas<'a> {
         if self.is_tall() {
             return self.flow_line(text);
         }
-        self.put(
-            Face::Text,
-            text,
-            Point::new(LEFT, self.layout.line(row)),
-            BinaryColor::On,
-            LEFT..=RIGHT,
-        );
         self.say(text);
+        let Some(top) = self.line_top(row, text) else {
+            return;
+        };
+        self.put(Face::Text, text, Point::new(LEFT, top), BinaryColor::On, LEFT..=RIGHT);
+    }
+
+    /// The top of a line of text; none where a taller one above has taken its place.
+    fn line_top(&mut self, row: usize, text: &str) -> Option<i32> {
+        let is_wide = self.layout.resolution() == Resolution::Wide;
+        let top = self.layout.line(row) + self.lowered;
+        if is_wide && self.lowered > LOWER && top > LAST_LINE {
+            return None;
+        }
+        if !is_wide || !is_tall(text) {
+            return Some(top);
+        }
+        self.lowered += LOWER;
+        Some(top + LOWER / 2)
     }
 
     /// Lines of text from where lines begin, the first on `row`; an empty one leaves its place free.
@@ -291,10 +321,10 @@ impl<'a> Canvas<'a> {
 
     /// What ok does here, at the bottom: a key cap and a word or two.
     pub(super) fn hint(&mut self, text: &str) {
-        const CAP: Size = Size::new(16, 10);
-        let top = self.hint_top();
-        let left = self.mirrored(LEFT, CAP.width.cast_signed());
-        let cap = Rectangle::new(Point::new(left, top), CAP);
+        let (top, rows, above) = self.hint_rows();
+        let size = Size::new(16, rows);
+        let left = self.mirrored(LEFT, size.width.cast_signed());
+        let cap = Rectangle::new(Point::new(left, top), size);
         self.fill_rounded(cap, BinaryColor::On);
         self.put(
             Face::Text,
@@ -304,7 +334,7 @@ impl<'a> Canvas<'a> {
             LEFT..=RIGHT,
         );
         let left = self.mirrored(LEFT + 20, self.width(Face::Text, text));
-        let at = Point::new(left, top - 1);
+        let at = Point::new(left, top - above);
         self.put(Face::Text, text, at, BinaryColor::On, LEFT..=RIGHT);
         self.say(format!("OK: {text}"));
     }
@@ -316,7 +346,8 @@ impl<'a> Canvas<'a> {
         let taken = LEFT + 20 + self.width(Face::Text, text) + 4;
         let left = RIGHT + 1 - width;
         self.fits &= left >= taken;
-        let at = Point::new(self.mirrored(left, width), self.hint_top() - 1);
+        let (top, _, above) = self.hint_rows();
+        let at = Point::new(self.mirrored(left, width), top - above);
         self.put(Face::Text, beside, at, BinaryColor::On, LEFT..=RIGHT);
         if let Some(line) = self.lines.last_mut() {
             let gap = COLUMNS.saturating_sub(line.chars().count() + beside.chars().count());
@@ -354,28 +385,48 @@ impl<'a> Canvas<'a> {
 
     /// A list of which one entry is chosen; it scrolls so that this one shows.
     pub(super) fn list(&mut self, entries: &[&str], chosen: usize) {
-        let shown = self.entries();
-        let first = (chosen + 1)
-            .saturating_sub(shown)
-            .min(entries.len().saturating_sub(shown));
-        for (place, (index, entry)) in entries.iter().enumerate().skip(first).take(shown).enumerate() {
-            let top = self.entry(place);
+        self.list_of(entries.len(), chosen, false, |_, index| entries[index].to_owned());
+    }
+
+    /// The same of `len` entries, of which only those are asked for that show. With `has_tall`, some of them have names in a
+    /// taller script.
+    pub(super) fn list_of(
+        &mut self,
+        len: usize,
+        chosen: usize,
+        has_tall: bool,
+        entry_at: impl Fn(&Self, usize) -> String,
+    ) {
+        let places = self.entry_places(has_tall);
+        let shown = places.count;
+        let first = (chosen + 1).saturating_sub(shown).min(len.saturating_sub(shown));
+        for (place, index) in (first..len).take(shown).enumerate() {
+            let entry = entry_at(self, index);
+            let (text_top, bar_top) = places.tops(place);
             let ink = if index == chosen {
-                let bar = Rectangle::new(Point::new(self.mirrored(LEFT, 120), top), Size::new(120, 12));
-                self.fill_rounded(self.entry_bar(bar), BinaryColor::On);
+                let bar = Rectangle::new(
+                    Point::new(self.mirrored(LEFT, 120), bar_top),
+                    Size::new(120, places.rows),
+                );
+                self.fill_rounded(bar, BinaryColor::On);
                 BinaryColor::Off
             } else {
                 BinaryColor::On
             };
-            let left = self.mirrored(LEFT + 4, self.width(Face::Text, entry));
+            let left = self.mirrored(LEFT + 4, self.width(Face::Text, &entry));
             let room = self.mirrored(LEFT, 120);
-            self.put(Face::Text, entry, Point::new(left, top), ink, room..=room + 119);
+            self.put(Face::Text, &entry, Point::new(left, text_top), ink, room..=room + 119);
             let mark = if index == chosen { '>' } else { ' ' };
             self.say(format!("{mark}{entry}"));
         }
-        if entries.len() > shown {
-            self.scroll_bar(first, shown, entries.len());
+        if len > shown {
+            self.scroll_bar(first, shown, len);
         }
+    }
+
+    /// Whether `text` is no longer than `space`.
+    pub(super) fn is_within(&self, text: &str, space: Space) -> bool {
+        unmarked(text).chars().count() <= space.chars && self.width(Face::Text, text) <= space.pixels
     }
 
     fn scroll_bar(&mut self, first: usize, shown: usize, all: usize) {

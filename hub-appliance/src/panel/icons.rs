@@ -25,6 +25,15 @@ impl Icon {
         "### ## ", //
         "###### ", //
     ]);
+    pub(super) const LANGUAGE: Self = Self([
+        "  ###  ", //
+        " # # # ", //
+        "#  #  #", //
+        "#######", //
+        "#  #  #", //
+        " # # # ", //
+        "  ###  ", //
+    ]);
     pub(super) const PHONE: Self = Self([
         " ##### ", //
         " #   # ", //

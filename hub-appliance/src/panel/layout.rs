@@ -6,10 +6,6 @@ use super::frame::Resolution;
 /// The top of each of the five lines under the header, on 64 rows. The last one is moved up by a row: under it there has to
 /// be room for the shift.
 const LINES: [i32; 5] = [12, 22, 32, 42, 51];
-/// The tops of a list's entries on 64 rows are so far from each other: what hangs below a line and what stands above the next
-/// have rows of their own.
-const ENTRY_PITCH: i32 = 12;
-const ENTRIES: usize = 4;
 
 /// The rows of one display.
 #[derive(Clone, Copy, Debug)]
@@ -42,19 +38,41 @@ impl Layout {
         row + self.0.rows().cast_signed() - Resolution::Wide.rows().cast_signed()
     }
 
-    /// How many entries of a list show.
-    pub(super) const fn entries(self) -> usize {
-        match self.0 {
-            Resolution::Wide => ENTRIES,
-            Resolution::Square => 8,
+    /// Where the entries of a list are; with `has_tall`, some of them have names in a taller script.
+    pub(super) const fn entries(self, has_tall: bool) -> EntryPlaces {
+        let (top, pitch, count) = match (self.0, has_tall) {
+            // A dark row is left under the header's bar.
+            (Resolution::Wide, false) => (LINES[0] + 1, 12, 4),
+            (Resolution::Square, false) => (14, 14, 8),
+            (Resolution::Wide, true) => (14, 16, 3),
+            (Resolution::Square, true) => (14, 16, 7),
+        };
+        EntryPlaces {
+            count,
+            text: if has_tall { top + 2 } else { top },
+            bar: top,
+            pitch,
+            rows: if has_tall { 16 } else { 12 },
         }
     }
+}
 
-    /// The top of a list's entry.
-    pub(super) const fn entry(self, place: usize) -> i32 {
-        match self.0 {
-            Resolution::Wide => LINES[0] + ENTRY_PITCH * place as i32,
-            Resolution::Square => 14 + 14 * place as i32,
-        }
+/// Where the entries of a list are that show.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryPlaces {
+    pub(super) count: usize,
+    /// The first one's top, and that of its bar.
+    pub(super) text: i32,
+    pub(super) bar: i32,
+    pub(super) pitch: i32,
+    /// Of a bar.
+    pub(super) rows: u32,
+}
+
+impl EntryPlaces {
+    /// The top of the text and of the bar of the entry at `place`.
+    pub(super) fn tops(self, place: usize) -> (i32, i32) {
+        let down = self.pitch * i32::try_from(place).unwrap_or(0);
+        (self.text + down, self.bar + down)
     }
 }

@@ -10,7 +10,7 @@
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
 //! | `setting-up` | keys and store are being made | |
 //! | `setup-recovery` | what the recovery code is for, the code, then two of its groups typed back; left alone for 15 minutes it is hidden | on · the code again |
-//! | `locked` | PIN pad | press the key · delete; held with nothing typed: recovery code |
+//! | `locked` | PIN pad; with nothing typed the delete key is that of the languages | press the key · delete, languages; held with nothing typed: recovery code |
 //! | `recovery` | recovery code instead of the PIN, also during a wait | press the key · delete, group before |
 //! | `wait` | too many wrong PINs | – · recovery code |
 //! | `unlocking`, `checking`, `saving`, `locking` | the hub is at work | |
@@ -44,6 +44,7 @@ mod frame;
 mod icons;
 mod input;
 mod layout;
+mod names;
 mod pin_pad;
 mod qr;
 mod screens;
@@ -121,6 +122,8 @@ pub struct Panel {
     countdown: Countdown,
     /// Whether the home screen has more to say than fits at once.
     home_turns: bool,
+    /// The same of the status.
+    status_turns: bool,
     /// Whether the panel's script is one of few lines.
     is_tall: bool,
 }
@@ -142,6 +145,7 @@ impl Panel {
                 at: Duration::ZERO,
             },
             home_turns: false,
+            status_turns: false,
             is_tall: false,
         }
     }
@@ -218,6 +222,7 @@ impl Panel {
             State::Working(_) => Some(every(ANIMATE_EVERY)),
             State::Wait | State::PinWait => self.countdown.next_second(now),
             State::Home if self.home_turns => Some(hint),
+            State::Facts if self.status_turns => Some(hint),
             _ if self.is_tall && self.state.takes_turns() => Some(hint),
             State::Pairing => Some(self.countdown.next_second(now).map_or(hint, |second| second.min(hint))),
             _ => None,
@@ -250,6 +255,7 @@ impl Panel {
         self.countdown.observe(&status.phase, now);
         self.home_turns = transitions::has_moved(&status.phase)
             || matches!(&status.phase, Phase::Open(open) if screens::home_turns(open));
+        self.status_turns = matches!(&status.phase, Phase::Open(open) if screens::status_turns(open));
         self.is_tall = status.language.writing(status.numerals).is_tall();
         self.change(now, |state, pads, _| (transitions::follow(state, status, pads), None));
     }

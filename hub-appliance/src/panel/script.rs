@@ -77,8 +77,17 @@ pub(super) fn is_plain(text: &str, writing: Writing) -> bool {
     writing.direction == Direction::LeftToRight && text.chars().all(plain)
 }
 
+/// Whether a text has letters that take more rows than a line of Latin has.
+pub(super) fn is_tall(text: &str) -> bool {
+    text.chars().any(|c| u32::from(c) > 0xFF && !is_mark(c))
+}
+
 /// The characters of `text` from left to right, as they are drawn.
 pub(super) fn visual(text: &str, writing: Writing) -> Vec<char> {
+    let is_latin = |c: char| u32::from(c) <= 0xFF || is_mark(c);
+    if writing.direction == Direction::LeftToRight && !writing.arabic_digits && text.chars().all(is_latin) {
+        return text.chars().filter(|c| !is_mark(*c)).collect();
+    }
     let shaped = shape(&in_digits(text, writing));
     let base = match writing.direction {
         Direction::LeftToRight => Level::ltr(),

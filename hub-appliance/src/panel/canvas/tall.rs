@@ -7,11 +7,11 @@
 
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
-use embedded_graphics::primitives::Rectangle;
 
 use super::{COLUMNS, Canvas, Face, LEFT, RIGHT};
 use crate::panel::frame::{Frame, Resolution};
 use crate::panel::icons::Icon;
+use crate::panel::layout::EntryPlaces;
 use crate::panel::script::{Glyph, unmarked};
 
 /// Rows that the header's bar has here, and that it has more of than elsewhere.
@@ -135,14 +135,15 @@ impl Canvas<'_> {
         if self.is_tall() { 4 } else { 2 }
     }
 
-    /// The top of a hint's key cap.
-    pub(super) fn hint_top(&mut self) -> i32 {
+    /// The top of a hint's key cap, its rows, and how many rows above it the text beside it begins.
+    pub(super) fn hint_rows(&mut self) -> (i32, u32, i32) {
         if self.is_tall() {
             let top = self.layout.foot(FOOT);
             self.flow.end = self.flow.end.min(top - 1);
-            top + LATIN + 1
+            (top + LATIN + 1, 10, 1)
         } else {
-            self.layout.foot(52)
+            // What hangs below the line above ends right over it.
+            (self.layout.foot(53), 9, 2)
         }
     }
 
@@ -157,29 +158,19 @@ impl Canvas<'_> {
         }
     }
 
-    /// How many entries of a list show.
-    pub(super) fn entries(&self) -> usize {
-        if self.is_tall() {
-            self.flow.places()
-        } else {
-            self.layout.entries()
+    /// Where the entries of a list are.
+    pub(super) fn entry_places(&self, has_tall: bool) -> EntryPlaces {
+        if !self.is_tall() {
+            return self.layout.entries(has_tall);
         }
-    }
-
-    /// The top of the text of a list's entry.
-    pub(super) fn entry(&self, place: usize) -> i32 {
-        if self.is_tall() {
-            self.place(place) + LATIN - 1
-        } else {
-            self.layout.entry(place)
+        EntryPlaces {
+            count: self.flow.places(),
+            text: self.flow.top + LATIN,
+            // Under the header's bar.
+            bar: self.flow.top + 1,
+            pitch: self.flow.pitch,
+            rows: 15,
         }
-    }
-
-    /// The bar of a list's chosen entry, whose text has the top of `text`.
-    pub(super) fn entry_bar(&self, text: Rectangle) -> Rectangle {
-        let (above, rows) = if self.is_tall() { (LATIN - 1, 16) } else { (0, 12) };
-        let top_left = text.top_left - Point::new(0, above);
-        Rectangle::new(top_left, Size::new(text.size.width, rows))
     }
 
     fn place(&self, place: usize) -> i32 {

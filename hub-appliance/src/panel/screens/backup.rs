@@ -18,7 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, backup: &BackupStatus, choice: Choic
     if let BackupStanding::Copying(permille) = backup.standing
         && !canvas.is_tight()
     {
-        canvas.progress(38, 0, u32::from(permille).min(1000));
+        canvas.progress(35, 0, u32::from(permille).min(1000));
     }
     let first = if backup.offered.is_some() {
         strings.backup_use

@@ -31,7 +31,7 @@ pub(super) fn draw(
     match cloud.standing {
         CloudStanding::Sending(sent, total) => {
             let part = u64::from(sent) * WHOLE / u64::from(total.max(1));
-            canvas.progress(31, 0, u32::try_from(part.min(WHOLE)).unwrap_or(0));
+            canvas.progress(35, 0, u32::try_from(part.min(WHOLE)).unwrap_or(0));
         }
         // The buttons leave three lines. Of the two figures the one that asks for somebody comes first; the home screen has
         // the other one too.

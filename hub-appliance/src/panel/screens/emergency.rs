@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use super::Moment;
-use super::phones::columns;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
-use crate::panel::script::as_name;
+use crate::panel::names::{Space, drawable, shortened};
+use crate::panel::script::is_tall;
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
-use crate::panel::text::{minutes, printable_ends, short_count};
+use crate::panel::text::{minutes, short_count};
 use crate::panel::view::{EmergencyReader, EmergencyStatus, OpenStatus};
-
-/// Columns of an entry of a list that its mark and the count take.
-const BESIDE_NAME: usize = 8;
 
 pub(super) fn open(canvas: &mut Canvas<'_>, open: &OpenStatus, choice: Choice, strings: &Strings) -> &'static str {
     canvas.header(strings.emergency, Icon::WARNING);
@@ -41,18 +38,21 @@ pub(super) fn over(
         canvas.paragraph(0, &strings.emergency_nobody);
         canvas.hint(strings.back);
     } else {
-        let max = columns(canvas) - BESIDE_NAME;
-        let entries: Vec<String> = readers.iter().map(|reader| entry(reader, max)).collect();
-        let entries = entries
-            .iter()
-            .map(String::as_str)
-            .chain(moment.is_settled.then_some(strings.back_button));
-        canvas.list(&entries.collect::<Vec<_>>(), chosen);
+        let has_tall = readers.iter().any(|reader| is_tall(&reader.name));
+        let len = readers.len() + usize::from(moment.is_settled);
+        canvas.list_of(len, chosen, has_tall, |canvas, index| match readers.get(index) {
+            Some(reader) => entry(canvas, reader, strings),
+            None => strings.back_button.to_owned(),
+        });
     }
     "emergency-over"
 }
 
-fn entry(reader: &EmergencyReader, max: usize) -> String {
-    let name = as_name(&printable_ends(&reader.name, max));
-    format!("{} {name}", short_count(reader.calls))
+/// Somebody whose name can't be drawn is one of the staff; the log has the name.
+fn entry(canvas: &Canvas<'_>, reader: &EmergencyReader, strings: &Strings) -> String {
+    let count = short_count(reader.calls);
+    match drawable(&reader.name) {
+        Some(name) => shortened(canvas, &name, Space::ENTRY, |name| format!("{count} {name}")),
+        None => format!("{count} {}", strings.staff),
+    }
 }

@@ -19,7 +19,8 @@ pub(super) fn draw(
     strings: &Strings,
 ) -> &'static str {
     canvas.take_turns(moment.turn());
-    canvas.marked_header(strings.fault, fault.code());
+    // It is read out and looked up elsewhere, in these digits.
+    canvas.marked_header(strings.fault, &as_code(fault.code()));
     let text = (strings.fault_text)(fault);
     let text = text.each_ref().map(String::as_str);
     match help {
@@ -29,7 +30,9 @@ pub(super) fn draw(
             canvas.fact(4, Icon::PHONE, &as_code(&printable(number, NUMBER)));
         }
         None => {
-            canvas.rule(2);
+            if text[2].is_empty() {
+                canvas.rule(2);
+            }
             canvas.paragraph(0, &text);
         }
     }

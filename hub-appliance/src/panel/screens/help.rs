@@ -1,8 +1,9 @@
 //! `help`, `help-one`: what phones sent and the hub could not take; why, whose it is, and trying again. Never what it says.
 
-use super::phones::{columns, label};
+use super::phones::label;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
+use crate::panel::names::Space;
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
 use crate::panel::text::Ago;
@@ -45,7 +46,7 @@ pub(super) fn one(
     }
     if let Some(row) = held {
         canvas.line(1, (strings.help_reason)(row.reason));
-        canvas.line(2, &label(row.phone, row.user.as_deref(), columns(canvas), strings));
+        canvas.line(2, &label(canvas, row.phone, row.user.as_deref(), Space::LINE, strings));
     }
     canvas.buttons([strings.back_button, strings.help_try], choice as usize);
     "help-one"

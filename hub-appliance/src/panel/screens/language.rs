@@ -3,7 +3,7 @@
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::script::Numerals;
-use crate::panel::strings::Language;
+use crate::panel::strings::{Language, Strings};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: Language, numerals: Numerals) -> &'static str {
     let strings = chosen.strings();
@@ -18,4 +18,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: Language, numerals: Numerals
 pub(super) fn choices(canvas: &mut Canvas<'_>, chosen: Language) {
     let names = Language::ALL.map(|language| language.strings().language_name);
     canvas.choices(&names, chosen as usize);
+}
+
+/// The languages that the panel does not speak now, each named in itself, as lines of text. Of a script with one line for
+/// them, as many as fit.
+pub(super) fn others(now: &Strings, is_tall: bool) -> [String; 2] {
+    let names = Language::ALL.map(|language| language.strings().language_name);
+    let mut names = names.into_iter().filter(|name| *name != now.language_name);
+    let first: Vec<&str> = names.by_ref().take(2).collect();
+    let second: Vec<&str> = if is_tall { Vec::new() } else { names.collect() };
+    [first, second].map(|names| names.join("  "))
 }

@@ -1,6 +1,6 @@
 //! `locked`: asks for the PIN.
 
-use super::pad::{self, Show};
+use super::pad;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::pin_pad::Pad;
@@ -26,6 +26,6 @@ pub(super) fn draw(
     } else {
         strings.locked_use_code
     };
-    pad::draw(canvas, text, pad, Show::Dots, strings);
+    pad::draw_locked(canvas, text, pad, strings);
     "locked"
 }

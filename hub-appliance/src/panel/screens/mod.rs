@@ -35,6 +35,7 @@ use std::time::Duration;
 
 pub(super) use self::home::turns as home_turns;
 pub(super) use self::pair::HINT_FOR;
+pub(super) use self::status::turns as status_turns;
 
 use super::canvas::Canvas;
 use super::state::State;

@@ -4,6 +4,7 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
+use super::language;
 use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
 use crate::panel::pin_pad::{KEYS, Key, Pad};
@@ -28,16 +29,41 @@ const LARGE: i32 = 15;
 
 /// Draws `pad` under `text`; a note takes the text's place.
 pub(super) fn draw(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, show: Show, strings: &Strings) {
+    above(canvas, text, pad, strings);
+    match show {
+        Show::Dots => dots(canvas, pad),
+        Show::Digits => digits(canvas, pad),
+    }
+    keys(canvas, pad.focus(), (Icon::DELETE, strings.delete_key));
+}
+
+/// The same for the PIN of the locked hub: as long as there is nothing to delete, the delete key is that of the languages.
+/// Whoever can't read the present one sees them named on it.
+pub(super) fn draw_locked(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, strings: &Strings) {
+    if !pad.is_empty() {
+        return draw(canvas, text, pad, Show::Dots, strings);
+    }
+    if KEYS[pad.focus() % KEYS.len()] == Key::Delete {
+        canvas.end_lines(FIELD);
+        canvas.paragraph(
+            0,
+            &language::others(strings, canvas.is_tall())
+                .each_ref()
+                .map(String::as_str),
+        );
+    } else {
+        above(canvas, text, pad, strings);
+    }
+    dots(canvas, pad);
+    keys(canvas, pad.focus(), (Icon::LANGUAGE, strings.language));
+}
+
+fn above(canvas: &mut Canvas<'_>, text: [&str; 2], pad: &Pad, strings: &Strings) {
     canvas.end_lines(FIELD);
     match pad.note() {
         Some(note) => canvas.paragraph(0, &(strings.note)(note).each_ref().map(String::as_str)),
         None => canvas.paragraph(0, &text),
     }
-    match show {
-        Show::Dots => dots(canvas, pad),
-        Show::Digits => digits(canvas, pad),
-    }
-    keys(canvas, pad.focus(), strings);
 }
 
 /// One place a digit: filled dots, dashes up to the fewest digits, small points up to the most.
@@ -83,9 +109,9 @@ fn digits(canvas: &mut Canvas<'_>, pad: &Pad) {
     canvas.say(shown);
 }
 
-/// The strip of keys. Those at the chosen one are drawn in twice the size, for the digits of a line are no more than two
+/// The strip of keys, of which the one that deletes looks and is called as given. Those at the chosen one are drawn in twice the size, for the digits of a line are no more than two
 /// millimetres high on the glass.
-fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
+fn keys(canvas: &mut Canvas<'_>, focus: usize, (delete, delete_name): (Icon, &str)) {
     let top = canvas.layout().spread(KEYS_ROW);
     let is_large = |index: usize| index.abs_diff(focus) <= 1;
     let width = |index: usize| if is_large(index) { LARGE } else { SMALL };
@@ -98,7 +124,7 @@ fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
         } else {
             BinaryColor::On
         };
-        let icon = if key == Key::Delete { Icon::DELETE } else { Icon::CHECK };
+        let icon = if key == Key::Delete { delete } else { Icon::CHECK };
         match (key, is_large(index)) {
             (Key::Digit(digit), true) => digit_at(canvas, Face::Double, digit, Point::new(left, top - 2), LARGE, ink),
             (Key::Digit(digit), false) => digit_at(canvas, Face::Text, digit, Point::new(left, top + 4), SMALL, ink),
@@ -109,7 +135,7 @@ fn keys(canvas: &mut Canvas<'_>, focus: usize, strings: &Strings) {
     }
     canvas.say(match KEYS[focus % KEYS.len()] {
         Key::Digit(digit) => format!("<{}>", char::from(digit)),
-        Key::Delete => format!("<{}>", strings.delete_key),
+        Key::Delete => format!("<{delete_name}>"),
         Key::Take => "<OK>".to_owned(),
     });
 }

@@ -3,22 +3,19 @@
 use super::phones;
 use crate::panel::canvas::{Canvas, Face};
 use crate::panel::icons::Icon;
-use crate::panel::script::unmarked;
+use crate::panel::names::Space;
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
 use crate::panel::view::OpenStatus;
 
-/// Characters of a name that fit in the larger face.
-const LARGE_NAME: usize = 15;
-
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, choice: Choice, strings: &Strings) -> &'static str {
     canvas.header(strings.paired, Icon::PHONE);
     if let Some(phone) = &open.paired {
-        let name = phones::label(phone.number, phone.name.as_deref(), phones::columns(canvas), strings);
-        let face = if unmarked(&name).len() > LARGE_NAME {
-            Face::Text
-        } else {
+        let name = phones::label(canvas, phone.number, phone.name.as_deref(), Space::LINE, strings);
+        let face = if canvas.width(Face::Accent, &name) < Space::LINE.pixels {
             Face::Accent
+        } else {
+            Face::Text
         };
         canvas.figure(face, &name, 15);
         canvas.say(name);

@@ -1,19 +1,13 @@
 //! `phones`, `phone`, `revoke`: who may use the hub, why one of them may not get on, and how to refuse it.
 
-use crate::panel::canvas::{COLUMNS, Canvas};
+use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
-use crate::panel::script::as_name;
+use crate::panel::names::{Space, drawable, shortened};
+use crate::panel::script::{as_name, is_tall};
 use crate::panel::state::Choice;
 use crate::panel::strings::Strings;
-use crate::panel::text::{Ago, printable_ends};
+use crate::panel::text::Ago;
 use crate::panel::view::{OpenStatus, Phone, PhoneStanding};
-
-/// Characters of a number and name in the list, beside the mark.
-const LIST_NAME: usize = 17;
-/// So many less where figures are wider.
-const WIDER: usize = 3;
-/// The same in a title.
-const TITLE_NAME: usize = 14;
 
 pub(super) fn list(canvas: &mut Canvas<'_>, open: &OpenStatus, chosen: usize, strings: &Strings) -> &'static str {
     canvas.header(strings.phones, Icon::PHONE);
@@ -21,10 +15,11 @@ pub(super) fn list(canvas: &mut Canvas<'_>, open: &OpenStatus, chosen: usize, st
         canvas.paragraph(0, &strings.no_phones);
         canvas.hint(strings.back);
     } else {
-        let max = LIST_NAME - if canvas.is_tall() { WIDER } else { 0 };
-        let entries: Vec<String> = open.phones.iter().map(|phone| entry(phone, max, strings)).collect();
-        let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
-        canvas.list(&entries, chosen);
+        let phones = &open.phones;
+        let has_tall = phones.iter().filter_map(|phone| phone.name.as_deref()).any(is_tall);
+        canvas.list_of(phones.len(), chosen, has_tall, |canvas, index| {
+            entry(canvas, &phones[index], strings)
+        });
     }
     "phones"
 }
@@ -40,7 +35,7 @@ pub(super) fn one(
     match phone {
         // Its name takes the title's place where there are lines for no more than how it is.
         Some(phone) if canvas.is_tight() => {
-            let name = label(phone.number, phone.name.as_deref(), TITLE_NAME, strings);
+            let name = label(canvas, phone.number, phone.name.as_deref(), Space::TITLE, strings);
             canvas.header(&name, Icon::PHONE);
             seen(canvas, phone, strings);
         }
@@ -76,7 +71,7 @@ pub(super) fn revoke(
     canvas.header(strings.revoke_title, Icon::WARNING);
     if let Some(phone) = find(open, number) {
         if canvas.is_tight() {
-            canvas.line(0, &label(phone.number, phone.name.as_deref(), columns(canvas), strings));
+            canvas.line(0, &line(canvas, phone, strings));
         } else {
             who(canvas, phone, strings);
         }
@@ -92,39 +87,57 @@ fn find(open: &OpenStatus, number: u32) -> Option<&Phone> {
 
 /// Which phone it is: two of one model are told apart by number, and by when each was heard of.
 fn who(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
-    canvas.line(0, &label(phone.number, phone.name.as_deref(), columns(canvas), strings));
+    canvas.line(0, &line(canvas, phone, strings));
     seen(canvas, phone, strings);
+}
+
+fn line(canvas: &Canvas<'_>, phone: &Phone, strings: &Strings) -> String {
+    label(canvas, phone.number, phone.name.as_deref(), Space::LINE, strings)
 }
 
 fn seen(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
     canvas.line(1, &(strings.seen)(Ago::of_minutes(phone.seen_minutes_ago)));
 }
 
-/// Characters of a phone's number and name that fit in a line.
-pub(super) fn columns(canvas: &Canvas<'_>) -> usize {
-    COLUMNS - if canvas.is_tall() { WIDER } else { 0 }
-}
-
 /// A name after a mark that tells those apart that do not get on.
-fn entry(phone: &Phone, max: usize, strings: &Strings) -> String {
+fn entry(canvas: &Canvas<'_>, phone: &Phone, strings: &Strings) -> String {
     let mark = match phone.standing {
         PhoneStanding::Good => " ",
         PhoneStanding::Stuck | PhoneStanding::Full => "!",
         PhoneStanding::Revoked => "x",
     };
-    format!(
-        "{} {}",
-        as_name(mark),
-        label(phone.number, phone.name.as_deref(), max, strings)
+    let mark = format!("{} ", as_name(mark));
+    named(
+        canvas,
+        &mark,
+        phone.number,
+        phone.name.as_deref(),
+        Space::ENTRY,
+        strings,
     )
 }
 
-/// The hub's number for a phone and the phone's own name, in at most `max` characters.
-pub(super) fn label(number: u32, name: Option<&str>, max: usize, strings: &Strings) -> String {
-    let figure = number.to_string();
-    let name = name.map(|name| printable_ends(name, max.saturating_sub(figure.len() + 1)));
-    match name.filter(|name| !name.is_empty()) {
-        Some(name) => format!("{figure} {}", as_name(&name)),
-        None => (strings.unnamed_phone)(number).chars().take(max).collect(),
+/// The hub's number for a phone, and a name if it has one that can be drawn, in `space`.
+pub(super) fn label(canvas: &Canvas<'_>, number: u32, name: Option<&str>, space: Space, strings: &Strings) -> String {
+    named(canvas, "", number, name, space, strings)
+}
+
+fn named(
+    canvas: &Canvas<'_>,
+    before: &str,
+    number: u32,
+    name: Option<&str>,
+    space: Space,
+    strings: &Strings,
+) -> String {
+    match name.and_then(drawable) {
+        Some(name) => shortened(canvas, &name, space, |name| format!("{before}{number} {name}")),
+        None => {
+            let mut text = format!("{before}{}", (strings.unnamed_phone)(number));
+            while !canvas.is_within(&text, space) {
+                text.pop();
+            }
+            text
+        }
     }
 }

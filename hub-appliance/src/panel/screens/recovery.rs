@@ -7,13 +7,12 @@ use crate::panel::pin_pad::CodeEntry;
 use crate::panel::strings::Strings;
 use crate::panel::view::RecoveryCode;
 
+const GROUPS: u32 = RecoveryCode::GROUPS as u32;
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, code: &CodeEntry, strings: &Strings) -> &'static str {
     // Which group it is goes into the title where there is one line for text.
     if canvas.is_tight() {
-        canvas.marked_header(
-            strings.enter_code,
-            &format!("{}/{}", code.number(), RecoveryCode::GROUPS),
-        );
+        canvas.step_header(strings.enter_code, code.number(), GROUPS);
     } else {
         canvas.header(strings.enter_code, Icon::KEY);
     }

@@ -11,7 +11,7 @@ const NAME: &str = "setup-recovery";
 
 /// First what it is for, and where to keep it: nobody has a pen at hand for what comes by itself.
 pub(super) fn explain(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
-    canvas.step_header(strings.write_code, 3, STEPS);
+    canvas.step_header(strings.enter_code, 3, STEPS);
     canvas.paragraph(0, &strings.explain_code);
     canvas.hint(strings.explain_code_hint);
     NAME
@@ -41,7 +41,7 @@ pub(super) fn write(
 
 /// The code is not left on the screen for whoever comes by, nor to burn in.
 pub(super) fn hidden(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
-    canvas.step_header(strings.write_code, 3, STEPS);
+    canvas.step_header(strings.enter_code, 3, STEPS);
     canvas.paragraph(0, &strings.code_hidden_text);
     canvas.hint(strings.code_hidden_hint);
     NAME

@@ -29,10 +29,34 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, s
     match (open.room(), percent) {
         (Room::Enough, _) if open.power_is_weak => canvas.line(4, strings.weak_power),
         (Room::Enough, _) if open.is_hot => canvas.line(4, strings.too_hot),
-        // Whoever sets the clock of a hub without a network has to see what it thinks the time is.
-        (Room::Enough, _) => canvas.line(4, &date(open.time_ms)),
+        // Whoever sets the clock of a hub without a network has to see what it thinks the time is. Where lines take turns
+        // anyway, there are both.
+        (Room::Enough, _) => {
+            let warning = backup(open, strings);
+            let is_its_turn = canvas.is_tall() || moment.turn() % 2 == 1;
+            if let Some(warning) = warning.filter(|_| is_its_turn) {
+                canvas.line(4, warning);
+            }
+            if canvas.is_tall() || warning.is_none() || !is_its_turn {
+                canvas.line(4, &date(open.time_ms));
+            }
+        }
         (Room::Little, _) => canvas.line(4, strings.disk_get_help),
         (Room::None, _) => canvas.line(4, strings.disk_takes_nothing),
     }
     "status"
+}
+
+/// That there is no backup, or that it is old.
+fn backup(open: &OpenStatus, strings: &Strings) -> Option<&'static str> {
+    let text = match open.backup.minutes_ago {
+        None => strings.backup_none,
+        Some(_) => strings.backup_old,
+    };
+    open.backup.is_late().then_some(text)
+}
+
+/// Whether there is more to say than fits at once.
+pub(in crate::panel) fn turns(open: &OpenStatus) -> bool {
+    open.backup.is_late()
 }

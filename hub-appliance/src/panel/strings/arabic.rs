@@ -1,18 +1,19 @@
 //! The panel's texts in Arabic. A screen has room for three lines, two where there are buttons or a hint; what is empty is
 //! left out.
 
+use super::super::names::of_person;
 use super::super::script::{as_code, as_name};
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
     Unlocking,
 };
-use super::{Ago, Asked, Note, Strings, Told};
+use super::{Ago, Asked, CLOUD_SECTION, Note, Strings, Told};
 
 pub(super) static STRINGS: Strings = Strings {
     welcome: "أهلا",
     language_name: "العربية",
-    explain_code: ["يفتح الجهاز إذا نسي", "الرمز. اكتبه واحفظه", "", ""],
+    explain_code: ["يفتح إن نسي الرمز", "اكتبه وأقفل ورقته", "", ""],
     explain_code_hint: "إظهاره",
     weak_power: "الكهرباء ضعيفة",
     too_hot: "الجهاز ساخن جدا",
@@ -34,7 +35,7 @@ pub(super) static STRINGS: Strings = Strings {
     repeat_pin_text: ["اكتبه مرة ثانية", ""],
     setting_up: "تجهيز",
     setting_up_text: "إنشاء المفاتيح",
-    write_code: "انسخ الرمز ثم OK",
+    write_code: "انسخه ثم OK",
     wrong_group: |group| format!("خطأ: مجموعة {group}"),
     write_code_hint: "نسخته على ورقة",
     code_hidden_text: ["أخفي الرمز: لم يلمس", "زر منذ 15 دقيقة"],
@@ -92,10 +93,10 @@ pub(super) static STRINGS: Strings = Strings {
     menu_new_code: "رمز استرداد جديد",
     menu_restart: "إعادة تشغيل",
     restart: "إعادة التشغيل؟",
-    restart_text: ["لا تعمل الهواتف معه", "حتى يكتب الرمز هنا", ""],
+    restart_text: ["لا تعمل الهواتف معه", "حتى يفتح من هنا", ""],
     restart_now: "إعادة",
     restarting: "إعادة التشغيل",
-    restarting_text: ["سيطلب الرمز", "بعد دقيقة"],
+    restarting_text: ["يمكن فتحه", "بعد دقيقة"],
     emergency: "وصول للطوارئ",
     emergency_for: |minutes| format!("طوارئ {minutes} د"),
     emergency_left: "الوقت الباقي",
@@ -143,12 +144,11 @@ pub(super) static STRINGS: Strings = Strings {
         Ago::Now => "اتصل الآن".into(),
         Ago::Minutes(minutes) => format!("اتصل قبل {minutes} د"),
         Ago::Hours(hours) => format!("اتصل قبل {hours} س"),
-        Ago::Days(1) => "اتصل قبل يوم".into(),
-        Ago::Days(days) => format!("اتصل قبل {days} يوم"),
+        Ago::Days(count) => days_ago("اتصل", count),
     },
     phone_good: "مسموح له",
     phone_stuck: "متوقف: أعد التطبيق",
-    phone_full: "زائد: أبلغ المدير",
+    phone_full: "أرسل كثيرا: أبلغ",
     phone_revoked: ["ممنوع من الجهاز", ""],
     leave: "رجوع",
     revoke: "منع",
@@ -165,12 +165,12 @@ pub(super) static STRINGS: Strings = Strings {
     power_off_now: "إيقاف",
     off: "إيقاف التشغيل",
     off_text: ["افصله عندما", "ينطفئ الضوء الأخضر", ""],
-    pair: "امسحني",
+    pair: "امسح QR",
     pair_keep: ["OK: إبقاء", ""],
-    pair_kept: ["OK: بوقت", ""],
+    pair_kept: ["OK: مؤقت", ""],
     pair_close: ["أطل: غلق", ""],
-    pair_stays: "بلا وقت",
-    pair_shade: ["ظلل الضوء", ""],
+    pair_stays: "مفتوح",
+    pair_shade: ["قلل الضوء", ""],
     paired: "ربط هاتف",
     paired_text: "هل هو من هواتفكم؟",
     unnamed_phone: |number| format!("هاتف {number}"),
@@ -179,7 +179,7 @@ pub(super) static STRINGS: Strings = Strings {
     news,
     cloud: "السحابة",
     cloud_standing: |standing| match standing {
-        CloudStanding::NeverSetUp => one("لم تضبط. انظر الدليل"),
+        CloudStanding::NeverSetUp => ["لم تضبط بعد. انظر".into(), format!("{} في الدليل", as_code(CLOUD_SECTION))],
         CloudStanding::NoNetwork => one("بانتظار الشبكة"),
         CloudStanding::Waiting => one("بانتظار موعدها"),
         CloudStanding::Done(minutes) => [done(Ago::of_minutes(minutes)), String::new()],
@@ -187,10 +187,10 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::Sending(sent, total) => [format!("أرسل {sent}"), format!("من {total}")],
         CloudStanding::Refused => one("اطلب مفتاحا جديدا"),
         CloudStanding::Inactive => one("أوقفتها مؤسستكم"),
-        CloudStanding::NoClinic => one("بلا عيادة: اسألهم"),
+        CloudStanding::NoClinic => lines(["لا عيادة لهذا الجهاز", "اسأل مؤسستك"]),
         CloudStanding::NoClock => one("الساعة غير مضبوطة"),
         CloudStanding::Failed => one("لم تنجح، وستعاد"),
-        CloudStanding::Settings => one("خطأ رابط أو شهادة"),
+        CloudStanding::Settings => one("إعداد خاطئ: للدعم"),
     },
     cloud_waiting: "للإرسال",
     cloud_held: "للمساعدة",
@@ -204,7 +204,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_old: "النسخة قديمة",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "ذاكرة النسخ غير هنا",
-        BackupStanding::Following => "تلحق كل دقيقة",
+        BackupStanding::Following => "كل شيء على الذاكرة",
         BackupStanding::Copying(_) => "نسخ السجلات",
         BackupStanding::Full => "الذاكرة ممتلئة",
         BackupStanding::Failed => "لم تنجح، وستعاد",
@@ -229,7 +229,7 @@ pub(super) static STRINGS: Strings = Strings {
     help_try: "أعد",
     age,
     lock: "قفل الجهاز؟",
-    lock_text: ["لا تعمل الهواتف معه", "حتى يكتب الرمز هنا", ""],
+    lock_text: ["لا تعمل الهواتف معه", "حتى يفتح من هنا", ""],
     lock_now: "قفل",
     cancel: "إلغاء",
     formatting: "تهيئة القرص",
@@ -277,12 +277,32 @@ fn thousands(count: &str) -> String {
     }
 }
 
+/// What was so many days ago: one and two days are words of their own; 3 to 10 take the plural, 11 to 99 the singular as an
+/// object, and so it goes on within each hundred.
+fn days_ago(what: &str, days: u32) -> String {
+    match (days, days % 100) {
+        (1, _) => format!("{what} قبل يوم"),
+        (2, _) => format!("{what} قبل يومين"),
+        (_, 3..=10) => format!("{what} قبل {days} أيام"),
+        (_, 11..=99) => format!("{what} قبل {days} يوما"),
+        _ => format!("{what} قبل {days} يوم"),
+    }
+}
+
+/// So many digits, of which there are 3 to 99.
+fn digits(digits: usize) -> String {
+    match digits {
+        3..=10 => format!("{digits} أرقام"),
+        _ => format!("{digits} رقما"),
+    }
+}
+
 fn done(ago: Ago) -> String {
     match ago {
         Ago::Now => "تمت الآن".into(),
         Ago::Minutes(minutes) => format!("تمت قبل {minutes} د"),
         Ago::Hours(hours) => format!("تمت قبل {hours} س"),
-        Ago::Days(days) => format!("تمت قبل {days} يوم"),
+        Ago::Days(count) => days_ago("تمت", count),
     }
 }
 
@@ -318,8 +338,8 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
 fn same_email([one, other]: [String; 2]) -> [String; 4] {
     [
         "بريد واحد لشخصين:".into(),
-        as_name(&printable(&one, NAME)),
-        as_name(&printable(&other, NAME)),
+        of_person(&one),
+        of_person(&other),
         "أعط كلا منهما بريدا".into(),
     ]
 }
@@ -357,8 +377,8 @@ fn age(ago: Ago) -> String {
 
 fn note_text(note: Note) -> [String; 2] {
     let text = match note {
-        Note::TooShort(min) => format!("الأقل {min} أرقام"),
-        Note::TooLong(max) => format!("الأكثر {max} رقما"),
+        Note::TooShort(min) => format!("الأقل {}", digits(min)),
+        Note::TooLong(max) => format!("الأكثر {}", digits(max)),
         Note::Mismatch => "الرمزان مختلفان".into(),
         Note::TooSimple => "سهل: اختر غيره".into(),
         Note::WrongPin(1) => "خطأ: بقيت محاولة".into(),
@@ -374,11 +394,11 @@ fn news(news: News) -> Told {
     let (title, text) = match news {
         News::NotPaired(Obstacle::TooManyPhones) => ("لم يربط الهاتف", ["256 هاتفا هو الحد", "اتصل بالدعم الفني"]),
         News::NotPaired(Obstacle::DiskFull) => ("لم يربط الهاتف", ["امتلأ قرص البيانات", "اتصل بالدعم الفني"]),
-        News::NotPaired(Obstacle::NotWritten) => ("لم يربط الهاتف", ["لم يحفظ. امسح ثانية", "إن تكرر اطلب الدعم"]),
+        News::NotPaired(Obstacle::NotWritten) => ("لم يربط الهاتف", ["لم يحفظ. امسح QR", "ثانية، أو اطلب الدعم"]),
         News::RefusedForNow(Obstacle::DiskFull) => ("امتلأ قرص البيانات", ["ممنوع حتى القفل", "امنعه بعدها ثانية"]),
         News::RefusedForNow(_) => ("تعذر الحفظ", ["ممنوع حتى القفل", "امنعه بعدها ثانية"]),
         News::PairingEnded => ("انتهى وقت الربط", ["مضت 15 دقيقة. عد", "إليه من القائمة"]),
-        News::SomeLeft => ("ما زالت تنتظر", ["لم يضع شيء. اتصل", "بالدعم الفني"]),
+        News::SomeLeft => ("ما زالت تنتظر", ["لم يضع شيء. راجع", "الحقوق أو اطلب الدعم"]),
         News::AllTaken => ("قبلت كلها", ["لا شيء ينتظر", ""]),
         News::LogBroken => ("خلل في سجل الدخول", ["السجل ناقص. تابع", "العمل واتصل بالدعم"]),
         News::Repaired => ("أصلح القرص", ["قد ضاع بعض السجلات", "لا تمسح أي هاتف"]),
@@ -399,7 +419,7 @@ fn question(question: &Question) -> Asked {
             "قرص جديد فارغ",
             [
                 as_name(&printable(name, NAME)),
-                format!("{}: نحفظ؟", size(*bytes, UNITS)),
+                format!("{}: نختاره؟", size(*bytes, UNITS)),
             ],
             "نعم",
         ),

@@ -1,6 +1,6 @@
 //! The panel's texts in English.
 
-use super::super::canvas::COLUMNS;
+use super::super::names::of_person;
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
@@ -48,8 +48,8 @@ pub(super) static STRINGS: Strings = Strings {
             ImportFile::Several => several(IMPORT_FILE),
             ImportFile::SameEmail { names: [one, other] } => [
                 "One e-mail for two:".into(),
-                printable(&one, COLUMNS),
-                printable(&other, COLUMNS),
+                of_person(&one),
+                of_person(&other),
                 "Give each their own.".into(),
             ],
         }
@@ -109,7 +109,10 @@ pub(super) static STRINGS: Strings = Strings {
     address_by_router: |before| ["Or have the router".into(), format!("give {before}")],
     address_hide: ["All phones get on?", "Hold OK: hide this"],
     phones_short: |count| format!("24 h: {count}"),
-    need_help: |count| format!("{count} need help"),
+    need_help: |count| match count {
+        "1" => "1 needs help".into(),
+        _ => format!("{count} need help"),
+    },
     clock_good_short: "Clock is right",
     clock_bad_short: "Clock is not set",
     disk_short: |percent| {
@@ -173,7 +176,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     phone_good: "May use this hub",
     phone_stuck: "Stuck: restart app",
-    phone_full: "Too much: tell admin",
+    phone_full: "Sent too much: report",
     phone_revoked: ["Revoked: the hub", "refuses this phone"],
     leave: "Back",
     revoke: "Revoke",
@@ -183,17 +186,17 @@ pub(super) static STRINGS: Strings = Strings {
     present_pin_text: ["First type the PIN", "that opens the hub"],
     staff: "Staff",
     staff_title: "Change the staff?",
-    staff_figures: ["Leave", "New users", "New passwords", "Other changes", "Other rows"],
+    staff_figures: ["Leave", "New users", "New passwords", "Other changes", "Other records"],
     staff_take: "Take in",
     no_staff: "No staff yet",
     no_staff_text: ["Nobody can log in:", "see Staff in the menu"],
     menu_new_code: "New recovery code",
     menu_restart: "Restart",
     restart: "Restart the hub?",
-    restart_text: ["Phones can't work", "with it until the PIN", "is typed here."],
+    restart_text: ["Phones can't work", "with it until it is", "unlocked here."],
     restart_now: "Restart",
     restarting: "Restarting",
-    restarting_text: ["It asks for the PIN", "in a minute."],
+    restarting_text: ["In a minute it can be", "unlocked here."],
     emergency: "Emergency access",
     emergency_for: |minutes| format!("Emergency {minutes} min"),
     emergency_left: "Time left",
@@ -237,9 +240,9 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::NoClinic => ["No clinic assigned:".into(), "ask your organisation".into()],
         CloudStanding::NoClock => ["Clock not set".into(), String::new()],
         CloudStanding::Failed => ["Did not work. The hub".into(), "tries again by itself".into()],
-        CloudStanding::Settings => ["[cloud] is wrong:".into(), "URL or certificate".into()],
+        CloudStanding::Settings => ["[cloud] is wrong. Get".into(), "technical help".into()],
     },
-    cloud_waiting: "Rows to send",
+    cloud_waiting: "Still to send",
     cloud_held: "Need help",
     cloud_sync: "Sync now",
     back_button: "Back",
@@ -256,7 +259,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_old: "Backup is old",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "Backup stick is out",
-        BackupStanding::Following => "Follows every minute",
+        BackupStanding::Following => "Stick is up to date",
         BackupStanding::Copying(_) => "Copying the records",
         BackupStanding::Full => "The stick is full",
         BackupStanding::Failed => "Failed, tries again",
@@ -281,7 +284,7 @@ pub(super) static STRINGS: Strings = Strings {
     help_try: "Try again",
     age,
     lock: "Lock the hub?",
-    lock_text: ["Phones can't work", "with it until the PIN", "is typed here."],
+    lock_text: ["Phones can't work", "with it until it is", "unlocked here."],
     lock_now: "Lock",
     cancel: "Cancel",
     formatting: "Making the disk",
@@ -307,7 +310,7 @@ fn note_text(note: Note) -> [String; 2] {
         Note::WrongPin(tries) => ["Wrong PIN. Tries".into(), format!("before a wait: {}", tries.min(99))],
         Note::MistypedGroup => ["Mistyped. Type this".into(), "group once more".into()],
         Note::WrongCode => ["That code is wrong.".into(), "Start with group 1".into()],
-        Note::Cleared => ["Digits cleared: long".into(), "time without a key".into()],
+        Note::Cleared => ["Digits cleared: no".into(), "button for a while".into()],
     }
 }
 
@@ -414,8 +417,8 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ],
         ErrandEnd::SameEmail { names: [one, other] } => [
             "One e-mail for two:".into(),
-            printable(&one, COLUMNS),
-            printable(&other, COLUMNS),
+            of_person(&one),
+            of_person(&other),
             "Give each their own.".into(),
         ],
     }
@@ -616,7 +619,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "The keys on the data",
             "disk can't be read.",
             "",
-            "Don't format it: call",
+            "Don't erase it: call",
             "for technical help",
         ],
         Fault::Store => [
@@ -629,7 +632,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         Fault::NewerStore { needs } => {
             return [
                 "The records need".into(),
-                format!("firmware {}", printable(needs, 12)),
+                format!("version {}", printable(needs, 12)),
                 String::new(),
                 "Put in the card with".into(),
                 "that version".into(),
@@ -667,7 +670,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
         Fault::WriteProtected => [
             "The data disk or card",
-            "is write-protected.",
+            "has its lock on.",
             "",
             "Take it out, unlock",
             "it, put it back in",
@@ -779,7 +782,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
         Fault::Port => [
             "Phones can't reach",
-            "the hub: port taken.",
+            "the hub at all.",
             "",
             "Switch the hub off",
             "and on again",

@@ -1,6 +1,6 @@
 //! The panel's texts in French.
 
-use super::super::canvas::COLUMNS;
+use super::super::names::of_person;
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
@@ -45,8 +45,8 @@ pub(super) static STRINGS: Strings = Strings {
             ImportFile::Several => several(IMPORT_FILE),
             ImportFile::SameEmail { names: [one, other] } => [
                 "Même e-mail pour:".into(),
-                printable(&one, COLUMNS),
-                printable(&other, COLUMNS),
+                of_person(&one),
+                of_person(&other),
                 "Donnez-en un à chacun".into(),
             ],
         }
@@ -169,7 +169,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     phone_good: "A accès au hub",
     phone_stuck: "Bloqué: relancer app.",
-    phone_full: "Trop: voir l'admin.",
+    phone_full: "Trop envoyé: signaler",
     phone_revoked: ["Révoqué: le hub", "refuse ce téléphone"],
     leave: "Retour",
     revoke: "Révoquer",
@@ -179,17 +179,17 @@ pub(super) static STRINGS: Strings = Strings {
     present_pin_text: ["Tapez d'abord le PIN", "qui ouvre le hub"],
     staff: "Personnel",
     staff_title: "Changer ?",
-    staff_figures: ["Partent", "Nouveaux", "Mots de passe", "Autres", "Autres lignes"],
+    staff_figures: ["Partent", "Nouveaux", "Mots de passe", "Autres", "Autres données"],
     staff_take: "Accepter",
     no_staff: "Pas de personnel",
-    no_staff_text: ["Personne ne peut", "entrer. Voir menu."],
+    no_staff_text: ["Connexion impossible:", "voir menu, Personnel"],
     menu_new_code: "Nouveau code",
     menu_restart: "Redémarrer",
     restart: "Redémarrer ?",
-    restart_text: ["Les téléphones", "attendent que le PIN", "soit tapé ici."],
+    restart_text: ["Les téléphones", "attendront que le hub", "soit déverrouillé."],
     restart_now: "Oui",
     restarting: "Redémarrage",
-    restarting_text: ["Le PIN est demandé", "dans une minute."],
+    restarting_text: ["Dans une minute, il", "peut être ouvert."],
     emergency: "Accès d'urgence",
     emergency_for: |minutes| format!("Urgence {minutes} min"),
     emergency_left: "Temps restant",
@@ -233,13 +233,13 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::NoClinic => ["Aucune clinique :".into(), "voir l'organisation".into()],
         CloudStanding::NoClock => ["Horloge non réglée".into(), String::new()],
         CloudStanding::Failed => ["Échec. Le hub".into(), "réessaie tout seul".into()],
-        CloudStanding::Settings => ["[cloud] est faux :".into(), "voir URL, certificat".into()],
+        CloudStanding::Settings => ["[cloud] est faux :".into(), "appelez de l'aide".into()],
     },
     cloud_waiting: "À envoyer",
     cloud_held: "À vérifier",
     cloud_sync: "Synchro",
     back_button: "Retour",
-    cloud_beside: |count| format!("{count} à envoi"),
+    cloud_beside: |count| format!("Envoi: {count}"),
     cloud_key_left: [
         "La clé du cloud est",
         "encore sur la carte.",
@@ -251,17 +251,17 @@ pub(super) static STRINGS: Strings = Strings {
     backup_none: "Aucune sauvegarde",
     backup_old: "Sauvegarde ancienne",
     backup_standing: |standing| match standing {
-        BackupStanding::Away => "Clé de sauvegarde ?",
-        BackupStanding::Following => "Suit chaque minute",
+        BackupStanding::Away => "Clé USB absente",
+        BackupStanding::Following => "Clé USB à jour",
         BackupStanding::Copying(_) => "Copie en cours",
-        BackupStanding::Full => "La clé est pleine",
+        BackupStanding::Full => "La clé USB est pleine",
         BackupStanding::Failed => "Échec, réessaiera",
         BackupStanding::WeakPower => "Attend : courant bas",
         BackupStanding::AnotherHubs => "Clé d'un autre hub",
     },
     backup_now: "Copier",
     backup_use: "Choisir",
-    backup_stick: "Clé de secours ?",
+    backup_stick: "Sauvegarder ici ?",
     backup_stick_text: |name, bytes| {
         [
             printable(name, 21),
@@ -277,7 +277,7 @@ pub(super) static STRINGS: Strings = Strings {
     help_try: "Réessayer",
     age,
     lock: "Verrouiller ?",
-    lock_text: ["Les téléphones", "attendront que le PIN", "soit tapé ici."],
+    lock_text: ["Les téléphones", "attendront que le hub", "soit déverrouillé."],
     lock_now: "Oui",
     cancel: "Non",
     formatting: "Création du disque",
@@ -412,8 +412,8 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ],
         ErrandEnd::SameEmail { names: [one, other] } => [
             "Un e-mail pour deux :".into(),
-            printable(&one, COLUMNS),
-            printable(&other, COLUMNS),
+            of_person(&one),
+            of_person(&other),
             "À chacun le sien.".into(),
         ],
     }
@@ -609,7 +609,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Les clés du disque",
             "sont illisibles.",
             "",
-            "Ne le formatez pas:",
+            "Ne l'effacez pas:",
             "demandez de l'aide",
         ],
         Fault::Store => [
@@ -691,7 +691,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "N'effacez aucun tél.",
             "",
             "Éteignez, rallumez.",
-            "Sinon: de l'aide",
+            "Sinon: appelez",
         ],
         Fault::NoRoomToUpdate => [
             "Disque trop plein",
@@ -771,8 +771,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "la carte du boîtier",
         ],
         Fault::Port => [
-            "Aucun téléphone: le",
-            "port du hub est pris.",
+            "Aucun téléphone ne",
+            "peut joindre le hub.",
             "",
             "Éteignez le hub et",
             "rallumez-le",
@@ -782,7 +782,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "hub reste fermé.",
             "",
             "Attendez 10 minutes,",
-            "puis le PIN; appelez",
+            "puis PIN, ou appelez",
         ],
         Fault::Internal => ["Une panne dans le", "hub.", "", "Éteignez le hub et", "rallumez-le"],
     }

@@ -28,6 +28,8 @@ use super::view::{
 /// What the owner's files are called, in every language.
 const SETUP_FILE: &str = "hub-setup.toml";
 const IMPORT_FILE: &str = "clinic.json";
+/// The part of the owner's setup file that is about the cloud.
+const CLOUD_SECTION: &str = "[cloud]";
 
 /// A language of the panel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

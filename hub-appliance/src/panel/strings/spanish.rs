@@ -1,6 +1,6 @@
 //! The panel's texts in Spanish.
 
-use super::super::canvas::COLUMNS;
+use super::super::names::of_person;
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
@@ -43,8 +43,8 @@ pub(super) static STRINGS: Strings = Strings {
             ImportFile::Several => several(IMPORT_FILE),
             ImportFile::SameEmail { names: [one, other] } => [
                 "Mismo correo para:".into(),
-                printable(&one, COLUMNS),
-                printable(&other, COLUMNS),
+                of_person(&one),
+                of_person(&other),
                 "Dé a cada uno el suyo".into(),
             ],
         }
@@ -104,7 +104,10 @@ pub(super) static STRINGS: Strings = Strings {
     address_by_router: |before| ["O que el router".into(), format!("dé {before}")],
     address_hide: ["¿Todo funciona?", "OK largo: ocultar"],
     phones_short: |count| format!("24 h: {count}"),
-    need_help: |count| format!("{count} piden ayuda"),
+    need_help: |count| match count {
+        "1" => "1 pide ayuda".into(),
+        _ => format!("{count} piden ayuda"),
+    },
     clock_good_short: "Reloj en hora",
     clock_bad_short: "Reloj sin hora",
     disk_short: |percent| {
@@ -125,7 +128,7 @@ pub(super) static STRINGS: Strings = Strings {
     weak_power: "Poca corriente",
     too_hot: "Hub muy caliente",
     disk_nearly_full: "Disco casi lleno",
-    disk_get_help: "Prevea otro mayor",
+    disk_get_help: "Consiga uno mayor",
     disk_full: "Disco lleno",
     disk_full_text: ["Lo nuevo queda en los", "teléfonos. Pida ayuda"],
     disk_takes_nothing: "No acepta más datos",
@@ -167,7 +170,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     phone_good: "Puede usar el hub",
     phone_stuck: "Atascado: reabrir app",
-    phone_full: "Demasiado: ver admin",
+    phone_full: "Envió de más: avise",
     phone_revoked: ["Revocado: el hub", "rechaza el teléfono"],
     leave: "Volver",
     revoke: "Revocar",
@@ -177,17 +180,17 @@ pub(super) static STRINGS: Strings = Strings {
     present_pin_text: ["Primero teclee el PIN", "que abre el hub"],
     staff: "Personal",
     staff_title: "¿Cambiarlo?",
-    staff_figures: ["Se van", "Nuevos", "Contraseñas", "Otros cambios", "Otras filas"],
+    staff_figures: ["Se van", "Nuevos", "Contraseñas", "Otros cambios", "Otros datos"],
     staff_take: "Aceptar",
     no_staff: "Falta el personal",
     no_staff_text: ["Nadie puede entrar.", "Vea menú, Personal"],
     menu_new_code: "Código nuevo",
     menu_restart: "Reiniciar",
     restart: "¿Reiniciar?",
-    restart_text: ["Los teléfonos esperan", "hasta que se escriba", "aquí el PIN."],
+    restart_text: ["Los teléfonos esperan", "hasta que se abra", "aquí."],
     restart_now: "Sí",
     restarting: "Reiniciando",
-    restarting_text: ["Pide el PIN en un", "minuto."],
+    restarting_text: ["En un minuto se puede", "abrir aquí."],
     emergency: "Acceso de urgencia",
     emergency_for: |minutes| format!("Urgencia {minutes} min"),
     emergency_left: "Queda",
@@ -231,18 +234,18 @@ pub(super) static STRINGS: Strings = Strings {
         CloudStanding::NoClinic => ["Sin clínica: hable".into(), "con su organización".into()],
         CloudStanding::NoClock => ["Reloj sin ajustar".into(), String::new()],
         CloudStanding::Failed => ["Falló. El hub prueba".into(), "de nuevo solo".into()],
-        CloudStanding::Settings => ["[cloud] está mal: vea".into(), "URL y certificado".into()],
+        CloudStanding::Settings => ["[cloud] está mal:".into(), "pida ayuda técnica".into()],
     },
     cloud_waiting: "Por enviar",
     cloud_held: "Piden ayuda",
     cloud_sync: "Enviar",
     back_button: "Volver",
-    cloud_beside: |count| format!("{count} envíos"),
+    cloud_beside: |count| format!("Envío: {count}"),
     cloud_key_left: [
         "La clave de la nube",
         "sigue en la tarjeta.",
-        "Bórrela allí con un",
-        "ordenador.",
+        "Bórrela allí con una",
+        "computadora.",
     ],
     backup: "Copia",
     backup_done: done,
@@ -250,7 +253,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_old: "La copia es vieja",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "La memoria no está",
-        BackupStanding::Following => "Sigue cada minuto",
+        BackupStanding::Following => "Memoria al día",
         BackupStanding::Copying(_) => "Copiando registros",
         BackupStanding::Full => "La memoria se llenó",
         BackupStanding::Failed => "Falló: reintentará",
@@ -275,7 +278,7 @@ pub(super) static STRINGS: Strings = Strings {
     help_try: "Repetir",
     age,
     lock: "¿Bloquear?",
-    lock_text: ["Los teléfonos esperan", "hasta que se teclee", "aquí el PIN."],
+    lock_text: ["Los teléfonos esperan", "hasta que se abra", "aquí."],
     lock_now: "Bloquear",
     cancel: "Cancelar",
     formatting: "Creando el disco",
@@ -321,7 +324,7 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "Aceptado. El archivo",
             "sigue ahí, a la vista",
             "de todos. Bórrelo con",
-            "un ordenador.",
+            "una computadora.",
         ]
         .map(String::from),
         ErrandEnd::NoStaffFile => [
@@ -341,9 +344,9 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "cambie allí.",
         ]
         .map(String::from),
-        ErrandEnd::CodeRenewed => ["Solo vale el código", "nuevo. Rompa el papel", "anterior.", ""].map(String::from),
+        ErrandEnd::CodeRenewed => ["Sólo vale el código", "nuevo. Rompa el papel", "anterior.", ""].map(String::from),
         ErrandEnd::Unlocking(Unlocking::Pin) => {
-            ["Ahora el PIN sólo", "abre el hub, sin", "memoria USB.", ""].map(String::from)
+            ["Ahora basta el PIN", "para abrir el hub,", "sin memoria USB.", ""].map(String::from)
         }
         ErrandEnd::Unlocking(Unlocking::PinAndStick) => {
             ["El PIN y la memoria", "abren el hub. Al", "sacarla se bloquea.", ""].map(String::from)
@@ -401,8 +404,8 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ],
         ErrandEnd::SameEmail { names: [one, other] } => [
             "Un correo para dos:".into(),
-            printable(&one, COLUMNS),
-            printable(&other, COLUMNS),
+            of_person(&one),
+            of_person(&other),
             "A cada uno el suyo.".into(),
         ],
     }
@@ -598,7 +601,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Las claves del disco",
             "no se pueden leer.",
             "",
-            "No lo formatee: pida",
+            "No lo borre: pida",
             "ayuda técnica",
         ],
         Fault::Store => [
@@ -677,7 +680,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         ],
         Fault::DiskFailed => [
             "El disco falla. No",
-            "borre ningún móvil.",
+            "borre los teléfonos.",
             "",
             "Apague y encienda. Si",
             "sigue: pida ayuda",
@@ -760,8 +763,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "tarjeta de esta caja",
         ],
         Fault::Port => [
-            "Ningún teléfono: el",
-            "puerto está ocupado.",
+            "Ningún teléfono llega",
+            "al hub.",
             "",
             "Apague el hub y",
             "enciéndalo de nuevo",
@@ -771,7 +774,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "hub sigue bloqueado.",
             "",
             "Espere 10 minutos y",
-            "ponga el PIN; o ayuda",
+            "el PIN; o pida ayuda",
         ],
         Fault::Internal => [
             "Algo ha fallado en el",

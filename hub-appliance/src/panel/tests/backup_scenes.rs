@@ -46,6 +46,12 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("backup-failed", backup(BackupStanding::Failed, Some(u32::MAX), None)),
         ("backup-power", backup(BackupStanding::WeakPower, old, None)),
         ("backup-another", backup(BackupStanding::AnotherHubs, old, None)),
+        ("status-backup-old", {
+            let mut desk = Desk::speaking(language, with_backup(BackupStanding::Away, old, None));
+            desk.open_from_menu(MenuEntry::Status);
+            desk.wait(5);
+            desk
+        }),
         (
             "home-backup-old",
             Desk::speaking(language, with_backup(BackupStanding::Away, old, None)),
@@ -65,4 +71,20 @@ fn a_stick_is_made_the_one_for_backups_only_where_the_person_saw_it() {
     assert!(matches!(desk.press(&[DOWN, OK]), Some(Action::ChooseBackupStick(8))));
     desk.becomes(with_backup(BackupStanding::Following, Some(0), None));
     assert!(matches!(desk.press(&[OK]), Some(Action::BackUpNow)));
+}
+
+#[test]
+fn the_status_says_that_the_backup_is_old_in_turn_with_the_date() {
+    let week = 7 * 24 * 60;
+    let mut desk = Desk::new(with_backup(BackupStanding::Away, Some(week), None));
+    desk.open_from_menu(MenuEntry::Status);
+    assert!(desk.says("2026-11-27") && !desk.says("Backup is old"));
+    let next = desk.panel.next_wake(desk.now);
+    assert!(next.is_some_and(|next| next <= Duration::from_secs(5)), "{next:?}");
+    desk.wait(5);
+    assert!(desk.says("Backup is old") && !desk.says("2026-11-27"));
+    desk.becomes(with_backup(BackupStanding::Following, Some(week - 1), None));
+    assert!(desk.says("2026-11-27") && !desk.says("Backup is old"));
+    desk.becomes(with_backup(BackupStanding::Away, None, None));
+    assert!(desk.says("No backup yet"));
 }

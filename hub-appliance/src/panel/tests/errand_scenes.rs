@@ -176,6 +176,14 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "emergency-over",
             start(emergency(EmergencyStatus::Over(readers())), |_| {}),
         ),
+        ("emergency-over-arabic", {
+            let reader = |name: &str| EmergencyReader {
+                name: name.to_owned(),
+                calls: 3,
+            };
+            let readers = ["أمينة حداد", "诊所"].map(reader);
+            start(emergency(EmergencyStatus::Over(Arc::new(readers))), Desk::settles)
+        }),
         (
             "emergency-unused",
             start(emergency(EmergencyStatus::Over(Arc::new([]))), |_| {}),

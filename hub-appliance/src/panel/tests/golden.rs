@@ -192,15 +192,21 @@ fn write_all() {
     for (frame, path) in all() {
         Image::of_frame(&frame).write(&path);
     }
-    contact_sheet(Resolution::Wide).write(&folder().join("gallery.png"));
-    contact_sheet(Resolution::Square).write(&folder().join("gallery-128.png"));
+    for language in Language::ALL {
+        let name = match language {
+            Language::English => "gallery.png".to_owned(),
+            other => format!("gallery-{}.png", other.code()),
+        };
+        contact_sheet(language, Resolution::Wide).write(&folder().join(name));
+    }
+    contact_sheet(Language::English, Resolution::Square).write(&folder().join("gallery-128.png"));
 }
 
-/// All scenes in English, each with its name under it.
-fn contact_sheet(resolution: Resolution) -> Image {
+/// All scenes in a language, each with its name under it.
+fn contact_sheet(language: Language, resolution: Resolution) -> Image {
     const COLUMNS: u32 = 5;
     let cell = Size::new(2 * Frame::WIDTH + 12, 2 * resolution.rows() + 24);
-    let scenes = scenes::all(Language::English);
+    let scenes = scenes::all(language);
     let rows = u32::try_from(scenes.len()).unwrap().div_ceil(COLUMNS);
     let mut sheet = Image::new(Size::new(COLUMNS * cell.width, rows * cell.height));
     for (index, (scene, desk)) in (0..).zip(scenes) {

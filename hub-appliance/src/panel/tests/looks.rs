@@ -95,17 +95,58 @@ fn the_pairing_code_stands_still() {
 }
 
 #[test]
-fn a_phone_cannot_write_more_than_plain_text() {
-    let desk = Desk::new(paired(1, Some("\u{1b}[2J\u{202e}القاهرة\n\"}")));
-    let (_, text) = desk.picture();
-    assert!(
-        text.lines
-            .iter()
-            .flat_map(|line| line.bytes())
-            .all(|byte| (b' '..=b'~').contains(&byte)),
-        "{text:?}"
-    );
-    assert!(Desk::new(paired(4, Some("  "))).says("Phone 4"));
+fn a_name_cannot_turn_end_or_hide_what_stands_around_it() {
+    for language in Language::ALL {
+        let desk = Desk::speaking(
+            language,
+            paired(1, Some("\u{1b}[2J\u{202e}القاهرة\n\"} \u{2069}诊\u{200f}x")),
+        );
+        let (_, text) = desk.picture();
+        assert!(
+            text.lines
+                .iter()
+                .flat_map(|line| line.chars())
+                .all(|c| matches!(c, ' '..='~' | '\u{A1}'..='\u{FF}' | '\u{600}'..='\u{6FF}')),
+            "{text:?}"
+        );
+        assert!(desk.says("1 [2Jالقاهرة \"}"), "{text:?}");
+    }
+    for name in ["  ", "诊所", "\u{202e}"] {
+        assert!(Desk::new(paired(4, Some(name))).says("Phone 4"));
+    }
+}
+
+/// With names of any script, also those that are too long, and on a screen of the other direction.
+#[test]
+fn names_of_any_script_stay_in_their_place() {
+    let names = [
+        "م".repeat(64),
+        "ضشصث ".repeat(12),
+        "Wm".repeat(32),
+        "Amina هاتف العيادة الشمالية الكبيرة Phone".to_owned(),
+    ];
+    for (language, resolution) in Language::ALL
+        .iter()
+        .flat_map(|language| Resolution::ALL.map(|of| (*language, of)))
+    {
+        for name in &names {
+            let phones: std::sync::Arc<[Phone]> = [phone(250, name, 4, PhoneStanding::Stuck)].into();
+            let screens = [&[][..], &[Button::Ok], &[Button::Ok, Button::Down, Button::Ok]];
+            for presses in screens {
+                let mut desk = Desk::speaking(
+                    language,
+                    Phase::Open(OpenStatus {
+                        phones: phones.clone(),
+                        ..open()
+                    }),
+                );
+                desk.open_from_menu(MenuEntry::Phones);
+                desk.press(presses);
+                let (frame, text, fits) = drawn(&desk, resolution, 0);
+                assert!(fits, "{text:?} {frame:?}");
+            }
+        }
+    }
 }
 
 /// The home screen in half blocks, so that a change of layout is seen in review.

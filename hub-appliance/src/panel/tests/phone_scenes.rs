@@ -22,6 +22,24 @@ fn seen(minutes_ago: u32) -> OpenStatus {
     }
 }
 
+/// With phones of names in more than one script.
+fn of_many_scripts(standing: PhoneStanding) -> OpenStatus {
+    let names = [
+        "هاتف أمينة",
+        "Amélie’s 📱 (2)",
+        "诊所",
+        "Amina هاتف العيادة الشمالية ٢",
+        "Телефон",
+    ];
+    OpenStatus {
+        phones: (1..)
+            .zip(names)
+            .map(|(number, name)| phone(number, name, 4, standing))
+            .collect(),
+        ..open()
+    }
+}
+
 /// Each kind of record, and the reasons in turn.
 const HELD: [RecordKind; 9] = [
     RecordKind::Patient,
@@ -85,6 +103,66 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                     ..open()
                 }));
                 desk.press(&[OK, DOWN, OK, UP]);
+            }),
+        ),
+        (
+            "phones-scripts",
+            start(Phase::Open(of_many_scripts(PhoneStanding::Good)), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "phones-scripts-more",
+            start(Phase::Open(of_many_scripts(PhoneStanding::Stuck)), |desk| {
+                desk.press(&[OK, DOWN, OK, UP]);
+            }),
+        ),
+        (
+            "phone-arabic",
+            start(Phase::Open(of_many_scripts(PhoneStanding::Good)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-arabic-revoked",
+            start(Phase::Open(of_many_scripts(PhoneStanding::Revoked)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "revoke-arabic",
+            start(Phase::Open(of_many_scripts(PhoneStanding::Good)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK, DOWN, OK]);
+            }),
+        ),
+        ("paired-arabic", start(paired(3, Some("هاتف أمينة")), Desk::settles)),
+        ("paired-no-glyphs", start(paired(3, Some("诊所")), Desk::settles)),
+        (
+            "help-arabic",
+            start(Phase::Open(with_held(&HELD)), |desk| {
+                let mut held = with_held(&HELD);
+                held.held = held
+                    .held
+                    .iter()
+                    .map(|row| HeldRow {
+                        user: Some("د. أمينة نجوروجي".into()),
+                        ..row.clone()
+                    })
+                    .collect();
+                desk.becomes(Phase::Open(held));
+                desk.press(&[OK, DOWN, DOWN, DOWN, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-days-ago",
+            start(Phase::Open(seen(2 * 1440)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
+            "phone-months-ago",
+            start(Phase::Open(seen(102 * 1440)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
             }),
         ),
         (

@@ -76,6 +76,10 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         }),
         ("notice-import-left", opened_with(language, ImportFile::StillThere)),
         ("notice-import-several", opened_with(language, ImportFile::Several)),
+        ("notice-import-email-arabic", {
+            let names = ["أمينة حداد", "د. بنديتا كاستلاني نغوجي"].map(str::to_owned);
+            opened_with(language, ImportFile::SameEmail { names })
+        }),
         ("notice-import-email", {
             let names = ["Amina Haddad", "Dr. Benedetta Castellani"].map(str::to_owned);
             opened_with(language, ImportFile::SameEmail { names })
@@ -192,6 +196,18 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         ("locked-use-code", start(locked(0, 10, 1), |_| {})),
+        (
+            "locked-language",
+            start(locked(0, 0, 3), |desk| {
+                desk.press(&[DOWN, DOWN, DOWN]);
+            }),
+        ),
+        (
+            "language-locked",
+            start(locked(0, 0, 3), |desk| {
+                desk.press(&[DOWN, DOWN, DOWN, OK, DOWN]);
+            }),
+        ),
         ("wait", start(locked(299, 5, 0), |_| {})),
         ("wait-use-code", start(locked(3600, 12, 0), |_| {})),
         (
@@ -233,6 +249,16 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         ("home", start(Phase::Open(open()), |_| {})),
+        (
+            "home-one-held",
+            start(
+                Phase::Open(OpenStatus {
+                    held_rows: Some(1),
+                    ..open()
+                }),
+                |_| {},
+            ),
+        ),
         (
             "home-full-figures",
             start(Phase::Open(OpenStatus::default()), |desk| {

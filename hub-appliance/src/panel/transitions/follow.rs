@@ -50,7 +50,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
                 ..
             }),
         ) => State::EnterCode(CodeEntry::new(pads.group().saying(Note::WrongCode))),
-        (Phase::Locked { .. }, same @ State::EnterCode(_)) => same,
+        (Phase::Locked { .. }, same @ (State::EnterCode(_) | State::ChooseLanguage(_))) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
         // The PIN was not tried. An empty field asks for the stick for as long as there is none, which a note would not.

@@ -121,6 +121,7 @@ pub(super) fn step(
             let action = Action::Unlock { pin: pad.to_secret() };
             return (Work::asked(Job::Unlock, request), Some(action));
         }
+        (State::EnterPin(_), Event::Pad(Left)) => State::ChooseLanguage(status.language),
         (State::EnterPin(_), Event::Pad(Held)) | (State::Wait, Event::Back) => {
             State::EnterCode(CodeEntry::new(pads.group()))
         }
@@ -185,8 +186,11 @@ pub(super) fn step(
         ) => State::Home,
         (State::ChooseLanguage(language), Event::Previous) => State::ChooseLanguage(language.previous()),
         (State::ChooseLanguage(language), Event::Next) => State::ChooseLanguage(language.next()),
-        (State::ChooseLanguage(language), Event::Ok) => return (State::Home, Some(Action::SetLanguage(language))),
-        (State::ChooseLanguage(_), Event::Back) => State::Home,
+        // It is reached from the locked hub too.
+        (State::ChooseLanguage(language), Event::Ok) => {
+            return (start(status, pads), Some(Action::SetLanguage(language)));
+        }
+        (State::ChooseLanguage(_), Event::Back | Event::TimedOut) => start(status, pads),
 
         // The ways to unlock: a list, and one of them.
         (State::Keys(at), Event::Previous) => State::Keys(around(at, Ways::COUNT, false)),

@@ -66,6 +66,51 @@ fn unlocks() {
 }
 
 #[test]
+fn the_language_is_changed_at_the_locked_hub_with_three_buttons() {
+    let mut desk = Desk::speaking(Language::Arabic, locked(0, 0, 3));
+    while !desk.says("<اللغة>") {
+        assert!(desk.press(&[Down]).is_none());
+    }
+    assert!(desk.says("English  Français"), "{:?}", desk.picture());
+    assert!(desk.press(&[Ok]).is_none());
+    assert_eq!(desk.screen(), "language");
+    assert!(desk.says(">العربية"));
+    desk.shows(locked(0, 0, 3));
+    assert_eq!(desk.screen(), "language", "the hub's own news do not end it");
+    assert!(desk.press(&[Down]).is_none() && desk.says(">English"));
+    let action = desk.press(&[Ok]);
+    assert!(
+        matches!(action, Some(Action::SetLanguage(Language::English))),
+        "{action:?}"
+    );
+    desk.status.language = Language::English;
+    desk.becomes(locked(0, 0, 3));
+    assert!(desk.says("Locked") && desk.says("Type the PIN"));
+    assert_eq!(pin_of(desk.enter(PIN)), PIN);
+}
+
+#[test]
+fn the_languages_of_a_locked_hub_are_left_by_holding_or_by_leaving_it_alone() {
+    let ways: [fn(&mut Desk) -> Option<Action>; 3] =
+        [|desk| desk.hold_ok(), |desk| desk.press(&[Back]), |desk| desk.wait(60)];
+    for leave in ways {
+        let mut desk = Desk::new(locked(0, 0, 3));
+        assert!(desk.press(&[Back]).is_none());
+        assert_eq!(desk.screen(), "language");
+        assert!(leave(&mut desk).is_none());
+        assert_eq!(desk.screen(), "locked");
+    }
+    let mut desk = Desk::new(locked(0, 0, 3));
+    desk.type_digits("12");
+    desk.press(&[Back, Back]);
+    assert_eq!(desk.screen(), "locked", "with digits in the field back deletes");
+    desk.press(&[Back]);
+    desk.becomes(locked(30, 3, 0));
+    desk.wait(60);
+    assert_eq!(desk.screen(), "wait");
+}
+
+#[test]
 fn a_wrong_pin_says_so_and_later_waits() {
     let mut desk = Desk::new(locked(0, 1, 2));
     desk.enter(PIN);
