@@ -534,7 +534,7 @@ async fn says_that_it_is_full(hub: &TestHub, is_full: bool) {
     panel.wait_for("phones").await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     let says = |screen: &hub_tests::panel_client::Screen| {
-        screen.name == "phone" && screen.lines.iter().any(|line| line.contains("Too much")) == is_full
+        screen.name == "phone" && screen.lines.iter().any(|line| line.contains("Sent too much")) == is_full
     };
     panel.wait_until(says).await.unwrap();
     panel.press(Button::Back).await.unwrap();

@@ -111,7 +111,7 @@ async fn a_nurse_comes_one_leaves_and_a_password_is_forgotten() {
         &["--new-clinic", "North"],
     );
     let told = read_file(&mut panel).await;
-    assert_eq!(&told[1..3], ["New users 2", "Other rows 1"]);
+    assert_eq!(&told[1..3], ["New users 2", "Other records 1"]);
     assert!(take_in(&mut panel).await.contains("as in the file"));
     assert!(!place.file().exists(), "it does not stay on the stick");
     assert_ne!(panel.screen().lines[0], "No staff yet");

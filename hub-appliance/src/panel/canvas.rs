@@ -205,6 +205,11 @@ impl<'a> Canvas<'a> {
         Some(top + LOWER / 2)
     }
 
+    /// Whether lines are lower than elsewhere, so that there is one less.
+    pub(super) const fn is_lowered(&self) -> bool {
+        self.lowered > 0
+    }
+
     /// Lines of text from where lines begin, the first on `row`; an empty one leaves its place free.
     pub(super) fn paragraph(&mut self, row: usize, text: &[&str]) {
         for (index, line) in text.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
@@ -532,7 +537,7 @@ impl<'a> Canvas<'a> {
         let style = MonoTextStyle::new(face.font(), ink);
         let at = at + self.shift;
         if is_plain(text, self.writing) {
-            let Ok(_) = Text::with_baseline(text, at, style, Baseline::Top).draw(self.frame);
+            let Ok(_) = Text::with_baseline(&unmarked(text), at, style, Baseline::Top).draw(self.frame);
             return;
         }
         let mut x = at.x;
@@ -558,7 +563,7 @@ impl<'a> Canvas<'a> {
     pub(super) fn width(&self, face: Face, text: &str) -> i32 {
         // The last column of each Latin character is the space to the next one.
         if is_plain(text, self.writing) {
-            let count = i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
+            let count = i32::try_from(unmarked(text).chars().count()).unwrap_or(i32::MAX);
             return face.advance().saturating_mul(count).saturating_sub(1).max(0);
         }
         let seen = visual(text, self.writing);

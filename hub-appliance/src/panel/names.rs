@@ -29,10 +29,7 @@ impl Space {
         chars: COLUMNS,
     };
     /// An entry of a list.
-    pub(super) const ENTRY: Self = Self {
-        pixels: 115,
-        chars: 20,
-    };
+    pub(super) const ENTRY: Self = Self { pixels: 115, chars: 20 };
     /// A title.
     pub(super) const TITLE: Self = Self {
         pixels: 112,

@@ -71,9 +71,9 @@ const fn is_mark(c: char) -> bool {
     matches!(c, LEFT_TO_RIGHT | BY_ITSELF | END)
 }
 
-/// Whether a text can be drawn as it stands, one character after the other.
+/// Whether a text can be drawn as it stands, one character after the other, but for the marks in it.
 pub(super) fn is_plain(text: &str, writing: Writing) -> bool {
-    let plain = |c: char| u32::from(c) <= 0xFF && !(writing.arabic_digits && c.is_ascii_digit());
+    let plain = |c: char| is_mark(c) || (u32::from(c) <= 0xFF && !(writing.arabic_digits && c.is_ascii_digit()));
     writing.direction == Direction::LeftToRight && text.chars().all(plain)
 }
 
@@ -84,10 +84,6 @@ pub(super) fn is_tall(text: &str) -> bool {
 
 /// The characters of `text` from left to right, as they are drawn.
 pub(super) fn visual(text: &str, writing: Writing) -> Vec<char> {
-    let is_latin = |c: char| u32::from(c) <= 0xFF || is_mark(c);
-    if writing.direction == Direction::LeftToRight && !writing.arabic_digits && text.chars().all(is_latin) {
-        return text.chars().filter(|c| !is_mark(*c)).collect();
-    }
     let shaped = shape(&in_digits(text, writing));
     let base = match writing.direction {
         Direction::LeftToRight => Level::ltr(),

@@ -50,6 +50,8 @@ pub(super) fn one(
             PhoneStanding::Good => canvas.line(2, strings.phone_good),
             PhoneStanding::Stuck => canvas.line(2, strings.phone_stuck),
             PhoneStanding::Full => canvas.line(2, strings.phone_full),
+            // Under a name that is taller there is one line left.
+            PhoneStanding::Revoked if canvas.is_lowered() => canvas.line(2, strings.revoke_text),
             PhoneStanding::Revoked => canvas.paragraph(2, &strings.phone_revoked),
         }
         if phone.standing == PhoneStanding::Revoked {

@@ -3,6 +3,7 @@
 use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
+use crate::panel::script::as_code;
 use crate::panel::strings::Strings;
 use crate::panel::text::{UNKNOWN, date};
 use crate::panel::view::{OpenStatus, Room};
@@ -38,7 +39,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, s
                 canvas.line(4, warning);
             }
             if canvas.is_tall() || warning.is_none() || !is_its_turn {
-                canvas.line(4, &date(open.time_ms));
+                canvas.line(4, &as_code(&date(open.time_ms)));
             }
         }
         (Room::Little, _) => canvas.line(4, strings.disk_get_help),

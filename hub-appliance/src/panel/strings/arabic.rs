@@ -144,7 +144,13 @@ pub(super) static STRINGS: Strings = Strings {
         Ago::Now => "اتصل الآن".into(),
         Ago::Minutes(minutes) => format!("اتصل قبل {minutes} د"),
         Ago::Hours(hours) => format!("اتصل قبل {hours} س"),
-        Ago::Days(count) => days_ago("اتصل", count),
+        Ago::Days(days) => match Days::of(days) {
+            Days::One => "اتصل قبل يوم".into(),
+            Days::Two => "اتصل قبل يومين".into(),
+            Days::Few(days) => format!("اتصل قبل {days} أيام"),
+            Days::Many(days) => format!("اتصل قبل {days} يوما"),
+            Days::Hundreds(days) => format!("اتصل قبل {days} يوم"),
+        },
     },
     phone_good: "مسموح له",
     phone_stuck: "متوقف: أعد التطبيق",
@@ -179,7 +185,10 @@ pub(super) static STRINGS: Strings = Strings {
     news,
     cloud: "السحابة",
     cloud_standing: |standing| match standing {
-        CloudStanding::NeverSetUp => ["لم تضبط بعد. انظر".into(), format!("{} في الدليل", as_code(CLOUD_SECTION))],
+        CloudStanding::NeverSetUp => [
+            "لم تضبط بعد. انظر".into(),
+            format!("{} في الدليل", as_code(CLOUD_SECTION)),
+        ],
         CloudStanding::NoNetwork => one("بانتظار الشبكة"),
         CloudStanding::Waiting => one("بانتظار موعدها"),
         CloudStanding::Done(minutes) => [done(Ago::of_minutes(minutes)), String::new()],
@@ -277,15 +286,25 @@ fn thousands(count: &str) -> String {
     }
 }
 
-/// What was so many days ago: one and two days are words of their own; 3 to 10 take the plural, 11 to 99 the singular as an
-/// object, and so it goes on within each hundred.
-fn days_ago(what: &str, days: u32) -> String {
-    match (days, days % 100) {
-        (1, _) => format!("{what} قبل يوم"),
-        (2, _) => format!("{what} قبل يومين"),
-        (_, 3..=10) => format!("{what} قبل {days} أيام"),
-        (_, 11..=99) => format!("{what} قبل {days} يوما"),
-        _ => format!("{what} قبل {days} يوم"),
+/// How days are counted: one and two are words of their own; 3 to 10 take the plural, 11 to 99 the singular as an object,
+/// and so it goes on within each hundred.
+enum Days {
+    One,
+    Two,
+    Few(u32),
+    Many(u32),
+    Hundreds(u32),
+}
+
+impl Days {
+    const fn of(days: u32) -> Self {
+        match (days, days % 100) {
+            (1, _) => Self::One,
+            (2, _) => Self::Two,
+            (_, 3..=10) => Self::Few(days),
+            (_, 11..=99) => Self::Many(days),
+            _ => Self::Hundreds(days),
+        }
     }
 }
 
@@ -302,7 +321,13 @@ fn done(ago: Ago) -> String {
         Ago::Now => "تمت الآن".into(),
         Ago::Minutes(minutes) => format!("تمت قبل {minutes} د"),
         Ago::Hours(hours) => format!("تمت قبل {hours} س"),
-        Ago::Days(count) => days_ago("تمت", count),
+        Ago::Days(days) => match Days::of(days) {
+            Days::One => "تمت قبل يوم".into(),
+            Days::Two => "تمت قبل يومين".into(),
+            Days::Few(days) => format!("تمت قبل {days} أيام"),
+            Days::Many(days) => format!("تمت قبل {days} يوما"),
+            Days::Hundreds(days) => format!("تمت قبل {days} يوم"),
+        },
     }
 }
 

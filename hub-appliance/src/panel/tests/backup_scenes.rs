@@ -43,6 +43,11 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("backup-minutes", backup(BackupStanding::Following, Some(3), None)),
         ("backup-copying", backup(BackupStanding::Copying(400), Some(120), None)),
         ("backup-full", backup(BackupStanding::Full, Some(1500), None)),
+        ("backup-days-ago", backup(BackupStanding::Full, Some(2 * 24 * 60), None)),
+        (
+            "backup-months-ago",
+            backup(BackupStanding::Full, Some(102 * 24 * 60), None),
+        ),
         ("backup-failed", backup(BackupStanding::Failed, Some(u32::MAX), None)),
         ("backup-power", backup(BackupStanding::WeakPower, old, None)),
         ("backup-another", backup(BackupStanding::AnotherHubs, old, None)),

@@ -160,6 +160,12 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         (
+            "phone-week-ago",
+            start(Phase::Open(seen(7 * 1440)), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+            }),
+        ),
+        (
             "phone-months-ago",
             start(Phase::Open(seen(102 * 1440)), |desk| {
                 desk.press(&[OK, DOWN, OK, OK]);

@@ -202,12 +202,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 desk.press(&[DOWN, DOWN, DOWN]);
             }),
         ),
-        (
-            "language-locked",
-            start(locked(0, 0, 3), |desk| {
-                desk.press(&[DOWN, DOWN, DOWN, OK, DOWN]);
-            }),
-        ),
         ("wait", start(locked(299, 5, 0), |_| {})),
         ("wait-use-code", start(locked(3600, 12, 0), |_| {})),
         (
