@@ -26,6 +26,9 @@ pub use test_hub::TestHub;
 /// How long a hub may take to begin listening or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the hub's log says at the end of each run of its relay.
+const RUN_ENDED: &str = "a run of the relay has ended";
+
 /// The PIN of hubs set up here.
 pub const PIN: &str = "31415926";
 
@@ -47,6 +50,9 @@ pub enum HubError {
     /// The hub did not end in time after SIGTERM.
     #[error("the hub does not end")]
     NotEnding,
+    /// No run of the relay ended in time.
+    #[error("no run of the relay ended; those before: {0:?}")]
+    NoRun(Vec<String>),
     /// The import failed.
     #[error("the import failed ({status}): {stderr}")]
     Import {
@@ -105,7 +111,8 @@ impl Log {
     fn filter(self) -> &'static str {
         match self {
             Self::Everything => "trace",
-            Self::Warnings => "warn",
+            // What the relay did is counted in it.
+            Self::Warnings => "warn,hub_appliance::relay=info",
         }
     }
 }
@@ -117,6 +124,7 @@ pub struct Hub {
     url: String,
     panel_socket: PathBuf,
     printed: Arc<Mutex<String>>,
+    runs: watch::Receiver<Vec<String>>,
 }
 
 impl Hub {
@@ -198,11 +206,22 @@ impl Hub {
             .spawn()?;
         let printed = Arc::new(Mutex::new(String::new()));
         let (found, mut listening) = watch::channel(None);
+        let (ended, runs) = watch::channel(Vec::new());
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(collect(stderr, Arc::clone(&printed), None));
+            let note_run = move |line: &str| {
+                if let Some((_, how)) = line.split_once(RUN_ENDED) {
+                    ended.send_modify(|runs| runs.push(how.trim().to_owned()));
+                }
+            };
+            tokio::spawn(collect(stderr, Arc::clone(&printed), note_run));
         }
         if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(collect(stdout, Arc::clone(&printed), Some(found)));
+            let note_url = move |line: &str| {
+                if let Some(url) = line.strip_prefix("listening on ") {
+                    found.send_replace(Some(url.trim_end_matches('/').to_owned()));
+                }
+            };
+            tokio::spawn(collect(stdout, Arc::clone(&printed), note_url));
         }
         let url = tokio::time::timeout(PATIENCE, listening.wait_for(Option::is_some)).await;
         let url = url.ok().and_then(|seen| seen.ok()?.clone());
@@ -212,7 +231,36 @@ impl Hub {
             url,
             panel_socket: panel_socket.to_owned(),
             printed,
+            runs,
         })
+    }
+
+    /// How the runs of its relay ended, in its log's words: `run=1 state=Waiting` is one that came to its end.
+    #[must_use]
+    pub fn relay_runs(&self) -> Vec<String> {
+        self.runs.borrow().clone()
+    }
+
+    /// Waits until more than `before` runs of its relay have ended; gives how the last one did.
+    ///
+    /// # Errors
+    /// [`HubError::NoRun`] after twenty minutes, or when the hub has ended.
+    pub async fn wait_for_run(&self, before: usize) -> Result<String, HubError> {
+        let mut runs = self.runs.clone();
+        let more = tokio::time::timeout(20 * PATIENCE, runs.wait_for(|runs| runs.len() > before)).await;
+        let last = more.ok().and_then(|runs| runs.ok()?.last().cloned());
+        last.ok_or_else(|| HubError::NoRun(self.relay_runs()))
+    }
+
+    /// A person begins a run of the relay at the panel, held long where `whole` asks for everything to be compared; gives how
+    /// it ended. None may be under way.
+    ///
+    /// # Errors
+    /// What the panel reports; as [`Hub::wait_for_run`].
+    pub async fn sync_now(&self, whole: bool) -> Result<String, HubError> {
+        let before = self.runs.borrow().len();
+        self.panel().await?.begin_sync(whole).await?;
+        self.wait_for_run(before).await
     }
 
     /// Where phones reach it: `http://127.0.0.1:PORT`.
@@ -256,6 +304,14 @@ impl Hub {
                 .ok_or(io::ErrorKind::InvalidData)
         };
         Ok((field("VmRSS:")?, field("VmHWM:")?))
+    }
+
+    /// Makes the highest of its resident memory what it is now (`man 5 proc`).
+    ///
+    /// # Errors
+    /// When it has ended, or the kernel has no such thing.
+    pub fn forget_highest(&self) -> io::Result<()> {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()?), "5")
     }
 
     /// The processor time that its thread of this name has used, to 10 ms.
@@ -313,17 +369,11 @@ impl Hub {
     }
 }
 
-/// Collects what the hub prints, and finds where it listens.
-async fn collect(
-    pipe: impl AsyncRead + Unpin,
-    printed: Arc<Mutex<String>>,
-    listening: Option<watch::Sender<Option<String>>>,
-) {
+/// Collects what the hub prints, and has each line looked at.
+async fn collect(pipe: impl AsyncRead + Unpin, printed: Arc<Mutex<String>>, look: impl Fn(&str)) {
     let mut lines = BufReader::new(pipe).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let (Some(listening), Some(url)) = (&listening, line.strip_prefix("listening on ")) {
-            listening.send_replace(Some(url.trim_end_matches('/').to_owned()));
-        }
+        look(&line);
         let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
         printed.push_str(&line);
         printed.push('\n');

@@ -1,4 +1,5 @@
-//! Held rows on a desk: seen, stored or dropped by a technician who has the PIN. Each of these is in the audit log.
+//! Held rows on a desk: seen, stored or dropped by a technician who has the PIN, and what the cloud does not have. Each of
+//! these is in the audit log.
 
 use std::fmt;
 
@@ -6,7 +7,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::desk::DeskError;
+use crate::clock::HubTime;
 use crate::store::audit::Entry;
+use crate::store::relay::Unacknowledged;
 use crate::store::sync::retry::HeldSummary;
 use crate::store::{Store, StoreError, WriteTx};
 
@@ -36,11 +39,42 @@ impl fmt::Display for Line {
             held_at,
             ..
         } = &self.0;
-        let at = Timestamp::from_millisecond(held_at.millis()).map_or_else(|_| "?".into(), |at| at.to_string());
+        let at = spelled(*held_at);
         // A name that is nobody's own choice of a line's end or of colours.
         let user = user_name.as_deref().unwrap_or("-").replace(char::is_control, "?");
         write!(f, "{id}\t{at}\t{table}\t{reason}\t{user}\tphone {}", device.0)
     }
+}
+
+/// A line of the list of what the cloud does not have.
+#[derive(Debug)]
+pub struct CloudLine(Unacknowledged);
+
+impl fmt::Display for CloudLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unacknowledged {
+            table,
+            row_id,
+            since,
+            reason,
+        } = &self.0;
+        let reason = reason.as_deref().unwrap_or("on its way");
+        write!(f, "{}\t{table}\t{row_id}\t{reason}", spelled(*since))
+    }
+}
+
+fn spelled(at: HubTime) -> String {
+    Timestamp::from_millisecond(at.millis()).map_or_else(|_| "?".into(), |at| at.to_string())
+}
+
+/// Every row that the cloud has not acknowledged as it is here, and why.
+///
+/// # Errors
+/// What the store reports.
+pub fn list_of_cloud(store: &Store) -> Result<Vec<CloudLine>, DeskError> {
+    let rows = store.read(|snapshot| snapshot.cloud_unacknowledged())?;
+    note(store, "held.cloud", json!({"rows": rows.len()}))?;
+    Ok(rows.into_iter().map(CloudLine).collect())
 }
 
 /// Every held row, oldest first; those that wait for a newer firmware are not among them.

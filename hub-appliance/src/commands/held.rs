@@ -1,4 +1,4 @@
-//! `hub-appliance held`: what phones sent and the hub could not take, for a technician, while no hub runs on the data.
+//! `hub-appliance held`: what phones sent and the hub could not take, and what the cloud does not have, for a technician, while no hub runs on the data.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,12 @@ pub(crate) struct Arguments {
 enum Action {
     /// List the rows, oldest first: id, time, table, reason, user, phone
     List {
+        /// Folder of the hub's data
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// List what the cloud does not have: since when, table, row, why
+    Cloud {
         /// Folder of the hub's data
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
@@ -43,6 +49,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.action {
         Action::List { data } => on(data, |desk| {
             for row in held::list(&desk.store)? {
+                say(&row.to_string());
+            }
+            Ok(())
+        }),
+        Action::Cloud { data } => on(data, |desk| {
+            for row in held::list_of_cloud(&desk.store)? {
                 say(&row.to_string());
             }
             Ok(())

@@ -6,7 +6,9 @@ use crate::store::schema::TableId;
 /// The most rows of a request.
 pub(super) const ROWS: usize = 500;
 /// The most bytes of its rows.
-pub(super) const BYTES: usize = 1024 * 1024;
+const BYTES: usize = 1024 * 1024;
+/// The fewest bytes that a request is cut down to where the link breaks: eight seconds of a poor one.
+const FEWEST: usize = 32 * 1024;
 
 /// Which list of a request a row goes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +27,41 @@ pub(super) struct Prepared {
     pub(super) json: Box<str>,
 }
 
-/// How many of the first rows go in one request.
-pub(super) fn fill(rows: &[Prepared]) -> usize {
+/// How much a request may carry over this link: half as much after each break, and a little more after each request that
+/// got through.
+#[derive(Debug)]
+pub(super) struct Load(usize);
+
+impl Default for Load {
+    fn default() -> Self {
+        Self(BYTES)
+    }
+}
+
+impl Load {
+    /// Bytes of rows.
+    pub(super) const fn bytes(&self) -> usize {
+        self.0
+    }
+
+    pub(super) fn broke(&mut self) {
+        self.0 = (self.0 / 2).max(FEWEST);
+    }
+
+    pub(super) fn carried(&mut self) {
+        self.0 = (self.0 + self.0 / 8).min(BYTES);
+    }
+}
+
+/// How many of the first rows go in one request of at most so many bytes; one that is larger goes alone.
+pub(super) fn fill(rows: &[Prepared], most: usize) -> usize {
     let mut bytes = 0;
     let mut tables: Vec<TableId> = Vec::new();
     for (count, row) in rows.iter().enumerate() {
         bytes += row.json.len();
         let table = row.sent.table;
         let parts = tables.iter().any(|earlier| after_push_order(*earlier, table));
-        if count == ROWS || (count > 0 && bytes > BYTES) || parts {
+        if count == ROWS || (count > 0 && bytes > most) || parts {
             return count;
         }
         if tables.last() != Some(&table) {
@@ -126,6 +154,7 @@ mod tests {
     #[test]
     fn a_request_is_bounded_and_never_has_items_beside_what_names_them() {
         let rows = |table, count, bytes| vec![row(table, bytes); count];
+        let fill = |rows: &[Prepared]| fill(rows, BYTES);
         assert_eq!(fill(&rows("visits", 700, 10)), ROWS);
         assert_eq!(fill(&rows("visits", 20, BYTES / 10)), 10);
         assert_eq!(fill(&rows("visits", 2, BYTES * 2)), 1, "one that is larger goes alone");
@@ -140,6 +169,19 @@ mod tests {
             body(&mixed[2..4]),
             r#"{"visits":{"created":[1],"updated":[],"deleted":[]},"prescription_items":{"created":[1],"updated":[],"deleted":[]}}"#
         );
+    }
+
+    #[test]
+    fn a_link_that_breaks_gets_less_to_carry_and_one_that_holds_all_of_it_again() {
+        let mut load = Load::default();
+        for _ in 0..9 {
+            load.broke();
+        }
+        assert_eq!(load.bytes(), FEWEST);
+        for _ in 0..40 {
+            load.carried();
+        }
+        assert_eq!(load.bytes(), BYTES);
     }
 
     proptest! {

@@ -177,6 +177,7 @@ impl<S: Surroundings> Working<S> {
                         status.state = state;
                         status.runs += 1;
                     });
+                    tracing::info!(run = self.progress.get().runs, ?state, "a run of the relay has ended");
                     if asked.is_some_and(|asked| asked.whole) {
                         wish = Wish {
                             asked: true,

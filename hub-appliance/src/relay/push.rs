@@ -3,8 +3,9 @@
 
 use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
-use super::batch::{Halving, List, Prepared, ROWS, body, fill};
+use super::batch::{Halving, List, Load, Prepared, ROWS, body, fill};
 use super::fit::{References, fit, is_uuid};
 use super::http::{Cloud, CloudError};
 use super::pull::PullError;
@@ -16,6 +17,10 @@ use crate::store::{Snapshot, Store, StoreError};
 
 /// Rows that the cloud may refuse, each by itself, before it has taken any: then it is the cloud that is unwell.
 const STRIKES: usize = 3;
+/// How often in a row the link may break under a request before the run is given up.
+const BREAKS: u32 = 4;
+/// After a break the link is left alone for so long, and twice as long after each further one.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A place in the change feed of the tables: the table's number among those that are pushed, and behind which row.
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub(super) struct Push<'a> {
     pub(super) pulled_at: i64,
     /// The cloud refused a push, and knew the key when it was asked about that.
     pub(super) verified: Cell<bool>,
+    /// Rows that the cloud took in this run.
+    pub(super) taken: &'a Cell<usize>,
 }
 
 /// What stands between two requests.
@@ -52,22 +59,22 @@ struct State {
     /// Where the queue's next row is, to read on.
     next: Place,
     halving: Halving,
-    /// Rows that the cloud took.
-    taken: usize,
-    /// Rows that it refused while it had taken none yet.
+    load: Load,
+    /// Breaks of the link since it last carried a request.
+    breaks: u32,
+    /// Rows that the cloud refused while it had taken none yet.
     strikes: Vec<Sent>,
 }
 
 impl Push<'_> {
-    /// Pushes; gives how many rows the cloud took.
+    /// Pushes.
     ///
     /// # Errors
     /// Why it could not go on: what was sent by then is written down.
-    pub(super) async fn run(&self) -> Result<usize, PullError> {
+    pub(super) async fn run(&self) -> Result<(), PullError> {
         let cursor = self
             .store
             .read(|snapshot| Ok::<_, StoreError>(snapshot.cloud_state()?.push_cursor))?;
-        let mut taken = 0;
         // Deletions last: children before parents, and after everything that may still name them.
         for deleted in [false, true] {
             let tables: Vec<TableId> = if deleted {
@@ -75,23 +82,18 @@ impl Push<'_> {
             } else {
                 push_order().collect()
             };
-            taken += self.pass(cursor, deleted, &tables, taken).await?;
+            self.pass(cursor, deleted, &tables).await?;
         }
-        Ok(taken)
+        Ok(())
     }
 
-    async fn pass(
-        &self,
-        cursor: HubTime,
-        deleted: bool,
-        tables: &[TableId],
-        before: usize,
-    ) -> Result<usize, PullError> {
+    async fn pass(&self, cursor: HubTime, deleted: bool, tables: &[TableId]) -> Result<(), PullError> {
         let mut state = State {
             queue: VecDeque::new(),
             next: Place::at(0),
             halving: Halving::default(),
-            taken: 0,
+            load: Load::default(),
+            breaks: 0,
             strikes: Vec::new(),
         };
         loop {
@@ -100,12 +102,12 @@ impl Push<'_> {
             if rows.is_empty() {
                 break;
             }
-            let size = state.halving.size(fill(rows));
+            let size = state.halving.size(fill(rows, state.load.bytes()));
             let rows = rows[..size].to_vec();
-            self.send(&mut state, rows, before).await?;
+            self.send(&mut state, rows).await?;
         }
         self.settle_strikes(&mut state)?;
-        Ok(state.taken)
+        Ok(())
     }
 
     /// Fills the queue up to a whole request.
@@ -207,27 +209,36 @@ impl Push<'_> {
         })))
     }
 
-    async fn send(&self, state: &mut State, rows: Vec<Prepared>, before: usize) -> Result<(), PullError> {
+    async fn send(&self, state: &mut State, rows: Vec<Prepared>) -> Result<(), PullError> {
         let sent: Vec<Sent> = rows.iter().map(|row| row.sent.clone()).collect();
         self.store.note_sent(sent.clone())?;
         match self.push(body(&rows), rows.len()).await {
             Ok(()) => {
-                state.taken += rows.len();
+                self.taken.set(self.taken.get() + rows.len());
+                state.breaks = 0;
+                state.load.carried();
                 state.halving.taken(rows.len());
                 state.queue.drain(..rows.len());
                 self.store.note_answered(sent)?;
-                self.progress.sent(before + state.taken);
+                self.progress.sent(self.taken.get());
             }
             Err(CloudError::BadRow) if state.halving.refused(rows.len()) => {
                 state.queue.pop_front();
                 self.store.note_not_sent(sent.clone())?;
                 state.strikes.extend(sent);
-                if before + state.taken > 0 || self.is_well(rows[0].sent.table).await? {
+                if self.taken.get() > 0 || self.is_well(rows[0].sent.table).await? {
                     self.settle_strikes(state)?;
                     Self::forget_queue(state);
                 } else if state.strikes.len() >= STRIKES {
                     return Err(CloudError::Status(500).into());
                 }
+            }
+            // It may have arrived all the same, which does no harm when it comes again; a smaller one gets through where the
+            // link never lasts for long.
+            Err(CloudError::Network(_)) if state.breaks < BREAKS => {
+                state.load.broke();
+                tokio::time::sleep(PAUSE * 2_u32.pow(state.breaks)).await;
+                state.breaks += 1;
             }
             // Rows in front of the bad one are there by now; to send them again does no harm.
             Err(CloudError::BadRow) => self.store.note_not_sent(sent)?,

@@ -26,17 +26,19 @@ pub struct Wish {
 
 /// Runs once, and says how it ended and where that leaves the relay.
 pub(super) async fn run(cloud: &Cloud, store: &Store, progress: &Progress, wish: Wish) -> (Ended, RelayState) {
-    match attempt(cloud, store, progress, wish).await {
+    let taken = Cell::new(0);
+    match attempt(cloud, store, progress, wish, &taken).await {
         Ok(None) => (Ended::Done, RelayState::Waiting),
         Ok(Some(state)) => (Ended::Waits, state),
         Err(PullError::Cloud(CloudError::Refused)) => (Ended::Refused, RelayState::Refused),
         Err(error) => {
             tracing::warn!(%error, "the relay to the cloud failed");
-            let stay_away = match error {
-                PullError::Cloud(CloudError::TooMany(stay_away)) => Some(stay_away),
-                _ => None,
+            let ended = match error {
+                PullError::Cloud(CloudError::TooMany(stay_away)) => Ended::Crowded(stay_away),
+                _ if taken.get() > 0 => Ended::CutOff,
+                _ => Ended::Failed,
             };
-            (Ended::Failed(stay_away), RelayState::Failed)
+            (ended, RelayState::Failed)
         }
     }
 }
@@ -46,6 +48,7 @@ async fn attempt(
     store: &Store,
     progress: &Progress,
     wish: Wish,
+    taken: &Cell<usize>,
 ) -> Result<Option<RelayState>, PullError> {
     progress.is(RelayState::Receiving);
     let device = cloud.verify().await?;
@@ -58,7 +61,9 @@ async fn attempt(
     }
     let state = store.read(|snapshot| snapshot.cloud_state())?;
     let now = store.clock().peek().millis();
+    // Old rows of a clinic that came are never announced, nor are the rights in one that went.
     let is_whole = wish.whole
+        || device.clinics().len() != state.clinics.len()
         || device.clinics().iter().any(|clinic| !state.clinics.contains(clinic))
         || now - state.whole_pull_at.millis() > WHOLE_MS;
     let since = if is_whole { 0 } else { overlapping(&state) };
@@ -81,8 +86,10 @@ async fn attempt(
             clinics: device.clinics(),
             pulled_at: since,
             verified: Cell::new(false),
+            taken,
         };
-        if push.run().await? > 0 {
+        push.run().await?;
+        if taken.get() > 0 {
             progress.is(RelayState::Receiving);
             let since = (timestamp - OVERLAP_MS).max(1);
             let (spool, timestamp) = pull::pull(cloud, since, store.spool()).await?;

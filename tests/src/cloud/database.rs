@@ -10,8 +10,8 @@ use crate::clinic::Clinic;
 /// One row of a table, as JSON by column.
 pub type CloudRow = serde_json::Map<String, Value>;
 
-/// Puts a clinic in.
-pub(super) async fn fill(shared: &Shared, clinic: &Clinic) -> Result<(), PostgresError> {
+/// Puts a clinic in, so many days ago.
+pub(super) async fn fill(shared: &Shared, clinic: &Clinic, days: u32) -> Result<(), PostgresError> {
     let mut bundle = Vec::new();
     clinic.write_bundle(&mut bundle)?;
     let bundle: Value = serde_json::from_slice(&bundle).unwrap_or_default();
@@ -27,19 +27,21 @@ pub(super) async fn fill(shared: &Shared, clinic: &Clinic) -> Result<(), Postgre
             real_dates(table, row);
         }
         for some in rows.chunks(2000) {
-            let sql =
-                format!("INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(null::{table}, $1::text::jsonb)");
+            let sql = format!(
+                "INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(null::{table}, $1::text::jsonb) ON CONFLICT DO NOTHING"
+            );
             shared
                 .client
                 .execute(&sql, &[&Value::from(some.to_vec()).to_string()])
                 .await?;
         }
         let stamp = format!(
-            "UPDATE {table} SET last_modified = coalesce(last_modified, now()), server_created_at = coalesce(server_created_at, now()), is_deleted = coalesce(is_deleted, false)"
+            "UPDATE {table} SET last_modified = coalesce(last_modified, now() - interval '{days} days'), server_created_at = coalesce(server_created_at, now() - interval '{days} days'), is_deleted = coalesce(is_deleted, false) \
+             WHERE last_modified IS NULL OR server_created_at IS NULL OR is_deleted IS NULL"
         );
         shared.client.execute(&stamp, &[]).await?;
     }
-    let batches = "INSERT INTO drug_batches SELECT DISTINCT batch_id FROM clinic_inventory";
+    let batches = "INSERT INTO drug_batches SELECT DISTINCT batch_id FROM clinic_inventory ON CONFLICT DO NOTHING";
     shared.client.execute(batches, &[]).await?;
     shared
         .client

@@ -129,7 +129,8 @@ async fn pull(shared: &Shared, query: &str) -> Result<Answer, Cut> {
         counts.bytes_out += answer.len() as u64;
     });
     if let Some(Fault::DropPullAfter(bytes)) = shared.fault(|fault| matches!(fault, Fault::DropPullAfter(_))) {
-        let part = Bytes::from(answer).slice(..bytes);
+        let part = Bytes::from(answer);
+        let part = part.slice(..bytes.min(part.len()));
         return Ok(Response::new(http_body_util::Either::Right(Broken(Some(part)))));
     }
     Ok(plain(200, answer))
@@ -157,13 +158,21 @@ async fn take(shared: &Shared, body: &[u8]) -> Result<Answer, Cut> {
             failed()
         });
     };
-    let outcome = push::push(shared, &body).await;
+    let most = shared.fault(|fault| matches!(fault, Fault::CutInPush(_)));
+    let most = most.map_or(usize::MAX, |fault| match fault {
+        Fault::CutInPush(rows) => rows,
+        _ => usize::MAX,
+    });
+    let outcome = push::push(shared, &body, most).await;
+    if matches!(outcome, Ok(Outcome::Cut)) {
+        return Err(Cut);
+    }
     if shared.fault(|fault| *fault == Fault::CutBeforeAnswer).is_some() {
         return Err(Cut);
     }
     Ok(match outcome {
         Ok(Outcome::Success) => plain(200, json!({"success": true}).to_string()),
-        Ok(Outcome::Failed) | Err(_) => failed(),
+        Ok(Outcome::Failed | Outcome::Cut) | Err(_) => failed(),
     })
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod compare;
 mod database;
 mod http;
+mod link;
 mod postgres;
 mod push;
 mod tables;
@@ -16,14 +17,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 pub use self::database::CloudRow;
+pub use self::link::{Link, Quality};
 pub use self::postgres::{Postgres, PostgresError};
 use crate::clinic::Clinic;
 
 /// The key of the demonstration's hub.
 pub const API_KEY: &str = "hh_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// The clinic was put in so many days ago.
+const DAYS: u32 = 30;
 
 /// Which cloud it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +81,8 @@ pub enum Fault {
     CutBeforeAnswer,
     /// The connection ends before a push is done.
     CutBeforePush,
+    /// The connection ends, and the cloud's program with it, after so many rows of a push.
+    CutInPush(usize),
     /// A row of a pull is missed: its transaction was open.
     MissNewest,
 }
@@ -109,6 +117,8 @@ pub struct Counts {
     pub pushes: u64,
     /// Rows and deletions that the hub pushed.
     pub rows_pushed: u64,
+    /// Those of pushes that the cloud called a success.
+    pub rows_taken: u64,
     /// Rows and deletions that it was told.
     pub rows_pulled: u64,
     /// Bytes of requests' bodies.
@@ -124,7 +134,7 @@ pub struct Counts {
 pub struct Cloud {
     url: String,
     shared: Arc<Shared>,
-    _postgres: Postgres,
+    postgres: Postgres,
 }
 
 /// What the answers are made from.
@@ -137,6 +147,8 @@ pub(crate) struct Shared {
     pub(crate) key: Mutex<String>,
     pub(crate) requests: Mutex<Vec<std::time::Instant>>,
     pub(crate) last_stamp: AtomicI64,
+    /// Something was counted.
+    pub(crate) counted: Notify,
 }
 
 impl Cloud {
@@ -164,16 +176,21 @@ impl Cloud {
             key: Mutex::new(API_KEY.to_owned()),
             requests: Mutex::default(),
             last_stamp: AtomicI64::new(0),
+            counted: Notify::new(),
         });
-        database::fill(&shared, clinic).await?;
+        database::fill(&shared, clinic, DAYS).await?;
         let clinics = database::ids(&shared, "clinics").await?;
         *lock(&shared.clinics) = clinics;
         let url = http::serve(Arc::clone(&shared), address).await?;
-        Ok(Self {
-            url,
-            shared,
-            _postgres: postgres,
-        })
+        Ok(Self { url, shared, postgres })
+    }
+
+    /// Takes what it does not have yet of a clinic, of the same staff say, and larger.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub async fn take_in(&self, clinic: &Clinic) -> Result<(), PostgresError> {
+        database::fill(&self.shared, clinic, 0).await
     }
 
     /// Its base URL.
@@ -213,6 +230,31 @@ impl Cloud {
     #[must_use]
     pub fn take_counts(&self) -> Counts {
         std::mem::take(&mut *lock(&self.shared.counts))
+    }
+
+    /// Waits until what crossed the wire is as wanted.
+    pub async fn wait_for(&self, wanted: impl Fn(&Counts) -> bool) {
+        loop {
+            let counted = self.shared.counted.notified();
+            if wanted(&lock(&self.shared.counts)) {
+                return;
+            }
+            counted.await;
+        }
+    }
+
+    /// Another connection to its database, of somebody else's program.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub async fn elsewhere(&self) -> Result<Client, PostgresError> {
+        self.postgres.connect().await
+    }
+
+    /// What `hub-setup.toml` says of it where the way to it is this link.
+    #[must_use]
+    pub fn setup_over(&self, link: &Link) -> String {
+        format!("[cloud]\nurl = \"{}\"\napi_key = \"{}\"\n", link.url(), self.key())
     }
 
     /// Runs a statement of a person at the cloud's desk.
@@ -273,6 +315,7 @@ impl Shared {
 
     pub(crate) fn count(&self, count: impl FnOnce(&mut Counts)) {
         count(&mut lock(&self.counts));
+        self.counted.notify_waiters();
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) enum Outcome {
     Success,
     /// A row failed: rows before it are stored, later ones are not looked at.
     Failed,
+    /// It ended before it was through.
+    Cut,
 }
 
 /// Tables whose `updated_at` the cloud stamps itself when it changes a row.
@@ -24,13 +26,18 @@ const STAMPED: [&str; 5] = [
 /// Rows that get a visit where they have none.
 const NEED_A_VISIT: [&str; 3] = ["events", "appointments", "prescriptions"];
 
-/// Takes a push.
-pub(super) async fn push(shared: &Shared, body: &Value) -> Result<Outcome, PostgresError> {
+/// Takes a push, of which no more than `most` rows are done.
+pub(super) async fn push(shared: &Shared, body: &Value, most: usize) -> Result<Outcome, PostgresError> {
     let switches = shared.switches();
+    let mut done = 0;
     for table in order(&switches) {
         let lists = &body[table];
         for list in ["created", "updated"] {
             for row in lists[list].as_array().into_iter().flatten() {
+                if done == most {
+                    return Ok(Outcome::Cut);
+                }
+                done += 1;
                 shared.count(|counts| {
                     counts.rows_pushed += 1;
                     counts
@@ -46,6 +53,7 @@ pub(super) async fn push(shared: &Shared, body: &Value) -> Result<Outcome, Postg
             }
         }
         for id in lists["deleted"].as_array().into_iter().flatten() {
+            done += 1;
             shared.count(|counts| {
                 counts.rows_pushed += 1;
                 counts
@@ -60,6 +68,7 @@ pub(super) async fn push(shared: &Shared, body: &Value) -> Result<Outcome, Postg
             }
         }
     }
+    shared.count(|counts| counts.rows_taken += done as u64);
     Ok(Outcome::Success)
 }
 

@@ -171,17 +171,19 @@ impl PanelClient {
         Ok(())
     }
 
-    /// Begins a run of the relay to the cloud, from anywhere in the open hub, and waits for its end; gives what the panel
-    /// says of it.
+    /// Begins a run of the relay to the cloud, from anywhere in the open hub; the button held asks for one that compares
+    /// everything.
     ///
     /// # Errors
     /// As [`PanelClient::wait_until`].
-    pub async fn sync_now(&mut self) -> Result<String, PanelError> {
+    pub async fn begin_sync(&mut self, whole: bool) -> Result<(), PanelError> {
         self.wait_for_cloud("").await?;
-        self.take("Sync now").await?;
-        self.wait_until(is_relaying).await?;
-        self.wait_until(|screen| !is_relaying(screen)).await?;
-        Ok(self.screen.lines[1..3].join(" "))
+        self.light("Sync now").await?;
+        if whole {
+            self.hold(Button::Ok).await
+        } else {
+            self.press(Button::Ok).await
+        }
     }
 
     /// Goes to the screen about the cloud, and waits there until no run is under way and it says this.
@@ -248,12 +250,17 @@ impl PanelClient {
     /// # Errors
     /// As [`PanelClient::wait_until`].
     pub async fn take(&mut self, entry: &str) -> Result<(), PanelError> {
+        self.light(entry).await?;
+        self.press(Button::Ok).await
+    }
+
+    async fn light(&mut self, entry: &str) -> Result<(), PanelError> {
         while !marks(&self.screen, entry) {
             let before = self.screen.lines.clone();
             self.press(Button::Down).await?;
             self.wait_until(|screen| screen.lines != before).await?;
         }
-        self.press(Button::Ok).await
+        Ok(())
     }
 
     /// A sleeping panel takes the first press for itself.
@@ -282,13 +289,13 @@ impl PanelClient {
     }
 }
 
-/// Whether a phone has paired and the buttons to answer are lit.
 /// Whether a run of the relay is under way.
 fn is_relaying(screen: &Screen) -> bool {
     let begins = |line: &String| line.starts_with("Receiving") || line.starts_with("Sent ");
     screen.name == "cloud" && screen.lines.iter().any(begins)
 }
 
+/// Whether a phone has paired and the buttons to answer are lit.
 fn asks_about_a_phone(screen: &Screen) -> bool {
     screen.name == "paired" && takes_answers(screen)
 }

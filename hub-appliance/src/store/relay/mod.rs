@@ -21,6 +21,7 @@ pub use outgoing::{Outgoing, Sent, after_push_order, push_order};
 pub use spool::Spool;
 
 use super::Store;
+use super::devices::DeviceNumber;
 use super::error::StoreError;
 use super::schema::TableId;
 use super::snapshot::Snapshot;
@@ -88,17 +89,17 @@ impl fmt::Display for CloudReason {
     }
 }
 
-/// A row that does not go to the cloud, as a person gets to see it.
+/// A row that the cloud does not have as it is here, as a person gets to see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CloudHold {
+pub struct Unacknowledged {
     /// Its table.
-    pub table: String,
+    pub table: &'static str,
     /// Its id.
     pub row_id: String,
-    /// Why.
-    pub reason: String,
-    /// Since when.
-    pub held_at: HubTime,
+    /// Since when it is so.
+    pub since: HubTime,
+    /// Why it is held back; none: it is on its way.
+    pub reason: Option<String>,
 }
 
 impl Snapshot<'_> {
@@ -148,24 +149,37 @@ impl Snapshot<'_> {
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
-    /// The rows that are held back from the cloud, oldest first.
+    /// The rows that the cloud has not acknowledged as they are here, parents first and the oldest first of each table.
     ///
     /// # Errors
     /// What SQLite reports.
-    pub fn cloud_holds(&self) -> Result<Vec<CloudHold>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
-            "SELECT table_name, row_id, coalesce(reason, ''), held_at FROM cloud_rows \
-             WHERE held_at IS NOT NULL ORDER BY held_at, table_name, row_id",
-        )?;
-        let holds = statement.query_map([], |row| {
-            Ok(CloudHold {
-                table: row.get(0)?,
-                row_id: row.get(1)?,
-                reason: row.get(2)?,
-                held_at: HubTime::from_millis(row.get(3)?),
-            })
-        })?;
-        Ok(holds.collect::<Result<_, _>>()?)
+    pub fn cloud_unacknowledged(&self) -> Result<Vec<Unacknowledged>, StoreError> {
+        let connection = self.connection()?;
+        let mut all = Vec::new();
+        for table in push_order() {
+            let table = table.table().name;
+            let sql = format!(
+                "SELECT t.id, max(t.hub_changed_at, coalesce(c.held_at, 0)), \
+                 iif(c.held_at IS NOT NULL AND c.held_version >= t.hub_changed_at, coalesce(c.reason, ''), NULL) \
+                 FROM {table} AS t LEFT JOIN cloud_rows AS c ON c.table_name = '{table}' AND c.row_id = t.id \
+                 WHERE t.hub_origin <> {cloud} AND coalesce(c.synced_at, 0) < t.hub_changed_at \
+                 ORDER BY t.hub_changed_at, t.id",
+                cloud = DeviceNumber::CLOUD.0,
+            );
+            let mut statement = connection.prepare(&sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok(Unacknowledged {
+                    table,
+                    row_id: row.get(0)?,
+                    since: HubTime::from_millis(row.get(1)?),
+                    reason: row.get(2)?,
+                })
+            })?;
+            for row in rows {
+                all.push(row?);
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -309,8 +309,19 @@ pub(super) fn count_misses(tx: &WriteTx<'_>, timestamp: i64) -> Result<(), Store
                 .execute((name, id))?;
             continue;
         }
-        if answered {
-            ledger::hold(tx, table, &id, HubTime::from_millis(version), CloudReason::NotTaken)?;
+        let stored = rows::find(connection, table, &id)?;
+        let version = HubTime::from_millis(version);
+        let is_gone = || Ok::<_, StoreError>(ledger::find(connection, table, &id, stored.as_ref())?.known.is_none());
+        if answered
+            && stored
+                .as_ref()
+                .is_some_and(|stored| stored.deleted && stored.changed_at <= version)
+            && is_gone()?
+        {
+            // It never got there, so that the cloud has no deletion to show.
+            note_in_step(tx, table, &id, version)?;
+        } else if answered {
+            ledger::hold(tx, table, &id, version, CloudReason::NotTaken)?;
         } else {
             connection
                 .prepare_cached(
@@ -318,7 +329,7 @@ pub(super) fn count_misses(tx: &WriteTx<'_>, timestamp: i64) -> Result<(), Store
                 )?
                 .execute((name, &id))?;
         }
-        let is_edited = rows::find(connection, table, &id)?.is_some_and(|stored| stored.changed_at.millis() > version);
+        let is_edited = stored.is_some_and(|stored| stored.changed_at > version);
         if is_edited {
             // It may be there all the same, stamped up to now: what is sent next has to be later than that.
             connection

@@ -265,3 +265,34 @@ fn what_belongs_to_a_deleted_patient_stays_in_the_cloud_and_a_password_that_is_n
     let summary = answer(&hub, &event).unwrap();
     assert_eq!((summary.foreign, summary.written), (1, 0));
 }
+
+#[test]
+fn a_deletion_of_a_row_that_never_got_there_is_told_once() {
+    let hub = hub();
+    let made = created("patients", json!([patient("p1", "Amina", T, "")]));
+    hub.push(A, HubTime::ZERO, made);
+    // It was sent and never arrived.
+    let table = TableId::named("patients").unwrap();
+    let snapshot = hub.store.snapshot().unwrap();
+    let row = snapshot
+        .outgoing(table, false, HubTime::ZERO, &(HubTime::ZERO, "".into()), 9)
+        .unwrap()
+        .remove(0);
+    drop(snapshot);
+    let sent = Sent {
+        table,
+        digests: Some(digests(table.table(), row.cells.iter().map(Some), None)),
+        id: row.id,
+        version: row.version,
+        on_answer: None,
+    };
+    hub.store.note_sent(vec![sent]).unwrap();
+    answer(&hub, &json!({})).unwrap();
+    hub.push(A, HubTime::ZERO, json!({"patients": {"deleted": ["p1"]}}));
+    assert_eq!(send(&hub), ["Amina gone"]);
+    for _ in 0..2 {
+        answer(&hub, &json!({})).unwrap();
+    }
+    hub.store.retry_cloud_holds(true).unwrap();
+    assert_eq!(send(&hub), [""; 0]);
+}

@@ -4,6 +4,7 @@
 //! for, and prints one line a figure: medians, so that a noisy machine disturbs little. Compare ratios of one run.
 
 mod online;
+mod relay;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -74,6 +75,9 @@ async fn main() -> Outcome<()> {
     }
     if ONLINE.iter().any(|name| wanted(name)) {
         online::calls(&wanted, arguments.rounds).await?;
+    }
+    if wanted("relay") {
+        relay::beside_a_pull().await?;
     }
     Ok(())
 }
