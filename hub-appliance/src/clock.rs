@@ -2,7 +2,9 @@
 //!
 //! A Raspberry Pi has no clock that survives power-off, so the hub's time is
 //! `max(system time, last time handed out + 1 ms, build time of the firmware)`.
-//! It is the only place that asks the operating system for the time of day.
+//! It is the only place that asks the operating system for the time of day. Where that has none either, a person may set the
+//! hub clock by hand, forward only; from then on it goes by how long the box has run, until the system knows better or the
+//! box is switched off.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -79,6 +81,17 @@ pub trait TimeSource: Send + Sync {
 #[derive(Debug, Default)]
 pub struct SystemClock;
 
+/// The operating system's clock as it would be where there is neither network nor clock chip: behind by so much.
+#[derive(Debug, Default)]
+pub struct LateClock(pub Duration);
+
+impl TimeSource for LateClock {
+    fn millis(&self) -> i64 {
+        let behind = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
+        SystemClock.millis().saturating_sub(behind)
+    }
+}
+
 impl TimeSource for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
     fn millis(&self) -> i64 {
@@ -93,7 +106,33 @@ pub struct HubClock {
     last: AtomicI64,
     /// What the run time is ahead of the source's: what earlier starts of the box have run.
     ran_before: AtomicI64,
+    /// What a time that was set by hand is ahead of the source's run time; nothing was set where it is 0.
+    by_hand: AtomicI64,
+    /// What the hub clock showed when that was set: a source that shows more knows better.
+    before_hand: AtomicI64,
     source: Box<dyn TimeSource>,
+}
+
+/// Where the hub's time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockSource {
+    /// From the system, which has it from the network or from a clock chip.
+    System,
+    /// From a person, since the start.
+    Hand,
+    /// From nowhere: it is one that was shown earlier, or the firmware's own.
+    Nowhere,
+}
+
+/// Why the clock was not set by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetClockError {
+    /// The system knows the time.
+    #[error("the time is known")]
+    Known,
+    /// The hub clock has shown that time before, or a later one.
+    #[error("the clock never goes back")]
+    Back,
 }
 
 impl std::fmt::Debug for HubClock {
@@ -111,8 +150,40 @@ impl HubClock {
         Self {
             last: AtomicI64::new(floor.0),
             ran_before: AtomicI64::new(0),
+            by_hand: AtomicI64::new(0),
+            before_hand: AtomicI64::new(0),
             source,
         }
+    }
+
+    /// Sets the clock by hand, forward.
+    ///
+    /// # Errors
+    /// [`SetClockError`]; then nothing was changed.
+    pub fn set(&self, time: HubTime) -> Result<(), SetClockError> {
+        if self.source() == ClockSource::System {
+            return Err(SetClockError::Known);
+        }
+        let before = self.peek();
+        if time <= before {
+            return Err(SetClockError::Back);
+        }
+        self.before_hand.store(before.0, Ordering::Release);
+        self.by_hand
+            .store(time.0.saturating_sub(self.source.running()), Ordering::Release);
+        self.observe(time);
+        Ok(())
+    }
+
+    /// What the source says, or a person as long as that knows nothing better.
+    fn millis(&self) -> i64 {
+        self.hand_set().unwrap_or_else(|| self.source.millis())
+    }
+
+    fn hand_set(&self) -> Option<i64> {
+        let ahead = self.by_hand.load(Ordering::Acquire);
+        let knows_better = || self.source.millis() > self.before_hand.load(Ordering::Acquire);
+        (ahead != 0 && !knows_better()).then(|| ahead.saturating_add(self.source.running()))
     }
 
     /// Takes notice of a time that was handed out earlier (before a restart, say): later ones are above it.
@@ -135,7 +206,7 @@ impl HubClock {
 
     /// A new time, above every one handed out before.
     pub fn now(&self) -> HubTime {
-        let system = self.source.millis();
+        let system = self.millis();
         let mut last = self.last.load(Ordering::Acquire);
         loop {
             let next = system.max(last.saturating_add(1));
@@ -149,18 +220,30 @@ impl HubClock {
         }
     }
 
-    /// Whether the hub's time is its source's, and not one that was handed out earlier or the firmware's own.
+    /// Whether the hub's time is its source's, and not one that was set by hand, handed out earlier, or the firmware's own.
     #[must_use]
     pub fn follows_its_source(&self) -> bool {
+        self.source() == ClockSource::System
+    }
+
+    /// Where the hub's time comes from.
+    #[must_use]
+    pub fn source(&self) -> ClockSource {
         // A source that is a little behind the times handed out is a busy hub, not a wrong clock.
         const BUSY_MS: i64 = 60 * 1000;
-        self.source.millis() + BUSY_MS >= self.last.load(Ordering::Acquire)
+        if self.hand_set().is_some() {
+            ClockSource::Hand
+        } else if self.source.millis() + BUSY_MS >= self.last.load(Ordering::Acquire) {
+            ClockSource::System
+        } else {
+            ClockSource::Nowhere
+        }
     }
 
     /// The time to show or compare with, without handing out a new one.
     #[must_use]
     pub fn peek(&self) -> HubTime {
-        HubTime(self.source.millis().max(self.last.load(Ordering::Acquire)))
+        HubTime(self.millis().max(self.last.load(Ordering::Acquire)))
     }
 }
 
@@ -204,6 +287,51 @@ mod tests {
         // Told again what is long over.
         next.has_run(RunTime::from_millis(2_000));
         assert_eq!(next.run_time().since(first.run_time()), 0);
+    }
+
+    /// A system whose time of day and run time a test sets.
+    struct Played(Arc<(AtomicI64, AtomicI64)>);
+
+    impl TimeSource for Played {
+        fn millis(&self) -> i64 {
+            self.0.0.load(Ordering::Relaxed)
+        }
+
+        fn running(&self) -> i64 {
+            self.0.1.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_knows_no_time_is_set_by_hand_forward_only_and_runs_until_the_system_knows_better() {
+        let system = Arc::new((AtomicI64::new(5), AtomicI64::new(1_000)));
+        let clock = HubClock::new(Box::new(Played(Arc::clone(&system))), HubTime(1_000_000));
+        assert_eq!(clock.source(), ClockSource::Nowhere);
+        assert_eq!(clock.set(HubTime(1_000_000)), Err(SetClockError::Back));
+        clock.set(HubTime(2_000_000)).unwrap();
+        assert_eq!((clock.source(), clock.peek()), (ClockSource::Hand, HubTime(2_000_000)));
+        assert!(!clock.follows_its_source());
+        // It runs, with nobody asking for times.
+        system.1.store(61_000, Ordering::Relaxed);
+        assert_eq!(clock.peek(), HubTime(2_060_000));
+        assert!(clock.now() >= HubTime(2_060_000));
+        // A mistake is mended forward, and not back.
+        assert_eq!(clock.set(HubTime(2_060_000)), Err(SetClockError::Back));
+        clock.set(HubTime(3_000_000)).unwrap();
+        system.1.store(62_000, Ordering::Relaxed);
+        assert_eq!(clock.peek(), HubTime(3_001_000));
+        // The network tells the time: it is what counts, though the clock does not go back for it.
+        system.0.store(2_900_000, Ordering::Relaxed);
+        assert!(clock.peek() >= HubTime(3_000_000));
+        assert_eq!(clock.source(), ClockSource::Nowhere);
+        system.0.store(3_100_000, Ordering::Relaxed);
+        assert_eq!(
+            (clock.source(), clock.peek()),
+            (ClockSource::System, HubTime(3_100_000))
+        );
+        assert_eq!(clock.set(HubTime(4_000_000)), Err(SetClockError::Known));
+        system.1.store(900_000, Ordering::Relaxed);
+        assert_eq!(clock.peek(), HubTime(3_100_000));
     }
 
     #[test]

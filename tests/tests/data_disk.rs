@@ -1,166 +1,14 @@
 //! What a hub makes of the states of its data disk: the service that tells of them, and works on disks, is played here.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex};
+#[path = "support/played_disk.rs"]
+mod played_disk;
 
 use hub_tests::hub::{Hub, PIN};
 use hub_tests::panel_client::{Button, PanelClient, Screen};
-use tempfile::TempDir;
+
+use played_disk::{Bench, STICK};
 
 const OTHER_PIN: &str = "27182818";
-/// An offer as the service tells of it.
-const STICK: &str = r#"{"place":"new","name":"SanDisk Ultra","bytes":31914983424,"token":17}"#;
-
-/// How the played service answers.
-#[derive(Debug, Default)]
-struct Part {
-    /// How it is with the disk.
-    state: &'static str,
-    /// What it answers to `open` and `copy`, where they don't succeed.
-    refusal: Option<&'static str>,
-    /// Whether what is refused succeeds after a repair; none where the repair fails.
-    repair: Option<bool>,
-    /// What it offers to move.
-    movable: Option<String>,
-    /// A file that is not the same in a copy.
-    spoils: Option<PathBuf>,
-    /// Whether a look at the disk comes to no end.
-    stalls: bool,
-    /// What it was asked for, without passphrases.
-    asked: Vec<String>,
-}
-
-/// The service.
-#[derive(Debug, Clone, Default)]
-struct Service(Arc<(Mutex<Part>, Condvar)>);
-
-impl Service {
-    fn set(&self, change: impl FnOnce(&mut Part)) {
-        change(&mut self.0.0.lock().unwrap());
-        self.0.1.notify_all();
-    }
-
-    /// Waits until it was asked for this.
-    fn wait_until_asked(&self, request: &str) {
-        let part = self.0.0.lock().unwrap();
-        let is_missing = |part: &mut Part| !part.asked.iter().any(|asked| asked == request);
-        drop(self.0.1.wait_while(part, is_missing).unwrap());
-    }
-
-    fn was_asked(&self, request: &str) -> bool {
-        self.0
-            .0
-            .lock()
-            .unwrap()
-            .asked
-            .iter()
-            .any(|asked| asked.starts_with(request))
-    }
-
-    fn serve(&self, listener: &UnixListener) {
-        for stream in listener.incoming() {
-            let (service, stream) = (self.clone(), stream.unwrap());
-            std::thread::spawn(move || service.converse(&stream));
-        }
-    }
-
-    fn converse(&self, mut stream: &UnixStream) {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let answer = self.answer(&line);
-            if stream.write_all(format!("{answer}\n").as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn answer(&self, line: &str) -> String {
-        let (lock, changed) = &*self.0;
-        let mut part = lock.lock().unwrap();
-        let mut words = line.split(' ');
-        let (verb, token) = (words.next().unwrap(), words.nth(1));
-        part.asked
-            .push([Some(verb), token].into_iter().flatten().collect::<Vec<_>>().join(" "));
-        changed.notify_all();
-        let succeed = |part: &mut Part, state| match part.refusal {
-            Some(refusal) => format!(r#"{{"failed":{refusal}}}"#),
-            None => {
-                part.state = state;
-                r#""done""#.to_owned()
-            }
-        };
-        match verb {
-            "state" => {
-                let part = changed.wait_while(part, |part| part.stalls).unwrap();
-                format!(r#"{{"state":"{}"}}"#, part.state)
-            }
-            "offers" => format!(r#"{{"offers":[{STICK}]}}"#),
-            "movable" => format!(r#"{{"movable":{}}}"#, part.movable.as_deref().unwrap_or("null")),
-            "open-copy" => {
-                if let Some(file) = &part.spoils {
-                    std::fs::write(file, "something else").unwrap();
-                }
-                succeed(&mut part, "open")
-            }
-            "open" => succeed(&mut part, "open"),
-            "copy" => succeed(&mut part, "closed"),
-            "repair" => match part.repair {
-                Some(mends) => {
-                    part.refusal = part.refusal.filter(|_| !mends);
-                    r#""done""#.to_owned()
-                }
-                None => r#"{"failed":"damaged"}"#.to_owned(),
-            },
-            _ => {
-                part.state = "closed";
-                r#""done""#.to_owned()
-            }
-        }
-    }
-}
-
-/// A hub beside that service.
-struct Bench {
-    folder: TempDir,
-    service: Service,
-}
-
-impl Bench {
-    fn new(state: &'static str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let service = Service::default();
-        service.set(|part| part.state = state);
-        let listener = UnixListener::bind(folder.path().join("disk.sock")).unwrap();
-        let played = service.clone();
-        std::thread::spawn(move || played.serve(&listener));
-        for part in ["keys", "store"] {
-            std::fs::create_dir_all(folder.path().join("data").join(part)).unwrap();
-        }
-        Self { folder, service }
-    }
-
-    /// The same with a hub that was set up, whose disk is closed now.
-    async fn set_up() -> Self {
-        let bench = Self::new("blank");
-        let (mut hub, mut panel) = bench.start().await;
-        panel.set_up(PIN).await.unwrap();
-        hub.terminate().await.unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        Path::new(self.folder.path()).join(name)
-    }
-
-    async fn start(&self) -> (Hub, PanelClient) {
-        let [data, panel, disk] = ["data", "panel.sock", "disk.sock"].map(|name| self.path(name));
-        let hub = Hub::start_on_disk(&data, &panel, &disk).await.unwrap();
-        let mut panel = hub.panel().await.unwrap();
-        panel.wait_until(|screen| screen.name != "splash").await.unwrap();
-        (hub, panel)
-    }
-}
 
 fn says(screen: &Screen, text: &str) -> bool {
     screen.lines.iter().any(|line| line.contains(text))
@@ -312,6 +160,63 @@ async fn a_disk_with_faults_is_repaired_once_and_only_if_a_person_says_so() {
         assert!(shown.name == screen && says(shown, text), "{yes} {repair:?}: {shown:?}");
         assert_eq!(bench.service.was_asked("repair"), yes);
     }
+}
+
+/// The clinic's disk and a hub that was begun on the card by mistake, as the service tells of them.
+const TWO_DISKS: &str = r#"{"is_card":false,"bytes":31914983424,"hub":"Clinic North","phones":12,"used_at":1795741503000,"token":5},{"is_card":true,"bytes":29000000000,"hub":"Clinic Hub","phones":0,"used_at":1795827903000,"token":7}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_data_disks_a_person_chooses_by_name_phones_and_last_use() {
+    let bench = Bench::set_up().await;
+    bench.service.set(|part| {
+        part.state = "several";
+        part.rivals = TWO_DISKS;
+        part.asked.clear();
+    });
+    let (mut hub, mut panel) = bench.start().await;
+    let asked = panel.wait_for("which-disk").await.unwrap();
+    for told in ["1/2", "Clinic North", "12", "31 GB", "2026-11-27"] {
+        assert!(says(asked, told), "{told}: {asked:?}");
+    }
+    // The next one, and round to the first again; nobody has chosen yet.
+    panel.wait_until(|screen| says(screen, "[Next]")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    let asked = panel.wait_until(|screen| says(screen, "2/2")).await.unwrap();
+    assert!(
+        says(asked, "Clinic Hub") && says(asked, "SD card") && says(asked, "2026-11-28"),
+        "{asked:?}"
+    );
+    panel.wait_until(|screen| says(screen, "[Next]")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel
+        .wait_until(|screen| says(screen, "1/2") && says(screen, "[Next]"))
+        .await
+        .unwrap();
+    assert!(!bench.service.was_asked("choose"));
+    panel.press(Button::Up).await.unwrap();
+    panel.wait_until(|screen| says(screen, "[Use it]")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    // It starts anew with this one, and nothing was made, copied or opened for it.
+    hub.ended().await.unwrap();
+    assert!(bench.service.was_asked("choose 5") && !bench.service.was_asked("choose 7"));
+    for other in ["format", "copy", "open", "finish-move"] {
+        assert!(!bench.service.was_asked(other), "{other}");
+    }
+    bench.service.set(|part| part.state = "closed");
+    let (_hub, mut panel) = bench.start().await;
+    panel.unlock(PIN).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_hub_leaves_on_its_disk_what_a_person_knows_it_by() {
+    let bench = Bench::set_up().await;
+    let facts = std::fs::read(bench.path("data/keys/facts.json")).unwrap();
+    let facts: serde_json::Value = serde_json::from_slice(&facts).unwrap();
+    assert_eq!(
+        (facts["hub_name"].as_str(), facts["phones"].as_u64()),
+        (Some("Clinic Hub"), Some(0))
+    );
+    assert!(facts["clock"].as_i64().is_some_and(|clock| clock > 1_700_000_000_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

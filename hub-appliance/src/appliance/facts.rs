@@ -20,10 +20,11 @@ use crate::clock::HubTime;
 use crate::panel::Language;
 use crate::secret::Secret;
 use crate::store::SCHEMA_VERSION;
+use crate::system::data_disk::{FACTS_FILE, MAX_FACTS};
 use crate::system::ntp::BELIEVED_MS;
 
-/// A file that is longer is not ours.
-const MAX_BYTES: usize = 4096;
+/// Characters of the hub's name that are written down.
+const MAX_NAME: usize = 64;
 
 /// A firmware, by what it makes of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,10 @@ pub(super) struct Facts {
     clock: i64,
     /// Shows that an open hub wrote the clock, this hub.
     seal: Option<String>,
+    /// What the hub is called, for a person who has to tell its disk from another.
+    hub_name: Option<String>,
+    /// How many phones it knows, for the same.
+    phones: Option<u32>,
     /// The address that the phones know.
     pub(super) address: Option<Ipv4Addr>,
     /// The address that the hub has instead, until all phones know that one.
@@ -80,7 +85,7 @@ pub(super) struct Moved {
 
 impl Facts {
     pub(super) fn load(keys_folder: &Path) -> Self {
-        let bytes = atomic_file::read(&path(keys_folder), MAX_BYTES).ok().flatten();
+        let bytes = atomic_file::read(&path(keys_folder), MAX_FACTS).ok().flatten();
         bytes
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default()
@@ -107,7 +112,13 @@ impl Facts {
     /// Forgets a hub that was: another one is set up, under another key.
     pub(super) fn begin_anew(&mut self) {
         (self.hub_id, self.writer, self.next, self.before) = (None, None, None, None);
-        self.backed_up_at = None;
+        (self.backed_up_at, self.hub_name, self.phones) = (None, None, None);
+    }
+
+    /// Takes notice of what a person tells the hub's disk from another by.
+    pub(super) fn set_use(&mut self, hub_name: &str, phones: u32) {
+        self.hub_name = Some(hub_name.chars().take(MAX_NAME).collect());
+        self.phones = Some(phones);
     }
 
     /// The firmware that is needed, if the store is newer than this one.
@@ -206,7 +217,7 @@ impl Facts {
 }
 
 fn path(keys_folder: &Path) -> PathBuf {
-    keys_folder.join("facts.json")
+    keys_folder.join(FACTS_FILE)
 }
 
 #[cfg(test)]

@@ -82,6 +82,8 @@ pub struct Config {
     pub setup_file: Option<PathBuf>,
     /// How long a PIN is to take to check: the key derivation's cost is set by it when a slot is made.
     pub unlock_time: Duration,
+    /// How far the system's clock is behind: a box without network and clock chip begins in 1970.
+    pub clock_behind: Duration,
     /// What the server allows.
     pub limits: Limits,
     /// The panel's language until a person chooses one.
@@ -119,6 +121,7 @@ impl Config {
             first_import: None,
             setup_file: None,
             unlock_time: Duration::from_secs(1),
+            clock_behind: Duration::ZERO,
             limits: Limits::default(),
             language: Language::English,
             help: None,

@@ -4,15 +4,15 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::clock::HubTime;
-use crate::panel::{HeldReason, HeldRow, OpenStatus, PairingStatus, Phone, PhoneStanding, RecordKind};
+use crate::clock::{ClockSource, HubTime};
+use crate::panel::{Clock, HeldReason, HeldRow, OpenStatus, PairingStatus, Phone, PhoneStanding, RecordKind, Supply};
 use crate::server::Pairing;
 use crate::store::Store;
 use crate::store::devices::{Device, Devices};
 use crate::store::sync::held::Waits;
 use crate::store::sync::retry::HeldSummary;
 use crate::system::network;
-use crate::system::supply::Sensors;
+use crate::system::supply::{self, Sensors};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = 60 * 1000;
@@ -36,7 +36,6 @@ impl Sources {
         // Not since midnight: the hub knows no time zone.
         let a_day_ago = HubTime::from_millis(clock.peek().millis() - DAY_MS);
         // A store that does not answer is reported where it is used.
-        let supply = self.sensors.look();
         let full = self.store.over_quota().unwrap_or_default();
         OpenStatus {
             address: self.address(),
@@ -44,11 +43,14 @@ impl Sources {
             held_rows: self.store.held_count().ok(),
             held: self.held(clock.peek()),
             time_ms: clock.peek().millis(),
-            clock_trusted: clock.follows_its_source(),
+            clock: match clock.source() {
+                ClockSource::System => Clock::Right,
+                ClockSource::Hand => Clock::ByHand,
+                ClockSource::Nowhere => Clock::NotSet,
+            },
             disk_used_percent: self.store.disk_used_percent().ok(),
             disk_is_full: self.store.is_full(),
-            power_is_weak: supply.is_weak,
-            is_hot: supply.is_hot,
+            supply: shown(self.sensors.look()),
             pairing: self.pairing(),
             phones: self
                 .devices
@@ -77,6 +79,15 @@ impl Sources {
             seconds_left: u32::try_from(pairing.left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
             keep_open: pairing.keep_open,
         })
+    }
+}
+
+/// Weak power can cost records now, heat only slows down.
+const fn shown(supply: supply::Supply) -> Supply {
+    match supply {
+        supply::Supply { is_weak: true, .. } => Supply::Weak,
+        supply::Supply { is_hot: true, .. } => Supply::Hot,
+        supply::Supply { .. } => Supply::Good,
     }
 }
 

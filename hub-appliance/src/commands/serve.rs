@@ -59,6 +59,9 @@ pub(crate) struct Arguments {
     /// Milliseconds between two writings to the backup stick
     #[arg(long, value_name = "MS", default_value_t = 30_000, hide = true)]
     backup_interval: u64,
+    /// Milliseconds that the system's clock is taken to be behind, as in a box without network and clock chip
+    #[arg(long, value_name = "MS", default_value_t = 0, hide = true)]
+    clock_behind: u64,
     /// Where the kernel tells of the board's supply and heat
     #[arg(long, value_name = "DIR", default_value = "/sys")]
     sys: PathBuf,
@@ -84,6 +87,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), CommandError> {
         first_import: arguments.first_import,
         progress: arguments.progress,
         unlock_time: Duration::from_millis(arguments.unlock_time),
+        clock_behind: Duration::from_millis(arguments.clock_behind),
         cloud_way: arguments.cloud_way,
         sensors: Sensors::below(&arguments.sys),
         desk: board != BoardKind::RaspberryPi && arguments.data_disk.is_none(),

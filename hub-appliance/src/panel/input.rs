@@ -117,6 +117,8 @@ pub enum Action {
     BeginErrand(Errand),
     /// Take in the file of staff as it was told. Expects `AtWork`, then `Ended`.
     TakeStaff,
+    /// Set the clock to this time, epoch ms. Expects `AtWork`, then `Ended`.
+    SetClock(i64),
     /// The errand is done with, or given up. Expects no `errand` in the status.
     EndErrand,
     /// Refuse the phone of this number from now on. Expects it as revoked in the status.

@@ -22,8 +22,10 @@
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
 //! | `ask-pin`, `staff`, `errand` | the PIN for something else; what a file of staff changes; how it ended | press the key, choose · give up |
+//! | `set-clock` | the date and time, a field after the other | the next field, set it · the field before, give up |
 //! | `emergency` | how long staff may still read any record, and ending that | choose · home |
 //! | `emergency-over` | who read by it, and how often; comes up by itself until it was seen | on · on |
+//! | `which-disk` | there are several data disks: whose each is, one after the other | choose · the next |
 //! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
 //! | `off` | locked, and about to lose power | |
@@ -40,6 +42,7 @@
 #![forbid(unsafe_code)]
 
 mod canvas;
+mod clock_entry;
 mod frame;
 mod icons;
 mod input;
@@ -67,10 +70,10 @@ pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::script::Numerals;
 pub use self::strings::Language;
 pub use self::view::{
-    About, BackupStanding, BackupStatus, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
-    ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, News, Notice, Obstacle, OfferedStick,
-    OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecordKind, RecoveryCode,
-    StaffFigures, Status, Unlocking, Ways,
+    About, BackupStanding, BackupStatus, Clock, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
+    ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KnownDisk, News, Notice, Obstacle,
+    OfferedStick, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecordKind,
+    RecoveryCode, StaffFigures, Status, Supply, Unlocking, Ways,
 };
 
 use self::canvas::Canvas;

@@ -3,6 +3,7 @@
 use std::mem::Discriminant;
 use std::time::Duration;
 
+use super::clock_entry::ClockEntry;
 use super::input::{Button, Digits, HeldButton, Input};
 use super::pin_pad::{CodeEntry, Pad, PadEvent};
 use super::strings::Language;
@@ -69,6 +70,8 @@ pub(super) enum State {
     ErrandPin(Pad),
     /// What a file of staff would change.
     Staff(Choice),
+    /// The date and time, being set.
+    SetClock(ClockEntry),
     /// How an errand ended.
     ErrandEnded,
     ChooseLanguage(Language),
@@ -208,12 +211,13 @@ pub(super) enum MenuEntry {
     Lock,
     Restart,
     PowerOff,
+    Clock,
     About,
     Emergency,
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 16] = [
+pub(super) const MENU: [MenuEntry; 17] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
@@ -228,6 +232,7 @@ pub(super) const MENU: [MenuEntry; 16] = [
     MenuEntry::Lock,
     MenuEntry::Restart,
     MenuEntry::PowerOff,
+    MenuEntry::Clock,
     MenuEntry::About,
     // One press up from the top.
     MenuEntry::Emergency,
@@ -271,7 +276,7 @@ impl State {
             Self::EnterPin(pad) if !pad.is_empty() => Some(MINUTE),
             Self::EnterPin(pad) if pad.note().is_some() => Some(5 * MINUTE),
             Self::PresentPin(_) | Self::ErrandPin(_) | Self::ChoosePin(_) | Self::RepeatPin { .. } => Some(2 * MINUTE),
-            Self::Staff(_) | Self::ErrandEnded => Some(5 * MINUTE),
+            Self::Staff(_) | Self::SetClock(_) | Self::ErrandEnded => Some(5 * MINUTE),
             Self::EnterCode(_) => Some(5 * MINUTE),
             left if left.is_left_alone() => Some(MINUTE),
             _ => None,
@@ -329,6 +334,10 @@ impl State {
                 | Self::News(_)
                 | Self::ErrandEnded
                 | Self::Fault(_)
+                | Self::Answering {
+                    question: Question::WhichDisk(_),
+                    ..
+                }
         )
     }
 

@@ -31,6 +31,11 @@ pub(super) fn date(millis: i64) -> String {
     fits.unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
+/// The day of a time, epoch ms.
+pub(super) fn day(millis: i64) -> String {
+    date(millis).split(' ').next().unwrap_or(UNKNOWN).to_owned()
+}
+
 /// How long ago something was, as roughly as people say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ago {

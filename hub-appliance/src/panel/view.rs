@@ -148,16 +148,14 @@ pub struct OpenStatus {
     pub held: Arc<[HeldRow]>,
     /// What the hub takes the time to be, epoch ms.
     pub time_ms: i64,
-    /// Whether the time of day comes from a source that can be trusted.
-    pub clock_trusted: bool,
+    /// Where that comes from.
+    pub clock: Clock,
     /// How full the data disk is, 0 to 100; none where it does not tell.
     pub disk_used_percent: Option<u8>,
     /// Whether it is so full that the hub takes no more records.
     pub disk_is_full: bool,
-    /// The board gets too little power.
-    pub power_is_weak: bool,
-    /// The board is so hot that it slows down.
-    pub is_hot: bool,
+    /// How the board is supplied.
+    pub supply: Supply,
     /// Set while new phones may pair.
     pub pairing: Option<PairingStatus>,
     /// A phone that paired, until a person (or the time-out) kept or undid it.
@@ -182,6 +180,30 @@ pub struct OpenStatus {
     pub backup: BackupStatus,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
     pub other_cloud: Option<String>,
+}
+
+/// Where the time of day comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// From nowhere.
+    #[default]
+    NotSet,
+    /// From a person.
+    ByHand,
+    /// From the network or a clock chip.
+    Right,
+}
+
+/// How the board is supplied, the worst of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Supply {
+    /// As it should be, as far as that is known.
+    #[default]
+    Good,
+    /// It gets too little power.
+    Weak,
+    /// It is so hot that it slows down.
+    Hot,
 }
 
 /// How it is with emergency access.
@@ -358,6 +380,8 @@ pub enum Errand {
     Unlocking(Unlocking),
     /// Lets staff read any record for a while.
     Emergency,
+    /// Sets the clock by hand.
+    Clock,
 }
 
 /// How the hub is to be unlocked from now on.
@@ -430,6 +454,8 @@ pub enum ErrandStep {
         /// Which two groups are to be typed back, as in [`Phase::Confirming`].
         ask: [usize; 2],
     },
+    /// The date and time are to be set, from what the hub takes the time to be, epoch ms.
+    Clock(i64),
     /// It is over.
     Ended(ErrandEnd),
 }
@@ -488,6 +514,12 @@ pub enum ErrandEnd {
     StickFailed,
     /// Staff may read any record for half an hour.
     EmergencyOpen,
+    /// The clock was set.
+    ClockSet,
+    /// The clock knows the time without a person.
+    ClockKnown,
+    /// The clock was not set: the hub has seen that time before.
+    ClockBack,
     /// It was not done; all is as it was.
     Failed,
 }
@@ -706,6 +738,9 @@ pub enum Question {
     DiskAway,
     /// Is a new, empty hub to be begun beside it?
     BeginAnew,
+    /// There are several data disks: is this the one that is to be used? After a no the next is asked about. Nothing is
+    /// changed on any of them by that.
+    WhichDisk(KnownDisk),
     /// There is no disk for the records: are they to be kept on the memory card?
     UseCard {
         /// What is free there.
@@ -729,6 +764,23 @@ pub enum Question {
         /// The version of the firmware that wrote the copy.
         firmware: String,
     },
+}
+
+/// One of several data disks, as it is told from the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDisk {
+    /// Which of how many it is, from 1.
+    pub place: (u32, u32),
+    /// What its hub is called. Comes from outside; drawn as the name of a [`PairedPhone`].
+    pub hub: Option<String>,
+    /// How many phones its hub knows.
+    pub phones: Option<u32>,
+    /// When it was used last, epoch ms.
+    pub used_at: Option<i64>,
+    /// Whether it is the memory card that the box runs from.
+    pub is_card: bool,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// What stopped the hub.

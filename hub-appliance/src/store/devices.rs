@@ -142,6 +142,13 @@ impl Devices {
         devices
     }
 
+    /// How many devices may call.
+    #[must_use]
+    pub fn in_use(&self) -> u32 {
+        let in_use = self.read(|known| known.values().filter(|device| !device.revoked).count());
+        u32::try_from(in_use).unwrap_or(u32::MAX)
+    }
+
     /// How many devices were heard of since `since`.
     #[must_use]
     pub fn seen_since(&self, since: HubTime) -> u32 {

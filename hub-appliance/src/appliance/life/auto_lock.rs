@@ -3,7 +3,7 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 
-use crate::clock::{HubClock, HubTime, RunTime};
+use crate::clock::{ClockSource, HubClock, HubTime, RunTime};
 use crate::setup_file::LockSetup;
 
 /// How long after its time the hub still locks, milliseconds: later, a step of the clock passed it over.
@@ -65,7 +65,7 @@ impl AutoLock {
     }
 
     fn is_time(&mut self, clock: &HubClock) -> bool {
-        if !clock.follows_its_source() {
+        if clock.source() == ClockSource::Nowhere {
             self.due = None;
             return false;
         }

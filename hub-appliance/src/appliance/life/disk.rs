@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
-use crate::panel::{Fault, Phase, Question};
-use crate::system::data_disk::{DataDiskError, DiskState, Offer, Place};
+use crate::panel::{Fault, KnownDisk, Phase, Question};
+use crate::system::data_disk::{DataDiskError, DiskState, Offer, Place, Rival};
 
 /// A look at the disk that is being taken.
 pub(super) type Look = oneshot::Receiver<Result<DiskState, DataDiskError>>;
@@ -37,6 +37,7 @@ impl Life {
             Ok(DiskState::Closed) => self.offer_move().await,
             Ok(DiskState::Open) => {}
             Ok(DiskState::Away) => self.disk_is_away(false),
+            Ok(DiskState::Several) => self.ask_which_disk().await,
             Ok(state @ (DiskState::Blank | DiskState::Foreign)) => self.ask_for_a_disk(state).await,
             Ok(state) => self.wait_for_disk(state),
             Err(error) => self.fail(&error),
@@ -86,6 +87,66 @@ impl Life {
         self.show();
     }
 
+    /// Has a person choose one of several data disks, where that can be chosen.
+    async fn ask_which_disk(&mut self) {
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.rivals()?)).await {
+            Ok(rivals) if !rivals.is_empty() => {
+                self.waits_for_disk = Some(DiskState::Several);
+                self.gate.lock();
+                self.state = State::WhichDisk { rivals, at: 0 };
+                self.show();
+            }
+            Ok(_) => self.wait_for_disk(DiskState::Several),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Takes what a person decided about the disk at this place: it is the one, or the next is asked about.
+    async fn answer_which(&mut self, yes: bool) {
+        let State::WhichDisk { rivals, at } = &mut self.state else {
+            return;
+        };
+        if !yes {
+            *at = (*at + 1) % rivals.len().max(1);
+            return;
+        }
+        let Some(token) = rivals.get(*at).map(|rival| rival.token) else {
+            return;
+        };
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.choose(token)?)).await {
+            Ok(()) => {
+                tracing::info!("of several data disks a person chose one");
+                self.state = State::Fault;
+                self.show_phase(Phase::Starting);
+                self.starts_anew = true;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the disk that a person chose is not the data disk");
+                self.ask_which_disk().await;
+            }
+        }
+    }
+
+    /// What a person is asked about the disk at this place.
+    fn which(rivals: &[Rival], at: usize) -> Option<Question> {
+        let rival = rivals.get(at)?;
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Some(Question::WhichDisk(KnownDisk {
+            place: (count(at).saturating_add(1), count(rivals.len())),
+            hub: rival.hub.clone(),
+            phones: rival.phones,
+            used_at: rival.used_at,
+            is_card: rival.is_card,
+            bytes: rival.bytes,
+        }))
+    }
+
+    pub(super) fn asking_which(rivals: &[Rival], at: usize) -> Phase {
+        Self::which(rivals, at).map_or(Phase::Fault(Fault::SeveralDisks), Phase::Asking)
+    }
+
     fn wait_at(&mut self, state: DiskState, fault: Fault) {
         self.waits_for_disk = Some(state);
         self.stop(fault);
@@ -105,6 +166,9 @@ impl Life {
                 self.ask_for_a_disk(DiskState::Away).await;
             }
             State::DiskAway { begins_anew: true } if *question == Question::BeginAnew => self.disk_is_away(false),
+            State::WhichDisk { rivals, at } if Self::which(rivals, *at).as_ref() == Some(question) => {
+                self.answer_which(yes).await;
+            }
             State::Repairing(_) if *question == Question::Repair => self.repair(yes).await,
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
             State::OfferingMove(offered) if *question == offered.question() => self.answer_move(yes),
@@ -174,6 +238,10 @@ impl Life {
                 // What runs can't go on from a card that is put back.
                 self.waits_for_disk = None;
             }
+            // It became so while somebody unlocked.
+            (DiskState::Several, Some(DiskState::Several)) if matches!(self.state, State::Fault) => {
+                self.ask_which_disk().await;
+            }
             (_, Some(waited)) => return Ok(is_another(state, waited)),
             (DiskState::Gone, None) => {
                 self.disk_gone(state).await?;
@@ -181,7 +249,7 @@ impl Life {
                 self.waits_for_disk = Some(DiskState::Missing);
             }
             // It could not be unlocked beside another.
-            (DiskState::Several, None) if matches!(self.state, State::Locked) => self.wait_for_disk(state),
+            (DiskState::Several, None) if matches!(self.state, State::Locked) => self.ask_which_disk().await,
             _ => {}
         }
         Ok(false)

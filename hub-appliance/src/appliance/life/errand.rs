@@ -4,13 +4,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::pin_change::Tried;
 use super::showing::as_shown;
 use super::{Life, Serving, State, Tries, blocking};
+use crate::appliance::built_at;
 use crate::appliance::staff::{self, Found};
+use crate::clock::{ClockSource, HubTime, SetClockError};
 use crate::keys::{KeysError, MasterKey, Pin, RecoveryCode};
 use crate::panel::{Errand, ErrandEnd, ErrandStep, Unlocking};
 use crate::secret::SecretText;
+use crate::system::ntp::BELIEVED_MS;
 
 /// How long an errand may be left alone once the PIN was right; writing the code down takes longest.
 const PERMIT: Duration = Duration::from_secs(20 * 60);
@@ -20,6 +25,8 @@ enum Stage {
     Asking,
     Checking,
     AtWork,
+    /// The date and time are being set.
+    Clock,
     /// The file of staff was read.
     Staff(Box<Found>),
     /// The new code is to be written down; the old one is good until then.
@@ -41,9 +48,15 @@ pub(super) struct OnErrand {
 impl Life {
     pub(super) fn begin_errand(&mut self, errand: Errand) {
         if let State::Open(serving) = &mut self.state {
+            // Nobody is asked for a PIN for what there is no need of.
+            let is_known = errand == Errand::Clock && self.clock.source() == ClockSource::System;
             serving.errand = Some(OnErrand {
                 errand,
-                stage: Stage::Asking,
+                stage: if is_known {
+                    Stage::Ended(ErrandEnd::ClockKnown)
+                } else {
+                    Stage::Asking
+                },
                 since: Instant::now(),
             });
         }
@@ -120,6 +133,7 @@ impl Life {
                 Ok(()) => Stage::Ended(ErrandEnd::EmergencyOpen),
                 Err(error) => failed(&error),
             },
+            Some(Errand::Clock) => Stage::Clock,
             Some(Errand::Unlocking(_)) | None => Stage::Ended(ErrandEnd::Failed),
         }
     }
@@ -170,6 +184,32 @@ impl Life {
         self.errand_is(stage);
     }
 
+    /// Sets the clock by hand, forward, and writes that down under the new time.
+    pub(super) async fn set_clock(&mut self, to: i64) {
+        let Some(Stage::Clock) = self.errand_goes_to_work() else {
+            return;
+        };
+        let before = self.clock.peek();
+        let is_believed = to <= built_at().millis().saturating_add(BELIEVED_MS);
+        let set = if is_believed {
+            self.clock.set(HubTime::from_millis(to))
+        } else {
+            Err(SetClockError::Back)
+        };
+        let end = match set {
+            Ok(()) => {
+                tracing::info!("the clock was set by hand");
+                let detail = json!({"from": before.millis(), "to": to}).to_string();
+                self.audit_with("clock.set", detail, "ok").await;
+                self.note_facts();
+                ErrandEnd::ClockSet
+            }
+            Err(SetClockError::Known) => ErrandEnd::ClockKnown,
+            Err(SetClockError::Back) => ErrandEnd::ClockBack,
+        };
+        self.errand_is(Stage::Ended(end));
+    }
+
     pub(super) fn errand_status(&self, serving: &Serving) -> Option<(Errand, ErrandStep)> {
         let OnErrand { errand, stage, .. } = serving.errand.as_ref()?;
         let step = match stage {
@@ -179,6 +219,7 @@ impl Life {
             }
             Stage::Checking => ErrandStep::Checking,
             Stage::AtWork => ErrandStep::AtWork,
+            Stage::Clock => ErrandStep::Clock(self.clock.peek().millis()),
             Stage::Staff(found) => ErrandStep::Staff(found.figures()),
             Stage::Code { code, ask, .. } => ErrandStep::Code {
                 code: as_shown(code),
@@ -202,7 +243,7 @@ impl Life {
             return None;
         };
         let on = serving.errand.as_mut()?;
-        matches!(on.stage, Stage::Staff(_) | Stage::Code { .. })
+        matches!(on.stage, Stage::Staff(_) | Stage::Code { .. } | Stage::Clock)
             .then(|| std::mem::replace(&mut on.stage, Stage::AtWork))
     }
 

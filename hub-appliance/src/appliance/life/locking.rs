@@ -63,7 +63,7 @@ impl Life {
         let State::Open(serving) = std::mem::replace(&mut self.state, State::Locked) else {
             return Ok(());
         };
-        self.facts.set_clock(self.clock.peek(), &serving.facts_key);
+        serving.note_in(&mut self.facts, &self.clock);
         self.save_facts();
         let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk), detail)).await;
         match locked {

@@ -45,8 +45,8 @@ use super::panel_loop::Display;
 use super::panics::Panics;
 use super::progress::OpenedStore;
 use super::status::Sources;
-use super::{ApplianceError, Config, Ending, firmware_clock};
-use crate::clock::HubClock;
+use super::{ApplianceError, Config, Ending, built_at};
+use crate::clock::{HubClock, LateClock};
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
 use crate::panel::{Action, EmergencyReader, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
 use crate::procedures::Emergency;
@@ -55,7 +55,7 @@ use crate::secret::{Secret, wiping_stack};
 use crate::server::Gate;
 use crate::store::devices::DeviceNumber;
 use crate::system::cloud_way::CloudWay;
-use crate::system::data_disk::{DataDiskError, DiskState, Offer};
+use crate::system::data_disk::{DataDiskError, DiskState, Offer, Rival};
 use crate::system::sticks::Stick;
 use crate::wire::session::{SessionLimits, SessionTable};
 
@@ -80,6 +80,11 @@ enum State {
     /// The disk with the records is not plugged in. A person may begin a new, empty hub, after being asked twice.
     DiskAway {
         begins_anew: bool,
+    },
+    /// There are several data disks; a person chooses one, and is asked about the one at this place.
+    WhichDisk {
+        rivals: Vec<Rival>,
+        at: usize,
     },
     /// A person decides whether the records are moved here from an old card.
     OfferingMove(OfferedMove),
@@ -113,6 +118,8 @@ struct Serving {
     sources: Sources,
     /// Seals what the public facts say.
     facts_key: Secret<32>,
+    /// What the hub is called.
+    hub_name: String,
     identity: Identity,
     /// Phones that a person has not answered for, first come, first asked about.
     paired: VecDeque<PairedPhone>,
@@ -145,6 +152,14 @@ struct Serving {
     emergency: Arc<Emergency>,
     /// Who read by the last emergency access, until a person has seen it.
     readers: Option<Arc<[EmergencyReader]>>,
+}
+
+impl Serving {
+    /// Has the public facts say what the clock shows, and who uses the disk.
+    fn note_in(&self, facts: &mut Facts, clock: &HubClock) {
+        facts.set_clock(clock.peek(), &self.facts_key);
+        facts.set_use(&self.hub_name, self.sources.devices.in_use());
+    }
 }
 
 /// The life of one box.
@@ -201,6 +216,7 @@ impl Life {
     ) -> Self {
         let keys = KeyStore::at(config.keys_folder());
         let facts = Facts::load(&config.keys_folder());
+        let clock = HubClock::new(Box::new(LateClock(config.clock_behind)), built_at());
         Self {
             notice: config.notice.clone(),
             config: Arc::new(config),
@@ -208,7 +224,7 @@ impl Life {
             gate,
             display,
             keys: Arc::new(keys),
-            clock: Arc::new(firmware_clock()),
+            clock: Arc::new(clock),
             facts,
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
             state: State::SetUp,
@@ -306,6 +322,7 @@ impl Life {
             Action::UnlockWithRecovery { code } => self.unlock_with_recovery(&code).await,
             Action::BeginPinChange => self.begin_pin_change(),
             Action::BeginErrand(errand) => self.begin_errand(errand),
+            Action::SetClock(to) => self.set_clock(to).await,
             Action::TakeStaff => self.take_staff().await,
             Action::EndErrand => self.end_errand(),
             Action::CheckPin { pin } if self.errand_asks() => self.check_errand_pin(pin).await,
@@ -388,13 +405,18 @@ impl Life {
         if self.ticks.is_multiple_of(SAVE) {
             self.note_backup();
         }
-        if self.ticks.is_multiple_of(SAVE)
-            && let State::Open(serving) = &self.state
-        {
-            self.facts.set_clock(self.clock.peek(), &serving.facts_key);
-            self.save_facts();
+        if self.ticks.is_multiple_of(SAVE) {
+            self.note_facts();
         }
         Ok(())
+    }
+
+    /// Writes down the public facts of an open hub.
+    fn note_facts(&mut self) {
+        if let State::Open(serving) = &self.state {
+            serving.note_in(&mut self.facts, &self.clock);
+            self.save_facts();
+        }
     }
 
     fn serve_wait(&mut self, elapsed: Duration) {

@@ -154,6 +154,7 @@ impl Life {
         self.facts.before = None;
         self.facts.hub_id = Some(hub.hub_id.clone());
         self.facts.set_clock(self.clock.peek(), &facts_key);
+        self.facts.set_use(&hub.hub_name, devices.in_use());
         self.save_facts();
         let has_staff = store.has_staff().unwrap_or(true);
         let sources = Sources {
@@ -183,10 +184,12 @@ impl Life {
         let backup = BackupStick::start(parts, self.facts.backed_up_at.map(HubTime::from_millis));
         self.notice = notice;
         let guard = self.guard();
+        let hub_name = hub.hub_name.clone();
         self.gate.open(hub);
         self.state = State::Open(Box::new(Serving {
             sources,
             facts_key,
+            hub_name,
             identity,
             paired: VecDeque::new(),
             news: VecDeque::new(),

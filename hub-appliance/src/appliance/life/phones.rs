@@ -54,10 +54,12 @@ impl Life {
         if let State::Open(serving) = &mut self.state {
             let before = serving.paired.len();
             serving.paired.retain(|phone| phone.number != number);
-            if serving.paired.len() < before {
-                serving.sources.pairing.decided();
+            if serving.paired.len() == before {
+                return;
             }
+            serving.sources.pairing.decided();
         }
+        self.note_facts();
     }
 
     /// Whoever was sent away stays out: what can't be forgotten is refused.

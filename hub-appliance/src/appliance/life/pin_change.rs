@@ -162,15 +162,21 @@ impl Life {
     }
 
     pub(super) async fn audit(&self, action: &'static str, outcome: &'static str) {
+        self.audit_with(action, String::new(), outcome).await;
+    }
+
+    /// The same, with more to say of it, as JSON.
+    pub(super) async fn audit_with(&self, action: &'static str, detail: String, outcome: &'static str) {
         let State::Open(serving) = &self.state else { return };
         let store = Arc::clone(&serving.sources.store);
         let entry = Entry {
             action,
+            detail,
             outcome,
             ..Entry::default()
         };
         if let Err(error) = blocking(move || Ok(store.write(move |tx| tx.audit(&entry))?)).await {
-            tracing::error!(%error, "a change of the PIN could not be written down");
+            tracing::error!(%error, "what a person did at the panel could not be written down");
         }
     }
 }

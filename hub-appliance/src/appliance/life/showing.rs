@@ -15,6 +15,7 @@ impl Life {
             State::Choosing(offers) => Self::asking(offers),
             State::DiskAway { begins_anew: false } => Phase::Asking(Question::DiskAway),
             State::DiskAway { begins_anew: true } => Phase::Asking(Question::BeginAnew),
+            State::WhichDisk { rivals, at } => Self::asking_which(rivals, *at),
             State::OfferingMove(offered) => Phase::Asking(offered.question()),
             State::Repairing(_) => Phase::Asking(Question::Repair),
             State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {

@@ -15,6 +15,7 @@ const fn title(open: &OpenStatus, strings: &Strings) -> &'static str {
         Some((Errand::NewCode, _)) => strings.menu_new_code,
         Some((Errand::Unlocking(_), _)) => strings.keys,
         Some((Errand::Emergency, _)) => strings.emergency,
+        Some((Errand::Clock, _)) => strings.set_clock,
         _ => strings.staff,
     }
 }
@@ -59,7 +60,12 @@ pub(super) fn ended(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, 
     };
     let is_good = matches!(
         end,
-        ErrandEnd::StaffTaken | ErrandEnd::CodeRenewed | ErrandEnd::Unlocking(_) | ErrandEnd::EmergencyOpen
+        ErrandEnd::StaffTaken
+            | ErrandEnd::CodeRenewed
+            | ErrandEnd::Unlocking(_)
+            | ErrandEnd::EmergencyOpen
+            | ErrandEnd::ClockSet
+            | ErrandEnd::ClockKnown
     );
     canvas.header(title(open, strings), if is_good { Icon::CHECK } else { Icon::WARNING });
     let text = (strings.errand_ended)(end);

@@ -9,7 +9,7 @@ use crate::panel::icons::Icon;
 use crate::panel::script::as_code;
 use crate::panel::strings::{Language, Strings};
 use crate::panel::text::{UNKNOWN, short_count};
-use crate::panel::view::{DEVELOPMENT, OpenStatus, Room};
+use crate::panel::view::{Clock, DEVELOPMENT, OpenStatus, Room, Supply};
 
 const FIGURE_TOP: i32 = 13;
 
@@ -62,8 +62,8 @@ fn title(open: &OpenStatus, strings: &Strings) -> (&'static str, Icon) {
         (Some(_), Some(_), _) => (strings.address_changed, Icon::WARNING),
         (Some(_), None, Room::None) => (strings.disk_full, Icon::WARNING),
         // These can cost records now, a disk that fills up only later; how full it is stands below anyway.
-        (Some(_), None, _) if open.power_is_weak => (strings.weak_power, Icon::WARNING),
-        (Some(_), None, _) if open.is_hot => (strings.too_hot, Icon::WARNING),
+        (Some(_), None, _) if open.supply == Supply::Weak => (strings.weak_power, Icon::WARNING),
+        (Some(_), None, _) if open.supply == Supply::Hot => (strings.too_hot, Icon::WARNING),
         (Some(_), None, _) if open.has_no_staff => (strings.no_staff, Icon::WARNING),
         (Some(_), None, Room::Little) => (strings.disk_nearly_full, Icon::WARNING),
         (Some(_), None, Room::Enough) => (strings.open, Icon::OPEN),
@@ -98,7 +98,7 @@ fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
         Some(held) => remarks.push((Icon::TRAY, (strings.need_help)(&short_count(held)))),
         None => remarks.push((Icon::TRAY, (strings.need_help)(UNKNOWN))),
     }
-    if !open.clock_trusted {
+    if open.clock == Clock::NotSet {
         remarks.push((Icon::CLOCK, strings.clock_bad_short.to_owned()));
     }
     if open.backup.is_late() {
@@ -107,7 +107,11 @@ fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
         remarks.push((Icon::DISK, text.to_owned()));
     }
     if remarks.is_empty() {
-        remarks.push((Icon::CLOCK, strings.clock_good_short.to_owned()));
+        let text = match open.clock {
+            Clock::ByHand => strings.clock_hand_short,
+            _ => strings.clock_good_short,
+        };
+        remarks.push((Icon::CLOCK, text.to_owned()));
     }
     remarks
 }

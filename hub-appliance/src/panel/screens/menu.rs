@@ -22,6 +22,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Lock => strings.menu_lock,
         MenuEntry::Restart => strings.menu_restart,
         MenuEntry::PowerOff => strings.menu_power_off,
+        MenuEntry::Clock => strings.set_clock,
         MenuEntry::About => strings.about,
         MenuEntry::Help => strings.help,
     });

@@ -24,6 +24,7 @@ mod phones;
 mod power_off;
 mod question;
 mod recovery;
+mod set_clock;
 mod set_up_pin;
 mod set_up_recovery;
 mod splash;
@@ -107,12 +108,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::PinKept, _) => change_pin::kept(canvas, strings),
         (State::ErrandPin(pad), Phase::Open(open)) => errand::pin(canvas, open, pad, strings),
         (State::Staff(choice), Phase::Open(open)) => errand::staff(canvas, open, *choice, strings),
+        (State::SetClock(entry), _) => set_clock::draw(canvas, entry, strings),
         (State::ErrandEnded, Phase::Open(open)) => errand::ended(canvas, open, moment, strings),
         (State::ConfirmRestart(choice), _) => power_off::ask_restart(canvas, *choice, strings),
         (State::Restarting, _) => power_off::restarting(canvas, strings),
         (State::ChooseLanguage(chosen), _) => language::draw(canvas, *chosen, status.numerals),
         (State::ConfirmPowerOff(choice), _) => power_off::ask(canvas, *choice, strings),
-        (State::Answering { question, choice }, _) => question::draw(canvas, question, *choice, strings),
+        (State::Answering { question, choice }, _) => question::draw(canvas, question, *choice, moment, strings),
         (State::Formatting, Phase::Formatting { permille }) => working::formatting(canvas, *permille, strings),
         (State::Moving, Phase::Moving { permille }) => working::moving(canvas, *permille, strings),
         (State::Repairing, Phase::Repairing { permille }) => working::repairing(canvas, *permille, strings),

@@ -6,7 +6,7 @@ use crate::panel::icons::Icon;
 use crate::panel::script::as_code;
 use crate::panel::strings::Strings;
 use crate::panel::text::{UNKNOWN, date};
-use crate::panel::view::{OpenStatus, Room};
+use crate::panel::view::{Clock, OpenStatus, Room, Supply};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, strings: &Strings) -> &'static str {
     canvas.take_turns(moment.turn());
@@ -18,21 +18,21 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, s
     canvas.pair(
         2,
         strings.clock,
-        if open.clock_trusted {
-            strings.clock_good
-        } else {
-            strings.clock_bad
+        match open.clock {
+            Clock::Right => strings.clock_good,
+            Clock::ByHand => strings.clock_hand,
+            Clock::NotSet => strings.clock_bad,
         },
     );
     let percent = open.disk_used_percent.map(|percent| percent.min(100));
     let used = percent.map_or_else(|| UNKNOWN.to_owned(), strings.disk_used);
     canvas.pair(3, strings.disk, &used);
-    match (open.room(), percent) {
-        (Room::Enough, _) if open.power_is_weak => canvas.line(4, strings.weak_power),
-        (Room::Enough, _) if open.is_hot => canvas.line(4, strings.too_hot),
+    match (open.room(), open.supply) {
+        (Room::Enough, Supply::Weak) => canvas.line(4, strings.weak_power),
+        (Room::Enough, Supply::Hot) => canvas.line(4, strings.too_hot),
         // Whoever sets the clock of a hub without a network has to see what it thinks the time is. Where lines take turns
         // anyway, there are both.
-        (Room::Enough, _) => {
+        (Room::Enough, Supply::Good) => {
             let warning = backup(open, strings);
             let is_its_turn = canvas.is_tall() || moment.turn() % 2 == 1;
             if let Some(warning) = warning.filter(|_| is_its_turn) {

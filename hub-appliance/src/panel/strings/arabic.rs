@@ -73,6 +73,7 @@ pub(super) static STRINGS: Strings = Strings {
     phones_short: thousands,
     need_help: |count| format!("{} تنتظر", thousands(count)),
     clock_good_short: "الساعة مضبوطة",
+    clock_hand_short: "ضبطت الساعة يدويا",
     clock_bad_short: "الساعة لم تضبط",
     disk_short: |percent| {
         if percent < 100 {
@@ -108,6 +109,11 @@ pub(super) static STRINGS: Strings = Strings {
     errand_ended,
     clock: "الساعة",
     clock_good: "مضبوطة",
+    clock_hand: "يدويا",
+    set_clock: "ضبط الساعة",
+    set_clock_text: ["بتوقيت UTC العالمي", ""],
+    set_clock_next: "التالي",
+    set_clock_take: "ضبط",
     clock_bad: "غير مضبوطة",
     disk: "القرص",
     disk_used: |percent| format!("ممتلئ {percent}%"),
@@ -248,6 +254,10 @@ pub(super) static STRINGS: Strings = Strings {
     repairing: "إصلاح القرص",
     question,
     no: "لا",
+    which_disk_card: "البطاقة",
+    which_disk_used: "آخر مرة",
+    disk_size: |bytes| size(bytes, UNITS),
+    which_disk_next: "التالي",
     fault: "مشكلة",
     delete_key: "حذف",
     note: note_text,
@@ -348,6 +358,9 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::OtherKeyFile => ["ملف hub.key فيها", "ليس مفتاحا. بدلها"],
         ErrandEnd::StickFailed => ["لم تقرأ الذاكرة أو", "لم تكتب. جرب غيرها"],
         ErrandEnd::EmergencyOpen => ["30 دقيقة لقراءة كل", "سجل. القراءة تسجل"],
+        ErrandEnd::ClockSet => ["ضبطت الساعة. بعد كل", "إيقاف اضبطها ثانية"],
+        ErrandEnd::ClockKnown => ["الوقت من الشبكة أو", "الشريحة. لا شيء يضبط"],
+        ErrandEnd::ClockBack => ["مضى هذا الوقت. تقدم", "ولا تؤخر. لم تتغير"],
         ErrandEnd::Failed => ["لم ينجح. لم يتغير", "شيء. حاول ثانية"],
         ErrandEnd::SeveralStaffFiles => return several(),
         ErrandEnd::StaffMistake { line } => {
@@ -468,6 +481,8 @@ fn question(question: &Question) -> Asked {
         ),
         Question::DiskAway => ("صل القرص", lines(["قرص السجلات غير هنا", "نتابع بدونه؟"]), "نعم"),
         Question::BeginAnew => ("جهاز جديد فارغ؟", lines(["بلا هواتف القديم", "ولا سجلاته"]), "ابدأ"),
+        // The rest of it is drawn from figures.
+        Question::WhichDisk(_) => ("أي قرص؟", lines(["", ""]), "استعمال"),
         Question::Repair => (
             "إصلاح القرص؟",
             lines(["قد تضيع سجلات. اتصل", "بالدعم أولا إن أمكن"]),

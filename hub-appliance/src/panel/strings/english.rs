@@ -114,6 +114,7 @@ pub(super) static STRINGS: Strings = Strings {
         _ => format!("{count} need help"),
     },
     clock_good_short: "Clock is right",
+    clock_hand_short: "Clock set by hand",
     clock_bad_short: "Clock is not set",
     disk_short: |percent| {
         if percent < 100 {
@@ -127,6 +128,11 @@ pub(super) static STRINGS: Strings = Strings {
     held: "Need help",
     clock: "Clock",
     clock_good: "network/chip",
+    clock_hand: "by hand",
+    set_clock: "Set the clock",
+    set_clock_text: ["Up or down changes it", "It is UTC, world time"],
+    set_clock_next: "next",
+    set_clock_take: "set it",
     clock_bad: "not set",
     disk: "Disk",
     disk_used: |percent| format!("{percent}% full"),
@@ -294,6 +300,10 @@ pub(super) static STRINGS: Strings = Strings {
     repairing: "Repairing the disk",
     question,
     no: "No",
+    which_disk_card: "SD card",
+    which_disk_used: "Last used",
+    disk_size: |bytes| size(bytes, UNITS),
+    which_disk_next: "Next",
     fault: "Problem",
     delete_key: "Delete",
     note: note_text,
@@ -397,6 +407,23 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "may read all records",
             "online. Each read is",
             "logged with the name.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockSet => {
+            ["The clock is set. If", "the hub is switched", "off, set it again.", ""].map(String::from)
+        }
+        ErrandEnd::ClockKnown => [
+            "The hub knows the",
+            "time from the network",
+            "or from its own chip.",
+            "Nothing is to be set.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockBack => [
+            "The hub has seen that",
+            "time: its clock is",
+            "only set forward. It",
+            "was not changed.",
         ]
         .map(String::from),
         ErrandEnd::Failed => [
@@ -564,6 +591,12 @@ fn question(question: &Question) -> Asked {
                 "in it.".into(),
             ],
             yes: "Begin",
+        },
+        // The rest of it is drawn from figures.
+        Question::WhichDisk(_) => Asked {
+            title: "Which disk?",
+            text: Default::default(),
+            yes: "Use it",
         },
         Question::UseCard { bytes } => Asked {
             title: "No data disk",

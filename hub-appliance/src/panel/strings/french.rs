@@ -108,6 +108,7 @@ pub(super) static STRINGS: Strings = Strings {
     phones_short: |count| format!("24 h: {count}"),
     need_help: |count| format!("{count} à vérifier"),
     clock_good_short: "Horloge à l'heure",
+    clock_hand_short: "Heure mise à la main",
     clock_bad_short: "Horloge sans date",
     disk_short: |percent| {
         if percent < 100 {
@@ -121,6 +122,11 @@ pub(super) static STRINGS: Strings = Strings {
     held: "À vérifier",
     clock: "Horloge",
     clock_good: "réseau/puce",
+    clock_hand: "à la main",
+    set_clock: "Régler l'heure",
+    set_clock_text: ["Haut ou bas la change", "Heure UTC, mondiale"],
+    set_clock_next: "suivant",
+    set_clock_take: "régler",
     clock_bad: "sans date",
     disk: "Disque",
     disk_used: |percent| format!("{percent}% plein"),
@@ -287,6 +293,10 @@ pub(super) static STRINGS: Strings = Strings {
     repairing: "Réparation",
     question,
     no: "Non",
+    which_disk_card: "carte SD",
+    which_disk_used: "Utilisé",
+    disk_size: |bytes| size(bytes, UNITS),
+    which_disk_next: "Suivant",
     fault: "Problème",
     delete_key: "Effacer",
     note: note_text,
@@ -388,6 +398,27 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "le personnel lit tout",
             "dossier en ligne.",
             "C'est noté par nom.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockSet => [
+            "L'heure est réglée.",
+            "Après un arrêt, il",
+            "faut la régler de",
+            "nouveau.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockKnown => [
+            "Le réseau ou sa puce",
+            "donne l'heure au hub.",
+            "Il n'y a rien à",
+            "régler.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockBack => [
+            "Le hub a déjà vu",
+            "cette heure: elle ne",
+            "peut qu'avancer. Rien",
+            "n'a changé.",
         ]
         .map(String::from),
         ErrandEnd::Failed => [
@@ -554,6 +585,12 @@ fn question(question: &Question) -> Asked {
                 "n'y sont pas.".into(),
             ],
             yes: "Commencer",
+        },
+        // The rest of it is drawn from figures.
+        Question::WhichDisk(_) => Asked {
+            title: "Quel disque ?",
+            text: Default::default(),
+            yes: "Prendre",
         },
         Question::UseCard { bytes } => Asked {
             title: "Pas de disque",

@@ -193,6 +193,7 @@ pub(super) struct Strings {
     pub(super) need_help: fn(&str) -> String,
     pub(super) clock_good_short: &'static str,
     pub(super) clock_bad_short: &'static str,
+    pub(super) clock_hand_short: &'static str,
     pub(super) disk_short: fn(u8) -> String,
     pub(super) status: &'static str,
     pub(super) phones_in_24_h: &'static str,
@@ -200,6 +201,11 @@ pub(super) struct Strings {
     pub(super) clock: &'static str,
     pub(super) clock_good: &'static str,
     pub(super) clock_bad: &'static str,
+    pub(super) clock_hand: &'static str,
+    pub(super) set_clock: &'static str,
+    pub(super) set_clock_text: [&'static str; 2],
+    pub(super) set_clock_next: &'static str,
+    pub(super) set_clock_take: &'static str,
     pub(super) disk: &'static str,
     pub(super) disk_used: fn(u8) -> String,
     pub(super) weak_power: &'static str,
@@ -326,6 +332,13 @@ pub(super) struct Strings {
     pub(super) repairing: &'static str,
     pub(super) question: fn(&Question) -> Asked,
     pub(super) no: &'static str,
+    /// In at most 8 characters.
+    pub(super) which_disk_card: &'static str,
+    /// In at most 10 characters: a day stands beside it.
+    pub(super) which_disk_used: &'static str,
+    /// Its size, bytes.
+    pub(super) disk_size: fn(u64) -> String,
+    pub(super) which_disk_next: &'static str,
     pub(super) fault: &'static str,
     pub(super) delete_key: &'static str,
     pub(super) note: fn(Note) -> [String; 2],

@@ -109,6 +109,7 @@ pub(super) static STRINGS: Strings = Strings {
         _ => format!("{count} piden ayuda"),
     },
     clock_good_short: "Reloj en hora",
+    clock_hand_short: "Hora puesta a mano",
     clock_bad_short: "Reloj sin hora",
     disk_short: |percent| {
         if percent < 100 {
@@ -122,6 +123,11 @@ pub(super) static STRINGS: Strings = Strings {
     held: "Piden ayuda",
     clock: "Reloj",
     clock_good: "por red/chip",
+    clock_hand: "a mano",
+    set_clock: "Poner la hora",
+    set_clock_text: ["Arriba o abajo cambia", "Hora UTC, mundial"],
+    set_clock_next: "seguir",
+    set_clock_take: "poner",
     clock_bad: "sin hora",
     disk: "Disco",
     disk_used: |percent| format!("{percent}% usado"),
@@ -288,6 +294,10 @@ pub(super) static STRINGS: Strings = Strings {
     repairing: "Reparando el disco",
     question,
     no: "No",
+    which_disk_card: "tarjeta",
+    which_disk_used: "Usado",
+    disk_size: |bytes| size(bytes, UNITS),
+    which_disk_next: "Otro",
     fault: "Problema",
     delete_key: "Borrar",
     note: note_text,
@@ -384,6 +394,23 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "personal lee todo en",
             "línea. Cada lectura",
             "se anota con nombre.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockSet => {
+            ["La hora está puesta.", "Si se apaga el hub,", "póngala otra vez.", ""].map(String::from)
+        }
+        ErrandEnd::ClockKnown => [
+            "El hub sabe la hora",
+            "por la red o por su",
+            "chip. No hay nada que",
+            "poner.",
+        ]
+        .map(String::from),
+        ErrandEnd::ClockBack => [
+            "El hub ya vio esa",
+            "hora: solo se puede",
+            "adelantar. No se",
+            "cambió nada.",
         ]
         .map(String::from),
         ErrandEnd::Failed => [
@@ -546,6 +573,12 @@ fn question(question: &Question) -> Asked {
                 "están en él.".into(),
             ],
             yes: "Empezar",
+        },
+        // The rest of it is drawn from figures.
+        Question::WhichDisk(_) => Asked {
+            title: "¿Qué disco?",
+            text: Default::default(),
+            yes: "Usar",
         },
         Question::UseCard { bytes } => Asked {
             title: "Sin disco de datos",

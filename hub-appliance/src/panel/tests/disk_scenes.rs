@@ -9,6 +9,17 @@ fn erase(name: &str, bytes: u64) -> Phase {
     })
 }
 
+fn which_disk(hub: Option<&str>, phones: Option<u32>, is_card: bool) -> Phase {
+    Phase::Asking(Question::WhichDisk(KnownDisk {
+        place: (if is_card { 2 } else { 1 }, 2),
+        hub: hub.map(str::to_owned),
+        phones,
+        used_at: hub.map(|_| 1_795_741_503_000),
+        is_card,
+        bytes: 31_914_983_424,
+    }))
+}
+
 fn put_back() -> Phase {
     Phase::Asking(Question::PutBack {
         firmware: "10.20.30-rc.1".into(),
@@ -119,20 +130,23 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "home-weak-power",
             start(Phase::Open(OpenStatus {
-                power_is_weak: true,
+                supply: Supply::Weak,
                 ..open()
             })),
         ),
         (
             "home-too-hot",
-            start(Phase::Open(OpenStatus { is_hot: true, ..open() })),
+            start(Phase::Open(OpenStatus {
+                supply: Supply::Hot,
+                ..open()
+            })),
         ),
         (
             "status-weak-power",
             status_of(
                 language,
                 OpenStatus {
-                    power_is_weak: true,
+                    supply: Supply::Weak,
                     ..open()
                 },
             ),
@@ -140,6 +154,9 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("error-weak-power", start(Phase::Fault(Fault::WeakPower))),
         ("disk-away", start(Phase::Asking(Question::DiskAway))),
         ("begin-anew", start(Phase::Asking(Question::BeginAnew))),
+        ("which-disk", start(which_disk(Some("Clinic North"), Some(12), false))),
+        ("which-disk-card", chosen(which_disk(Some("Clinic Hub"), Some(0), true))),
+        ("which-disk-unknown", start(which_disk(None, None, false))),
         ("home-nearly-full", start(Phase::Open(filled(90, false)))),
         ("home-full", start(Phase::Open(filled(98, true)))),
         (
@@ -198,6 +215,25 @@ fn a_question_is_answered_with_no_unless_a_person_chooses_yes() {
     assert!(!answer(desk.press(&[Button::Back])));
     assert!(answer(desk.press(&[Button::Up, Button::Ok])));
     assert!(!answer(desk.hold_ok()));
+}
+
+#[test]
+fn of_several_disks_each_says_whose_it_is_and_none_is_taken_unless_a_person_chooses_it() {
+    let mut desk = Desk::new(which_disk(Some("Clinic North"), Some(12), false));
+    assert_eq!(desk.screen(), "which-disk");
+    for told in ["Which disk? 1/2", "Clinic North", "12", "31 GB", "2026-11-27", "[Next]"] {
+        assert!(desk.says(told), "{told}");
+    }
+    assert!(matches!(
+        desk.press(&[Button::Ok]),
+        Some(Action::Answer(Question::WhichDisk(_), false))
+    ));
+    desk.becomes(which_disk(Some("Clinic Hub"), Some(0), true));
+    assert!(desk.says("Clinic Hub") && desk.says("SD card") && desk.says("[Next]"));
+    assert!(matches!(
+        desk.press(&[Button::Up, Button::Ok]),
+        Some(Action::Answer(Question::WhichDisk(disk), true)) if disk.is_card
+    ));
 }
 
 #[test]

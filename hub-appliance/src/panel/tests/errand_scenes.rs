@@ -35,6 +35,19 @@ pub(super) fn ask_for(errand: Errand, wait: u64, tries_left: u32) -> Phase {
     on_errand(errand, ErrandStep::Ask { wait, tries_left })
 }
 
+pub(super) fn setting_clock() -> Phase {
+    on_errand(Errand::Clock, ErrandStep::Clock(1_795_741_503_000))
+}
+
+/// A hub whose clock a person set.
+fn by_hand() -> Phase {
+    Phase::Open(OpenStatus {
+        held_rows: Some(0),
+        clock: Clock::ByHand,
+        ..open()
+    })
+}
+
 /// Every way in which an errand ends.
 pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
     let names = ["Amina Haddad", "Dr. Benedetta Castellani"].map(str::to_owned);
@@ -60,6 +73,9 @@ pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
         ("staff-of-cloud", Errand::Staff, ErrandEnd::StaffOfCloud),
         ("code-renewed", Errand::NewCode, ErrandEnd::CodeRenewed),
         ("emergency-open", Errand::Emergency, ErrandEnd::EmergencyOpen),
+        ("clock-set", Errand::Clock, ErrandEnd::ClockSet),
+        ("clock-known", Errand::Clock, ErrandEnd::ClockKnown),
+        ("clock-back", Errand::Clock, ErrandEnd::ClockBack),
         ("errand-failed", Errand::NewCode, ErrandEnd::Failed),
         ("keys-pin", STICK, ErrandEnd::Unlocking(Unlocking::Pin)),
         ("keys-both", STICK, ErrandEnd::Unlocking(Unlocking::PinAndStick)),
@@ -143,7 +159,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(
                 Phase::Open(OpenStatus {
                     held_rows: Some(0),
-                    clock_trusted: false,
+                    clock: Clock::NotSet,
                     ..open()
                 }),
                 |_| {},
@@ -189,6 +205,21 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(emergency(EmergencyStatus::Over(Arc::new([]))), |_| {}),
         ),
         ("restarting", start(Phase::Restarting, |_| {})),
+        ("set-clock", start(setting_clock(), |_| {})),
+        (
+            "set-clock-last",
+            start(setting_clock(), |desk| {
+                desk.press(&[Button::Ok; 4]);
+            }),
+        ),
+        ("home-clock-by-hand", start(by_hand(), |_| {})),
+        (
+            "status-clock-by-hand",
+            start(by_hand(), |desk| {
+                desk.press(&[Button::Ok]);
+                desk.take(MenuEntry::Status);
+            }),
+        ),
     ];
     all.push((
         "locked-needs-stick",

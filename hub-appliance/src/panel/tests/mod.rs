@@ -194,7 +194,7 @@ fn open() -> OpenStatus {
         phones_in_24_h: 12,
         held_rows: Some(3),
         time_ms: 1_795_741_503_000,
-        clock_trusted: true,
+        clock: Clock::Right,
         disk_used_percent: Some(34),
         backup: BackupStatus {
             standing: BackupStanding::Following,

@@ -6,7 +6,9 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 55] = [
+const SCREENS: [&str; 57] = [
+    "set-clock",
+    "which-disk",
     "notice",
     "setup-pin",
     "setting-up",
@@ -224,6 +226,7 @@ fn errand() -> impl Strategy<Value = (Errand, ErrandStep)> {
             let code = RecoveryCode::new(numbers);
             (Errand::NewCode, ErrandStep::Code { code, ask: [a, b] })
         }),
+        any::<i64>().prop_map(|from| (Errand::Clock, ErrandStep::Clock(from))),
         prop::sample::select(ends).prop_map(|(errand, end)| (errand, ErrandStep::Ended(end))),
     ]
 }
@@ -291,11 +294,10 @@ prop_compose! {
             phones_in_24_h: counts.0,
             held_rows: counts.1,
             time_ms: i64::from(counts.0) << (counts.0 % 32),
-            clock_trusted: counts.2,
+            clock: if counts.2 { Clock::Right } else { Clock::ByHand },
             disk_used_percent: counts.3,
             disk_is_full: counts.0 % 2 == 1,
-            power_is_weak: counts.0 % 3 == 1,
-            is_hot: counts.0 % 5 == 1,
+            supply: [Supply::Good, Supply::Weak, Supply::Hot][counts.0 as usize % 3],
             pairing: pairing.map(|(seconds_left, keep_open)| PairingStatus { seconds_left, keep_open }),
             paired: paired.map(|(number, name)| PairedPhone { number, name }),
             news,
@@ -310,6 +312,18 @@ prop_compose! {
             ways: Ways { pin_and_stick: counts.0 % 2 == 1, stick: counts.0 % 3 == 1 },
             emergency,
         }
+    }
+}
+
+prop_compose! {
+    fn known_disk()(
+        place: (u32, u32),
+        hub in prop::option::of(any::<String>()),
+        phones in prop::option::of(any::<u32>()),
+        used_at in prop::option::of(any::<i64>()),
+        (is_card, bytes) in any::<(bool, u64)>(),
+    ) -> KnownDisk {
+        KnownDisk { place, hub, phones, used_at, is_card, bytes }
     }
 }
 
@@ -340,6 +354,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
         Just(Phase::Asking(Question::Repair)),
         prop::sample::select(vec![Question::DiskAway, Question::BeginAnew]).prop_map(Phase::Asking),
+        known_disk().prop_map(|disk| Phase::Asking(Question::WhichDisk(disk))),
         any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
         any::<u16>().prop_map(|permille| Phase::Formatting { permille }),

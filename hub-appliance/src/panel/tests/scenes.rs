@@ -261,7 +261,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                     address,
                     phones_in_24_h: u32::MAX,
                     held_rows: Some(u32::MAX),
-                    clock_trusted: false,
+                    clock: Clock::NotSet,
                     disk_used_percent: Some(u8::MAX),
                     ..open()
                 };
@@ -333,7 +333,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 let full = OpenStatus {
                     phones_in_24_h: u32::MAX,
                     held_rows: Some(u32::MAX),
-                    clock_trusted: false,
+                    clock: Clock::NotSet,
                     disk_used_percent: Some(u8::MAX),
                     ..open()
                 };

@@ -1,5 +1,6 @@
 //! What the hub does: where its status leads.
 
+use crate::panel::clock_entry::ClockEntry;
 use crate::panel::pin_pad::{CodeEntry, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
@@ -199,6 +200,8 @@ fn follow_errand(state: State, step: &ErrandStep, pads: &mut PadMaker) -> State 
         (ErrandStep::Staff(_), _) => State::Staff(Choice::Second),
         (ErrandStep::Code { .. }, same) if same.is_about_code() => same,
         (ErrandStep::Code { .. }, _) => State::ExplainCode,
+        (ErrandStep::Clock(_), same @ State::SetClock(_)) => same,
+        (ErrandStep::Clock(from), _) => State::SetClock(ClockEntry::from(*from)),
         (ErrandStep::Ended(_), _) => State::ErrandEnded,
     }
 }

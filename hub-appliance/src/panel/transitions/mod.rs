@@ -165,6 +165,7 @@ pub(super) fn step(
             MenuEntry::Keys => State::Keys(0),
             MenuEntry::Emergency if is_emergency(phase) => State::Emergency(First),
             MenuEntry::Emergency => return (State::Menu(at), Some(Action::BeginErrand(Errand::Emergency))),
+            MenuEntry::Clock => return (State::Menu(at), Some(Action::BeginErrand(Errand::Clock))),
             MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
             MenuEntry::Restart => State::ConfirmRestart(Second),
@@ -276,8 +277,21 @@ pub(super) fn step(
         }
         (State::Staff(choice), Event::Previous | Event::Next) => State::Staff(choice.other()),
         (State::Staff(First), Event::Ok) => return (Work::asked(Job::Errand, request), Some(Action::TakeStaff)),
+        (State::SetClock(entry), Event::Previous) => State::SetClock(entry.turn(true)),
+        (State::SetClock(entry), Event::Next) => State::SetClock(entry.turn(false)),
+        (State::SetClock(entry), Event::Ok) => {
+            let millis = entry.millis();
+            match entry.step(true) {
+                Some(next) => State::SetClock(next),
+                None => return (Work::asked(Job::Errand, request), Some(Action::SetClock(millis))),
+            }
+        }
+        (State::SetClock(entry), Event::Back) => match entry.clone().step(false) {
+            Some(before) => State::SetClock(before),
+            None => return (State::SetClock(entry), Some(Action::EndErrand)),
+        },
         (
-            ended @ (State::ErrandPin(_) | State::Staff(_) | State::ErrandEnded),
+            ended @ (State::ErrandPin(_) | State::Staff(_) | State::SetClock(_) | State::ErrandEnded),
             Event::Pad(Left | Held) | Event::Back | Event::Ok | Event::TimedOut,
         ) => return (ended, Some(Action::EndErrand)),
 

@@ -27,21 +27,43 @@ pub(super) enum Target {
     Begun(Disk),
 }
 
-/// The data disk, if there is one. Of several none is, and none is beside a disk that may have been one.
+/// The data disk, if there is one. Of several none is unless a person chose it, and none is beside a disk that may have been
+/// one. Where the chosen one is not there, no other takes its place by itself: its records may be older, or another hub's.
 pub(super) fn data_disk(found: &Found) -> Result<Option<&Disk>, DiskState> {
+    let candidates = candidates(found);
+    match (&found.chosen, candidates.as_slice()) {
+        (_, []) => Ok(None),
+        (Some(chosen), all) => match all.iter().filter(|disk| chosen.is(disk)).collect::<Vec<_>>().as_slice() {
+            [disk] => Ok(Some(disk)),
+            _ => Err(DiskState::Several),
+        },
+        (None, [disk]) if !is_beside_another(found) => Ok(Some(disk)),
+        (None, _) => Err(DiskState::Several),
+    }
+}
+
+/// The disks among which a person may choose: those that were opened once. Beside one that may have been such a disk, and
+/// can't be used as it is, nobody is asked.
+pub(super) fn rivals(found: &Found) -> Vec<&Disk> {
+    let mut all = candidates(found);
+    if data_disk(found) != Err(DiskState::Several) || is_beside_another(found) {
+        all.clear();
+    }
+    all.retain(|disk| disk.stage == Stage::Finished);
+    all
+}
+
+/// Those that have come furthest.
+fn candidates(found: &Found) -> Vec<&Disk> {
     let furthest = found.ours.iter().map(|disk| disk.stage).max();
-    let candidates: Vec<_> = found
-        .ours
-        .iter()
-        .filter(|disk| disk.stage != Stage::Begun && Some(disk.stage) == furthest)
-        .collect();
+    let is_one = |disk: &&Disk| disk.stage != Stage::Begun && Some(disk.stage) == furthest;
+    found.ours.iter().filter(is_one).collect()
+}
+
+fn is_beside_another(found: &Found) -> bool {
     let is_another =
         |spared: &Spared| matches!(spared.why, DiskState::Damaged | DiskState::WriteProtected) && !spared.is_system;
-    match candidates.as_slice() {
-        [] => Ok(None),
-        [disk] if !found.spared.iter().any(is_another) => Ok(Some(disk)),
-        _ => Err(DiskState::Several),
-    }
+    found.spared.iter().any(is_another)
 }
 
 /// How it is where there is no data disk. What may hold records is told of before anything new is asked for; but the
@@ -87,18 +109,41 @@ pub(super) fn offered(found: &Found) -> Vec<(Offer, Target)> {
     offered
 }
 
-/// The old card whose records can be moved, and where they go.
+/// The disk whose records a hub asks about by itself when it starts: that of an old card, or one from which a move was begun.
 pub(super) fn movable(found: &Found) -> Option<(&Disk, Offer, Target)> {
-    let original = data_disk(found).ok()?.filter(|disk| disk.is_old_card())?;
+    let (original, to) = moves(found)?;
+    let (offer, target) = to.into_iter().next()?;
+    let is_asked_about = original.is_old_card() || matches!(target, Target::Begun(_));
+    is_asked_about.then_some((original, offer, target))
+}
+
+/// The disk whose records can be moved, and where they can go, the most natural first.
+pub(super) fn moves(found: &Found) -> Option<(&Disk, Vec<(Offer, Target)>)> {
+    let original = data_disk(found).ok()?.filter(|disk| disk.stage == Stage::Finished)?;
     let copy = found.ours.iter().find(|disk| disk.stage != Stage::Finished);
-    let (offer, target) = match (copy, found.blank.as_slice(), &found.room) {
+    let to = match (copy, found.blank.as_slice(), &found.room) {
         // A copy that was begun is gone on with.
-        (Some(disk), ..) => (begun(disk).0, Target::Begun(disk.clone())),
-        (None, [_], _) => offered(found).into_iter().next()?,
-        (None, [], Some(room)) => rest(room),
+        (Some(disk), ..) => vec![(begun(disk).0, Target::Begun(disk.clone()))],
+        (None, ..) if !original.is_old_card() => other_disks(found),
+        (None, [_], _) => offered(found).into_iter().take(1).collect(),
+        (None, [], Some(room)) => vec![rest(room)],
         _ => return None,
     };
-    Some((original, offer, target))
+    Some((original, to))
+}
+
+/// Disks that none of ours is on: those with nothing on them come first.
+fn other_disks(found: &Found) -> Vec<(Offer, Target)> {
+    let with = |place: Place| {
+        move |disk: &super::list::Listed| {
+            let offer = offer(place, &disk.name, &disk.device, disk.bytes, disk.sequence);
+            (offer, Target::Whole(disk.device.clone()))
+        }
+    };
+    let blank = found.blank.iter().map(with(Place::New));
+    let mut all: Vec<_> = blank.chain(found.foreign.iter().map(with(Place::Disk))).collect();
+    all.truncate(MAX_OFFERS);
+    all
 }
 
 fn begun(disk: &Disk) -> (Offer, Target) {
@@ -153,6 +198,7 @@ mod tests {
             is_on_system: name == "card",
             bytes: 32 << 30,
             room: 31 << 30,
+            uuid: Some(format!("uuid-of-{name}")),
         }
     }
 
@@ -202,6 +248,49 @@ mod tests {
         assert_eq!(data_disk(&ours(&[begun])), Ok(None));
         assert_eq!(data_disk(&ours(&[finished.clone(), finished])), Err(DiskState::Several));
         assert_eq!(data_disk(&ours(&[keyed.clone(), keyed])), Err(DiskState::Several));
+    }
+
+    #[test]
+    fn of_several_the_chosen_one_is_the_data_disk_and_where_it_is_not_there_none_is() {
+        use super::super::find::Chosen;
+
+        let (mut a, b) = (
+            disk("sda", Stage::Finished, Scheme::Gpt),
+            disk("card", Stage::Finished, Scheme::Mbr),
+        );
+        a.sequence = 6;
+        let found = |disks: &[&Disk], chosen| Found {
+            ours: disks.iter().map(|disk| (*disk).clone()).collect(),
+            chosen,
+            ..Found::default()
+        };
+        let both = found(&[&a, &b], None);
+        assert_eq!(rivals(&both), [&a, &b]);
+        for chosen in [Chosen::Now(6), Chosen::Before("uuid-of-sda".into())] {
+            let of_both = found(&[&a, &b], Some(chosen.clone()));
+            assert_eq!(data_disk(&of_both), Ok(Some(&a)));
+            assert!(rivals(&of_both).is_empty());
+            let other = found(&[&b], Some(chosen.clone()));
+            assert_eq!(data_disk(&other), Err(DiskState::Several));
+            assert_eq!(rivals(&other), [&b], "a person is asked about it");
+            assert_eq!(data_disk(&found(&[], Some(chosen))), Ok(None));
+        }
+        // Copied as a whole: only who saw both can tell.
+        let copy = Disk {
+            sequence: 7,
+            ..a.clone()
+        };
+        let before = Some(Chosen::Before("uuid-of-sda".into()));
+        assert_eq!(data_disk(&found(&[&a, &copy], before)), Err(DiskState::Several));
+        assert_eq!(data_disk(&found(&[&a, &copy], Some(Chosen::Now(7)))), Ok(Some(&copy)));
+
+        let keyed = disk("sdb", Stage::Keyed, Scheme::Gpt);
+        assert!(rivals(&found(&[&keyed, &keyed], None)).is_empty());
+        let beside = Found {
+            spared: spared(DiskState::Damaged, false),
+            ..both
+        };
+        assert!(rivals(&beside).is_empty());
     }
 
     #[test]
@@ -313,5 +402,35 @@ mod tests {
         };
         assert_eq!(place(&two), None);
         assert_eq!(place(&ours(&[disk("card", Stage::Finished, Scheme::Mbr)])), None);
+    }
+
+    #[test]
+    fn a_disks_records_go_where_a_person_says_and_only_what_was_begun_is_asked_about_by_itself() {
+        for original in [
+            disk("sda", Stage::Finished, Scheme::Gpt),
+            disk("card", Stage::Finished, Scheme::Mbr),
+        ] {
+            let found = Found {
+                blank: vec![listed("sdc")],
+                foreign: vec![listed("sdb")],
+                ..ours(std::slice::from_ref(&original))
+            };
+            let (from, to) = moves(&found).unwrap();
+            assert_eq!(from, &original);
+            let to: Vec<_> = to.iter().map(|(offer, _)| (offer.place, offer.name.as_str())).collect();
+            assert_eq!(to, [(Place::New, "sdc"), (Place::Disk, "sdb")]);
+            assert_eq!(movable(&found), None);
+            for stage in [Stage::Begun, Stage::Keyed] {
+                let copy = disk("sdb", stage, Scheme::Gpt);
+                let found = Found {
+                    blank: vec![listed("sdc")],
+                    ..ours(&[original.clone(), copy.clone()])
+                };
+                let (from, _, target) = movable(&found).unwrap();
+                assert_eq!((from, target), (&original, Target::Begun(copy)));
+            }
+        }
+        // One that was never opened holds no records.
+        assert_eq!(moves(&ours(&[disk("sda", Stage::Keyed, Scheme::Gpt)])), None);
     }
 }

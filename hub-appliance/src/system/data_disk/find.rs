@@ -10,6 +10,9 @@
 //! | MBR, the rest of a card | 3 | label `HUBKEYS` | `83` | type `da` |
 //! | | 4 | label `HUBDATA` | `e8` | type `da` |
 //!
+//! What was moved away is marked too, and is never taken for a data disk again: `HUBKEYS-MOVED` and `HUBDATA-MOVED` in a GPT,
+//! type `7f` on a card.
+//!
 //! Unfinished is a disk until it was opened once: one that has no keys was cut short while it was formatted. On a card it is
 //! ours only behind the system that runs, and if it bears a mark of ours too, for `da` is anybody's.
 //!
@@ -29,6 +32,8 @@ pub(super) const KEYS: &str = "HUBKEYS";
 pub(super) const RECORDS: &str = "HUBDATA";
 /// What follows these names in a GPT until the disk was opened once.
 pub(super) const UNFINISHED: &str = "-NEW";
+/// What follows them when the records were moved to another disk.
+const MOVED: &str = "-MOVED";
 /// GPT types: Linux file system, and LUKS of the Discoverable Partitions Specification.
 pub(super) const GPT_KEYS: &str = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 /// See [`GPT_KEYS`].
@@ -40,7 +45,7 @@ pub(super) const MBR_RECORDS: &str = "e8";
 /// See [`MBR_KEYS`].
 pub(super) const MBR_UNFINISHED: &str = "da";
 /// What was moved from a card to somewhere else: an experimental type, so that nothing ever takes it for a data disk.
-pub(super) const MBR_MOVED: &str = "7f";
+const MBR_MOVED: &str = "7f";
 /// Numbers of the partitions on a card; the two before are the system's.
 pub(super) const CARD_NUMBERS: [u32; 2] = [3, 4];
 /// New partitions begin at a multiple of this, which is the erase block of most cards.
@@ -60,6 +65,7 @@ pub(super) struct Probe {
     name: Option<String>,
     kind: Option<String>,
     label: Option<String>,
+    uuid: Option<String>,
 }
 
 impl Probe {
@@ -80,6 +86,7 @@ impl Probe {
                     }
                 }
                 "PART_ENTRY_NAME" => probe.name = text(),
+                "PART_ENTRY_UUID" => probe.uuid = text(),
                 "PART_ENTRY_TYPE" => probe.kind = Some(value.trim_start_matches("0x").to_ascii_lowercase()),
                 "LABEL" => probe.label = text(),
                 _ => {}
@@ -119,8 +126,16 @@ impl Probe {
     }
 
     fn is_moved(&self) -> bool {
-        self.scheme == Some(Scheme::Mbr) && is(&self.kind, MBR_MOVED)
+        match self.scheme {
+            Some(Scheme::Gpt) => [KEYS, RECORDS].map(moved_name).iter().any(|name| is(&self.name, name)),
+            Some(Scheme::Mbr) => is(&self.kind, MBR_MOVED),
+            None => false,
+        }
     }
+}
+
+fn moved_name(name: &str) -> String {
+    format!("{name}{MOVED}")
 }
 
 fn is(field: &Option<String>, text: &str) -> bool {
@@ -167,9 +182,19 @@ pub(super) struct Disk {
     pub(super) bytes: u64,
     /// The size of what is ours of it.
     pub(super) room: u64,
+    /// What its table calls the partition for the records: another on each disk, but for one that was copied as a whole.
+    pub(super) uuid: Option<String>,
 }
 
 impl Disk {
+    /// The marks of its two partitions once the records were moved away.
+    pub(super) fn moved_marks(&self) -> [String; 2] {
+        match self.scheme {
+            Scheme::Gpt => [KEYS, RECORDS].map(moved_name),
+            Scheme::Mbr => [MBR_MOVED; 2].map(str::to_owned),
+        }
+    }
+
     /// Whether it is the rest of a card that the system does not run from.
     pub(super) fn is_old_card(&self) -> bool {
         self.stage == Stage::Finished && self.scheme == Scheme::Mbr && !self.is_on_system
@@ -211,6 +236,27 @@ pub(super) struct Found {
     pub(super) room: Option<Room>,
     /// Those that may hold records, and are no data disks as they are.
     pub(super) spared: Vec<Spared>,
+    /// Which of several data disks a person chose.
+    pub(super) chosen: Option<Chosen>,
+}
+
+/// The disk that a person chose of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// By the kernel's number for it: since this start.
+    Now(u64),
+    /// By what its table calls the partition for the records: before.
+    Before(String),
+}
+
+impl Chosen {
+    /// Whether it is this disk.
+    pub(super) fn is(&self, disk: &Disk) -> bool {
+        match self {
+            Self::Now(sequence) => disk.sequence == *sequence,
+            Self::Before(uuid) => disk.uuid.as_ref() == Some(uuid),
+        }
+    }
 }
 
 /// Looks at disks.
@@ -345,6 +391,7 @@ fn data_disk(disk: &Listed, known: &[(&Partition, &Probe)], reader: &impl Reader
         is_on_system,
         bytes: disk.bytes,
         room: records.2.end.saturating_sub(keys.2.start),
+        uuid: records.3.uuid.clone(),
     })
 }
 

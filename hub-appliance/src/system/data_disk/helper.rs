@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::protocol::{Answer, Request, read_line};
-use super::{DataDisk, DataDiskError, DiskState, Move, Offer};
+use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Rival};
 use crate::secret::SecretText;
 
 /// How long an answer may take: a large, slow stick is formatted in less.
@@ -100,6 +100,24 @@ impl DataDisk for Helper {
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError> {
         self.order(&Request::Format(passphrase.clone(), allowed), progress)
+    }
+
+    fn roomier(&self) -> Result<Vec<Offer>, DataDiskError> {
+        match self.exchange(&Request::Roomier, &|_| {})? {
+            Answer::Offers(offers) => Ok(offers),
+            other => Err(failure(other)),
+        }
+    }
+
+    fn rivals(&self) -> Result<Vec<Rival>, DataDiskError> {
+        match self.exchange(&Request::Rivals, &|_| {})? {
+            Answer::Rivals(rivals) => Ok(rivals),
+            other => Err(failure(other)),
+        }
+    }
+
+    fn choose(&self, token: u64) -> Result<(), DataDiskError> {
+        self.order(&Request::Choose(token), &|_| {})
     }
 
     fn movable(&self) -> Result<Option<Move>, DataDiskError> {

@@ -10,15 +10,15 @@ use nix::mount::{MntFlags, MsFlags, umount, umount2};
 use nix::sys::stat::{major, minor};
 use nix::unistd::{Gid, Uid};
 
-use super::choice::{data_disk, offered, without_data_disk};
+use super::choice::{data_disk, offered, rivals, without_data_disk};
 use super::content::{self, Content};
-use super::find::{Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Reader, Scheme, Stage, find};
+use super::find::{Chosen, Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Reader, Scheme, Stage, find};
 use super::list::{Listed, has_lost_parts, list};
 use super::moving::close_copy;
 use super::volume::{
     check, has_slots, holds_slots, is_mounted, lock, mount_ext4, mounted_device, repair, text, unlock,
 };
-use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Tool, import_file, memory};
+use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Rival, Tool, import_file, memory};
 use crate::secret::SecretText;
 
 /// The name of the owner's setup file.
@@ -53,6 +53,8 @@ pub struct Luks {
     seen: Mutex<Option<(Vec<Listed>, Found)>>,
     /// The kernel's number for the disk whose keys could not be mounted.
     refused: Mutex<Option<u64>>,
+    /// The kernel's number for the disk that a person chose of several since the start.
+    chosen: Mutex<Option<u64>>,
 }
 
 impl Luks {
@@ -66,6 +68,7 @@ impl Luks {
             import: None,
             seen: Mutex::new(None),
             refused: Mutex::new(None),
+            chosen: Mutex::new(None),
         }
     }
 
@@ -99,6 +102,7 @@ impl Luks {
                 found
             }
         };
+        found.chosen = self.chosen();
         // These the hub may have written just now.
         for disk in begun(&mut found) {
             if is_mounted(disk) && has_slots(&self.keys) {
@@ -106,6 +110,12 @@ impl Luks {
             }
         }
         Ok(found)
+    }
+
+    /// Which of several disks a person chose, since the start or as the card knows from before.
+    fn chosen(&self) -> Option<Chosen> {
+        let before = || self.memory().as_deref().and_then(memory::chosen).map(Chosen::Before);
+        locked(&self.chosen).map(Chosen::Now).or_else(before)
     }
 
     /// Whether the card knows of a data disk.
@@ -120,12 +130,22 @@ impl Luks {
 
     /// Has the card know of the disk that was opened. Where it can't be written, a start without the disk asks as that of a
     /// new hub does.
-    fn remember(&self, disk: &Disk) {
+    pub(super) fn remember(&self, disk: &Disk) {
         if let Some(file) = self.memory()
-            && let Err(error) = memory::note(&file, disk)
+            && let Err(error) = memory::note(&file, disk, self.chosen().is_some())
         {
             tracing::warn!(%error, "the card can't note which disk the records are on");
         }
+    }
+
+    /// Of several disks this is the one from now on, if a person had chosen another: the records were moved to it.
+    pub(super) fn settle_on(&self, disk: &Disk) {
+        let mut chosen = locked(&self.chosen);
+        if chosen.is_some() {
+            *chosen = Some(disk.sequence);
+        }
+        drop(chosen);
+        self.remember(disk);
     }
 
     /// To be called when partition tables or their content were changed.
@@ -255,6 +275,24 @@ impl DataDisk for Luks {
             DiskState::Blank | DiskState::Foreign => offered(&found).into_iter().map(|(offer, _)| offer).collect(),
             _ => Vec::new(),
         })
+    }
+
+    fn roomier(&self) -> Result<Vec<Offer>, DataDiskError> {
+        self.list_roomier()
+    }
+
+    fn rivals(&self) -> Result<Vec<Rival>, DataDiskError> {
+        self.list_rivals()
+    }
+
+    fn choose(&self, token: u64) -> Result<(), DataDiskError> {
+        let found = self.look()?;
+        if rivals(&found).iter().any(|disk| disk.sequence == token) {
+            *locked(&self.chosen) = Some(token);
+            Ok(())
+        } else {
+            Err(DataDiskError::State(self.state_of(&found)?))
+        }
     }
 
     fn format(

@@ -19,35 +19,52 @@ const MARK: &str = "The records of this hub are on a disk of their own.";
 /// One that is longer is not ours.
 const MAX_BYTES: usize = 1024;
 
+/// How the line begins that says which of several disks a person chose.
+const CHOSEN: &str = "chosen: ";
+/// How the note begins where that is the card itself.
+const ON_CARD: &str = "The records of this hub are on this card.";
+
+/// What the table calls the partition for the records of the disk that a person chose of several.
+pub(super) fn chosen(file: &Path) -> Option<String> {
+    let text = read(file)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(CHOSEN))?;
+    Some(line.trim_end().to_owned())
+}
+
 /// Whether the card knows of a disk.
 pub(super) fn knows(file: &Path) -> bool {
     read(file).is_some_and(|text| text.starts_with(MARK))
 }
 
-/// Notes that the records are on `disk`, where that is not what is there. The card itself needs no note.
+/// Notes that the records are on `disk`, where that is not what is there, and whether a person chose it of several. The card
+/// itself needs no note but for that.
 ///
 /// # Errors
 /// [`DataDiskError`]; then it says what it said before.
-pub(super) fn note(file: &Path, disk: &Disk) -> Result<(), DataDiskError> {
+pub(super) fn note(file: &Path, disk: &Disk, is_chosen: bool) -> Result<(), DataDiskError> {
     let folder = file.parent().unwrap_or(Path::new("/"));
-    let known = read(file);
-    if disk.is_on_system {
-        return match known {
-            Some(_) => written_to(folder, || fs::remove_file(file)),
-            None => Ok(()),
-        };
+    match (read(file), text_for(disk, is_chosen)) {
+        (known, text) if known == text => Ok(()),
+        (_, Some(text)) => written_to(folder, || atomic_file::write(file, text.as_bytes())),
+        (_, None) => written_to(folder, || fs::remove_file(file)),
     }
-    let text = text_for(&disk.name, disk.bytes);
-    if known.as_deref() == Some(&text) {
-        return Ok(());
-    }
-    written_to(folder, || atomic_file::write(file, text.as_bytes()))
 }
 
 /// For whoever reads the card on a computer too.
-fn text_for(name: &str, bytes: u64) -> String {
-    let name: String = name.chars().filter(|letter| !letter.is_control()).take(32).collect();
-    format!("{MARK}\r\n{name}, {bytes} bytes\r\n")
+fn text_for(disk: &Disk, is_chosen: bool) -> Option<String> {
+    let chosen = disk.uuid.as_ref().filter(|_| is_chosen);
+    let chosen = chosen.map(|uuid| format!("{CHOSEN}{uuid}\r\n"));
+    if disk.is_on_system {
+        return chosen.map(|chosen| format!("{ON_CARD}\r\n{chosen}"));
+    }
+    let name: String = disk
+        .name
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(32)
+        .collect();
+    let chosen = chosen.unwrap_or_default();
+    Some(format!("{MARK}\r\n{name}, {} bytes\r\n{chosen}", disk.bytes))
 }
 
 fn read(file: &Path) -> Option<String> {
@@ -57,6 +74,7 @@ fn read(file: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::find::{Scheme, Stage};
     use super::*;
 
     #[test]
@@ -64,9 +82,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE);
         assert!(!knows(&file));
-        fs::write(&file, text_for("SanDisk\u{7} Ultra", 31_914_983_424)).unwrap();
-        assert!(knows(&file));
+        let mut disk = Disk {
+            device: "/dev/sda".into(),
+            name: "SanDisk\u{7} Ultra".into(),
+            sequence: 5,
+            scheme: Scheme::Gpt,
+            keys: ("/dev/sda1".into(), 1),
+            records: ("/dev/sda2".into(), 2),
+            stage: Stage::Finished,
+            is_on_system: false,
+            bytes: 31_914_983_424,
+            room: 31_000_000_000,
+            uuid: Some("0b5d6f2a-02".into()),
+        };
+        fs::write(&file, text_for(&disk, false).unwrap()).unwrap();
+        assert!(knows(&file) && chosen(&file).is_none());
         assert!(!fs::read_to_string(&file).unwrap().contains('\u{7}'));
+        fs::write(&file, text_for(&disk, true).unwrap()).unwrap();
+        assert!(knows(&file));
+        assert_eq!(chosen(&file).as_deref(), Some("0b5d6f2a-02"));
+        // The card can't be away from itself.
+        disk.is_on_system = true;
+        assert_eq!(text_for(&disk, false), None);
+        fs::write(&file, text_for(&disk, true).unwrap()).unwrap();
+        assert!(!knows(&file));
+        assert_eq!(chosen(&file).as_deref(), Some("0b5d6f2a-02"));
         for other in [&b"something else"[..], &[0xff; 8], &[b'x'; 2 * MAX_BYTES]] {
             fs::write(&file, other).unwrap();
             assert!(!knows(&file));

@@ -11,6 +11,7 @@
 //! | `format` | makes it; needs root |
 //! | `sampling` | whether a disk keeps what is written to it; needs root |
 //! | `moving` | moves the data from an old card; needs root |
+//! | `rivals` | of several data disks, what a person has to know to choose one; needs root |
 //! | `memory` | the card's own note of the disk that the records are on; needs root |
 //! | `import_file` | removes the owner's file of records from the system's card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
@@ -23,7 +24,7 @@
 //! ```
 //!
 //! It promises that nothing is formatted without a person's word for that very disk, that what may hold records is not even
-//! asked for, that of two data disks neither is opened, and that the records are closed when the hub ends, however it ends.
+//! asked for, that of two data disks neither is opened unless a person chose it, and that the records are closed when the hub ends, however it ends.
 
 mod choice;
 mod content;
@@ -37,6 +38,7 @@ mod memory;
 mod moving;
 mod others;
 mod protocol;
+mod rivals;
 mod sampling;
 mod service;
 mod tool;
@@ -49,6 +51,7 @@ pub use helper::Helper;
 pub use luks::{Luks, Owner};
 pub(in crate::system) use others::{FileSystem, Other, OtherDisks, mounted_devices};
 pub(in crate::system) use protocol::read_line;
+pub use rivals::{FACTS_FILE, MAX_FACTS};
 pub use service::serve;
 pub use tool::Tool;
 pub(in crate::system) use volume::NOTHING_FROM_IT;
@@ -156,13 +159,33 @@ pub struct Offer {
     pub token: u64,
 }
 
-/// Records on an old card in a reader, and where they can go.
+/// Records on an old card in a reader, or on a disk that is being moved from, and where they can go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
-    /// The size of all of the old card.
+    /// The size of all of the old card or disk.
     pub bytes: u64,
     /// Where they go.
     pub to: Offer,
+    /// Whether this was begun by a person at a hub with a disk of its own, and was cut short.
+    #[serde(default)]
+    pub goes_on: bool,
+}
+
+/// One of several data disks, as a person has to know it to choose. What it says of its hub was written by whoever had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rival {
+    /// Whether it is the rest of the card that the system runs from.
+    pub is_card: bool,
+    /// How much room it has.
+    pub bytes: u64,
+    /// What its hub is called.
+    pub hub: Option<String>,
+    /// How many phones its hub knows.
+    pub phones: Option<u32>,
+    /// When it was used last, epoch ms by that hub's clock.
+    pub used_at: Option<i64>,
+    /// What to choose: nothing else has this number before the next start.
+    pub token: u64,
 }
 
 /// Why the data disk did not do what was asked.
@@ -224,6 +247,23 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The data disks among which a person may choose, where there are several ([`DiskState::Several`]); none where nobody can.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if that can't be told.
+    fn rivals(&self) -> Result<Vec<Rival>, DataDiskError> {
+        Ok(Vec::new())
+    }
+
+    /// Makes one of the rivals the data disk, by its token. Nothing is changed on any of them; a hub that starts then finds
+    /// this one.
+    ///
+    /// # Errors
+    /// [`DataDiskError::State`] if it is not among them any more.
+    fn choose(&self, _token: u64) -> Result<(), DataDiskError> {
+        Err(DataDiskError::State(DiskState::Missing))
+    }
+
     /// Makes the disk: afterwards its part for the keys is mounted, and `passphrase` opens the part for the records.
     /// `allowed` is the token of the offer that a person took, where one was made; `progress` is told how far it has
     /// come, of 1,000.
@@ -245,7 +285,16 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         self.state()
     }
 
-    /// Whether the data lies on an old card in a reader and can be moved to where it belongs.
+    /// Where the records of the open disk could be moved to, those with nothing on them first; only where there is room for
+    /// them. [`Self::copy`] takes the token, once the disk is closed.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if that can't be told.
+    fn roomier(&self) -> Result<Vec<Offer>, DataDiskError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether the data lies on an old card in a reader and can be moved to where it belongs, or a move was cut short.
     ///
     /// # Errors
     /// [`DataDiskError`] if that can't be told.

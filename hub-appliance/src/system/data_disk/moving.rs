@@ -1,4 +1,5 @@
-//! Moving the data from the card that the system ran from before to where it is to be from now on. For root only.
+//! Moving the data from the card that the system ran from before, or from a disk that has become too small, to where it is to
+//! be from now on. For root only.
 //!
 //! ```text
 //! copy            the copy's disk is made, or found as a power cut left it; the files are copied, or go on
@@ -24,11 +25,11 @@ use nix::mount::{MsFlags, umount};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::fchown;
 
-use super::choice::{Target, movable};
-use super::find::{Disk, Found, KEYS, MBR_MOVED, MBR_UNFINISHED, RECORDS, Scheme, Stage, UNFINISHED};
+use super::choice::{Target, movable, moves};
+use super::find::{Disk, Found, KEYS, MBR_UNFINISHED, RECORDS, Scheme, Stage, UNFINISHED};
 use super::luks::{self, COPY, MAPPED, finished};
 use super::volume::{SLOTS, check, is_mounted, lock, mount_ext4, unlock};
-use super::{DataDiskError, DiskState, Luks, Move, Owner};
+use super::{DataDiskError, DiskState, Luks, Move, Offer, Owner};
 use crate::atomic_file;
 use crate::secret::SecretText;
 
@@ -38,6 +39,8 @@ const COPY_FOLDER: &str = "/run/hub-copy";
 const STRETCH: u64 = 8 * 1024 * 1024;
 /// File in the copy that says what it was copied from.
 const STAMP: &str = "moved-from";
+/// Room on a new disk that is not for records, however small these are.
+const LEAST: u64 = 96 * 1024 * 1024;
 /// Room that has to stay free on the copy's disk.
 const SPARE: u64 = 4 * 1024 * 1024;
 
@@ -51,7 +54,21 @@ impl Luks {
         Ok(movable(&found).map(|(original, to, _)| Move {
             bytes: original.bytes,
             to,
+            goes_on: !original.is_old_card(),
         }))
+    }
+
+    /// See [`super::DataDisk::roomier`].
+    pub(super) fn list_roomier(&self) -> Result<Vec<Offer>, DataDiskError> {
+        let found = self.look()?;
+        match self.state_of(&found)? {
+            DiskState::Open => {}
+            state => return Err(DataDiskError::State(state)),
+        }
+        let needed = needed_for(used(&self.store)?);
+        let (_, to) = moves(&found).unzip();
+        let offers = to.unwrap_or_default().into_iter().map(|(offer, _)| offer);
+        Ok(offers.filter(|offer| offer.bytes >= needed).collect())
     }
 
     /// See [`super::DataDisk::copy`].
@@ -62,8 +79,9 @@ impl Luks {
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError> {
         let found = self.look()?;
-        let moving = movable(&found).filter(|(_, to, _)| to.token == allowed);
-        let (original, _, target) = moving.ok_or(DataDiskError::State(DiskState::Missing))?;
+        let is_allowed = |(offer, target): (Offer, Target)| (offer.token == allowed).then_some(target);
+        let moving = moves(&found).and_then(|(original, to)| Some((original, to.into_iter().find_map(is_allowed)?)));
+        let (original, target) = moving.ok_or(DataDiskError::State(DiskState::Missing))?;
         unlock(&original.records.0, passphrase, luks::MAPPED_NAME)?;
         let copied = check(Path::new(MAPPED))
             .and_then(|()| mount_ext4(Path::new(MAPPED), &self.store, MsFlags::MS_RDONLY))
@@ -81,8 +99,7 @@ impl Luks {
             let disk = self.build(target, passphrase, &|_| {})?;
             mount_copy(&disk, passphrase, Path::new(COPY_FOLDER))?;
         }
-        let (from, to) = (statvfs(&self.store)?, statvfs(COPY_FOLDER)?);
-        let used = (from.blocks() - from.blocks_free()) * from.fragment_size();
+        let (used, to) = (used(&self.store)?, statvfs(COPY_FOLDER)?);
         prepare(&self.store, Path::new(COPY_FOLDER))?;
         if used + SPARE > to.blocks() * to.fragment_size() {
             return Err(DataDiskError::NoRoom);
@@ -123,8 +140,12 @@ impl Luks {
         with_keys_of(&copy, |folder| copying.folder(&self.keys, folder))?;
         let [keys, records] = finished(&copy);
         self.mark_one(&copy, copy.keys.1, keys)?;
-        self.mark(original, [MBR_MOVED; 2])?;
-        self.mark_one(&copy, copy.records.1, records)
+        let moved = original.moved_marks();
+        self.mark(original, moved.each_ref().map(String::as_str))?;
+        self.mark_one(&copy, copy.records.1, records)?;
+        // What was chosen before is not what it was.
+        self.settle_on(&copy);
+        Ok(())
     }
 
     /// Takes the keys from copies of `disk` that were never made the data disk, before that is written to: one day it may
@@ -149,6 +170,18 @@ impl Luks {
         }
         Ok(())
     }
+}
+
+/// Bytes that are used in the file system of a folder.
+fn used(folder: &Path) -> Result<u64, DataDiskError> {
+    let system = statvfs(folder)?;
+    Ok((system.blocks() - system.blocks_free()) * system.fragment_size())
+}
+
+/// Bytes that a disk has to have for so many: beside them go the part for the keys, the headers of LUKS, and what a file
+/// system takes for itself.
+const fn needed_for(used: u64) -> u64 {
+    used + used / 16 + LEAST
 }
 
 /// Mounts the part for the keys of a copy while `work` is done there.
@@ -205,7 +238,7 @@ fn prepare(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Opens a plain file and nothing else: no link that leads elsewhere, and no pipe, which nobody might ever open at its
 /// other end.
-fn open_plain(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
+pub(super) fn open_plain(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
     let file = how.custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)?;
     let about = file.metadata()?;
     // Another name of the same file might be a file of somebody else.

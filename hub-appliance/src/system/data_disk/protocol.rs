@@ -1,7 +1,7 @@
 //! What the hub and the data disk's service say to each other: a line each way, in turn.
 //!
 //! ```text
-//! → state | offers | close | open <passphrase> | repair <passphrase> | format <passphrase> [<token of an offer>]
+//! → state | offers | roomier | rivals | choose <token of a rival> | close | open <passphrase> | repair <passphrase> | format <passphrase> [<token of an offer>]
 //!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
 //!   | forget-key
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
@@ -14,7 +14,7 @@ use std::io::{self, BufRead, Read};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{DataDiskError, DiskState, Move, Offer};
+use super::{DataDiskError, DiskState, Move, Offer, Rival};
 use crate::secret::SecretText;
 
 /// The longest line, either way: an answer with all offers.
@@ -25,6 +25,9 @@ const MAX_LINE: usize = 2048;
 pub(super) enum Request {
     State,
     Offers,
+    Roomier,
+    Rivals,
+    Choose(u64),
     Close,
     Format(SecretText, Option<u64>),
     Open(SecretText),
@@ -43,6 +46,7 @@ pub(super) enum Request {
 pub(super) enum Answer {
     State(DiskState),
     Offers(Vec<Offer>),
+    Rivals(Vec<Rival>),
     Movable(Option<Move>),
     /// What was asked for is done.
     Done,
@@ -57,6 +61,9 @@ impl Request {
         let (verb, passphrase, token) = match self {
             Self::State => ("state", None, None),
             Self::Offers => ("offers", None, None),
+            Self::Roomier => ("roomier", None, None),
+            Self::Rivals => ("rivals", None, None),
+            Self::Choose(token) => ("choose", None, Some(*token)),
             Self::Close => ("close", None, None),
             Self::Format(passphrase, token) => ("format", Some(passphrase), *token),
             Self::Open(passphrase) => ("open", Some(passphrase), None),
@@ -89,6 +96,9 @@ impl Request {
             ("state", None) => Self::State,
             ("offers", None) => Self::Offers,
             ("close", None) => Self::Close,
+            ("roomier", None) => Self::Roomier,
+            ("rivals", None) => Self::Rivals,
+            ("choose", Some(token)) => Self::Choose(token.parse().ok()?),
             ("movable", None) => Self::Movable,
             ("finish-move", None) => Self::FinishMove,
             ("forget-import", None) => Self::ForgetImport,
@@ -144,6 +154,9 @@ mod tests {
             Request::State,
             Request::Close,
             Request::Offers,
+            Request::Roomier,
+            Request::Rivals,
+            Request::Choose(u64::MAX),
             Request::Format(secret(), None),
             Request::Format(secret(), Some(u64::MAX)),
             Request::Open(secret()),
@@ -176,6 +189,7 @@ mod tests {
                     bytes: u64::MAX,
                     token: u64::MAX,
                 },
+                goes_on: true,
             })),
             Answer::Progress(450),
             Answer::Offers(vec![
@@ -183,6 +197,17 @@ mod tests {
                     place: super::super::Place::Disk,
                     name: "\u{1}".repeat(32),
                     bytes: u64::MAX,
+                    token: u64::MAX,
+                };
+                4
+            ]),
+            Answer::Rivals(vec![
+                Rival {
+                    is_card: false,
+                    bytes: u64::MAX,
+                    hub: Some("\u{1f5a5}".repeat(32)),
+                    phones: Some(u32::MAX),
+                    used_at: Some(i64::MAX),
                     token: u64::MAX,
                 };
                 4
@@ -207,6 +232,10 @@ mod tests {
             "open ",
             "state now",
             "forget-import /etc/passwd",
+            "rivals 1",
+            "choose",
+            "choose /dev/sda",
+            "choose 1 2",
             "open 00",
             "repair",
             "wipe",

@@ -65,6 +65,9 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
     match request {
         Request::State => return Ok(Answer::State(disk.state()?)),
         Request::Offers => return Ok(Answer::Offers(disk.offers()?)),
+        Request::Roomier => return Ok(Answer::Offers(disk.roomier()?)),
+        Request::Rivals => return Ok(Answer::Rivals(disk.rivals()?)),
+        Request::Choose(token) => disk.choose(*token)?,
         Request::Movable => return Ok(Answer::Movable(disk.movable()?)),
         Request::Close => disk.close()?,
         Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,

@@ -117,20 +117,23 @@ pub(super) fn has_slots(keys: &Path) -> bool {
     SLOTS.iter().any(|name| keys.join(name).exists())
 }
 
-/// Whether a partition holds key slots, looked at without changing a bit of it: not even its journal is replayed.
+/// Whether a partition holds key slots.
 pub(super) fn holds_slots(partition: &Path) -> bool {
+    looked_into(partition, has_slots).unwrap_or(false)
+}
+
+/// What `look` sees in a partition's topmost folder, without changing a bit of it: not even its journal is replayed. Nothing
+/// where it can't be mounted.
+pub(super) fn looked_into<T>(partition: &Path, look: impl FnOnce(&Path) -> T) -> Option<T> {
     let folder = Path::new(LOOK);
     let flags = NOTHING_FROM_IT | MsFlags::MS_RDONLY;
-    let mounted = fs::create_dir_all(folder).is_ok()
-        && mount(Some(partition), folder, Some("ext4"), flags, Some("noload")).is_ok();
-    if !mounted {
-        return false;
-    }
-    let holds = has_slots(folder);
+    fs::create_dir_all(folder).ok()?;
+    mount(Some(partition), folder, Some("ext4"), flags, Some("noload")).ok()?;
+    let seen = look(folder);
     if let Err(error) = umount(folder) {
         tracing::error!(%error, "a disk that was looked at stays mounted");
     }
-    holds
+    Some(seen)
 }
 
 /// Whether something of a disk is mounted at `target`.

@@ -68,6 +68,35 @@ fn a_new_recovery_code_is_one_only_when_it_is_on_paper() {
 }
 
 #[test]
+fn the_clock_is_set_field_by_field_with_three_buttons() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    let action = desk.open_from_menu(MenuEntry::Clock);
+    assert!(matches!(action, Some(Action::BeginErrand(Errand::Clock))));
+    desk.becomes(ask_for(Errand::Clock, 0, 4));
+    desk.enter(PIN);
+    let at = 1_795_741_503_000;
+    desk.becomes(on_errand(Errand::Clock, ErrandStep::Clock(at)));
+    assert_eq!(desk.screen(), "set-clock");
+    assert!(desk.says("<2026>-11-27 01:05"));
+    desk.press(&[Ok, Ok, Button::Up]);
+    assert!(desk.says("2026-11-<28> 01:05"));
+    desk.press(&[Ok, Down, Down]);
+    assert!(desk.says("2026-11-28 <23>:05"));
+    desk.hold_ok();
+    assert!(desk.says("2026-11-<28> 23:05"), "back is the field before");
+    // The hub tells how it is meanwhile, and changes nothing of what is being set.
+    desk.becomes(on_errand(Errand::Clock, ErrandStep::Clock(at + 60_000)));
+    let action = desk.press(&[Ok, Ok, Ok]);
+    let day_and_22_hours = 46 * 3_600_000 - 3_000;
+    assert!(matches!(action, Some(Action::SetClock(to)) if to == at + day_and_22_hours));
+    desk.becomes(on_errand(Errand::Clock, ErrandStep::Ended(ErrandEnd::ClockSet)));
+    assert!(desk.says("The clock is set"));
+    desk.becomes(on_errand(Errand::Clock, ErrandStep::Clock(at)));
+    assert!(matches!(desk.hold_ok(), Some(Action::EndErrand)));
+    assert!(matches!(desk.wait(300), Some(Action::EndErrand)));
+}
+
+#[test]
 fn what_is_left_alone_ends_and_what_waits_can_be_left() {
     let mut desk = Desk::new(ask_for(Errand::Staff, 0, 4));
     assert!(matches!(desk.wait(120), Some(Action::EndErrand)));

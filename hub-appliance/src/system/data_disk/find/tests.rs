@@ -279,6 +279,24 @@ fn a_card_in_a_reader_is_not_the_one_that_the_system_runs_from() {
 }
 
 #[test]
+fn a_disk_whose_records_were_moved_to_another_is_no_data_disk_any_more_whatever_half_of_it_was_marked() {
+    for (keys, records) in [
+        ("HUBKEYS-MOVED", "HUBDATA-MOVED"),
+        ("HUBKEYS-MOVED", "HUBDATA"),
+        ("HUBKEYS", "HUBDATA-MOVED"),
+    ] {
+        let probes = [("sda1", gpt(keys, GPT_KEYS)), ("sda2", gpt(records, GPT_RECORDS))];
+        assert_eq!(whys(&look(&[disk("sda", 2)], &probes)), [DiskState::Moved]);
+    }
+    let probes = [
+        ("sda1", gpt("HUBKEYS", GPT_KEYS)),
+        ("sda2", gpt("HUBDATA", GPT_RECORDS)),
+    ];
+    let marks = look(&[disk("sda", 2)], &probes).ours[0].moved_marks();
+    assert_eq!(marks, ["HUBKEYS-MOVED", "HUBDATA-MOVED"]);
+}
+
+#[test]
 fn a_card_without_room_offers_none() {
     let mut small = card(2);
     small.bytes = 100 << 20;

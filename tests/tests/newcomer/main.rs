@@ -1,0 +1,23 @@
+//! Somebody who has never seen the hub does every task of the README's table, by what the screen shows, with up, down and
+//! ok alone, and in as many presses as the table tells: in any of the panel's languages, for nothing here goes by words.
+
+mod day;
+mod person;
+mod places;
+
+use person::Language;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn does_every_task_of_the_readme() {
+    day::every_task(Language::English).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gets_in_again_with_the_recovery_code() {
+    day::recovery_code(Language::English).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_the_way_where_there_was_none() {
+    places::on_a_desk(Language::English).await;
+}
