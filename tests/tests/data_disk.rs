@@ -6,7 +6,7 @@ mod played_disk;
 use hub_tests::hub::{Hub, PIN};
 use hub_tests::panel_client::{Button, PanelClient, Screen};
 
-use played_disk::{Bench, STICK};
+use played_disk::{Bench, STICK, TWO_DISKS};
 
 const OTHER_PIN: &str = "27182818";
 
@@ -162,9 +162,6 @@ async fn a_disk_with_faults_is_repaired_once_and_only_if_a_person_says_so() {
     }
 }
 
-/// The clinic's disk and a hub that was begun on the card by mistake, as the service tells of them.
-const TWO_DISKS: &str = r#"{"is_card":false,"bytes":31914983424,"hub":"Clinic North","phones":12,"used_at":1795741503000,"token":5},{"is_card":true,"bytes":29000000000,"hub":"Clinic Hub","phones":0,"used_at":1795827903000,"token":7}"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_data_disks_a_person_chooses_by_name_phones_and_last_use() {
     let bench = Bench::set_up().await;
@@ -271,6 +268,73 @@ async fn records_are_moved_to_a_disk_only_if_a_person_allows_that() {
             assert_eq!(bench.service.was_asked(step), allows, "{step}");
         }
     }
+}
+
+/// From the home screen to the errand of this entry's name, with the PIN.
+async fn begin_larger_disk(panel: &mut PanelClient) {
+    panel.choose("Larger disk").await.unwrap();
+    panel.wait_for("ask-pin").await.unwrap();
+    enter(panel, PIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_hub_moves_to_a_larger_disk_when_a_person_with_the_pin_says_so_twice() {
+    let bench = Bench::set_up().await;
+    bench.service.set(|part| part.asked.clear());
+    let (mut hub, mut panel) = bench.start().await;
+    panel.unlock(PIN).await.unwrap();
+
+    // There is none yet.
+    begin_larger_disk(&mut panel).await;
+    assert!(says(panel.wait_for("errand").await.unwrap(), "There is no other"));
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+
+    bench.service.set(|part| part.roomier = STICK);
+    begin_larger_disk(&mut panel).await;
+    panel.answer("larger-disk", false).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    begin_larger_disk(&mut panel).await;
+    panel.answer("larger-disk", true).await.unwrap();
+    panel.answer("new-disk", false).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    assert!(!bench.service.was_asked("copy"));
+
+    begin_larger_disk(&mut panel).await;
+    panel.answer("larger-disk", true).await.unwrap();
+    let asked = panel.wait_for("new-disk").await.unwrap();
+    assert!(says(asked, "SanDisk Ultra") && says(asked, "31 GB"), "{asked:?}");
+    panel.answer("new-disk", true).await.unwrap();
+    // It starts anew with the records where they are by then.
+    hub.ended().await.unwrap();
+    for step in ["copy 17", "open-copy", "finish-move"] {
+        assert!(bench.service.was_asked(step), "{step}");
+    }
+    let (_hub, mut panel) = bench.start().await;
+    panel.unlock(PIN).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_to_a_larger_disk_that_was_cut_short_goes_on_if_a_person_wants_it() {
+    let bench = Bench::set_up().await;
+    let movable = format!(r#"{{"bytes":4000000000,"to":{STICK},"goes_on":true}}"#);
+    bench.service.set(|part| {
+        part.movable = Some(movable);
+        part.asked.clear();
+    });
+    let (mut hub, mut panel) = bench.start().await;
+    panel.answer("go-on-moving", false).await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    assert!(!bench.service.was_asked("copy"), "the hub is used where it is");
+    hub.terminate().await.unwrap();
+
+    let (mut hub, mut panel) = bench.start().await;
+    // The disk was allowed when the move began.
+    panel.answer("go-on-moving", true).await.unwrap();
+    panel.wait_for("locked").await.unwrap();
+    enter(&mut panel, PIN).await;
+    hub.ended().await.unwrap();
+    assert!(bench.service.was_asked("copy 17") && bench.service.was_asked("finish-move"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -176,6 +176,12 @@ fn firmware_clock() -> HubClock {
     HubClock::new(Box::new(SystemClock), built_at())
 }
 
+/// The language that a person chose for the panel of the hub whose keys are in this folder, as its public facts tell it.
+#[must_use]
+pub fn chosen_language(keys_folder: &Path) -> Option<Language> {
+    Facts::load(keys_folder).language()
+}
+
 /// Why a hub ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

@@ -18,6 +18,7 @@ mod set_clock;
 mod setup_file;
 mod staff;
 mod sticks;
+mod unplug;
 mod wrong_board;
 
 use clap::Subcommand;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Sticks(sticks::Arguments),
     /// Read the owner's `hub-setup.toml` for the image's init.
     SetupFile(setup_file::Arguments),
+    /// Say on the panel, for a while, that the plug may be pulled, and leave it dark.
+    Unplug(unplug::Arguments),
     /// Say on the panel, for ever, that the card is for another board.
     WrongBoard(wrong_board::Arguments),
     /// Check the log of who did what, or write it out, while no hub runs on the data.
@@ -67,6 +70,7 @@ impl Command {
             Self::DataDisk(arguments) => data_disk::run(&arguments),
             Self::Sticks(arguments) => sticks::run(&arguments),
             Self::SetupFile(arguments) => setup_file::run(&arguments),
+            Self::Unplug(arguments) => unplug::run(&arguments),
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Staff(arguments) => staff::run(&arguments),
@@ -81,7 +85,12 @@ impl Command {
     pub(crate) const fn holds_secrets(&self) -> bool {
         !matches!(
             self,
-            Self::Announce(_) | Self::SetClock(_) | Self::Sticks(_) | Self::SetupFile(_) | Self::WrongBoard(_)
+            Self::Announce(_)
+                | Self::SetClock(_)
+                | Self::Sticks(_)
+                | Self::SetupFile(_)
+                | Self::Unplug(_)
+                | Self::WrongBoard(_)
         )
     }
 

@@ -26,9 +26,9 @@
 //! | `emergency` | how long staff may still read any record, and ending that | choose · home |
 //! | `emergency-over` | who read by it, and how often; comes up by itself until it was seen | on · on |
 //! | `which-disk` | there are several data disks: whose each is, one after the other | choose · the next |
-//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data` | a person has to decide; no is chosen | choose · no |
+//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
-//! | `off` | locked, and about to lose power | |
+//! | `off`, `unplug` | locked, and about to lose power; nothing is written any more | |
 //! | `no-network` | pairing was asked for without a network | home · home |
 //! | `pair` | new phones may pair | keep open or not · close |
 //! | `paired` | a phone has paired; left alone for a minute it is kept | choose · keep |

@@ -107,6 +107,7 @@ pub(super) enum State {
     Moving,
     Repairing,
     Off,
+    Unplug,
     Restarting,
     Fault(Fault),
 }
@@ -212,12 +213,13 @@ pub(super) enum MenuEntry {
     Restart,
     PowerOff,
     Clock,
+    LargerDisk,
     About,
     Emergency,
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 17] = [
+pub(super) const MENU: [MenuEntry; 18] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
@@ -233,6 +235,7 @@ pub(super) const MENU: [MenuEntry; 17] = [
     MenuEntry::Restart,
     MenuEntry::PowerOff,
     MenuEntry::Clock,
+    MenuEntry::LargerDisk,
     MenuEntry::About,
     // One press up from the top.
     MenuEntry::Emergency,

@@ -110,6 +110,8 @@ pub enum Phase {
     Locking,
     /// Locked, and about to lose power.
     PoweringOff,
+    /// Nothing is written any more: the plug may be pulled.
+    Unplug,
     /// Locked, and about to start anew.
     Restarting,
     /// The records are being moved from an old card.
@@ -382,6 +384,8 @@ pub enum Errand {
     Emergency,
     /// Sets the clock by hand.
     Clock,
+    /// Moves the records to a larger disk.
+    LargerDisk,
 }
 
 /// How the hub is to be unlocked from now on.
@@ -456,6 +460,8 @@ pub enum ErrandStep {
     },
     /// The date and time are to be set, from what the hub takes the time to be, epoch ms.
     Clock(i64),
+    /// A person has to decide this.
+    Decide(Question),
     /// It is over.
     Ended(ErrandEnd),
 }
@@ -514,6 +520,8 @@ pub enum ErrandEnd {
     StickFailed,
     /// Staff may read any record for half an hour.
     EmergencyOpen,
+    /// There is no other disk that the records could be moved to.
+    NoLargerDisk,
     /// The clock was set.
     ClockSet,
     /// The clock knows the time without a person.
@@ -751,6 +759,10 @@ pub enum Question {
         /// The size of the old card.
         bytes: u64,
     },
+    /// Are the records to be moved to a larger disk? Phones have to wait meanwhile.
+    LargerDisk,
+    /// Moving the records to another disk was cut short: is that to go on?
+    GoOnMoving,
     /// The file system that the records are in has faults that are not mended without a person: is it to be repaired, though
     /// what can't be saved is lost then?
     Repair,
@@ -820,7 +832,7 @@ pub enum Fault {
     NoRoomToUpdate,
     /// The records do not fit where they are to be moved to; nothing was moved.
     NoRoom,
-    /// The records could not be moved; the old card still has them.
+    /// The records could not be moved; they are where they were.
     NotMoved,
     /// There is no data disk, and nothing that could become one.
     NoDisk,

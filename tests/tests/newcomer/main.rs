@@ -4,6 +4,8 @@
 mod day;
 mod person;
 mod places;
+#[path = "../support/played_disk.rs"]
+mod played_disk;
 
 use person::Language;
 
@@ -20,4 +22,14 @@ async fn gets_in_again_with_the_recovery_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn finds_the_way_where_there_was_none() {
     places::on_a_desk(Language::English).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_the_way_among_disks() {
+    places::at_a_box(Language::English).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_the_way_to_the_time() {
+    places::without_a_clock(Language::English).await;
 }

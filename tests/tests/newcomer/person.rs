@@ -6,7 +6,7 @@ use hub_tests::panel_client::{Button, PanelClient, PanelError, Screen};
 
 const README: &str = include_str!("../../../README.md");
 /// The menu from top to bottom, by what its entries are about.
-const MENU: [&str; 17] = [
+const MENU: [&str; 18] = [
     "pair",
     "phones",
     "status",
@@ -22,6 +22,7 @@ const MENU: [&str; 17] = [
     "restart",
     "power-off",
     "clock",
+    "larger-disk",
     "about",
     "emergency",
 ];
@@ -191,6 +192,15 @@ impl Newcomer {
         self.takes_from_menu("lock").await;
         self.takes_button(Side::First).await;
         self.sees("locked").await;
+    }
+
+    /// Looks up what the hub takes the day to be: `2026-11-27`.
+    pub(crate) async fn reads_the_date(&mut self) -> String {
+        self.takes_from_menu("status").await;
+        self.sees("status").await;
+        let words = self.screen().lines.iter().flat_map(|line| line.split_whitespace());
+        let mut days = words.filter(|word| word.len() == 10 && word.matches('-').count() == 2);
+        days.next().unwrap_or_else(|| panic!("no date")).to_owned()
     }
 
     pub(crate) async fn goes_home(&mut self) {

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// An offer as the service tells of it.
 pub(crate) const STICK: &str = r#"{"place":"new","name":"SanDisk Ultra","bytes":31914983424,"token":17}"#;
 
+/// The clinic's disk and a hub that was begun on the card by mistake, between which a person chooses.
+pub(crate) const TWO_DISKS: &str = r#"{"is_card":false,"bytes":31914983424,"hub":"Clinic North","phones":12,"used_at":1795741503000,"token":5},{"is_card":true,"bytes":29000000000,"hub":"Clinic Hub","phones":0,"used_at":1795827903000,"token":7}"#;
+
 /// How the played service answers.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
@@ -27,6 +30,8 @@ pub(crate) struct Part {
     pub(crate) spoils: Option<PathBuf>,
     /// Between which disks it has a person choose.
     pub(crate) rivals: &'static str,
+    /// Where the records of the open disk could go.
+    pub(crate) roomier: &'static str,
     /// Whether a look at the disk comes to no end.
     pub(crate) stalls: bool,
     /// What it was asked for, without passphrases.
@@ -99,6 +104,7 @@ impl Service {
                 format!(r#"{{"state":"{}"}}"#, part.state)
             }
             "offers" => format!(r#"{{"offers":[{STICK}]}}"#),
+            "roomier" => format!(r#"{{"offers":[{}]}}"#, part.roomier),
             "rivals" => format!(r#"{{"rivals":[{}]}}"#, part.rivals),
             "choose" => {
                 part.state = "unmounted";

@@ -153,8 +153,11 @@ impl Life {
     }
 
     /// Takes what a person decided, if it still is what is asked.
-    pub(super) async fn answer(&mut self, question: &Question, yes: bool) {
+    pub(super) async fn answer(&mut self, question: &Question, yes: bool) -> Result<(), ApplianceError> {
         match &self.state {
+            State::Open(serving) if Self::larger_disk_question(serving).as_ref() == Some(question) => {
+                self.answer_larger_disk(yes).await?;
+            }
             State::Open(serving)
                 if matches!(question, Question::OtherCloud { .. }) && serving.other_cloud.is_some() =>
             {
@@ -175,6 +178,7 @@ impl Life {
             State::Choosing(offers) if offers.first().map(asked).as_ref() == Some(question) => self.choose(yes),
             _ => {}
         }
+        Ok(())
     }
 
     fn choose(&mut self, yes: bool) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::moving::LargerDisk;
 use super::pin_change::Tried;
 use super::showing::as_shown;
 use super::{Life, Serving, State, Tries, blocking};
@@ -13,7 +14,7 @@ use crate::appliance::built_at;
 use crate::appliance::staff::{self, Found};
 use crate::clock::{ClockSource, HubTime, SetClockError};
 use crate::keys::{KeysError, MasterKey, Pin, RecoveryCode};
-use crate::panel::{Errand, ErrandEnd, ErrandStep, Unlocking};
+use crate::panel::{Errand, ErrandEnd, ErrandStep, Question, Unlocking};
 use crate::secret::SecretText;
 use crate::system::ntp::BELIEVED_MS;
 
@@ -27,6 +28,8 @@ enum Stage {
     AtWork,
     /// The date and time are being set.
     Clock,
+    /// A person decides about a larger disk.
+    LargerDisk(LargerDisk),
     /// The file of staff was read.
     Staff(Box<Found>),
     /// The new code is to be written down; the old one is good until then.
@@ -134,6 +137,11 @@ impl Life {
                 Err(error) => failed(&error),
             },
             Some(Errand::Clock) => Stage::Clock,
+            Some(Errand::LargerDisk) => match self.find_larger_disk(master).await {
+                Ok(Some(larger)) => Stage::LargerDisk(larger),
+                Ok(None) => Stage::Ended(ErrandEnd::NoLargerDisk),
+                Err(error) => failed(&error),
+            },
             Some(Errand::Unlocking(_)) | None => Stage::Ended(ErrandEnd::Failed),
         }
     }
@@ -219,6 +227,7 @@ impl Life {
             }
             Stage::Checking => ErrandStep::Checking,
             Stage::AtWork => ErrandStep::AtWork,
+            Stage::LargerDisk(larger) => ErrandStep::Decide(larger.question()),
             Stage::Clock => ErrandStep::Clock(self.clock.peek().millis()),
             Stage::Staff(found) => ErrandStep::Staff(found.figures()),
             Stage::Code { code, ask, .. } => ErrandStep::Code {
@@ -245,6 +254,42 @@ impl Life {
         let on = serving.errand.as_mut()?;
         matches!(on.stage, Stage::Staff(_) | Stage::Code { .. } | Stage::Clock)
             .then(|| std::mem::replace(&mut on.stage, Stage::AtWork))
+    }
+
+    /// Ends the errand about a larger disk, and gives what was to be decided, if that is the errand.
+    pub(super) fn take_larger_disk(&mut self) -> Option<LargerDisk> {
+        let State::Open(serving) = &mut self.state else {
+            return None;
+        };
+        match serving.errand.take()? {
+            OnErrand {
+                stage: Stage::LargerDisk(larger),
+                ..
+            } => Some(larger),
+            other => {
+                serving.errand = Some(other);
+                None
+            }
+        }
+    }
+
+    /// Has a person decide about a larger disk.
+    pub(super) fn decide_larger_disk(&mut self, larger: LargerDisk) {
+        if let State::Open(serving) = &mut self.state {
+            serving.errand = Some(OnErrand {
+                errand: Errand::LargerDisk,
+                stage: Stage::LargerDisk(larger),
+                since: Instant::now(),
+            });
+        }
+    }
+
+    /// What a person is asked about a larger disk just now.
+    pub(super) fn larger_disk_question(serving: &Serving) -> Option<Question> {
+        match &serving.errand.as_ref()?.stage {
+            Stage::LargerDisk(larger) => Some(larger.question()),
+            _ => None,
+        }
     }
 
     fn errand_is(&mut self, stage: Stage) {

@@ -330,7 +330,7 @@ impl Life {
             Action::ChangePin { pin } => self.change_pin(pin).await,
             Action::EndPinChange => self.end_pin_change(),
             Action::AbandonPinChange => self.abandon_pin_change(),
-            Action::Answer(question, yes) => self.answer(&question, yes).await,
+            Action::Answer(question, yes) => self.answer(&question, yes).await?,
             Action::Lock => self.lock().await?,
             Action::PowerOff => {
                 self.lock().await?;

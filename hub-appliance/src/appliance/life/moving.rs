@@ -1,16 +1,21 @@
-//! Moving the records from an old card in a reader to where this hub keeps its own.
+//! Moving the records from an old card in a reader to where this hub keeps its own, and at an open hub from its disk to a
+//! larger one.
 
 use std::path::Path;
 use std::sync::Arc;
+
+use serde_json::json;
 
 use super::disk::asked;
 use super::{Life, State, blocking};
 use crate::appliance::open::vault_path;
 use crate::appliance::{ApplianceError, Config};
-use crate::keys::{MasterKey, Vault, VaultError};
+use crate::backup::Folder;
+use crate::keys::{MasterKey, UsbKey, Vault, VaultError};
 use crate::panel::{Fault, Phase, Question};
 use crate::store::{Inventory, Store, StoreError, StoreKey};
-use crate::system::data_disk::{DataDiskError, Move, Place};
+use crate::system::data_disk::{DataDiskError, Move, Offer, Place};
+use crate::system::sticks::{Access, Stick};
 
 /// Records that can be moved, as a person is asked about them.
 pub(super) struct OfferedMove {
@@ -24,6 +29,8 @@ impl OfferedMove {
     pub(super) fn question(&self) -> Question {
         if self.is_wanted {
             asked(&self.movable.to)
+        } else if self.movable.goes_on {
+            Question::GoOnMoving
         } else {
             Question::MoveData {
                 bytes: self.movable.bytes,
@@ -32,7 +39,83 @@ impl OfferedMove {
     }
 }
 
+/// A larger disk that the records of an open hub can be moved to, as a person is asked about it.
+pub(super) struct LargerDisk {
+    master: Box<MasterKey>,
+    /// Where they could go; the first is asked about.
+    offers: Vec<Offer>,
+    /// Whether they are to be moved; then the disks are asked about, one after the other.
+    is_wanted: bool,
+}
+
+impl LargerDisk {
+    /// What a person is asked.
+    pub(super) fn question(&self) -> Question {
+        match self.offers.first() {
+            Some(offer) if self.is_wanted => asked(offer),
+            _ => Question::LargerDisk,
+        }
+    }
+}
+
+/// The disks that could be it: none that holds a key or a backup of a hub, though these are disks with something else on them.
+/// Blocking.
+pub(super) fn larger_disks(config: &Config) -> Result<Vec<Offer>, ApplianceError> {
+    let mut offers = config.disk.roomier()?;
+    let sticks = config.sticks.look().unwrap_or_default();
+    let ours = sticks
+        .iter()
+        .filter(|stick| stick.has_files && is_in_use(config, stick));
+    let ours: Vec<u64> = ours.map(|stick| stick.token).collect();
+    offers.retain(|offer| !ours.contains(&offer.disk()));
+    Ok(offers)
+}
+
+/// Whether a key or a backup is on a stick, or may be.
+fn is_in_use(config: &Config, stick: &Stick) -> bool {
+    let opened = config.sticks.open(stick, Access::ReadOnly);
+    // What has no files that this system can read holds none that it wrote.
+    opened.is_ok_and(|mounted| {
+        !matches!(UsbKey::read(mounted.path()), Ok(None)) || !matches!(Folder::within(mounted.path()).mark(), Ok(None))
+    })
+}
+
 impl Life {
+    /// Asks whether the records are to be moved to a larger disk, if there is one.
+    pub(super) async fn find_larger_disk(&self, master: MasterKey) -> Result<Option<LargerDisk>, ApplianceError> {
+        let config = Arc::clone(&self.config);
+        let offers = blocking(move || larger_disks(&config)).await?;
+        Ok((!offers.is_empty()).then(|| LargerDisk {
+            master: Box::new(master),
+            offers,
+            is_wanted: false,
+        }))
+    }
+
+    /// Takes what a person decided of a larger disk: the move, the disk, or another disk.
+    pub(super) async fn answer_larger_disk(&mut self, yes: bool) -> Result<(), ApplianceError> {
+        let Some(mut larger) = self.take_larger_disk() else {
+            return Ok(());
+        };
+        match (yes, larger.is_wanted) {
+            (true, false) => larger.is_wanted = true,
+            (false, false) => larger.offers.clear(),
+            (false, true) => drop(larger.offers.remove(0)),
+            (true, true) => {
+                let to = larger.offers.remove(0);
+                let detail = json!({"to": to.name, "bytes": to.bytes}).to_string();
+                self.audit_with("disk.move", detail, "begun").await;
+                self.lock().await?;
+                self.move_data(*larger.master, to.token).await;
+                return Ok(());
+            }
+        }
+        if !larger.offers.is_empty() {
+            self.decide_larger_disk(larger);
+        }
+        Ok(())
+    }
+
     /// Asks a person whether the records are to be moved, if they can be.
     pub(super) async fn offer_move(&mut self) {
         let disk = Arc::clone(&self.config.disk);
@@ -54,7 +137,9 @@ impl Life {
         let State::OfferingMove(mut offered) = std::mem::replace(&mut self.state, State::Locked) else {
             return;
         };
-        if yes && !offered.is_wanted && offered.movable.to.place == Place::New {
+        // The disk that a move was begun to was allowed then.
+        let asks_about_disk = offered.movable.to.place == Place::New && !offered.movable.goes_on;
+        if yes && !offered.is_wanted && asks_about_disk {
             offered.is_wanted = true;
             self.state = State::OfferingMove(offered);
         } else if yes {

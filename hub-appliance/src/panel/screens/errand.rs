@@ -16,6 +16,7 @@ const fn title(open: &OpenStatus, strings: &Strings) -> &'static str {
         Some((Errand::Unlocking(_), _)) => strings.keys,
         Some((Errand::Emergency, _)) => strings.emergency,
         Some((Errand::Clock, _)) => strings.set_clock,
+        Some((Errand::LargerDisk, _)) => strings.larger_disk,
         _ => strings.staff,
     }
 }

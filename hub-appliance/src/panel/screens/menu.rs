@@ -23,6 +23,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Restart => strings.menu_restart,
         MenuEntry::PowerOff => strings.menu_power_off,
         MenuEntry::Clock => strings.set_clock,
+        MenuEntry::LargerDisk => strings.larger_disk,
         MenuEntry::About => strings.about,
         MenuEntry::Help => strings.help,
     });

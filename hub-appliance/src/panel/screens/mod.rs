@@ -119,6 +119,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Moving, Phase::Moving { permille }) => working::moving(canvas, *permille, strings),
         (State::Repairing, Phase::Repairing { permille }) => working::repairing(canvas, *permille, strings),
         (State::Off, _) => power_off::off(canvas, strings),
+        (State::Unplug, _) => power_off::unplug(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, moment, strings),
         (State::Cloud(choice), Phase::Open(open)) => cloud::draw(canvas, open.cloud, *choice, moment, strings),
         (State::Backup(choice), Phase::Open(open)) => backup::draw(canvas, &open.backup, *choice, strings),

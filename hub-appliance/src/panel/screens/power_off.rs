@@ -1,4 +1,4 @@
-//! `power-off` and `off`: asks before switching off, and says when the plug may be pulled.
+//! `power-off`, `off`, `unplug`: asks before switching off, and says when the plug may be pulled.
 
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
@@ -29,4 +29,10 @@ pub(super) fn off(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
     canvas.header(strings.off, Icon::POWER);
     canvas.paragraph(1, &strings.off_text);
     "off"
+}
+
+pub(super) fn unplug(canvas: &mut Canvas<'_>, strings: &Strings) -> &'static str {
+    canvas.header(strings.unplug, Icon::POWER);
+    canvas.paragraph(1, &strings.unplug_text);
+    "unplug"
 }

@@ -1,5 +1,5 @@
 //! `new-disk`, `disk-away`, `begin-anew`, `which-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`,
-//! `other-cloud`: what a person has to decide before the hub goes on.
+//! `larger-disk`, `go-on-moving`, `other-cloud`: what a person has to decide before the hub goes on.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -26,6 +26,8 @@ pub(super) fn draw(
         Question::WhichDisk(disk) => return which_disk(canvas, (&asked, disk), choice, moment, strings),
         Question::UseCard { .. } => ("use-card", Icon::DISK),
         Question::MoveData { .. } => ("move-data", Icon::DISK),
+        Question::LargerDisk => ("larger-disk", Icon::DISK),
+        Question::GoOnMoving => ("go-on-moving", Icon::DISK),
         Question::Repair => ("repair", Icon::WARNING),
         Question::OtherCloud { .. } => ("other-cloud", Icon::WARNING),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
@@ -57,7 +59,12 @@ fn which_disk(
     } else {
         (strings.disk_size)(disk.bytes)
     };
-    canvas.facts(1, (Icon::PHONE, &phones), (Icon::DISK, &disk_is));
+    if canvas.is_tall() {
+        canvas.fact(1, Icon::PHONE, &phones);
+        canvas.fact(1, Icon::DISK, &disk_is);
+    } else {
+        canvas.facts(1, (Icon::PHONE, &phones), (Icon::DISK, &disk_is));
+    }
     let used = disk.used_at.map_or_else(|| UNKNOWN.to_owned(), day);
     canvas.pair(2, strings.which_disk_used, &as_code(&used));
     canvas.buttons([asked.yes, strings.which_disk_next], choice as usize);

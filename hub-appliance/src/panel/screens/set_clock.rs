@@ -14,7 +14,7 @@ use crate::panel::strings::Strings;
 const FIELDS: i32 = 33;
 /// Columns of a digit, and of what stands between two fields.
 const DIGIT: i32 = 8;
-const BETWEEN: i32 = 6;
+const BETWEEN: i32 = 5;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, entry: &ClockEntry, strings: &Strings) -> &'static str {
     canvas.header(strings.set_clock, Icon::CLOCK);

@@ -129,6 +129,7 @@ pub(super) static STRINGS: Strings = Strings {
     clock: "Clock",
     clock_good: "network/chip",
     clock_hand: "by hand",
+    larger_disk: "Larger disk",
     set_clock: "Set the clock",
     set_clock_text: ["Up or down changes it", "It is UTC, world time"],
     set_clock_next: "next",
@@ -220,7 +221,9 @@ pub(super) static STRINGS: Strings = Strings {
     power_off_text: ["The hub locks. Phones", "can't work with it", "until it is on again."],
     power_off_now: "Off",
     off: "Switching off",
-    off_text: ["Unplug the hub when", "its green light", "stays dark."],
+    off_text: ["Don't unplug it yet:", "wait until it says so", "here."],
+    unplug: "Unplug now",
+    unplug_text: ["The records are safe.", "This screen goes dark"],
     pair: "Scan me",
     pair_keep: ["OK: stay", "open"],
     pair_kept: ["OK: back", "to timer"],
@@ -407,6 +410,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "may read all records",
             "online. Each read is",
             "logged with the name.",
+        ]
+        .map(String::from),
+        ErrandEnd::NoLargerDisk => [
+            "There is no other",
+            "disk with room. Plug",
+            "one in, wait a bit,",
+            "then try again.",
         ]
         .map(String::from),
         ErrandEnd::ClockSet => {
@@ -616,6 +626,16 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Move",
         },
+        Question::LargerDisk => Asked {
+            title: "Larger disk?",
+            text: ["The records move to", "another disk. Phones", "wait, up to an hour."].map(String::from),
+            yes: "Move",
+        },
+        Question::GoOnMoving => Asked {
+            title: "Go on moving?",
+            text: ["Moving the records to", "the other disk was", "cut short."].map(String::from),
+            yes: "Go on",
+        },
         Question::Repair => Asked {
             title: "Repair the disk?",
             text: [
@@ -754,8 +774,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "The records could not",
             "be moved.",
             "",
-            "The old card still",
-            "has them: try again",
+            "They are where they",
+            "were: try again",
         ],
         Fault::NoDisk => [
             "No data disk is",

@@ -108,7 +108,7 @@ pub(super) static STRINGS: Strings = Strings {
     phones_short: |count| format!("24 h: {count}"),
     need_help: |count| format!("{count} à vérifier"),
     clock_good_short: "Horloge à l'heure",
-    clock_hand_short: "Heure mise à la main",
+    clock_hand_short: "Réglée à la main",
     clock_bad_short: "Horloge sans date",
     disk_short: |percent| {
         if percent < 100 {
@@ -123,6 +123,7 @@ pub(super) static STRINGS: Strings = Strings {
     clock: "Horloge",
     clock_good: "réseau/puce",
     clock_hand: "à la main",
+    larger_disk: "Disque plus grand",
     set_clock: "Régler l'heure",
     set_clock_text: ["Haut ou bas la change", "Heure UTC, mondiale"],
     set_clock_next: "suivant",
@@ -213,7 +214,9 @@ pub(super) static STRINGS: Strings = Strings {
     power_off_text: ["Le hub se verrouille.", "Aucun téléphone avant", "le rallumage."],
     power_off_now: "Éteindre",
     off: "Arrêt en cours",
-    off_text: ["Débranchez le hub", "quand sa lumière", "verte reste éteinte."],
+    off_text: ["Ne débranchez pas", "encore: attendez que", "cet écran le dise."],
+    unplug: "Débranchez-le",
+    unplug_text: ["Les dossiers sont en", "lieu sûr."],
     pair: "À scanner",
     pair_keep: ["OK: rester", "ouvert"],
     pair_kept: ["OK: temps", "limité"],
@@ -398,6 +401,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "le personnel lit tout",
             "dossier en ligne.",
             "C'est noté par nom.",
+        ]
+        .map(String::from),
+        ErrandEnd::NoLargerDisk => [
+            "Pas d'autre disque",
+            "assez grand. Il faut",
+            "en brancher un, puis",
+            "réessayer.",
         ]
         .map(String::from),
         ErrandEnd::ClockSet => [
@@ -610,6 +620,16 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Oui",
         },
+        Question::LargerDisk => Asked {
+            title: "Autre disque ?",
+            text: ["Les dossiers passent", "sur un autre. Jusqu'à", "1 h sans téléphones."].map(String::from),
+            yes: "Déplacer",
+        },
+        Question::GoOnMoving => Asked {
+            title: "Continuer ?",
+            text: ["Le déplacement vers", "l'autre disque a été", "interrompu."].map(String::from),
+            yes: "Oui",
+        },
         Question::Repair => Asked {
             title: "Réparer le disque?",
             text: [
@@ -748,8 +768,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Les dossiers n'ont pu",
             "être déplacés.",
             "",
-            "L'ancienne carte les",
-            "garde: réessayez",
+            "Ils sont là où ils",
+            "étaient: réessayez",
         ],
         Fault::NoDisk => [
             "Aucun disque de",

@@ -124,6 +124,7 @@ pub(super) static STRINGS: Strings = Strings {
     clock: "Reloj",
     clock_good: "por red/chip",
     clock_hand: "a mano",
+    larger_disk: "Disco más grande",
     set_clock: "Poner la hora",
     set_clock_text: ["Arriba o abajo cambia", "Hora UTC, mundial"],
     set_clock_next: "seguir",
@@ -214,7 +215,9 @@ pub(super) static STRINGS: Strings = Strings {
     power_off_text: ["El hub se bloquea. No", "hay teléfonos hasta", "encenderlo otra vez."],
     power_off_now: "Apagar",
     off: "Apagando",
-    off_text: ["Desenchufe el hub", "cuando su luz verde", "quede apagada."],
+    off_text: ["No lo desenchufe aún,", "espere a que lo diga", "aquí."],
+    unplug: "Desenchúfelo",
+    unplug_text: ["Los datos están a", "salvo."],
     pair: "Escanear",
     pair_keep: ["OK: seguir", "abierto"],
     pair_kept: ["OK: tiempo", "limitado"],
@@ -394,6 +397,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "personal lee todo en",
             "línea. Cada lectura",
             "se anota con nombre.",
+        ]
+        .map(String::from),
+        ErrandEnd::NoLargerDisk => [
+            "No hay otro disco con",
+            "espacio. Conecte uno,",
+            "espere un poco y",
+            "reintente.",
         ]
         .map(String::from),
         ErrandEnd::ClockSet => {
@@ -598,6 +608,16 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Mover",
         },
+        Question::LargerDisk => Asked {
+            title: "¿Cambiar de disco?",
+            text: ["Los datos pasan a", "otro disco. Hasta una", "hora sin teléfonos."].map(String::from),
+            yes: "Mover",
+        },
+        Question::GoOnMoving => Asked {
+            title: "¿Seguir moviendo?",
+            text: ["Se interrumpió al", "mover los datos al", "otro disco."].map(String::from),
+            yes: "Seguir",
+        },
         Question::Repair => Asked {
             title: "¿Reparar el disco?",
             text: [
@@ -736,8 +756,8 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "No se pudieron mover",
             "los datos.",
             "",
-            "Siguen en la tarjeta",
-            "vieja: reintente",
+            "Siguen donde estaban:",
+            "reintente",
         ],
         Fault::NoDisk => [
             "No hay disco de",

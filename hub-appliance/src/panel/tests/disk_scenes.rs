@@ -92,6 +92,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "move-data",
             chosen(Phase::Asking(Question::MoveData { bytes: 31_914_983_424 })),
         ),
+        ("go-on-moving", start(Phase::Asking(Question::GoOnMoving))),
         ("moving", start(Phase::Moving { permille: 300 })),
         ("repairing", start(Phase::Repairing { permille: 700 })),
         ("splash-development", {

@@ -73,6 +73,7 @@ pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
         ("staff-of-cloud", Errand::Staff, ErrandEnd::StaffOfCloud),
         ("code-renewed", Errand::NewCode, ErrandEnd::CodeRenewed),
         ("emergency-open", Errand::Emergency, ErrandEnd::EmergencyOpen),
+        ("larger-disk-none", Errand::LargerDisk, ErrandEnd::NoLargerDisk),
         ("clock-set", Errand::Clock, ErrandEnd::ClockSet),
         ("clock-known", Errand::Clock, ErrandEnd::ClockKnown),
         ("clock-back", Errand::Clock, ErrandEnd::ClockBack),
@@ -205,6 +206,13 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             start(emergency(EmergencyStatus::Over(Arc::new([]))), |_| {}),
         ),
         ("restarting", start(Phase::Restarting, |_| {})),
+        (
+            "larger-disk",
+            start(
+                on_errand(Errand::LargerDisk, ErrandStep::Decide(Question::LargerDisk)),
+                |_| {},
+            ),
+        ),
         ("set-clock", start(setting_clock(), |_| {})),
         (
             "set-clock-last",

@@ -6,7 +6,10 @@ use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
 use super::*;
 
-const SCREENS: [&str; 57] = [
+const SCREENS: [&str; 60] = [
+    "unplug",
+    "larger-disk",
+    "go-on-moving",
     "set-clock",
     "which-disk",
     "notice",
@@ -67,7 +70,8 @@ const SCREENS: [&str; 57] = [
 ];
 
 /// Screens from which only the hub leads on, or something that a person types or does away from the panel.
-const WAITING: [&str; 19] = [
+const WAITING: [&str; 20] = [
+    "unplug",
     "splash",
     "setting-up",
     "setup-pin",
@@ -226,6 +230,14 @@ fn errand() -> impl Strategy<Value = (Errand, ErrandStep)> {
             let code = RecoveryCode::new(numbers);
             (Errand::NewCode, ErrandStep::Code { code, ask: [a, b] })
         }),
+        prop::sample::select(vec![
+            Question::LargerDisk,
+            Question::NewDisk {
+                name: "Stick".into(),
+                bytes: 1
+            },
+        ])
+        .prop_map(|question| (Errand::LargerDisk, ErrandStep::Decide(question))),
         any::<i64>().prop_map(|from| (Errand::Clock, ErrandStep::Clock(from))),
         prop::sample::select(ends).prop_map(|(errand, end)| (errand, ErrandStep::Ended(end))),
     ]
@@ -334,6 +346,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         Just(Phase::SettingUp),
         Just(Phase::Renewing),
         Just(Phase::PoweringOff),
+        Just(Phase::Unplug),
         Just(Phase::Restarting),
         errand().prop_map(|(errand, step)| errand_scenes::on_errand(errand, step)),
         any::<([u16; 8], usize, usize)>().prop_map(|(numbers, a, b)| Phase::Confirming {
@@ -353,7 +366,8 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<(String, u64)>().prop_map(|(name, bytes)| Phase::Asking(Question::EraseDisk { name, bytes })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::UseCard { bytes })),
         Just(Phase::Asking(Question::Repair)),
-        prop::sample::select(vec![Question::DiskAway, Question::BeginAnew]).prop_map(Phase::Asking),
+        prop::sample::select(vec![Question::DiskAway, Question::BeginAnew, Question::GoOnMoving])
+            .prop_map(Phase::Asking),
         known_disk().prop_map(|disk| Phase::Asking(Question::WhichDisk(disk))),
         any::<String>().prop_map(|firmware| Phase::Asking(Question::PutBack { firmware })),
         any::<u64>().prop_map(|bytes| Phase::Asking(Question::MoveData { bytes })),
@@ -414,6 +428,7 @@ fn waits_for_the_hub(desk: &Desk) -> bool {
         | Phase::Unlocking
         | Phase::Locking
         | Phase::PoweringOff
+        | Phase::Unplug
         | Phase::Restarting
         | Phase::Formatting { .. }
         | Phase::Moving { .. }
@@ -439,8 +454,9 @@ proptest! {
                 return Ok(());
             }
         }
-        // A field can be typed in; from elsewhere ok or holding it leads on.
-        if !waits_for_the_hub(&desk) && field(&desk.panel.state).is_none() {
+        // A field can be typed in, or set; from elsewhere ok or holding it leads on.
+        let is_field = field(&desk.panel.state).is_some() || matches!(desk.panel.state, State::SetClock(_));
+        if !waits_for_the_hub(&desk) && !is_field {
             let leads_on = [Input::Press(Button::Ok), Input::Hold(HeldButton::Ok)].into_iter().any(|input| {
                 desk.wait(1).is_some() || desk.input(input).is_some() || desk.panel.state.screen() != home
             });

@@ -402,6 +402,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         ("off", start(Phase::PoweringOff, |_| {})),
+        ("unplug", start(Phase::Unplug, |_| {})),
         ("locking", start(Phase::Locking, |_| {})),
         ("error-keys", start(Phase::Fault(Fault::Keys), |_| {})),
         ("error-store", start(Phase::Fault(Fault::Store), |_| {})),

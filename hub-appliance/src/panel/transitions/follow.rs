@@ -12,6 +12,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
     match (phase, state) {
         (Phase::Starting, _) => State::Splash,
         (Phase::Fault(fault), _) => State::Fault(fault.clone()),
+        (Phase::Unplug, _) => State::Unplug,
         (_, same @ (State::Splash | State::Notice)) => same,
 
         // The hub is at work.
@@ -202,6 +203,13 @@ fn follow_errand(state: State, step: &ErrandStep, pads: &mut PadMaker) -> State 
         (ErrandStep::Code { .. }, _) => State::ExplainCode,
         (ErrandStep::Clock(_), same @ State::SetClock(_)) => same,
         (ErrandStep::Clock(from), _) => State::SetClock(ClockEntry::from(*from)),
+        (ErrandStep::Decide(asked), State::Answering { question, choice }) if question == *asked => {
+            State::Answering { question, choice }
+        }
+        (ErrandStep::Decide(asked), _) => State::Answering {
+            question: asked.clone(),
+            choice: Choice::Second,
+        },
         (ErrandStep::Ended(_), _) => State::ErrandEnded,
     }
 }

@@ -166,6 +166,9 @@ pub(super) fn step(
             MenuEntry::Emergency if is_emergency(phase) => State::Emergency(First),
             MenuEntry::Emergency => return (State::Menu(at), Some(Action::BeginErrand(Errand::Emergency))),
             MenuEntry::Clock => return (State::Menu(at), Some(Action::BeginErrand(Errand::Clock))),
+            MenuEntry::LargerDisk => {
+                return (State::Menu(at), Some(Action::BeginErrand(Errand::LargerDisk)));
+            }
             MenuEntry::Language => State::ChooseLanguage(status.language),
             MenuEntry::Lock => State::ConfirmLock(First),
             MenuEntry::Restart => State::ConfirmRestart(Second),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::find::{Disk, Found, Room, Scheme, Spared, Stage};
-use super::{DiskState, Offer, Place};
+use super::{DiskState, Offer, PLACES, Place};
 
 /// More offers than a person is asked about.
 const MAX_OFFERS: usize = 4;
@@ -177,7 +177,7 @@ fn offer(place: Place, name: &str, device: &std::path::Path, bytes: u64, sequenc
             (_, name) => name.to_owned(),
         },
         bytes,
-        token: sequence.wrapping_mul(4) | place as u64,
+        token: sequence.wrapping_mul(PLACES) | place as u64,
     }
 }
 
@@ -375,6 +375,7 @@ mod tests {
         let [new, other] = [blank, used].map(|found| offered(&found).remove(0).0);
         assert_eq!((new.name.as_str(), new.bytes), ("sdb", 4 << 30));
         assert_ne!(new.token, other.token, "something came to be on it");
+        assert_eq!((new.disk(), other.disk()), (9, 9));
     }
 
     #[test]

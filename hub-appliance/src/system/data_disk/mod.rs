@@ -159,6 +159,17 @@ pub struct Offer {
     pub token: u64,
 }
 
+impl Offer {
+    /// The kernel's number for the disk of this place.
+    #[must_use]
+    pub const fn disk(&self) -> u64 {
+        self.token / PLACES
+    }
+}
+
+/// More kinds of places than there are, by which tokens are counted.
+const PLACES: u64 = 4;
+
 /// Records on an old card in a reader, or on a disk that is being moved from, and where they can go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {

@@ -97,6 +97,26 @@ fn the_clock_is_set_field_by_field_with_three_buttons() {
 }
 
 #[test]
+fn records_move_to_a_larger_disk_only_after_a_yes_to_that_and_one_to_the_disk() {
+    let mut desk = Desk::new(Phase::Open(open()));
+    let action = desk.open_from_menu(MenuEntry::LargerDisk);
+    assert!(matches!(action, Some(Action::BeginErrand(Errand::LargerDisk))));
+    let decide = |question| on_errand(Errand::LargerDisk, ErrandStep::Decide(question));
+    let erase = || Question::EraseDisk {
+        name: "SanDisk Ultra".into(),
+        bytes: 64_000_000_000,
+    };
+    for (question, screen) in [(Question::LargerDisk, "larger-disk"), (erase(), "erase-disk")] {
+        desk.becomes(decide(question.clone()));
+        assert_eq!(desk.screen(), screen);
+        assert!(desk.says("[No]"));
+        assert!(matches!(desk.press(&[Ok]), Some(Action::Answer(asked, false)) if asked == question));
+        desk.becomes(decide(question.clone()));
+        assert!(matches!(desk.press(&[Down, Ok]), Some(Action::Answer(asked, true)) if asked == question));
+    }
+}
+
+#[test]
 fn what_is_left_alone_ends_and_what_waits_can_be_left() {
     let mut desk = Desk::new(ask_for(Errand::Staff, 0, 4));
     assert!(matches!(desk.wait(120), Some(Action::EndErrand)));
