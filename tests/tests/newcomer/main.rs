@@ -4,6 +4,7 @@
 mod day;
 mod person;
 mod places;
+#[allow(dead_code, reason = "other tests play more of it")]
 #[path = "../support/played_disk.rs"]
 mod played_disk;
 

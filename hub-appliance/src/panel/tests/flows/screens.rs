@@ -271,7 +271,10 @@ fn switches_off_only_when_confirmed() {
     );
     desk.becomes(Phase::Locking);
     desk.becomes(Phase::PoweringOff);
-    assert!(desk.screen() == "off" && desk.says("green light"));
+    assert!(desk.screen() == "off" && desk.says("Don't unplug it yet"));
+    // The image says so when nothing is written any more.
+    let desk = Desk::new(Phase::Unplug);
+    assert!(desk.screen() == "unplug" && desk.says("Unplug now"));
 }
 
 #[test]
