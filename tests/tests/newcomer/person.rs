@@ -197,10 +197,10 @@ impl Newcomer {
     /// Looks up what the hub takes the day to be: `2026-11-27`.
     pub(crate) async fn reads_the_date(&mut self) -> String {
         self.takes_from_menu("status").await;
-        self.sees("status").await;
-        let words = self.screen().lines.iter().flat_map(|line| line.split_whitespace());
-        let mut days = words.filter(|word| word.len() == 10 && word.matches('-').count() == 2);
-        days.next().unwrap_or_else(|| panic!("no date")).to_owned()
+        // It may take turns with what else there is to say.
+        self.waits_until("the date", |screen| screen.name == "status" && day(screen).is_some())
+            .await;
+        day(self.screen()).unwrap_or_default().to_owned()
     }
 
     pub(crate) async fn goes_home(&mut self) {
@@ -230,6 +230,12 @@ fn lit(screen: &Screen) -> Option<Side> {
         (false, true) => Some(Side::Second),
         _ => None,
     }
+}
+
+/// The day on a screen.
+fn day(screen: &Screen) -> Option<&str> {
+    let mut words = screen.lines.iter().flat_map(|line| line.split_whitespace());
+    words.find(|word| word.len() == 10 && word.matches('-').count() == 2)
 }
 
 /// The groups as they stand behind their numbers: `1 123456  2 234567`.

@@ -4,10 +4,11 @@
 use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
-use crate::panel::script::{as_code, as_name};
+use crate::panel::names::{Space, drawable, shortened};
+use crate::panel::script::as_code;
 use crate::panel::state::Choice;
 use crate::panel::strings::{Asked, Strings};
-use crate::panel::text::{UNKNOWN, day, printable, short_count};
+use crate::panel::text::{UNKNOWN, day, short_count};
 use crate::panel::view::{KnownDisk, Question};
 
 pub(super) fn draw(
@@ -49,10 +50,9 @@ fn which_disk(
     canvas.take_turns(moment.turn());
     let (at, of) = disk.place;
     canvas.marked_header(asked.title, &format!("{}/{}", at.min(9), of.min(9)));
-    let room = super::phones::columns(canvas);
-    let hub = disk.hub.as_deref().map(|name| printable(name, room));
-    let hub = hub.filter(|name| !name.is_empty());
-    canvas.line(0, &as_name(hub.as_deref().unwrap_or(UNKNOWN)));
+    let hub = disk.hub.as_deref().and_then(drawable);
+    let hub = hub.map(|name| shortened(canvas, &name, Space::LINE, str::to_owned));
+    canvas.line(0, hub.as_deref().unwrap_or(UNKNOWN));
     let phones = disk.phones.map_or_else(|| UNKNOWN.to_owned(), short_count);
     let disk_is = if disk.is_card {
         strings.which_disk_card.to_owned()
