@@ -5,6 +5,7 @@
 
 pub mod appointments;
 pub mod forms;
+mod glance;
 pub mod patients;
 pub mod prescriptions;
 pub mod similar;
@@ -89,18 +90,23 @@ const TIES: [(&str, &str); 3] = [
 /// The clinics that are in sight; the first value of every question.
 const SEEN: &str = "(SELECT value FROM json_each(?1))";
 
-/// Whether the patient `p` is in sight.
+/// Whether something ties the patient `t` to a clinic in sight.
+static TIED_TO_SIGHT: LazyLock<String> = LazyLock::new(|| {
+    let ties = TIES.map(|(table, clinic)| {
+        format!(
+            "EXISTS (SELECT 1 FROM {table} o WHERE o.patient_id = t.id AND o.hub_deleted_at IS NULL \
+             AND o.{clinic} IN {SEEN})"
+        )
+    });
+    ties.join(" OR ")
+});
+
+/// Whether the patient `t` is in sight.
 static PATIENT_IN_SIGHT: LazyLock<String> = LazyLock::new(|| {
-    let ties: String = TIES
-        .iter()
-        .map(|(table, clinic)| {
-            format!(
-                " OR EXISTS (SELECT 1 FROM {table} o WHERE o.patient_id = p.id AND o.hub_deleted_at IS NULL \
-                 AND o.{clinic} IN {SEEN})"
-            )
-        })
-        .collect();
-    format!("(coalesce(p.primary_clinic_id, '') = '' OR p.primary_clinic_id IN {SEEN}{ties})")
+    format!(
+        "(coalesce(t.primary_clinic_id, '') = '' OR t.primary_clinic_id IN {SEEN} OR {})",
+        *TIED_TO_SIGHT
+    )
 });
 
 /// Whether a row `t` of a table is in sight; none where all are.
@@ -109,12 +115,12 @@ fn in_sight(table: &Table) -> Option<String> {
         return None;
     }
     if table.name == "patients" {
-        return Some(PATIENT_IN_SIGHT.replace("p.", "t."));
+        return Some(PATIENT_IN_SIGHT.clone());
     }
     let of_patient = table.hangs_on_patient().then(|| {
         format!(
             "EXISTS (SELECT 1 FROM patients p WHERE p.id = t.patient_id AND {})",
-            *PATIENT_IN_SIGHT
+            PATIENT_IN_SIGHT.replace("t.", "p.")
         )
     });
     let own = table.clinic_column.map(|clinic| format!("t.{clinic} IN {SEEN}"));
@@ -339,10 +345,7 @@ impl Listing {
         let numbers: Vec<i64> = statement
             .query_map(params_from_iter(self.parameters()), |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        let total = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
-        let (offset, limit) = (page.offset as usize, page.limit as usize);
-        let numbers: Vec<i64> = numbers.into_iter().skip(offset).take(limit).collect();
-        write_numbered(connection, self.table, &numbers, total, page, out)
+        write_stretch(connection, self.table, numbers, page, out)
     }
 
     /// Writes the first row; none where there is none.
@@ -363,6 +366,20 @@ impl Listing {
             total: 1,
         }))
     }
+}
+
+/// Writes a page of the rows with these numbers, which are all.
+fn write_stretch(
+    connection: &Connection,
+    table: TableId,
+    numbers: Vec<i64>,
+    page: Page,
+    out: &mut Vec<u8>,
+) -> Result<Shown, StoreError> {
+    let total = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
+    let (offset, limit) = (page.offset as usize, page.limit as usize);
+    let numbers: Vec<i64> = numbers.into_iter().skip(offset).take(limit).collect();
+    write_numbered(connection, table, &numbers, total, page, out)
 }
 
 /// Writes the rows with these numbers, in this order, as a page.

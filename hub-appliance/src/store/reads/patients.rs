@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{Found, Listing, Page, Shown, Sight, write_json, write_numbered};
+use super::glance::Glances;
+use super::{Found, Listing, Page, Shown, Sight, write_json, write_numbered, write_stretch};
 use crate::clock::HubTime;
 use crate::store::error::StoreError;
-use crate::store::schema::ColumnType;
+use crate::store::schema::{ColumnType, TableId};
 use crate::store::search::{self, Terms, fold};
 use crate::store::snapshot::Snapshot;
 use crate::store::sync::feed::write_value;
@@ -20,6 +21,11 @@ use crate::store::value::Cell;
 const MAX_COUNTS: usize = 16;
 /// The newest first.
 const ORDER: &str = "t.updated_at DESC, t.id";
+
+/// Whether an attribute of the patient `t`, its id first, has this text in either of its values.
+const OF_ATTRIBUTE: &str = "EXISTS (SELECT 1 FROM patient_additional_attributes a WHERE a.patient_id = t.id \
+    AND a.hub_deleted_at IS NULL AND a.attribute_id = ? \
+    AND (folded_holds(a.string_value, ?) OR folded_holds(a.number_value, ?)))";
 
 /// How many patients are in whose sight, as of when. The app asks for that with each page.
 #[derive(Default)]
@@ -102,43 +108,41 @@ impl Snapshot<'_> {
         page: Page,
         out: &mut Vec<u8>,
     ) -> Result<Shown, StoreError> {
+        let patients = TableId::named("patients").ok_or(StoreError::Defect)?;
         let mut terms = Terms::default();
-        let mut listing = Listing::of("patients", sight)?.ordered("+t.updated_at DESC, t.id");
+        let (mut at_a_glance, mut of_rows) = (Vec::new(), Vec::new());
         for (key, text) in filters {
             let text = fold(text);
             if text.is_empty() {
                 continue;
             }
-            let column = listing
-                .table
+            let column = patients
                 .table()
                 .column(key)
-                .map(|index| &listing.table.table().columns[index]);
+                .map(|index| &patients.table().columns[index]);
             if let Some(column) = column.filter(|column| column.kind == ColumnType::Text && column.on_phone) {
                 if search::is_indexed(column.name) {
                     terms.and_text(column.name, &text);
                 }
-                let condition = format!("folded_holds(t.\"{}\", ?)", column.name);
-                listing = listing.and(&condition, [Cell::text(&text)]);
+                let name = column.name;
+                if search::is_glanced(name) {
+                    at_a_glance.push((format!("folded_holds(g.{name}, ?)"), vec![text]));
+                } else {
+                    of_rows.push((format!("folded_holds(t.\"{name}\", ?)"), vec![text]));
+                }
             } else {
                 terms.and_text(key, &text);
-                listing = listing.and(
-                    "EXISTS (SELECT 1 FROM patient_additional_attributes a WHERE a.patient_id = t.id \
-                     AND a.hub_deleted_at IS NULL AND a.attribute_id = ? \
-                     AND (folded_holds(a.string_value, ?) OR folded_holds(a.number_value, ?)))",
-                    [Cell::text(key), Cell::text(&text), Cell::text(&text)],
-                );
+                of_rows.push((OF_ATTRIBUTE.to_owned(), vec![key.clone(), text.clone(), text]));
             }
         }
-        if let Some(question) = terms.question() {
-            // In front, so that only the rows that the index names are looked at.
-            listing.conditions.insert(
-                1,
-                "t.rowid IN (SELECT rowid FROM patient_words WHERE patient_words MATCH ?)".to_owned(),
-            );
-            listing.values.insert(1, Cell::text(&question));
-        }
-        listing.write_page(self.connection()?, page, out)
+        let numbers = Glances::of(sight, terms.question())
+            .and_all(at_a_glance)
+            .in_sight()
+            .and_of_rows(of_rows)
+            .read(self.connection()?, ("g.number", "g.updated_at DESC, g.number"), |row| {
+                row.get(0)
+            })?;
+        write_stretch(self.connection()?, patients, numbers, page, out)
     }
 
     /// Whether a patient in sight has this id of the government's.

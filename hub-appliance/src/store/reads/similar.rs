@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::glance::Glances;
 use super::{Listing, Page, Shown, Sight, write_numbered};
 use crate::store::error::StoreError;
 use crate::store::search::{Terms, fold};
@@ -51,9 +52,9 @@ impl Snapshot<'_> {
         let (given, surname) = (given.trim(), surname.trim());
         let (all, any) = Terms::for_names(&format!("{given} {surname}"));
         let mut found: Vec<Candidate> = Vec::new();
-        let mut compare = |listing: &Listing, most: u32| -> Result<(), StoreError> {
-            for (number, their_given, their_surname, has_id) in candidates(connection, listing, most, name)? {
-                let distance = distance((given, surname), (&fold(&their_given), &fold(&their_surname)));
+        let mut compare = |candidates: Vec<Names>, has_id: bool| {
+            for (number, their_given, their_surname) in candidates {
+                let distance = distance((given, surname), (&their_given, &their_surname));
                 let is_close = distance <= allowed(given, surname);
                 if (has_id || is_close) && !found.iter().any(|known| known.number == number) {
                     found.push(Candidate {
@@ -63,21 +64,20 @@ impl Snapshot<'_> {
                     });
                 }
             }
-            Ok(())
         };
         if let Some(id) = name.government_id.as_deref().filter(|id| !id.is_empty()) {
             let listing = Listing::of("patients", sight)?.and("t.government_id = ?", [Cell::text(id)]);
-            compare(&listing, MAX_WITH_ONE_NAME)?;
+            compare(with_government_id(connection, &listing)?, true);
         }
         for (terms, most) in [(all, u32::MAX), (any, MAX_WITH_ONE_NAME)] {
             let Some(question) = terms.question() else { continue };
-            let listing = Listing::of("patients", sight)?
-                .and(
-                    "t.rowid IN (SELECT rowid FROM patient_words WHERE patient_words MATCH ?)",
-                    [Cell::text(&question)],
-                )
-                .ordered("t.rowid DESC");
-            compare(&listing, most)?;
+            let order = format!("g.number DESC LIMIT {most}");
+            let candidates = Glances::of(sight, Some(question)).in_sight().read(
+                connection,
+                ("g.number, coalesce(g.given_name, ''), coalesce(g.surname, '')", &order),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?;
+            compare(candidates, false);
         }
         found.sort_by_key(|candidate| (!candidate.has_id, candidate.distance, candidate.number));
         found.truncate(limit as usize);
@@ -88,20 +88,18 @@ impl Snapshot<'_> {
     }
 }
 
-type Names = (i64, String, String, bool);
+/// A patient's number, and given name and surname, folded.
+type Names = (i64, String, String);
 
-fn candidates(connection: &Connection, listing: &Listing, most: u32, name: &Name) -> Result<Vec<Names>, StoreError> {
+fn with_government_id(connection: &Connection, listing: &Listing) -> Result<Vec<Names>, StoreError> {
     let sql = format!(
-        "SELECT t.rowid, coalesce(t.given_name, ''), coalesce(t.surname, ''), coalesce(t.government_id, '') {} \
-         ORDER BY {} LIMIT {most}",
-        listing.body(),
-        listing.order
+        "SELECT t.rowid, coalesce(t.given_name, ''), coalesce(t.surname, '') {} LIMIT {MAX_WITH_ONE_NAME}",
+        listing.body()
     );
-    let id = name.government_id.as_deref().unwrap_or_default();
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(listing.parameters()), |row| {
-        let theirs: String = row.get(3)?;
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, !id.is_empty() && theirs == id))
+        let (given, surname): (String, String) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, fold(&given), fold(&surname)))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

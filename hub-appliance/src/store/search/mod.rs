@@ -4,6 +4,9 @@
 //! what it finds is more than was asked for, never less, so whoever uses it looks at the rows it names. A patient's entry
 //! has the row's number in `patients`, which copying and compacting the database keep.
 //!
+//! Beside the words stands what is asked of nearly every row that they name ([`GLANCED`], the clinic, and when it was
+//! written last), so that many can be looked at without reading, and decrypting, a page for each.
+//!
 //! A text's parts are all three letters in a row of it ([`of_text`]), and for names each word with any one letter left
 //! out ([`of_names`]): two words with one letter missing, added, changed or swapped have one of these in common.
 
@@ -22,7 +25,9 @@ use super::error::StoreError;
 use super::schema::{ColumnType, TableId};
 
 /// The version of folding and words: an index of another one is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// The columns of patients that an entry holds, folded; indexed ones.
+const GLANCED: [&str; 2] = ["given_name", "surname"];
 /// Letters of a text's part.
 const PART: usize = 3;
 /// Letters of a text whose parts are in the index. Rows with longer ones are looked at whatever is asked.
@@ -50,6 +55,11 @@ static COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 /// Whether the index knows this column of patients.
 pub(super) fn is_indexed(column: &str) -> bool {
     COLUMNS.contains(&column)
+}
+
+/// Whether an entry in `patient_glances` has this column of patients, folded.
+pub(super) fn is_glanced(column: &str) -> bool {
+    GLANCED.contains(&column)
 }
 
 /// FNV-1a: words have to be the same with every firmware, and need not withstand anybody.
@@ -235,7 +245,10 @@ pub(super) fn make_unless_there(connection: &mut Connection) -> Result<(), Store
         return Ok(());
     }
     let transaction = connection.transaction()?;
-    transaction.execute("INSERT INTO patient_words (patient_words) VALUES ('delete-all')", [])?;
+    transaction.execute_batch(
+        "INSERT INTO patient_words (patient_words) VALUES ('delete-all'); DELETE FROM patient_glances; \
+         DELETE FROM patient_clinics;",
+    )?;
     let patients: Vec<i64> = transaction
         .prepare("SELECT rowid FROM patients ORDER BY rowid")?
         .query_map([], |row| row.get(0))?
@@ -249,30 +262,96 @@ pub(super) fn make_unless_there(connection: &mut Connection) -> Result<(), Store
 
 static PATIENT: LazyLock<String> = LazyLock::new(|| {
     let columns: String = COLUMNS.iter().map(|column| format!("\"{column}\", ")).collect();
-    format!("SELECT {columns} id FROM patients WHERE rowid = ?1 AND hub_deleted_at IS NULL")
+    format!(
+        "SELECT {columns} id, updated_at, nullif(primary_clinic_id, ''), coalesce(is_deleted, 0) FROM patients \
+         WHERE rowid = ?1 AND hub_deleted_at IS NULL"
+    )
 });
+
+/// What is known of a patient beside the words.
+struct Glance {
+    id: String,
+    updated_at: i64,
+    clinic: Option<String>,
+    is_deleted: bool,
+    given_name: Option<String>,
+    surname: Option<String>,
+}
+
+impl Glance {
+    /// Of a row of [`PATIENT`].
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let [given_name, surname] = GLANCED.map(|name| {
+            let at = COLUMNS.iter().position(|column| *column == name);
+            at.and_then(|at| row.get_ref(at).ok()).and_then(folded)
+        });
+        let after = COLUMNS.len();
+        Ok(Self {
+            id: row.get(after)?,
+            updated_at: row.get(after + 1)?,
+            clinic: row.get(after + 2)?,
+            is_deleted: row.get(after + 3)?,
+            given_name,
+            surname,
+        })
+    }
+
+    fn write(&self, connection: &Connection, patient: i64) -> Result<(), StoreError> {
+        let clinic = match &self.clinic {
+            Some(clinic) => Some(number_of(connection, clinic)?),
+            None => None,
+        };
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO patient_glances (number, updated_at, clinic, given_name, surname) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((patient, self.updated_at, clinic, &self.given_name, &self.surname))?;
+        Ok(())
+    }
+}
+
+/// The number that stands for a clinic in the entries.
+fn number_of(connection: &Connection, clinic: &str) -> Result<i64, StoreError> {
+    let known = connection
+        .prepare_cached("SELECT number FROM patient_clinics WHERE id = ?1")?
+        .query_row([clinic], |row| row.get(0))
+        .optional()?;
+    match known {
+        Some(number) => Ok(number),
+        None => {
+            connection
+                .prepare_cached("INSERT INTO patient_clinics (id) VALUES (?1)")?
+                .execute([clinic])?;
+            Ok(connection.last_insert_rowid())
+        }
+    }
+}
 
 /// Writes a patient's entry; one who is deleted has none.
 fn enter(connection: &Connection, patient: i64) -> Result<(), StoreError> {
     let mut words = String::with_capacity(1024);
-    let id = connection
+    let glance = connection
         .prepare_cached(&PATIENT)?
         .query_row([patient], |row| {
             words_of_patient(row, &mut words)?;
-            row.get::<_, String>(COLUMNS.len())
+            Glance::of(row)
         })
         .optional()?;
-    let Some(id) = id else {
-        connection
-            .prepare_cached("DELETE FROM patient_words WHERE rowid = ?1")?
-            .execute([patient])?;
+    let Some(glance) = glance.filter(|glance| !glance.is_deleted) else {
+        for table in [
+            "DELETE FROM patient_words WHERE rowid = ?1",
+            "DELETE FROM patient_glances WHERE number = ?1",
+        ] {
+            connection.prepare_cached(table)?.execute([patient])?;
+        }
         return Ok(());
     };
     let mut attributes = connection.prepare_cached(
         "SELECT attribute_id, string_value, number_value FROM patient_additional_attributes \
          WHERE patient_id = ?1 AND hub_deleted_at IS NULL",
     )?;
-    let mut rows = attributes.query([id])?;
+    let mut rows = attributes.query([&glance.id])?;
     while let Some(row) = rows.next()? {
         let place = row.get_ref(0)?.as_str().unwrap_or_default().to_owned();
         for value in [row.get_ref(1)?, row.get_ref(2)?] {
@@ -284,7 +363,7 @@ fn enter(connection: &Connection, patient: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO patient_words (rowid, words) VALUES (?1, ?2)")?
         .execute((patient, words))?;
-    Ok(())
+    glance.write(connection, patient)
 }
 
 fn words_of_patient(row: &Row<'_>, words: &mut String) -> rusqlite::Result<()> {

@@ -260,10 +260,54 @@ fn the_closest_name_comes_first_among_many() {
     assert_eq!((found.len(), &*found[0]), (10, "p077"));
 }
 
+#[test]
+fn who_is_of_another_clinic_is_found_only_where_something_ties_them_here() {
+    let hub = hub();
+    hub.push(
+        A,
+        HubTime::ZERO,
+        created("patients", json!([named("p1", "Amina", "Hassan")])),
+    );
+    let found = |hub: &Hub| {
+        (
+            hub.found(&[("given_name", "min")]),
+            hub.similar("Amina", "Hassan", None),
+        )
+    };
+    let move_to = |hub: &Hub, clinic: Option<&'static str>| {
+        let moved = hub.store.write(move |tx| {
+            tx.connection()
+                .execute("UPDATE patients SET primary_clinic_id = ?1", [clinic])?;
+            Ok::<_, StoreError>(())
+        });
+        moved.unwrap();
+    };
+    let (nobody, one) = (Vec::<String>::new(), vec!["p1".to_owned()]);
+    move_to(&hub, Some("elsewhere"));
+    assert_eq!(found(&hub), (nobody.clone(), nobody.clone()));
+    hub.push(
+        A,
+        HubTime::ZERO,
+        created("visits", json!([super::desk::visit("v1", "p1", Some(CLINIC))])),
+    );
+    assert_eq!(found(&hub), (one.clone(), one.clone()), "by the visit");
+    hub.store
+        .write(|tx| {
+            tx.connection().execute("DELETE FROM visits", [])?;
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert_eq!(found(&hub), (nobody.clone(), nobody));
+    for clinic in [Some(CLINIC), Some(""), None] {
+        move_to(&hub, clinic);
+        assert_eq!(found(&hub), (one.clone(), one.clone()), "{clinic:?}");
+    }
+}
+
 /// What each patient holds, by key.
 type People = Vec<BTreeMap<&'static str, String>>;
 
-const KEYS: [&str; 5] = ["given_name", "phone", "photo_url", "field-1", "field-2"];
+const KEYS: [&str; 6] = ["given_name", "surname", "phone", "photo_url", "field-1", "field-2"];
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
