@@ -122,9 +122,9 @@ pub(super) fn read(file: &Path) -> Result<String, ApplianceError> {
 /// # Errors
 /// [`ApplianceError::BundleFile`], [`ApplianceError::Bundle`], or what the store reports; then nothing was imported.
 fn import_file(store: &Store, file: &Path) -> Result<BundleSummary, ApplianceError> {
-    let json = read(file)?;
+    let json = store.pulse().unseen(|| read(file))?;
     let summary = store.write(move |tx| {
-        let summary = Bundle::parse(&json)?.apply(tx)?;
+        let summary = tx.unseen(|| Bundle::parse(&json))?.apply(tx)?;
         let written: serde_json::Map<_, _> = summary
             .written
             .iter()

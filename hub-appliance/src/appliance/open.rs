@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -16,11 +17,13 @@ use crate::procedures::{Emergency, Procedures, TokenKeys, TokenPolicy};
 use crate::server::{OpenHub, Pairing};
 use crate::store::audit::Entry;
 use crate::store::devices::Devices;
-use crate::store::{Store, new_id};
+use crate::store::{Pulse, Store, new_id};
 use crate::system::release::Release;
 use crate::wire::handshake::IdentityKeys;
 use crate::wire::session::SessionTable;
 
+/// How long the data disk may take to open: all of a large one is checked after a power cut.
+const DISK: Duration = Duration::from_secs(30 * 60);
 /// What the app shows until the hub is given another name.
 const HUB_NAME: &str = "Clinic Hub";
 
@@ -46,6 +49,20 @@ impl OpenStore {
         clock: Arc<HubClock>,
         has_records: bool,
     ) -> Result<Self, ApplianceError> {
+        Self::open_watched(folder, master, clock, has_records, Pulse::default())
+    }
+
+    /// The same; `pulse` shows that it moves on, and is the store's afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_watched(
+        folder: &Path,
+        master: &MasterKey,
+        clock: Arc<HubClock>,
+        has_records: bool,
+        pulse: Pulse,
+    ) -> Result<Self, ApplianceError> {
         atomic_file::private_folder(folder).map_err(ApplianceError::System)?;
         let vault_path = vault_path(folder);
         let vault_key = master.vault_key();
@@ -60,7 +77,7 @@ impl OpenStore {
         if is_missing {
             return Err(ApplianceError::PartMissing);
         }
-        let store = Store::open(folder, &master.store_key(), master.audit_key(), clock)?;
+        let store = Store::open_watched(folder, &master.store_key(), master.audit_key(), clock, pulse)?;
         // The vault is made last, so where it is missing beside an empty store, set-up was cut short.
         let vault = if has_vault {
             Vault::load(&vault_path, &vault_key)?
@@ -127,6 +144,8 @@ pub(super) struct Opening {
     pub(super) has_records: bool,
     /// Wrong PINs since the hub was open last.
     pub(super) wrong_pins: u32,
+    /// Shows that it moves on.
+    pub(super) pulse: Pulse,
 }
 
 /// Opens the hub: data disk, vault, store, devices, procedures. Blocking. If that fails, the disk is closed again.
@@ -137,7 +156,10 @@ pub(super) fn open_hub(
     sessions: Arc<SessionTable>,
     opening: &Opening,
 ) -> Result<Opened, Failure> {
-    config.disk.open(&master.luks_passphrase()).map_err(|error| Failure {
+    let opened = opening
+        .pulse
+        .unseen_for(DISK, || config.disk.open(&master.luks_passphrase()));
+    opened.map_err(|error| Failure {
         error: error.into(),
         has_copy: false,
         schema: None,
@@ -192,9 +214,10 @@ fn open_mounted(
     sessions: Arc<SessionTable>,
     opening: &Opening,
 ) -> Result<Opened, ApplianceError> {
-    let OpenStore { mut vault, store } = OpenStore::open(&config.store_folder(), master, clock, opening.has_records)?;
+    let (folder, pulse) = (config.store_folder(), opening.pulse.clone());
+    let OpenStore { mut vault, store } = OpenStore::open_watched(&folder, master, clock, opening.has_records, pulse)?;
     // Before anything is added to it. A log that is not whole keeps nobody from the records: the panel tells it.
-    let log = check_log(config, &vault, &store)?;
+    let log = store.pulse().unseen(|| check_log(config, &vault, &store))?;
     let notice = import::take_in(config, &store)?;
     let mut cloud = cloud::take_in(config, master, &mut vault, &store)?;
     let notice = notice.or(cloud.notice.take());

@@ -4,26 +4,22 @@
 //! One of them that hangs stops the numbers: the server's accept loop no longer turns, the panel loop no longer wakes, or
 //! the writer does not get to an empty piece of work that waits behind all others, and its own number stands still too:
 //! a slow board is long at work on a large push, and does not hang. While the hub opens, with a migration and an import
-//! perhaps, no writer is waited for, but not for ever: [`OPENING`]. A repair takes what it takes.
+//! perhaps, it is the number of the opening that has to move. A repair takes what it takes.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::server::ServerHandle;
-use crate::store::{Store, StoreError};
+use crate::store::{Pulse, Store, StoreError};
 
 /// How often there is a new number.
 const PERIOD: Duration = Duration::from_secs(5);
-
-/// How long opening may take: a check of the disk, a copy of 1 GiB of records at the 1 MiB/s of a worn card, their
-/// migration and an import.
-const OPENING: Duration = Duration::from_secs(60 * 60);
 
 /// How often a loop came round.
 #[derive(Clone, Debug, Default)]
@@ -73,16 +69,26 @@ impl Beats {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenedStore {
     store: Arc<Mutex<Weak<Store>>>,
-    opening: Arc<Mutex<Option<Instant>>>,
+    opening: Arc<Mutex<Option<Pulse>>>,
 }
 
 /// The hub is being opened, until this is dropped.
 #[derive(Debug)]
-pub(super) struct BeingOpened(Arc<Mutex<Option<Instant>>>);
+pub(super) struct BeingOpened {
+    opening: Arc<Mutex<Option<Pulse>>>,
+    pulse: Pulse,
+}
+
+impl BeingOpened {
+    /// By which it shows that it moves on.
+    pub(super) const fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+}
 
 impl Drop for BeingOpened {
     fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -94,13 +100,18 @@ impl OpenedStore {
 
     /// From now on it is being opened.
     pub(super) fn opening(&self) -> BeingOpened {
-        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        BeingOpened(Arc::clone(&self.opening))
+        let pulse = Pulse::default();
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Some(pulse.clone());
+        BeingOpened {
+            opening: Arc::clone(&self.opening),
+            pulse,
+        }
     }
 
-    fn is_overdue(&self, now: Instant) -> bool {
-        let since = *self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| now.saturating_duration_since(since) > OPENING)
+    /// How far the opening is, while there is one.
+    fn opened_so_far(&self) -> Option<u64> {
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        opening.as_ref().map(Pulse::number)
     }
 
     fn get(&self) -> Option<Arc<Store>> {
@@ -127,7 +138,7 @@ pub(super) async fn report(file: PathBuf, parts: Parts) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Some(number) = seen.look_at(Instant::now())
+        if let Some(number) = seen.look()
             && let Err(error) = fs::write(&file, format!("{number}\n"))
         {
             tracing::error!(kind = ?error.kind(), "the hub's progress could not be written down");
@@ -142,6 +153,7 @@ struct Seen {
     panel: u64,
     writer: Option<JoinHandle<()>>,
     pulse: Option<u64>,
+    opening: Option<u64>,
     number: u64,
 }
 
@@ -154,23 +166,26 @@ impl Seen {
             panel,
             writer: None,
             pulse: None,
+            opening: None,
             number: 0,
         }
     }
 
     /// The next number, if all parts have come round since the last one.
-    fn look_at(&mut self, now: Instant) -> Option<u64> {
+    fn look(&mut self) -> Option<u64> {
         let (server, panel) = ((self.parts.server)(), self.parts.panel.so_far());
         let store = self.parts.store.get();
         let pulse = store.as_ref().map(|store| store.pulse().number());
         let writer_is_free = self.writer.as_ref().is_none_or(JoinHandle::is_finished);
         let writer_moves = writer_is_free || pulse.is_some_and(|pulse| self.pulse != Some(pulse));
+        let opening = self.parts.store.opened_so_far();
+        let opening_moves = opening.is_none() || opening != self.opening;
         (self.parts.wake_panel)();
         if writer_is_free {
             self.writer = store.map(ask_writer);
         }
-        self.pulse = pulse;
-        if !writer_moves || server == self.server || panel == self.panel || self.parts.store.is_overdue(now) {
+        (self.pulse, self.opening) = (pulse, opening);
+        if !writer_moves || !opening_moves || server == self.server || panel == self.panel {
             return None;
         }
         (self.server, self.panel) = (server, panel);
@@ -228,7 +243,7 @@ mod tests {
 
     impl Bench {
         fn look(&mut self) -> Option<u64> {
-            self.seen.look_at(Instant::now())
+            self.seen.look()
         }
 
         fn all_turn(&self) {
@@ -366,18 +381,23 @@ mod tests {
     }
 
     #[test]
-    fn opening_may_take_long_but_not_for_ever() {
+    fn opening_takes_what_it_takes_as_long_as_it_moves() {
         let mut bench = bench();
         let opening = bench.store.opening();
-        let at = |bench: &mut Bench, minutes: u64| {
+        bench.all_turn();
+        assert_eq!(bench.look(), Some(1), "begun just now");
+        for number in 2..10 {
+            opening.pulse().step();
             bench.all_turn();
-            bench.seen.look_at(Instant::now() + Duration::from_secs(minutes * 60))
-        };
-        assert_eq!(at(&mut bench, 0), Some(1));
-        assert_eq!(at(&mut bench, 59), Some(2));
-        assert_eq!(at(&mut bench, 61), None);
+            assert_eq!(bench.look(), Some(number));
+        }
+        for _ in 0..3 {
+            bench.all_turn();
+            assert_eq!(bench.look(), None, "now it hangs");
+        }
         drop(opening);
-        assert_eq!(at(&mut bench, 61), Some(3));
+        bench.all_turn();
+        assert_eq!(bench.look(), Some(10));
     }
 
     #[tokio::test(start_paused = true)]

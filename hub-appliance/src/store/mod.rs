@@ -115,11 +115,27 @@ impl Store {
     /// [`StoreError::WrongKey`], [`StoreError::TooNew`], [`StoreError::NoRoom`], or what
     /// SQLite or the disk report.
     pub fn open(folder: &Path, key: &StoreKey, audit_key: AuditKey, clock: Arc<HubClock>) -> Result<Self, StoreError> {
+        Self::open_watched(folder, key, audit_key, clock, Pulse::default())
+    }
+
+    /// The same; `pulse` shows that it moves on, and is the writer's afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_watched(
+        folder: &Path,
+        key: &StoreKey,
+        audit_key: AuditKey,
+        clock: Arc<HubClock>,
+        pulse: Pulse,
+    ) -> Result<Self, StoreError> {
         let path = database(folder);
         let disk = Arc::new(Disk::under(&path));
-        let mut connection = connection::open(&path, key, Purpose::Write)?;
-        migrate::migrate(&mut connection, &path, &disk)?;
-        search::make_unless_there(&mut connection)?;
+        // A log that a power cut left is taken in.
+        let mut connection = pulse.unseen(|| connection::open(&path, key, Purpose::Write))?;
+        pulse.follow(&mut connection);
+        migrate::migrate(&mut connection, &path, &disk, &pulse)?;
+        search::make_unless_there(&mut connection, &pulse)?;
         let last: Option<(i64, i64)> = connection
             .query_row("SELECT last_change, run_ms FROM hub_state", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
@@ -135,10 +151,10 @@ impl Store {
                 [born],
             )?;
         }
-        sync::held::complete(&connection)?;
+        sync::held::complete(&mut connection, &pulse)?;
         let audit = AuditChain::resume(&connection, audit_key.clone())?;
         let readers = Readers::open(&path, key, READERS)?;
-        let writer = Writer::start(connection, key, Arc::clone(&clock), audit, &disk)?;
+        let writer = Writer::start(connection, key, Arc::clone(&clock), audit, &disk, pulse)?;
         let store = Self {
             writer,
             readers,

@@ -1,5 +1,5 @@
-//! How the writer shows that it moves on in the middle of a long piece of work, for whoever feeds the box's watchdog: a
-//! slow board is not one that hangs.
+//! How the writer, and before there is one the opening of the store, shows that it moves on in the middle of a long piece
+//! of work, for whoever feeds the box's watchdog: a slow board is not one that hangs.
 //!
 //! A number grows with every row that is taken in and with every stretch of SQLite's own work, `VACUUM` and the making of
 //! an index too. Writing a transaction to the disk and taking the log into the database show nothing of the kind, for
@@ -13,9 +13,9 @@ use rusqlite::Connection;
 
 /// Instructions of SQLite's virtual machine between two steps: some milliseconds on a slow board.
 const INSTRUCTIONS: i32 = 50_000;
-/// How long writing to the disk may take: the largest push brings some 200 MiB into the log, which are written twice, at
+/// How long work may take of which nothing is seen: of writing to the disk, the largest push brings some 200 MiB into the log, which are written twice, at
 /// 2 MiB/s on a worn card.
-const FLUSHING: Duration = Duration::from_secs(5 * 60);
+const UNSEEN: Duration = Duration::from_secs(5 * 60);
 
 /// The number. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Pulse(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     steps: AtomicU64,
-    flushing: Mutex<Option<Instant>>,
+    unseen: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl Pulse {
@@ -35,13 +35,13 @@ impl Pulse {
     }
 
     fn number_at(&self, now: Instant) -> u64 {
-        let flushing = *self.0.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let unseen = *self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner);
         let steps = self.0.steps.load(Ordering::Relaxed);
-        steps.saturating_add(flushing.map_or(0, |since| seconds(since, now)))
+        steps.saturating_add(unseen.map_or(0, |(since, longest)| seconds(since, now, longest)))
     }
 
     /// One more step.
-    pub(super) fn step(&self) {
+    pub fn step(&self) {
         self.0.steps.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -57,23 +57,28 @@ impl Pulse {
         }
     }
 
-    /// Runs `work`, which is the disk's and not SQLite's.
-    pub(super) fn flush<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs `work` of which nothing is seen until it ends: it is the disk's and not SQLite's, or one long reckoning.
+    pub fn unseen<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.unseen_for(UNSEEN, work)
+    }
+
+    /// The same for work that may take `longest`.
+    pub fn unseen_for<T>(&self, longest: Duration, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
-        *self.0.flushing.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+        *self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner) = Some((begun, longest));
         let done = work();
-        let mut flushing = self.0.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unseen = self.0.unseen.lock().unwrap_or_else(PoisonError::into_inner);
         // Both at once, so that the number never goes back.
         self.0
             .steps
-            .fetch_add(seconds(begun, Instant::now()) + 1, Ordering::Relaxed);
-        *flushing = None;
+            .fetch_add(seconds(begun, Instant::now(), longest) + 1, Ordering::Relaxed);
+        *unseen = None;
         done
     }
 }
 
-fn seconds(since: Instant, now: Instant) -> u64 {
-    now.saturating_duration_since(since).min(FLUSHING).as_secs()
+fn seconds(since: Instant, now: Instant, longest: Duration) -> u64 {
+    now.saturating_duration_since(since).min(longest).as_secs()
 }
 
 #[cfg(test)]
@@ -114,7 +119,7 @@ mod tests {
         let (began, begun) = mpsc::channel();
         let of_writer = pulse.clone();
         let writer = std::thread::spawn(move || {
-            of_writer.flush(|| {
+            of_writer.unseen(|| {
                 began.send(()).unwrap();
                 let _ = hangs.recv();
             });

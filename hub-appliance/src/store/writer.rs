@@ -138,6 +138,16 @@ impl<'a> WriteTx<'a> {
             .has_room_for(u64::try_from(size).unwrap_or(0).saturating_sub(on_disk))
     }
 
+    /// Shows that the work moves on, where no row is taken in.
+    pub(super) fn step(&self) {
+        self.pulse.step();
+    }
+
+    /// Runs `work`, one long reckoning of which nothing is seen until it ends.
+    pub fn unseen<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.pulse.unseen(work)
+    }
+
     /// Adds an entry to the audit log.
     ///
     /// # Errors
@@ -217,8 +227,9 @@ impl Writer {
         clock: Arc<HubClock>,
         audit: AuditChain,
         disk: &Arc<Disk>,
+        pulse: Pulse,
     ) -> Result<Self, StoreError> {
-        let (disk, key, pulse) = (Arc::clone(disk), key.clone(), Pulse::default());
+        let (disk, key) = (Arc::clone(disk), key.clone());
         pulse.follow(&mut connection);
         let of_thread = pulse.clone();
         let follower = Follower::default();
@@ -349,7 +360,7 @@ impl WriteTx<'_> {
         if let Some(change) = self.change {
             release::due(self, change)?;
         }
-        self.follower.catch_up(self.connection)?;
+        self.follower.catch_up(self.connection, self.pulse)?;
         if self.rows > 0 {
             self.look_for_room()?;
         }
@@ -397,7 +408,7 @@ impl Loop {
                         connection: &self.connection,
                         log: &self.log,
                     };
-                    self.pulse.flush(|| work(&between));
+                    self.pulse.unseen(|| work(&between));
                 }
                 Err(_) => break,
             }
@@ -411,7 +422,7 @@ impl Loop {
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         };
-        let _ = self.pulse.flush(checkpoint);
+        let _ = self.pulse.unseen(checkpoint);
     }
 
     fn batch(&mut self, works: impl Iterator<Item = Work>) {
@@ -434,7 +445,7 @@ impl Loop {
             self.renew_unless_sound();
             return;
         }
-        let commit = self.pulse.flush(|| self.connection.execute_batch("COMMIT"));
+        let commit = self.pulse.unseen(|| self.connection.execute_batch("COMMIT"));
         let commit = commit.map_err(|error| {
             let error = StoreError::from(error);
             self.note(&error);

@@ -44,13 +44,14 @@ impl Life {
         self.save_facts();
         let (config, clock) = (Arc::clone(&self.config), Arc::clone(&self.clock));
         let sessions = Arc::clone(&self.sessions);
+        let being_opened = self.opened_store.opening();
         let opening = Opening {
             reason,
             copy_of: before.as_ref().map(|before| before.schema),
             has_records: self.facts.has_records(),
             wrong_pins: std::mem::take(&mut self.wrong_pins),
+            pulse: being_opened.pulse().clone(),
         };
-        let being_opened = self.opened_store.opening();
         let opened = blocking(move || {
             let opened = open_hub(&config, &master, clock, sessions, &opening);
             Ok(opened.map_err(|failure| (failure, master)))

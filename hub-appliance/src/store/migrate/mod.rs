@@ -6,17 +6,22 @@
 //!
 //! The feature `next-schema` adds a step that exists for tests of all this, and for nothing else.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use super::disk::Disk;
 use super::error::StoreError;
+use super::pulse::Pulse;
 
 /// What the steps of a migration may take of the disk beside the copy, bytes: as much as a log may keep.
 const STEPS_TAKE: u64 = 16 * 1024 * 1024;
+
+/// Bytes that are copied between two signs of life: a second's on a worn card.
+const AT_ONCE: u64 = 1024 * 1024;
 
 /// One step: the statements that take the schema from the version before to this one.
 type Step = &'static str;
@@ -42,8 +47,8 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 /// [`StoreError::TooNew`] for a database of newer firmware, [`StoreError::NoRoom`] where there is none for its copy, or
 /// what SQLite or the disk report. Where not even the first step was taken, the database is as it was and the disk has its
 /// room back, so that the firmware before opens it; else the copy stays.
-pub(super) fn migrate(connection: &mut Connection, path: &Path, disk: &Disk) -> Result<(), StoreError> {
-    run(connection, path, disk, STEPS)
+pub(super) fn migrate(connection: &mut Connection, path: &Path, disk: &Disk, pulse: &Pulse) -> Result<(), StoreError> {
+    run(connection, path, disk, pulse, STEPS)
 }
 
 /// The version of the schema of an open database.
@@ -54,7 +59,7 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
-fn run(connection: &mut Connection, path: &Path, disk: &Disk, steps: &[Step]) -> Result<(), StoreError> {
+fn run(connection: &mut Connection, path: &Path, disk: &Disk, pulse: &Pulse, steps: &[Step]) -> Result<(), StoreError> {
     let found = version(connection)?;
     let supported = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     let Some(missing) = usize::try_from(found).ok().and_then(|done| steps.get(done..)) else {
@@ -64,35 +69,35 @@ fn run(connection: &mut Connection, path: &Path, disk: &Disk, steps: &[Step]) ->
         return Ok(());
     }
     if found > 0 {
-        copy_first(connection, path, disk, found)?;
+        copy_first(connection, path, disk, pulse, found)?;
     }
-    let taken = take(connection, found, missing);
+    let taken = take(connection, pulse, found, missing);
     if taken.is_err() && version(connection).is_ok_and(|now| now == found) {
         // A copy of what did not change is of no use, and neither is what the step left in the log.
         forget_copy(path, found)?;
-        checkpoint(connection)?;
+        pulse.unseen(|| checkpoint(connection))?;
     }
     taken
 }
 
-fn take(connection: &mut Connection, found: i64, steps: &[Step]) -> Result<(), StoreError> {
+fn take(connection: &mut Connection, pulse: &Pulse, found: i64, steps: &[Step]) -> Result<(), StoreError> {
     for (version, step) in (found + 1..).zip(steps) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
+        pulse.unseen(|| transaction.commit())?;
     }
     Ok(())
 }
 
 /// Copies the database, if there is room for the copy and for as much as the steps may bring into the log.
-fn copy_first(connection: &Connection, path: &Path, disk: &Disk, found: i64) -> Result<(), StoreError> {
-    checkpoint(connection)?;
+fn copy_first(connection: &Connection, path: &Path, disk: &Disk, pulse: &Pulse, found: i64) -> Result<(), StoreError> {
+    pulse.unseen(|| checkpoint(connection))?;
     // One that a power cut left is of a database that has been written to since.
     forget_copy(path, found)?;
     let database = fs::metadata(path)?.len();
     disk.has_room_to_migrate(database.saturating_add(STEPS_TAKE))?;
-    Ok(copy(path, &copy_path(path, found))?)
+    Ok(copy(path, &copy_path(path, found), pulse)?)
 }
 
 /// Takes all of the write-ahead log into the database, and leaves nothing of it.
@@ -101,15 +106,25 @@ fn checkpoint(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Copies a database that nobody writes. There is no copy until all of it is on the disk.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+fn copy(from: &Path, to: &Path, pulse: &Pulse) -> io::Result<()> {
     let unfinished = unfinished(to);
-    let copied = fs::copy(from, &unfinished).and_then(|_| File::open(&unfinished)?.sync_all());
+    let copied = copy_bytes(from, &unfinished, pulse);
     copied.inspect_err(|_| {
         // So that its room is not missed: the firmware before opens the database as it is.
         let _ = fs::remove_file(&unfinished);
     })?;
     fs::rename(&unfinished, to)?;
     sync_folder(to)
+}
+
+fn copy_bytes(from: &Path, to: &Path, pulse: &Pulse) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut how = OpenOptions::new();
+    let mut target = how.write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    while io::copy(&mut (&mut source).take(AT_ONCE), &mut target)? > 0 {
+        pulse.step();
+    }
+    pulse.unseen(|| target.sync_all())
 }
 
 fn sync_folder(file: &Path) -> io::Result<()> {
@@ -196,7 +211,7 @@ mod tests {
 
     /// Migrates by other steps than the firmware's.
     fn by(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), StoreError> {
-        run(connection, path, &Disk::under(path), steps)
+        run(connection, path, &Disk::under(path), &Pulse::default(), steps)
     }
 
     fn colours(connection: &Connection) -> bool {
@@ -327,7 +342,7 @@ mod tests {
         ] {
             connection.execute(attribute, row).unwrap();
         }
-        migrate(&mut connection, &path, &Disk::under(&path)).unwrap();
+        migrate(&mut connection, &path, &Disk::under(&path), &Pulse::default()).unwrap();
 
         let texts = |sql: &str| -> Vec<String> {
             let mut statement = connection.prepare(sql).unwrap();
@@ -361,7 +376,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
         let mut connection = open(&path, &StoreKey::new([1; 32]), Purpose::Write).unwrap();
-        migrate(&mut connection, &path, &Disk::under(&path)).unwrap();
+        migrate(&mut connection, &path, &Disk::under(&path), &Pulse::default()).unwrap();
         for table in &TABLES {
             let mut statement = connection
                 .prepare("SELECT name, type, \"notnull\" FROM pragma_table_info(?1) WHERE name NOT LIKE 'hub\\_%' ESCAPE '\\'")

@@ -22,6 +22,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::StoreError;
+use super::pulse::Pulse;
 use super::schema::{ColumnType, TableId};
 
 /// The version of folding and words: an index of another one is made anew.
@@ -202,7 +203,7 @@ impl Follower {
     ///
     /// # Errors
     /// What SQLite reports.
-    pub(super) fn catch_up(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub(super) fn catch_up(&self, connection: &Connection, pulse: &Pulse) -> Result<(), StoreError> {
         let Behind {
             mut patients,
             attributes,
@@ -212,6 +213,7 @@ impl Follower {
                 "SELECT p.rowid FROM patient_additional_attributes a JOIN patients p ON p.id = a.patient_id WHERE a.rowid = ?1",
             )?;
             for attribute in attributes {
+                pulse.step();
                 patients.extend(
                     patient_of
                         .query_row([attribute], |row| row.get::<_, i64>(0))
@@ -220,6 +222,7 @@ impl Follower {
             }
         }
         for patient in patients {
+            pulse.step();
             enter(connection, patient)?;
         }
         Ok(())
@@ -239,7 +242,7 @@ impl Follower {
 ///
 /// # Errors
 /// What SQLite reports.
-pub(super) fn make_unless_there(connection: &mut Connection) -> Result<(), StoreError> {
+pub(super) fn make_unless_there(connection: &mut Connection, pulse: &Pulse) -> Result<(), StoreError> {
     let version: i64 = connection.query_row("SELECT version FROM patient_words_version", [], |row| row.get(0))?;
     if version == VERSION {
         return Ok(());
@@ -254,10 +257,11 @@ pub(super) fn make_unless_there(connection: &mut Connection) -> Result<(), Store
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for patient in patients {
+        pulse.step();
         enter(&transaction, patient)?;
     }
     transaction.execute("UPDATE patient_words_version SET version = ?1", [VERSION])?;
-    Ok(transaction.commit()?)
+    Ok(pulse.unseen(|| transaction.commit())?)
 }
 
 static PATIENT: LazyLock<String> = LazyLock::new(|| {

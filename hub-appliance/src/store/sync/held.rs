@@ -16,6 +16,7 @@ use super::push::List;
 use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
+use crate::store::pulse::Pulse;
 use crate::store::schema::TableId;
 use crate::store::snapshot::Snapshot;
 use crate::store::writer::WriteTx;
@@ -203,21 +204,26 @@ fn digest(table: &str, row_id: Option<&str>, row: &str) -> [u8; 32] {
 }
 
 /// Gives rows that an older firmware held their digests. Called when the store is opened.
-pub(in crate::store) fn complete(connection: &Connection) -> Result<(), StoreError> {
-    let mut older = connection
+pub(in crate::store) fn complete(connection: &mut Connection, pulse: &Pulse) -> Result<(), StoreError> {
+    // One transaction: each row by itself would be a write to the disk.
+    let transaction = connection.transaction()?;
+    let mut older = transaction
         .prepare("SELECT id, table_name, row_id, row FROM held_rows WHERE digest IS NULL ORDER BY held_at, id")?;
     let digests: Vec<(String, [u8; 32])> = older
         .query_map([], |row| {
             let (table, row_id): (String, Option<String>) = (row.get(1)?, row.get(2)?);
             let text = row.get_ref(3)?.as_str().unwrap_or_default();
+            pulse.step();
             Ok((row.get(0)?, digest(&table, row_id.as_deref(), text)))
         })?
         .collect::<Result<_, _>>()?;
-    let mut set = connection.prepare("UPDATE OR IGNORE held_rows SET digest = ?2 WHERE id = ?1")?;
+    let mut set = transaction.prepare("UPDATE OR IGNORE held_rows SET digest = ?2 WHERE id = ?1")?;
     for (id, digest) in digests {
+        pulse.step();
         set.execute((id, digest))?;
     }
-    Ok(())
+    drop((older, set));
+    Ok(pulse.unseen(|| transaction.commit())?)
 }
 
 /// Whether a row waits among the held ones to be stored.

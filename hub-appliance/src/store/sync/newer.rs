@@ -223,6 +223,7 @@ pub(in crate::store) fn adopt(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
                 .ok()
                 .and_then(|raw| read(&id.table().columns[index], &raw, Source::Phone).ok());
             let Some(read) = read else { continue };
+            tx.step();
             tx.begin_part()?;
             let take = [(index, read.cell)];
             let hub = crate::store::devices::DeviceNumber::HUB;

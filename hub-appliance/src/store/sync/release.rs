@@ -169,6 +169,7 @@ fn its_deletions(tx: &mut WriteTx<'_>, stored: &Kept, gate: &mut dyn Gatekeeper)
     let Some(row) = &stored.row_id else { return Ok(0) };
     let mut released = 0;
     for deletion in held::deletions_of(tx.connection(), &stored.table, row)? {
+        tx.step();
         if store(tx, &deletion, gate, false)?.is_ok() {
             held::remove(tx.connection(), &deletion.id)?;
             released += 1;

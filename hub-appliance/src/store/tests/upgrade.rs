@@ -138,3 +138,28 @@ fn a_full_clinic_is_upgraded() {
     }
     drop(store);
 }
+
+#[test]
+fn a_migration_shows_that_it_moves_on_row_by_row() {
+    const PATIENTS: u64 = 500;
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..PATIENTS)
+        .map(|number| {
+            format!(
+                "INSERT INTO patients (id, given_name, additional_data, metadata, primary_clinic_id, hub_created_at, \
+                 hub_changed_at, hub_created_by, hub_origin) VALUES ('m{number}', 'Many', '{{}}', '{{}}', 'clinic-1', \
+                 50, 50, 0, 0);"
+            )
+        })
+        .collect();
+    schema_1(folder.path(), &format!("{STORE}{rows}"));
+    let clock = Arc::new(HubClock::new(Box::new(SystemClock), HubTime::ZERO));
+    let pulse = Pulse::default();
+    let keys = (StoreKey::new([1; 32]), AuditKey::new([2; 32]));
+    let store = Store::open_watched(folder.path(), &keys.0, keys.1, clock, pulse.clone()).unwrap();
+    let opened = pulse.number();
+    assert!(opened > PATIENTS, "{opened} signs of life for {PATIENTS} patients");
+    // It is the writer's from then on.
+    store.write(|_| Ok::<_, StoreError>(())).unwrap();
+    assert!(pulse.number() > opened);
+}
