@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use commands::{Command, complain};
 use hub_appliance::keys::harden_process;
+use hub_appliance::system::calls::give_up_all_but;
 use hub_appliance::system::memory::{WipingAllocator, wipe_freed_database_memory};
 use nix::sys::stat::{Mode, umask};
 use tracing_subscriber::EnvFilter;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
     umask(Mode::from_bits_truncate(0o077));
     if command.holds_secrets() {
         harden();
+    }
+    if let Err(error) = give_up_all_but(command.keeps()) {
+        tracing::warn!("{error}");
     }
     match command.run() {
         Ok(()) => ExitCode::SUCCESS,

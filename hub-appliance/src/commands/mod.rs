@@ -23,6 +23,7 @@ mod wrong_board;
 
 use clap::Subcommand;
 pub(crate) use error::CommandError;
+use hub_appliance::system::calls::Keeps;
 
 /// What the program is to do.
 #[derive(Subcommand)]
@@ -92,6 +93,15 @@ impl Command {
                 | Self::Unplug(_)
                 | Self::WrongBoard(_)
         )
+    }
+
+    /// Which calls of the kernel the process keeps, beside those that all need.
+    pub(crate) const fn keeps(&self) -> Keeps {
+        match self {
+            Self::DataDisk(_) => Keeps::Disks,
+            Self::Sticks(_) => Keeps::Mounts,
+            _ => Keeps::Nothing,
+        }
     }
 
     /// Whether the panel may be drawn on the very terminal that logs would go to.

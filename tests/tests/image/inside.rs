@@ -136,6 +136,10 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         };
         assert_eq!(field("Uid:").parse(), Ok(user), "{name}");
         assert_eq!(field("NoNewPrivs:"), "1", "{name}");
+        // Our own services give up calls that they do not need (`man 5 proc`: 2 is a filter).
+        if name.starts_with("hub-appliance") {
+            assert_eq!(field("Seccomp:"), "2", "{name}");
+        }
         for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
             assert_eq!(u64::from_str_radix(field(set), 16), Ok(rights), "{name} {set}");
         }
@@ -157,6 +161,54 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
     let said = at_shell(&mut vm, "nft list chain inet hub input").await;
     let first = said.lines().find(|line| !line.contains(['{', ';'])).unwrap();
     assert_eq!(first.trim(), "meta nfproto ipv6 drop", "{said}");
+}
+
+#[tokio::test]
+#[ignore = "boots an image: scripts/test --image"]
+async fn who_has_broken_into_the_hub_reaches_neither_a_disk_nor_the_boards_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut vm = Vm::start(&development_box(&folder, PRIVATE_NETWORK), folder.path()).unwrap();
+    vm.wait_for("announced address").await.unwrap();
+    // What a Raspberry Pi has beside: the way to the firmware, which tells the one-time-programmable memory.
+    at_shell(&mut vm, "[ -e /dev/vcio ] || mknod -m 600 /dev/vcio c 100 0").await;
+    // A process with what the hub has, no more and no less.
+    let identity = |status: &str| -> Vec<String> {
+        let fields = ["Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
+        let lines = status
+            .lines()
+            .map(str::trim)
+            .filter(|line| fields.iter().any(|field| line.starts_with(field)));
+        lines
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    const AS_HUB: &str =
+        "setpriv --reuid=hub --regid=hub --init-groups --no-new-privs --bounding-set=-all --inh-caps=-all";
+    let own = "for p in /proc/[0-9]*; do [ \"$(stat -c %U $p)\" != hub ] || cat $p/status; done";
+    let own = identity(&at_shell(&mut vm, own).await);
+    assert_eq!(own.len(), 7, "one process of the hub's user: {own:?}");
+    let like_it = at_shell(&mut vm, &format!("{AS_HUB} cat /proc/self/status")).await;
+    assert_eq!(identity(&like_it), own);
+
+    let tried = "n=0; for d in $(find /dev -type b) /dev/mapper/control /dev/mem /dev/kmem /dev/port /dev/nvram /dev/vcio \
+        /sys/bus/nvmem/devices/*/nvmem /proc/kcore /proc/sysrq-trigger; do [ -e $d ] || continue; n=$((n + 1)); \
+        [ ! -r $d ] || echo reads $d; [ ! -w $d ] || echo writes $d; done; echo $n tried";
+    let said = at_shell(&mut vm, &format!("{AS_HUB} sh -c '{tried}'")).await;
+    assert!(!said.contains("reads ") && !said.contains("writes "), "{said}");
+    let count = said
+        .lines()
+        .find_map(|line| line.trim().strip_suffix(" tried")?.parse::<u32>().ok());
+    assert!(count.unwrap() >= 5, "disks, mapped ones, and the board's: {said}");
+    // And not only by what the modes say.
+    let tried = "for d in $(find /dev -type b) /dev/vcio; do (: >>$d) 2>&1; head -c 1 $d 2>&1; echo next; done";
+    let said = at_shell(&mut vm, &format!("{AS_HUB} sh -c '{tried}'")).await;
+    let devices = said.matches("next").count();
+    assert!(devices >= 3, "card, data disk, firmware: {said}");
+    assert_eq!(said.matches("ermission denied").count(), 2 * devices, "{said}");
+    let said = at_shell(&mut vm, &format!("{AS_HUB} mknod /tmp/disk b 254 0")).await;
+    assert!(said.contains("not permitted"), "{said}");
+    let said = at_shell(&mut vm, &format!("{AS_HUB} mount -t tmpfs tmpfs /data/store")).await;
+    assert!(said.contains("ermi"), "{said}");
 }
 
 #[tokio::test]
