@@ -23,6 +23,7 @@ pub mod appliance;
 mod atomic_file;
 pub mod backup;
 pub mod board;
+mod bounded;
 pub mod clock;
 pub mod ids;
 pub mod keys;

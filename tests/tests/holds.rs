@@ -1,5 +1,8 @@
 //! What is held and why, what is never held, and how held rows go: by themselves, or because a person says so.
 
+use hub_appliance::clock::HubTime;
+use hub_appliance::store::StoreError;
+use hub_appliance::store::devices::DeviceNumber;
 use hub_tests::clinic::{Clinic, DemoUser};
 use hub_tests::hub::{Log, TestHub};
 use hub_tests::panel_client::Button;
@@ -7,6 +10,8 @@ use hub_tests::phone::{Database, Generation, Phone};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
 
+#[path = "support/opened.rs"]
+mod opened;
 #[path = "support/pushing.rs"]
 mod pushing;
 
@@ -527,8 +532,64 @@ async fn a_push_and_a_phone_have_their_bounds() {
     says_that_it_is_full(&place.hub, false).await;
 }
 
-/// Waits until the panel says of the first phone that it has too much, or no longer does.
-async fn says_that_it_is_full(hub: &TestHub, is_full: bool) {
+#[tokio::test]
+async fn a_phone_writes_so_much_a_day_and_has_room_again_the_next() {
+    let mut place = Place::new().await;
+    let nurse = user(&place.clinic, "nurse");
+    let client = place.hub.pair(|client| client.named("Amina's phone")).await.unwrap();
+    let mut phone = Phone::with_client(client);
+    phone.log_in(&nurse.email, &nurse.password).await.unwrap();
+    phone.sync().await.unwrap();
+    let mut admin = place.phone("admin").await;
+    // Of the day's 512 MiB it has 8 left.
+    place.hub.hub.terminate().await.unwrap();
+    let store = opened::open(&place.hub.data(), HubTime::ZERO);
+    let number = DeviceNumber(1);
+    let written = store.write(move |tx| tx.within_quota(number, 504 << 20, |_| Ok::<_, StoreError>(())));
+    written.unwrap();
+    assert!(store.close(std::time::Duration::from_secs(60)));
+    drop(store);
+    place.hub.start_again().await.unwrap();
+    let home = place.home().to_owned();
+    // Each brings 3 MB, and each but the first as much more of what it replaces.
+    let photo = |round: usize| format!("{round}{}", "x".repeat(3_000_000));
+    let rows = |round: usize| {
+        let edited_at = 1_760_000_005_000_i64 + i64::try_from(round).unwrap();
+        let values = json!({"primary_clinic_id": home, "photo_url": photo(round), "updated_at": edited_at});
+        json!({"patients": lists(json!([new_row("patients", "photo", &values)]), json!([]), json!([]))})
+    };
+    assert_eq!(push(&mut phone, &rows(0)).await, Ok(json!({})));
+    assert_eq!(push(&mut phone, &rows(1)).await, Err(Some(413)));
+    // By single calls neither.
+    let registration = json!({"patient": {"given_name": "Late", "surname": "Comer", "photo_url": "x".repeat(6_000_000)}, "additional_attributes": []});
+    let call = phone.client.command::<Value>("register_patient", &registration).await;
+    assert_eq!(call.unwrap_err().status(), Some(413));
+    let told = says_that_it_is_full(&place.hub, true).await;
+    assert!(told.iter().any(|line| line.contains("Amina's phone")), "{told:?}");
+    admin.client.handshake().await.unwrap();
+    admin
+        .client
+        .command::<Value>("register_patient", &registration)
+        .await
+        .unwrap();
+
+    place.hub.hub.terminate().await.unwrap();
+    let tomorrow = HubTime::from_millis(jiff::Timestamp::now().as_millisecond() + 24 * 60 * 60 * 1000);
+    let store = opened::open(&place.hub.data(), tomorrow);
+    let dated = store.write(|tx| {
+        tx.change_time();
+        Ok::<_, StoreError>(())
+    });
+    dated.unwrap();
+    assert!(store.close(std::time::Duration::from_secs(60)));
+    drop(store);
+    place.hub.start_again().await.unwrap();
+    assert_eq!(push(&mut phone, &rows(1)).await, Ok(json!({})));
+    says_that_it_is_full(&place.hub, false).await;
+}
+
+/// Waits until the panel says of the first phone that it has too much, or no longer does; gives what it says.
+async fn says_that_it_is_full(hub: &TestHub, is_full: bool) -> Vec<String> {
     let mut panel = hub.hub.panel().await.unwrap();
     panel.choose("Phones").await.unwrap();
     panel.wait_for("phones").await.unwrap();
@@ -537,7 +598,9 @@ async fn says_that_it_is_full(hub: &TestHub, is_full: bool) {
         screen.name == "phone" && screen.lines.iter().any(|line| line.contains("Sent too much")) == is_full
     };
     panel.wait_until(says).await.unwrap();
+    let told = panel.screen().lines.clone();
     panel.press(Button::Back).await.unwrap();
     panel.press(Button::Back).await.unwrap();
     panel.press(Button::Back).await.unwrap();
+    told
 }

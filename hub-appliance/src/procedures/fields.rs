@@ -9,16 +9,22 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::ProcedureError;
+use crate::bounded::{FewFields, FewValues};
 use crate::lossy::Lossy;
 use crate::store::reads::Page;
 use crate::store::schema::{ColumnType, Table};
-use crate::store::sync::sent::{SentRow, read_row};
+use crate::store::sync::sent::{SentRow, is_too_long, read_row};
 use crate::store::value::{Source, read_time};
 
 /// Rows of a page where nobody says how many.
 const DEFAULT_LIMIT: u32 = 20;
 /// Rows of a page at most: the app asks for ever longer lists from the start on.
 const MAX_LIMIT: u32 = 5_000;
+
+/// Fields of an object at most: more than any table has, with those of newer apps, or any clinic's form.
+const MAX_FIELDS: usize = 512;
+/// Values of a list at most: a patient's attributes are the longest.
+const MAX_VALUES: usize = 1_000;
 
 /// An object's fields.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +33,7 @@ pub(super) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 impl<'a> Fields<'a> {
     /// Reads an object.
     pub(super) fn parse(json: &'a str) -> Result<Self, ProcedureError> {
-        let fields: BTreeMap<Lossy<'a>, &'a RawValue> =
+        let FewFields::<'a, MAX_FIELDS>(fields) =
             serde_json::from_str(json).map_err(|_| ProcedureError::BadParameters)?;
         let fields = fields.into_iter().map(|(Lossy(name), raw)| (name.into_owned(), raw));
         Ok(Self(fields.collect()))
@@ -89,7 +95,8 @@ impl<'a> Fields<'a> {
         if self.raw(name).is_some_and(|json| json.starts_with('"')) {
             return Ok(self.text(name)?.into_iter().collect());
         }
-        Ok(self.read(name)?.unwrap_or_default())
+        let texts: Option<FewValues<_, MAX_VALUES>> = self.read(name)?;
+        Ok(texts.map(|FewValues(texts)| texts).unwrap_or_default())
     }
 
     /// An object's fields, in an order of their own; none where it is missing or null.
@@ -105,7 +112,8 @@ impl<'a> Fields<'a> {
         let Some(json) = self.raw(name) else {
             return Ok(Vec::new());
         };
-        let list: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| ProcedureError::BadParameters)?;
+        let FewValues::<&RawValue, MAX_VALUES>(list) =
+            serde_json::from_str(json).map_err(|_| ProcedureError::BadParameters)?;
         list.into_iter().map(|object| Self::parse(object.get())).collect()
     }
 
@@ -179,6 +187,7 @@ impl<'a> Fields<'a> {
         }
         json.push('}');
         match read_row(table, &json, Source::Phone) {
+            Ok((row, None)) if is_too_long(table, &row, json.len()) => Err(ProcedureError::TooLarge),
             Ok((row, None)) => Ok(row),
             _ => Err(ProcedureError::BadParameters),
         }

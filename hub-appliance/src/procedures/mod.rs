@@ -117,9 +117,12 @@ pub enum ProcedureError {
     /// The message was taken before, perhaps before a restart.
     #[error("the message was seen before")]
     Replayed,
-    /// The push is larger than one may be.
-    #[error("the push is too large")]
+    /// The push, the call or a row of it is larger than one may be.
+    #[error("the request is too large")]
     TooLarge,
+    /// The answer would be longer than there was room for: nothing was done.
+    #[error("the answer is longer than it may be")]
+    AnswerTooLong,
     /// The device has written or holds more than one may.
     #[error("the device is over its quota")]
     OverQuota,
@@ -133,8 +136,10 @@ pub enum ProcedureError {
 
 impl From<StoreError> for ProcedureError {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::OverQuota) {
-            return Self::OverQuota;
+        match error {
+            StoreError::OverQuota => return Self::OverQuota,
+            StoreError::TooLong => return Self::AnswerTooLong,
+            _ => {}
         }
         tracing::error!(%error, "the store failed");
         error.trouble().map_or(Self::Unavailable, Self::OfTheDisk)
@@ -162,13 +167,16 @@ impl Request {
     /// Parses an opened plaintext.
     ///
     /// # Errors
-    /// [`ProcedureError::Malformed`] or [`ProcedureError::UnknownProcedure`].
+    /// [`ProcedureError::Malformed`], [`ProcedureError::UnknownProcedure`] or [`ProcedureError::TooLarge`].
     pub fn parse(kind: Kind, plaintext: Opened) -> Result<Self, ProcedureError> {
         let call = Call::parse(kind, &plaintext).map_err(|_| ProcedureError::Malformed)?;
         let procedure = PROCEDURES
             .iter()
             .find(|procedure| procedure.kind == kind && procedure.name == call.name)
             .ok_or(ProcedureError::UnknownProcedure)?;
+        if call.params.get().len() > procedure.longest() {
+            return Err(ProcedureError::TooLarge);
+        }
         let start = (call.params.get().as_ptr() as usize).checked_sub(plaintext.as_ptr() as usize);
         let parameters = start.map(|start| start..start + call.params.get().len());
         let parameters = parameters.filter(|range| range.end <= plaintext.len());
@@ -327,6 +335,11 @@ impl Procedures {
         };
         if let Err(ProcedureError::OfTheDisk(trouble)) = result {
             self.store.note(trouble);
+        }
+        if result == Err(ProcedureError::OverQuota) {
+            // For the panel, which says which phone that is.
+            let device = caller.device;
+            self.store.write(move |tx| tx.note_over_quota(device))?;
         }
         if result.is_err() {
             answer.clear();

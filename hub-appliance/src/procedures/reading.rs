@@ -28,7 +28,7 @@ impl<'a> Reading<'a> {
         session: &Session,
         now: HubTime,
         expects_arrays: bool,
-        out: &'a mut Vec<u8>,
+        (at_most, out): (usize, &'a mut Vec<u8>),
     ) -> Self {
         let seen = session
             .rights
@@ -38,6 +38,7 @@ impl<'a> Reading<'a> {
             snapshot,
             sight: Sight {
                 clinics: seen.map(|(clinic, _)| clinic.clone()).collect(),
+                at_most,
             },
             clinics: session.rights.iter().map(|(clinic, _)| clinic.clone()).collect(),
             now,

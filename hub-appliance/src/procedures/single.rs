@@ -35,8 +35,10 @@ pub(super) fn call(
             let is_emergency = matches!(request.procedure.touches, Touches::Reads(_))
                 && procedures.emergency.left(procedures.store.clock().run_time()).is_some();
             let mut sees_more = false;
+            let at_most = answer.at_most();
             let shown = procedures.store.read(|snapshot| {
-                let mut reading = Reading::new(snapshot, session, now, expects_arrays, answer.buffer());
+                let out = (at_most, answer.buffer());
+                let mut reading = Reading::new(snapshot, session, now, expects_arrays, out);
                 if is_emergency {
                     sees_more = reading.see_all()?;
                 }
@@ -84,12 +86,15 @@ fn write<T: Send + 'static>(
         if !tx.admit_message(caller.message.as_bytes())? {
             return Err(ProcedureError::Replayed);
         }
-        let fields = Fields::parse(parameters.json())?;
-        let mut writing = Writing::begin(tx, &caller, who, procedure.name, needs)?;
-        let done = run(&mut writing, &fields)?;
-        entry.detail = writing.written();
-        tx.audit(&entry)?;
-        Ok(done)
+        let json = parameters.json();
+        tx.within_quota(caller.device, json.len(), |tx| {
+            let fields = Fields::parse(json)?;
+            let mut writing = Writing::begin(tx, &caller, who, procedure.name, needs)?;
+            let done = run(&mut writing, &fields)?;
+            entry.detail = writing.written();
+            tx.audit(&entry)?;
+            Ok(done)
+        })
     })
 }
 

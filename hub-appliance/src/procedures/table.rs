@@ -29,6 +29,18 @@ pub(super) struct Procedure {
     pub(super) run: Handler,
 }
 
+impl Procedure {
+    /// Bytes of JSON that its parameters may have. Only a push is long by nature; a registration may bring a photo.
+    pub(super) fn longest(&self) -> usize {
+        const MIB: usize = 1024 * 1024;
+        match self.name {
+            "sync_push" => usize::MAX,
+            "register_patient" => 10 * MIB,
+            _ => 2 * MIB,
+        }
+    }
+}
+
 /// What a procedure has to do with records, and what the audit log names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Touches {

@@ -69,18 +69,20 @@ async fn answer(
     guest.prove(client);
     match job.weight {
         Weight::Light => {
-            let sealed = inline(&*front.hooks, origin.correlation, || exchange.answer(job.run))?;
+            let sealed = inline(&*front.hooks, origin.correlation, || {
+                exchange.answer(&job.run, usize::MAX)
+            })?;
             Ok(SealedReply::new(sealed).into_response())
         }
         Weight::Login => {
             let turn = front.logins.turn(client, &hub).await?;
             let sessions = Arc::clone(&hub.sessions);
-            let run: Run = Box::new(move |caller, answer| {
+            let run: Run = Arc::new(move |caller, answer| {
                 (job.run)(caller, answer)?;
                 sessions.logged_in(caller.client, caller.message);
                 Ok(())
             });
-            let sealed = work(front, origin, hub, turn, exchange, run).await?;
+            let sealed = work(front, origin, hub, turn, Arc::new(exchange), (run, usize::MAX)).await?;
             Ok(SealedReply::new(sealed).into_response())
         }
         Weight::Store if kind == Kind::Command => {
@@ -93,7 +95,8 @@ async fn answer(
             };
             let share = wait_open(&hub, limits.queue_time, front.answers.room(0)).await??;
             let turn = front.store.turn(&hub).await?;
-            let sealed = work(front, origin, hub, (turn, place, long), exchange, job.run).await?;
+            let (holds, run) = ((turn, place, long), (job.run, usize::MAX));
+            let sealed = work(front, origin, hub, holds, Arc::new(exchange), run).await?;
             Ok(SealedReply::charged(sealed, &front.answers, guest, share, ()).into_response())
         }
         Weight::Store => read(front, origin, guest, hub, job, exchange).await,
@@ -123,18 +126,30 @@ async fn read(
         }
         None => 0,
     };
-    let (place, mut share, turn) = if AnswerBudget::is_long(expected) {
-        let client = exchange.caller.client;
-        let place = front.fetching.after_earlier(client, &hub, limits.long_time).await?;
-        let share = wait_open(&hub, limits.long_time, front.answers.room(expected)).await??;
-        (Some(place), share, front.long_answers.turn(&hub).await?)
-    } else {
-        let share = wait_open(&hub, limits.queue_time, front.answers.room(expected)).await??;
-        (None, share, front.store.turn(&hub).await?)
-    };
-    let sealed = work(front, origin, hub, turn, exchange, job.run).await?;
-    front.answers.settle(&mut share, sealed.as_bytes().len());
-    Ok(SealedReply::charged(sealed, &front.answers, guest, share, place).into_response())
+    let client = exchange.caller.client;
+    let exchange = Arc::new(exchange);
+    let (mut room, mut place) = (front.answers.first(expected), None);
+    loop {
+        let (mut share, turn) = if AnswerBudget::is_long(room) {
+            if place.is_none() {
+                place = Some(front.fetching.after_earlier(client, &hub, limits.long_time).await?);
+            }
+            let share = wait_open(&hub, limits.long_time, front.answers.room(room)).await??;
+            (share, front.long_answers.turn(&hub).await?)
+        } else {
+            let share = wait_open(&hub, limits.queue_time, front.answers.room(room)).await??;
+            (share, front.store.turn(&hub).await?)
+        };
+        let (again, run) = (Arc::clone(&exchange), Arc::clone(&job.run));
+        match work(front, origin, hub.clone(), turn, again, (run, room)).await {
+            Err(Failure::AnswerTooLong) => room = front.answers.next(room).ok_or(Failure::AnswerTooLong)?,
+            sealed => {
+                let sealed = sealed?;
+                front.answers.settle(&mut share, sealed.as_bytes().len());
+                return Ok(SealedReply::charged(sealed, &front.answers, guest, share, place).into_response());
+            }
+        }
+    }
 }
 
 /// An opened request on its way to its answer.
@@ -148,8 +163,8 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn answer(self, run: Run) -> Result<Sealed, Failure> {
-        let mut answer = Outgoing::new();
+    fn answer(&self, run: &Run, at_most: usize) -> Result<Sealed, Failure> {
+        let mut answer = Outgoing::within(at_most);
         run(&self.caller, &mut answer)?;
         self.replier.seal(answer).map_err(|_| Failure::Unavailable)
     }
@@ -217,17 +232,18 @@ fn device_of(devices: &dyn DeviceRegister, client: ClientId) -> Result<DeviceNum
     }
 }
 
-/// Runs and seals on a blocking thread.
+/// Runs and seals on a blocking thread, an answer of at most so many bytes.
 async fn work(
     front: &Front,
     origin: Origin,
     hub: Lease,
     turn: impl Send + 'static,
-    exchange: Exchange,
-    run: Run,
+    exchange: Arc<Exchange>,
+    (run, at_most): (Run, usize),
 ) -> Result<Sealed, Failure> {
     blocking(Arc::clone(&front.hooks), origin.correlation, move || {
-        let sealed = exchange.answer(run);
+        let sealed = exchange.answer(&run, at_most);
+        drop(exchange);
         // The hub last: who waits for it to be free relies on nothing being held through it.
         drop(turn);
         drop(hub);

@@ -74,7 +74,12 @@ async fn shake(front: &Front, origin: Origin, hub: &Lease, request: &HandshakeRe
 async fn pair(front: &Front, origin: Origin, hub: &Lease, request: &HandshakeRequest) -> Result<(), Failure> {
     let client = request.client_id;
     let is_known = || hub.devices.standing(client) != Standing::Unknown;
-    let claim = wait_open(hub, front.limits.queue_time, hub.pairing.claim(is_known)).await??;
+    let claim = wait_open(
+        hub,
+        front.limits.queue_time,
+        hub.pairing.claim(origin.address, is_known),
+    )
+    .await??;
     let Some(claim) = claim else {
         // Its first handshake was still being stored when this one, its second, was looked up.
         return match hub.devices.standing(client) {

@@ -87,7 +87,9 @@ pub struct Limits {
     pub bodies_in_memory: usize,
     /// Long answers (above 256 KiB) in memory, being built or waiting for their phones (112 MiB); the next one waits.
     pub answers_in_memory: usize,
-    /// The same for all other answers of the store (16 MiB).
+    /// The longest answer, for which all of these have to have gone (224 MiB).
+    pub longest_answer: usize,
+    /// All other answers of the store in memory (16 MiB).
     pub small_answers_in_memory: usize,
     /// Bytes a second at which a long answer must be fetched while others wait for its room (64 KiB).
     pub answer_rate: u64,
@@ -143,6 +145,7 @@ impl Default for Limits {
             small_body: 64 * KIB,
             bodies_in_memory: 128 * MIB,
             answers_in_memory: 112 * MIB,
+            longest_answer: 224 * MIB,
             small_answers_in_memory: 16 * MIB,
             answer_rate: 64 * KIB as u64,
             long_time: Duration::from_secs(4 * 60),

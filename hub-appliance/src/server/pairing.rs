@@ -4,6 +4,8 @@
 //! quicker than the nurse is seen before anybody else gets in. It closes by itself after [`PAIRING_WINDOW`], or after one phone has paired unless the person keeps it open. Two
 //! phones after the last place never both get it, and one that could not be stored has not used it up.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +18,8 @@ use super::status::Failure;
 pub const PAIRING_WINDOW: Duration = Duration::from_secs(120);
 /// Phones that wait for their turn at most.
 const WAITING: usize = 8;
+/// Of these, from one address: half, so that one stranger keeps nobody else from waiting.
+const WAITING_FROM_ONE: usize = WAITING / 2;
 
 /// An opening, as the panel shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub struct Pairing {
     changed: Notify,
     /// Places for phones that wait.
     queue: Semaphore,
+    /// How many of them each address has.
+    waiting: Mutex<HashMap<IpAddr, usize>>,
     /// Held by the one phone that is being stored; the next waits for the outcome instead of being refused.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -53,6 +59,7 @@ impl Default for Pairing {
             undecided: AtomicUsize::new(0),
             changed: Notify::new(),
             queue: Semaphore::new(WAITING),
+            waiting: Mutex::default(),
             turn: Arc::default(),
         }
     }
@@ -108,17 +115,23 @@ impl Pairing {
         })
     }
 
-    /// Claims a place for one phone, waiting while another one is being stored or decided about. `None` if the phone
+    /// Claims a place for one phone that calls from `address`, waiting while another one is being stored or decided about. `None` if the phone
     /// `is_known` by then.
     ///
     /// # Errors
     /// [`Failure::PairingClosed`] when there is none (any more), [`Failure::TooMany`] when too many wait.
-    pub(super) async fn claim(self: &Arc<Self>, is_known: impl Fn() -> bool) -> Result<Option<Claim>, Failure> {
+    pub(super) async fn claim(
+        self: &Arc<Self>,
+        address: IpAddr,
+        is_known: impl Fn() -> bool,
+    ) -> Result<Option<Claim>, Failure> {
         let is_open = || self.status(now()).map(drop).ok_or(Failure::PairingClosed);
         is_open()?;
-        let place = self.queue.try_acquire().map_err(|_| Failure::TooMany {
+        let too_many = Failure::TooMany {
             retry_after: PAIRING_WINDOW,
-        })?;
+        };
+        let from_here = self.wait_from(address).ok_or(too_many)?;
+        let place = self.queue.try_acquire().map_err(|_| too_many)?;
         let turn = Arc::clone(&self.turn).lock_owned().await;
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -132,15 +145,46 @@ impl Pairing {
             }
             changed.await;
         }
-        drop(place);
+        drop((place, from_here));
         Ok(Some(Claim {
             pairing: Arc::clone(self),
             _turn: turn,
         }))
     }
 
+    /// One of the places that an address has among those that wait, until it is dropped.
+    fn wait_from(&self, address: IpAddr) -> Option<Waiting<'_>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let from_here = waiting.entry(address).or_default();
+        if *from_here >= WAITING_FROM_ONE {
+            return None;
+        }
+        *from_here += 1;
+        drop(waiting);
+        Some(Waiting { pairing: self, address })
+    }
+
     fn opening(&self) -> MutexGuard<'_, Option<Opening>> {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Pairing::wait_from`].
+#[derive(Debug)]
+struct Waiting<'a> {
+    pairing: &'a Pairing,
+    address: IpAddr,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.pairing.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(from_here) = waiting.get_mut(&self.address) {
+            *from_here -= 1;
+            if *from_here == 0 {
+                waiting.remove(&self.address);
+            }
+        }
     }
 }
 
@@ -167,12 +211,19 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;
 
     async fn claim(pairing: &Arc<Pairing>) -> Result<Claim, Failure> {
-        pairing.claim(|| false).await.map(Option::unwrap)
+        claim_from(pairing, 1).await
+    }
+
+    async fn claim_from(pairing: &Arc<Pairing>, last: u8) -> Result<Claim, Failure> {
+        let address = Ipv4Addr::new(10, 0, 0, last).into();
+        pairing.claim(address, || false).await.map(Option::unwrap)
     }
 
     #[tokio::test(start_paused = true)]
@@ -272,14 +323,21 @@ mod tests {
         pairing.open(now());
         pairing.set_keep_open(true);
         claim(&pairing).await.unwrap().take();
-        let waiting: Vec<_> = (0..WAITING)
-            .map(|_| {
-                let pairing = Arc::clone(&pairing);
-                tokio::spawn(async move { claim(&pairing).await.map(drop) })
-            })
-            .collect();
+        let wait_from = |last| {
+            let pairing = Arc::clone(&pairing);
+            tokio::spawn(async move { claim_from(&pairing, last).await.map(drop) })
+        };
+        let mut waiting: Vec<_> = (0..WAITING_FROM_ONE).map(|_| wait_from(1)).collect();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(matches!(claim(&pairing).await.unwrap_err(), Failure::TooMany { .. }));
+        let one_more = claim_from(&pairing, 1).await;
+        assert!(
+            matches!(one_more.unwrap_err(), Failure::TooMany { .. }),
+            "from one address"
+        );
+        waiting.extend((2..).take(WAITING - WAITING_FROM_ONE).map(wait_from));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let one_more = claim_from(&pairing, 100).await;
+        assert!(matches!(one_more.unwrap_err(), Failure::TooMany { .. }), "in all");
         pairing.decided();
         for waiting in waiting {
             assert_eq!(waiting.await.unwrap(), Ok(()));

@@ -2,7 +2,7 @@
 //! at one time.
 //!
 //! An answer is charged before it is built, by what it is expected to be, so that many long ones are built one after the
-//! other where they must. Small ones have room of their own and wait for no long one. Who fetches a long one very slowly
+//! other where they must; one that grows beyond that is given up and built anew with more. Small ones have room of their own and wait for no long one. Who fetches a long one very slowly
 //! is cut off once somebody waits for its room.
 
 use std::collections::HashMap;
@@ -44,6 +44,7 @@ pub(super) struct AnswerBudget {
     /// Bytes a second at which an answer has to be fetched while others wait, once it had the time for a start.
     rate: u64,
     start_time: Duration,
+    longest: usize,
     readers: Arc<Mutex<Readers>>,
 }
 
@@ -73,6 +74,7 @@ impl AnswerBudget {
             all,
             rate: limits.answer_rate,
             start_time: limits.start_time,
+            longest: limits.longest_answer,
             readers: Arc::default(),
         }
     }
@@ -80,6 +82,21 @@ impl AnswerBudget {
     /// Whether an answer that will have about so many bytes is a long one.
     pub(super) const fn is_long(bytes: usize) -> bool {
         bytes > SMALL
+    }
+
+    /// How much room is asked for first for an answer that will have about so many bytes.
+    pub(super) fn first(&self, expected: usize) -> usize {
+        if Self::is_long(expected) {
+            expected.saturating_add(expected / 4).min(self.longest)
+        } else {
+            SMALL
+        }
+    }
+
+    /// How much room is asked for next, where an answer was longer than `room`; none if that is all that one may have. What
+    /// was built in vain is a small part of what is built then.
+    pub(super) fn next(&self, room: usize) -> Option<usize> {
+        (room < self.longest).then(|| room.saturating_mul(8).min(self.longest))
     }
 
     /// Waits for room for an answer that will have about `bytes`. One that is longer than all there is gets all of it.

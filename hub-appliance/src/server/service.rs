@@ -10,8 +10,9 @@ use crate::store::devices::{DeviceNumber, Devices, PairError, Standing};
 use crate::wire::envelope::{Opened, Outgoing};
 use crate::wire::message::Kind;
 
-/// Runs one request to its end (blocking) and writes the JSON result. On error nothing was changed.
-pub type Run = Box<dyn FnOnce(&Caller, &mut Outgoing) -> Result<(), ProcedureError> + Send>;
+/// Runs one request to its end (blocking) and writes the JSON result. On error nothing was changed; a read that came to
+/// [`ProcedureError::AnswerTooLong`] is run again, with more room.
+pub type Run = Arc<dyn Fn(&Caller, &mut Outgoing) -> Result<(), ProcedureError> + Send + Sync>;
 
 /// About how many bytes the answer will have (blocking). On error there will be none.
 pub type Expect = Box<dyn FnOnce(&Caller) -> Result<usize, ProcedureError> + Send>;
@@ -46,7 +47,7 @@ impl Service for Procedures {
         Ok(Job {
             weight: request.weight(),
             expected,
-            run: Box::new(move |caller, answer| self.call(caller, &request, answer)),
+            run: Arc::new(move |caller, answer| self.call(caller, &request, answer)),
         })
     }
 }

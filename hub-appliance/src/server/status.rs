@@ -79,6 +79,9 @@ pub(super) enum Failure {
     /// The hub has not been set up.
     #[error("hub not set up")]
     NotSetUp,
+    /// The answer is longer than there was room for, or than any may be.
+    #[error("temporarily unavailable")]
+    AnswerTooLong,
     /// Storage is unavailable or full, the hub is overloaded, or a fault was met.
     #[error("temporarily unavailable")]
     Unavailable,
@@ -98,7 +101,7 @@ impl Failure {
             Self::Locked => StatusCode::LOCKED,
             Self::NoSession | Self::Replayed => StatusCode::PRECONDITION_REQUIRED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotSetUp | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotSetUp | Self::AnswerTooLong | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -185,6 +188,7 @@ impl From<ProcedureError> for Failure {
             ProcedureError::NotFound => Self::NotFound,
             ProcedureError::Conflict => Self::Conflict,
             ProcedureError::TooLarge | ProcedureError::OverQuota => Self::TooLarge,
+            ProcedureError::AnswerTooLong => Self::AnswerTooLong,
             ProcedureError::Replayed => Self::Replayed,
             ProcedureError::Backoff { retry_after } => Self::TooMany { retry_after },
             ProcedureError::Unavailable | ProcedureError::OfTheDisk(_) => Self::Unavailable,

@@ -348,6 +348,7 @@ impl Devices {
             generation: self.generation(device),
             scope,
             last_pulled_at,
+            at_most: usize::MAX,
         }
     }
 

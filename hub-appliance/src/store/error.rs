@@ -42,6 +42,9 @@ pub enum StoreError {
     /// The device has written more today, or has more rows held, than one may.
     #[error("the device has used up what it may write or have held")]
     OverQuota,
+    /// The answer would be longer than there is room for now.
+    #[error("the answer is longer than it may be")]
+    TooLong,
     /// The log was let go, for it grew too long or the disk filled up: a copy that follows it has to begin anew.
     #[error("the log of changes was let go before all of it was copied")]
     Overrun,

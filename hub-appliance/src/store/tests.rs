@@ -170,6 +170,7 @@ fn request(device: DeviceNumber, cursor: Cursor, clinics: &[&str]) -> PullReques
         scope: scope(clinics),
         generation: Generation::Unknown,
         given: Cursor::default(),
+        at_most: usize::MAX,
     }
 }
 

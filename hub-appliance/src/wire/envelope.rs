@@ -111,14 +111,17 @@ impl EnvelopeKey {
     }
 
     fn seal_with_nonce(&self, direction: Direction, mut answer: Outgoing, nonce: Nonce) -> Result<Sealed, SealError> {
-        let (front, text) = answer.0.split_first_chunk_mut::<NONCE_LEN>().ok_or(SealError::Length)?;
+        let (front, text) = answer
+            .buffer
+            .split_first_chunk_mut::<NONCE_LEN>()
+            .ok_or(SealError::Length)?;
         *front = nonce;
         mark_stack();
         let tag = self
             .0
             .encrypt_inout_detached((&nonce).into(), direction.aad(), text.into())
             .map_err(|_| SealError::Length)?;
-        let mut sealed = std::mem::take(&mut answer.0);
+        let mut sealed = std::mem::take(&mut answer.buffer);
         // Exactly, because an amortised growth could double the memory of a long answer.
         sealed.reserve_exact(TAG_LEN);
         sealed.extend_from_slice(&tag);
@@ -187,13 +190,31 @@ impl ZeroizeOnDrop for Opened {}
 
 /// A plaintext under construction with room for the nonce in front, so that it is sealed where it stands. Prints as
 /// `[secret]` and is wiped when dropped unsealed.
-pub struct Outgoing(Vec<u8>);
+pub struct Outgoing {
+    buffer: Vec<u8>,
+    at_most: usize,
+}
 
 impl Outgoing {
     /// An empty plaintext.
     #[must_use]
     pub fn new() -> Self {
-        Self(vec![0; NONCE_LEN])
+        Self::within(usize::MAX)
+    }
+
+    /// The same, to which no more than `at_most` bytes should be written.
+    #[must_use]
+    pub fn within(at_most: usize) -> Self {
+        Self {
+            buffer: vec![0; NONCE_LEN],
+            at_most,
+        }
+    }
+
+    /// How many bytes of plaintext there is room for, and of the nonce.
+    #[must_use]
+    pub const fn at_most(&self) -> usize {
+        self.at_most
     }
 
     /// The buffer to append the plaintext to. Only to append: its first [`NONCE_LEN`] bytes are the nonce's place.
@@ -201,19 +222,19 @@ impl Outgoing {
     /// A buffer that outgrows its capacity may leave a copy behind in freed memory, which nobody wipes; so reserve
     /// where the size is known.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+        &mut self.buffer
     }
 
     /// The plaintext so far.
     #[must_use]
     pub fn plaintext(&self) -> &[u8] {
-        self.0.get(NONCE_LEN..).unwrap_or_default()
+        self.buffer.get(NONCE_LEN..).unwrap_or_default()
     }
 
     /// Wipes and throws away what was written.
     pub fn clear(&mut self) {
-        self.0.zeroize();
-        self.0.resize(NONCE_LEN, 0);
+        self.buffer.zeroize();
+        self.buffer.resize(NONCE_LEN, 0);
     }
 }
 
@@ -225,7 +246,7 @@ impl Default for Outgoing {
 
 impl std::io::Write for Outgoing {
     fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        self.0.extend_from_slice(buf);
+        self.buffer.extend_from_slice(buf);
         Ok(buf.len())
     }
 
@@ -242,7 +263,7 @@ impl fmt::Debug for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.buffer.zeroize();
     }
 }
 

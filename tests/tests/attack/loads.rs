@@ -68,42 +68,151 @@ async fn an_edit_of_all_that_a_push_may_have_is_no_hang_on_a_slow_board() {
     assert!(longest < PATIENCE, "the watchdog would have ended it: {longest:?}");
 }
 
+/// Bytes of JSON that take several hundred MiB once each entry of it is something of its own.
+const BYTES: usize = 12 * 1024 * 1024;
+
+/// JSON of `item` over and over, with commas between.
+fn over_and_over(bytes: usize, item: impl Fn(usize) -> String) -> String {
+    let mut text = String::with_capacity(bytes + 64);
+    let mut number = 0;
+    while text.len() < bytes {
+        if number > 0 {
+            text.push(',');
+        }
+        text += &item(number);
+        number += 1;
+    }
+    text
+}
+
+fn raw(json: String) -> Box<serde_json::value::RawValue> {
+    serde_json::value::RawValue::from_string(json).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn millions_of_tiny_rows_take_no_more_memory_than_their_text() {
-    const BYTES: usize = 21 * 1024 * 1024;
+async fn millions_of_tiny_entries_take_no_more_memory_than_their_text() {
     let clinic = clinic();
     let hub = hub(&clinic).await;
     let mut phone = hub.phone(nurse(&clinic)).await.unwrap();
     phone.sync().await.unwrap();
     let _board = Board::of_memory(hub.hub.pid().unwrap());
-    for row in ["{}", "0"] {
-        let rows = format!("[{row}{}]", format!(",{row}").repeat(BYTES / (row.len() + 1)));
-        let rows: Box<serde_json::value::RawValue> = serde_json::from_str(&rows).unwrap();
-        #[derive(serde::Serialize)]
-        struct Lists {
-            created: Box<serde_json::value::RawValue>,
-        }
-        #[derive(serde::Serialize)]
-        struct Changes {
-            patients: Lists,
-        }
-        #[derive(serde::Serialize)]
-        struct Parameters {
-            changes: Changes,
-            #[serde(rename = "lastPulledAt")]
-            last_pulled_at: u8,
-        }
-        let push = Parameters {
-            changes: Changes {
-                patients: Lists { created: rows },
-            },
-            last_pulled_at: 0,
+    let field = |number: usize| format!("\"{number:x}\":0");
+    let rows = |row: &'static str| over_and_over(BYTES, move |_| row.to_owned());
+    let push = |changes: String| raw(format!("{{\"changes\":{changes},\"lastPulledAt\":0}}"));
+    let attributes = over_and_over(9 << 20, |_| "{}".into());
+    let long = over_and_over(1 << 20, |_| "\"\"".into());
+    let cases = [
+        (
+            "sync_push",
+            push(format!("{{\"patients\":{{\"created\":[{}]}}}}", rows("{}"))),
+            413,
+        ),
+        (
+            "sync_push",
+            push(format!("{{\"patients\":{{\"created\":[{}]}}}}", rows("0"))),
+            413,
+        ),
+        // Rows behind names that nobody knows, and beside them.
+        (
+            "sync_push",
+            push(format!("{{\"patients\":{{\"unknown\":[{}]}}}}", rows("0"))),
+            413,
+        ),
+        (
+            "sync_push",
+            push(format!(
+                "{{\"patients\":{{{},\"created\":[{}]}}}}",
+                over_and_over(BYTES / 2, field),
+                over_and_over(BYTES / 2, |_| "0".into())
+            )),
+            413,
+        ),
+        ("sync_push", push(format!("{{{}}}", over_and_over(BYTES, field))), 400),
+        (
+            "register_patient",
+            raw(format!("{{\"patient\":{{}},\"additional_attributes\":[{attributes}]}}")),
+            400,
+        ),
+        (
+            "register_patient",
+            raw(format!("{{\"patient\":{{}},\"filler\":[{}]}}", rows("0"))),
+            413,
+        ),
+        (
+            "visits.create",
+            raw(format!("{{{}}}", over_and_over(1 << 20, field))),
+            400,
+        ),
+        (
+            "login",
+            raw(format!("{{\"email\":\"{}\",\"password\":\"\"}}", "x".repeat(BYTES))),
+            413,
+        ),
+        (
+            "search_patients",
+            raw(format!("{{\"filters\":{{{}}}}}", over_and_over(1 << 20, field))),
+            400,
+        ),
+        ("appointments.search", raw(format!("{{\"status\":[{long}]}}")), 400),
+    ];
+    for (procedure, parameters, status) in cases {
+        phone.client.handshake().await.unwrap();
+        // Sealing it takes longer than the hub leaves a connection idle.
+        phone.client.http().disconnect();
+        let refused = match procedure {
+            "search_patients" | "appointments.search" => phone.client.query_bytes(procedure, parameters).await,
+            _ => phone.client.command_bytes(procedure, parameters).await,
         };
-        let refused = phone.client.command::<serde_json::Value>("sync_push", push).await;
-        assert_eq!(refused.unwrap_err().status(), Some(413), "{row}");
+        assert_eq!(refused.unwrap_err().status(), Some(status), "{procedure}");
     }
     phone.sync().await.unwrap();
     let (_, highest) = hub.hub.resident_kib().unwrap();
     eprintln!("{highest} KiB at the highest");
     assert!(highest < 200 * 1024, "{highest} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_without_end_keeps_no_reader_busy() {
+    let clinic = clinic();
+    let hub = hub(&clinic).await;
+    let nurse = nurse(&clinic);
+    let mut phone = hub.phone(nurse).await.unwrap();
+    phone.sync().await.unwrap();
+    let endless = "ab".repeat(400_000);
+    let patient = phone
+        .register_patient(&NewPatient {
+            given_name: endless.clone(),
+            ..NewPatient::default()
+        })
+        .unwrap();
+    phone.sync().await.unwrap();
+    let _board = Board::around(hub.hub.pid().unwrap());
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let mut phone = hub.phone(nurse).await.unwrap();
+        let name = json!({"given_name": endless, "surname": endless});
+        asking.spawn(async move {
+            let found: serde_json::Value = phone.client.query("patients.similar", name).await.unwrap();
+            found["data"].as_array().unwrap().len()
+        });
+    }
+    for found in asking.join_all().await {
+        assert!(found <= 10, "{found}");
+    }
+    phone.client.handshake().await.unwrap();
+    let found: serde_json::Value = phone
+        .client
+        .query(
+            "patients.similar",
+            json!({"given_name": &endless[..200], "surname": ""}),
+        )
+        .await
+        .unwrap();
+    let ids: Vec<_> = found["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].clone())
+        .collect();
+    assert!(ids.contains(&json!(patient)), "its beginning is compared");
 }

@@ -6,6 +6,8 @@
 #![allow(clippy::print_stderr, reason = "figures for people, and what this machine lacks")]
 
 mod accounts;
+mod confined;
+mod http;
 mod limits;
 mod loads;
 mod storms;

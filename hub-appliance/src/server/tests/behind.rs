@@ -113,7 +113,7 @@ impl Service for Behind {
         Ok(Job {
             weight,
             expected: (asked.name == "big").then_some(expected),
-            run: Box::new(move |caller, answer| self.run(&asked, caller, answer)),
+            run: Arc::new(move |caller, answer| self.run(&asked, caller, answer)),
         })
     }
 }
@@ -132,7 +132,11 @@ impl Behind {
                 answer.buffer().extend_from_slice(br#"{"half":"#);
                 return Err(ProcedureError::Conflict);
             }
-            "big" => {
+            // Of the one it is known before how long it will be, of the other it is not.
+            "big" | "surprise" => {
+                if asked.size > answer.at_most() {
+                    return Err(ProcedureError::AnswerTooLong);
+                }
                 answer.buffer().push(b'"');
                 let filled = answer.buffer().len() + asked.size;
                 answer.buffer().resize(filled, b'x');

@@ -346,3 +346,28 @@ async fn a_phones_command_waits_for_its_earlier_one_even_if_the_phone_hung_up() 
     }
     assert_eq!(again.status, 200);
 }
+
+#[tokio::test]
+async fn an_answer_that_turns_out_long_is_built_anew_with_more_room_up_to_the_longest() {
+    const MIB: usize = 1024 * 1024;
+    let hub = Hub::open(Limits {
+        longest_answer: 3 * MIB,
+        ..Limits::default()
+    })
+    .await;
+    let mut phone = paired(&hub).await;
+    for (size, built) in [(200_000, 1), (300_000, 2), (2_900_000, 3)] {
+        let before = hub.behind.callers.lock().unwrap().len();
+        let response = phone.ask("query", &json!({"query": "surprise", "size": size})).await;
+        assert_eq!(phone.open("query", &response).len(), size + 2);
+        let ran = hub.behind.callers.lock().unwrap().len() - before;
+        assert_eq!(ran, built, "{size}");
+    }
+    let before = hub.behind.callers.lock().unwrap().len();
+    let endless = phone.ask("query", &json!({"query": "surprise", "size": 4 * MIB})).await;
+    endless.assert_failure(503, "temporarily unavailable");
+    let endless = phone.ask("query", &json!({"query": "big", "size": 4 * MIB})).await;
+    endless.assert_failure(503, "temporarily unavailable");
+    assert_eq!(hub.behind.callers.lock().unwrap().len() - before, 4);
+    assert_eq!(phone.query("anything").await.status, 200);
+}

@@ -25,11 +25,23 @@ use super::snapshot::Snapshot;
 use super::sync::feed::write_value;
 use super::value::Cell;
 
-/// Who reads, and which clinics' records that user may look into.
-#[derive(Clone, Debug, Default)]
+/// Who reads: which clinics' records that user may look into, and how much of them fits.
+#[derive(Clone, Debug)]
 pub struct Sight {
     /// The clinics where the user may see records.
     pub clinics: BTreeSet<String>,
+    /// Bytes that an answer may have.
+    pub at_most: usize,
+}
+
+impl Default for Sight {
+    /// Nothing but what everybody sees, and all of that.
+    fn default() -> Self {
+        Self {
+            clinics: BTreeSet::new(),
+            at_most: usize::MAX,
+        }
+    }
 }
 
 impl Sight {
@@ -209,6 +221,8 @@ struct Listing {
     values: Vec<Cell>,
     order: &'static str,
     flags: Flags,
+    /// Bytes that the answer may have.
+    at_most: usize,
 }
 
 impl Listing {
@@ -226,6 +240,7 @@ impl Listing {
             values: vec![Cell::text(&sight.as_json())],
             order: "t.id",
             flags: Flags::Numbers,
+            at_most: sight.at_most,
         })
     }
 
@@ -321,6 +336,7 @@ impl Listing {
                 out.push(b',');
             }
             shape.write(row, 0, self.flags, out)?;
+            fits(out, self.at_most)?;
             shown.ids.push(row.get(0)?);
         }
         out.push(b']');
@@ -345,7 +361,7 @@ impl Listing {
         let numbers: Vec<i64> = statement
             .query_map(params_from_iter(self.parameters()), |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        write_stretch(connection, self.table, numbers, page, out)
+        write_stretch(connection, self.table, numbers, page, (self.at_most, out))
     }
 
     /// Writes the first row; none where there is none.
@@ -361,6 +377,7 @@ impl Listing {
         let mut rows = statement.query(params_from_iter(self.parameters()))?;
         let Some(row) = rows.next()? else { return Ok(None) };
         shape.write(row, 0, self.flags, out)?;
+        fits(out, self.at_most)?;
         Ok(Some(Shown {
             ids: vec![row.get(0)?],
             total: 1,
@@ -368,28 +385,35 @@ impl Listing {
     }
 }
 
-/// Writes a page of the rows with these numbers, which are all.
+/// Whether what has been written is no longer than an answer may be.
+fn fits(out: &[u8], at_most: usize) -> Result<(), StoreError> {
+    if out.len() > at_most {
+        return Err(StoreError::TooLong);
+    }
+    Ok(())
+}
+
+/// Writes a page of the rows with these numbers, which are all; the answer may have `at_most` bytes.
 fn write_stretch(
     connection: &Connection,
     table: TableId,
     numbers: Vec<i64>,
     page: Page,
-    out: &mut Vec<u8>,
+    (at_most, out): (usize, &mut Vec<u8>),
 ) -> Result<Shown, StoreError> {
     let total = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
     let (offset, limit) = (page.offset as usize, page.limit as usize);
     let numbers: Vec<i64> = numbers.into_iter().skip(offset).take(limit).collect();
-    write_numbered(connection, table, &numbers, total, page, out)
+    write_numbered(connection, table, (&numbers, total), page, (at_most, out))
 }
 
-/// Writes the rows with these numbers, in this order, as a page.
+/// Writes the rows with these numbers, of so many in all, in this order, as a page.
 fn write_numbered(
     connection: &Connection,
     table: TableId,
-    numbers: &[i64],
-    total: u64,
+    (numbers, total): (&[i64], u64),
     page: Page,
-    out: &mut Vec<u8>,
+    (at_most, out): (usize, &mut Vec<u8>),
 ) -> Result<Shown, StoreError> {
     let shape = &SHAPES[table.index()];
     let sql = format!(
@@ -410,6 +434,7 @@ fn write_numbered(
             out.push(b',');
         }
         shape.write(row, 0, Flags::Numbers, out)?;
+        fits(out, at_most)?;
         shown.ids.push(row.get(0)?);
     }
     let tail = format!(

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::glance::Glances;
-use super::{Found, Listing, Page, Shown, Sight, write_json, write_numbered, write_stretch};
+use super::{Found, Listing, Page, Shown, Sight, fits, write_json, write_numbered, write_stretch};
 use crate::clock::HubTime;
 use crate::store::error::StoreError;
 use crate::store::schema::{ColumnType, TableId};
@@ -64,7 +64,8 @@ impl Snapshot<'_> {
         let numbers: Vec<i64> = statement
             .query_map(rusqlite::params_from_iter(listing.parameters()), |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        write_numbered(self.connection()?, listing.table, &numbers, total, page, out)
+        let out = (sight.at_most, out);
+        write_numbered(self.connection()?, listing.table, (&numbers, total), page, out)
     }
 
     /// Counts only where something was written since the last time that a patient or what ties one to a clinic can be.
@@ -142,7 +143,7 @@ impl Snapshot<'_> {
             .read(self.connection()?, ("g.number", "g.updated_at DESC, g.number"), |row| {
                 row.get(0)
             })?;
-        write_stretch(self.connection()?, patients, numbers, page, out)
+        write_stretch(self.connection()?, patients, numbers, page, (sight.at_most, out))
     }
 
     /// Whether a patient in sight has this id of the government's.
@@ -194,6 +195,7 @@ impl Snapshot<'_> {
             write_value(text("id").into(), out);
             out.push(b':');
             out.extend_from_slice(value.as_bytes());
+            fits(out, sight.at_most)?;
         }
         out.extend_from_slice(b"}}");
         Ok(Found::Shown(Shown {

@@ -15,6 +15,8 @@ use crate::store::value::Cell;
 /// So many who share one name of several are compared at most, the last registered first: beyond that a name is so common
 /// that it tells nothing.
 const MAX_WITH_ONE_NAME: u32 = 2000;
+/// Characters of a name that are compared: the longest names have fewer.
+const COMPARED: usize = 200;
 /// Given name and surname the other way round are this far apart.
 const SWAPPED: usize = 1;
 
@@ -35,6 +37,12 @@ struct Candidate {
     distance: usize,
 }
 
+/// A name folded, as far as it is compared: how long that takes grows with the product of the lengths.
+fn compared(name: &str) -> String {
+    let end = name.char_indices().nth(COMPARED).map_or(name.len(), |(end, _)| end);
+    fold(&name[..end])
+}
+
 impl Snapshot<'_> {
     /// Writes at most `limit` patients with a name like this, the closest first.
     ///
@@ -48,7 +56,7 @@ impl Snapshot<'_> {
         out: &mut Vec<u8>,
     ) -> Result<Shown, StoreError> {
         let connection = self.connection()?;
-        let (given, surname) = (fold(&name.given), fold(&name.surname));
+        let (given, surname) = (compared(&name.given), compared(&name.surname));
         let (given, surname) = (given.trim(), surname.trim());
         let (all, any) = Terms::for_names(&format!("{given} {surname}"));
         let mut found: Vec<Candidate> = Vec::new();
@@ -72,11 +80,14 @@ impl Snapshot<'_> {
         for (terms, most) in [(all, u32::MAX), (any, MAX_WITH_ONE_NAME)] {
             let Some(question) = terms.question() else { continue };
             let order = format!("g.number DESC LIMIT {most}");
-            let candidates = Glances::of(sight, Some(question)).in_sight().read(
-                connection,
-                ("g.number, coalesce(g.given_name, ''), coalesce(g.surname, '')", &order),
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )?;
+            let names = ["given_name", "surname"].map(|name| format!("substr(coalesce(g.{name}, ''), 1, {COMPARED})"));
+            let names = format!("g.number, {}", names.join(", "));
+            let candidates =
+                Glances::of(sight, Some(question))
+                    .in_sight()
+                    .read(connection, (&names, &order), |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                    })?;
             compare(candidates, false);
         }
         found.sort_by_key(|candidate| (!candidate.has_id, candidate.distance, candidate.number));
@@ -84,7 +95,8 @@ impl Snapshot<'_> {
         let numbers: Vec<i64> = found.iter().map(|candidate| candidate.number).collect();
         let total = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
         let patients = Listing::of("patients", sight)?.table;
-        write_numbered(connection, patients, &numbers, total, Page { limit, offset: 0 }, out)
+        let (page, out) = (Page { limit, offset: 0 }, (sight.at_most, out));
+        write_numbered(connection, patients, (&numbers, total), page, out)
     }
 }
 
@@ -93,7 +105,8 @@ type Names = (i64, String, String);
 
 fn with_government_id(connection: &Connection, listing: &Listing) -> Result<Vec<Names>, StoreError> {
     let sql = format!(
-        "SELECT t.rowid, coalesce(t.given_name, ''), coalesce(t.surname, '') {} LIMIT {MAX_WITH_ONE_NAME}",
+        "SELECT t.rowid, substr(coalesce(t.given_name, ''), 1, {COMPARED}), substr(coalesce(t.surname, ''), 1, {COMPARED}) {} \
+         LIMIT {MAX_WITH_ONE_NAME}",
         listing.body()
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -136,6 +149,12 @@ fn allowed(given: &str, surname: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_name_without_end_the_beginning_is_compared() {
+        assert_eq!(compared("\u{c9}va"), "eva");
+        assert_eq!(compared(&"\u{c9}".repeat(1_000_000)), "e".repeat(COMPARED));
+    }
 
     #[test]
     fn closeness_is_counted_in_letters() {

@@ -1,5 +1,6 @@
-//! How long the answer to a pull will be, before it is built: rows by the index of change times, times what a few rows of
-//! their table have. It is an estimate, for memory that is shared out; what an answer really takes is settled afterwards.
+//! How long the answer to a pull will be, before it is built: rows by the index of change times, times what a few of them
+//! have. It is an estimate, for memory that is shared out: an answer that turns out longer is given up where it passes what
+//! was reckoned with ([`StoreError::TooLong`]), and built anew with more room.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -9,7 +10,7 @@ use crate::store::error::StoreError;
 use crate::store::schema::TABLES;
 use crate::store::snapshot::Snapshot;
 
-/// Rows of a table that are looked at.
+/// Rows of a table that are looked at, of those that changed.
 const SAMPLE: usize = 32;
 /// What an answer has in any case: the names of the tables and their lists.
 const FRAME: usize = 2048;
@@ -36,7 +37,9 @@ static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| {
             let name = table.name;
             Probe {
                 count: format!("SELECT count(*) FROM {name} WHERE hub_changed_at > ?1"),
-                values: format!("SELECT avg({lengths}) FROM (SELECT * FROM {name} LIMIT {SAMPLE})"),
+                values: format!(
+                    "SELECT avg({lengths}) FROM (SELECT * FROM {name} WHERE hub_changed_at > ?1 LIMIT {SAMPLE})"
+                ),
                 names,
             }
         })
@@ -63,7 +66,7 @@ impl Snapshot<'_> {
             }
             let values: Option<f64> = connection
                 .prepare_cached(&probe.values)?
-                .query_row([], |row| row.get(0))?;
+                .query_row([since.millis()], |row| row.get(0))?;
             #[allow(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,

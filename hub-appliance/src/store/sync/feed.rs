@@ -90,6 +90,8 @@ pub(super) struct Lists<'a> {
     feed: &'a Feed,
     /// Where the table has columns of newer apps.
     newer: Option<(&'a Connection, TableId)>,
+    /// Bytes that the whole answer may have.
+    at_most: usize,
     out: &'a mut Vec<u8>,
     created_from: usize,
     updated: Vec<u8>,
@@ -98,11 +100,17 @@ pub(super) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    pub(super) fn new(feed: &'a Feed, newer: Option<(&'a Connection, TableId)>, out: &'a mut Vec<u8>) -> Self {
+    pub(super) fn new(
+        feed: &'a Feed,
+        newer: Option<(&'a Connection, TableId)>,
+        at_most: usize,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
         out.extend_from_slice(b"{\"created\":[");
         Self {
             feed,
             newer,
+            at_most,
             created_from: out.len(),
             out,
             updated: Vec::new(),
@@ -119,6 +127,9 @@ impl<'a> Lists<'a> {
             Fate::Left => return Ok(()),
         }
         self.count += 1;
+        if self.out.len() + self.updated.len() + self.deleted.len() > self.at_most {
+            return Err(StoreError::TooLong);
+        }
         Ok(())
     }
 

@@ -4,6 +4,8 @@ const MIB: usize = 1024 * 1024;
 
 /// Rows of one push: more than a busy clinic makes in a month, few enough to be read into memory.
 pub(super) const MAX_ROWS: usize = 50_000;
+/// Different tables of one push: newer apps bring some, nobody hundreds.
+pub(super) const MAX_TABLES: usize = 256;
 /// Bytes of a row.
 pub(super) const MAX_ROW: usize = MIB;
 /// Bytes of a patient with a photo.

@@ -35,6 +35,17 @@ pub struct Asked {
     pub scope: Scope,
     /// Its `lastPulledAt`.
     pub last_pulled_at: f64,
+    /// Bytes that the answer may have.
+    pub at_most: usize,
+}
+
+impl Asked {
+    /// The same, whose answer may have so many bytes.
+    #[must_use]
+    pub const fn within(mut self, at_most: usize) -> Self {
+        self.at_most = at_most;
+        self
+    }
 }
 
 /// What a pull gave.
@@ -52,7 +63,8 @@ impl Store {
     /// before, perhaps before a restart.
     ///
     /// # Errors
-    /// What the store reports; `out` may then hold an unfinished answer.
+    /// [`StoreError::TooLong`], or what the store reports: then nothing is written down, and `out` may hold an unfinished
+    /// answer.
     pub fn pull(
         &self,
         asked: &Asked,
@@ -173,6 +185,7 @@ fn answer(snapshot: &Snapshot<'_>, asked: &Asked, out: &mut Vec<u8>) -> Result<O
         generation: asked.generation,
         given: known.given.clone(),
         may_have_before: ahead.may_have_before(),
+        at_most: asked.at_most,
     };
     let summary = snapshot.pull(&request, out)?;
     Ok(summary.map(|summary| (known, cursors, request.start, summary, (was_ahead, ahead))))

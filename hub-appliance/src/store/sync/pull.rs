@@ -42,6 +42,8 @@ pub struct PullRequest {
     /// Rows that were made before then it may have or have deleted, although its cursor does not say so: see
     /// `ahead`.
     pub may_have_before: Option<HubTime>,
+    /// Bytes that the answer may have.
+    pub at_most: usize,
 }
 
 /// The places that are in sight of a user on an app of this generation.
@@ -71,7 +73,7 @@ impl Snapshot<'_> {
     /// the device was not given yet, and this snapshot has none; nothing was written.
     ///
     /// # Errors
-    /// What SQLite reports; `out` then holds an unfinished answer.
+    /// [`StoreError::TooLong`], or what SQLite reports; `out` then holds an unfinished answer.
     pub fn pull(&self, request: &PullRequest, out: &mut Vec<u8>) -> Result<Option<PullSummary>, StoreError> {
         let connection = self.connection()?;
         let places = places_in_sight(&request.scope, request.generation);
@@ -117,7 +119,7 @@ impl Snapshot<'_> {
             // Writing to a vector cannot fail.
             let _ = write!(out, "\"{}\":", table.table().name);
             let rows = if nothing_new {
-                Lists::new(feed, None, out).finish()
+                Lists::new(feed, None, request.at_most, out).finish()
             } else {
                 pull.table(table, feed, out)?
             };
@@ -144,7 +146,7 @@ struct Pull<'a> {
 impl Pull<'_> {
     fn table(&self, table: TableId, feed: &Feed, out: &mut Vec<u8>) -> Result<usize, StoreError> {
         let newer = newer::any(self.connection, table)?.then_some((self.connection, table));
-        let mut lists = Lists::new(feed, newer, out);
+        let mut lists = Lists::new(feed, newer, self.request.at_most, out);
         let since = self.sight.all_since(feed.tie, table.table().since);
         let mut statement = self.connection.prepare_cached(match since {
             None => &feed.all,

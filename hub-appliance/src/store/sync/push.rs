@@ -3,13 +3,13 @@
 //! One bad row does not stop a phone: what does not fit its table, or what the user may not write, is held; the rest
 //! lands (protocol, "Sync").
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::apply::{Applied, Applier};
@@ -19,11 +19,12 @@ use super::generation::{self, Generation};
 use super::held::{self, Direction, HeldRow, HoldReason};
 use super::history::Author;
 use super::judge::{self, Verdict, judge};
-use super::limits::{MAX_ROW, MAX_ROW_WITH_PHOTO, MAX_ROWS};
+use super::limits::{MAX_ROW_WITH_PHOTO, MAX_ROWS, MAX_TABLES};
 use super::newer::{self, MAX_NAME};
 use super::quota::Quota;
 use super::release;
-use super::sent::{SentRow, is_usable, read_deleted, read_row};
+use super::sent::{SentRow, is_too_long, is_usable, read_deleted, read_row};
+use crate::bounded::FewFields;
 use crate::lossy::Lossy;
 use crate::store::error::StoreError;
 use crate::store::rows::StoredRow;
@@ -108,7 +109,7 @@ pub struct Push {
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    changes: BTreeMap<Lossy<'a>, &'a RawValue>,
+    changes: FewFields<'a, MAX_TABLES>,
     #[serde(borrow, rename = "lastPulledAt")]
     last_pulled_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "last_pulled_at")]
@@ -144,7 +145,7 @@ impl Push {
     /// [`UnusablePush`] if they are not the shape of a push, or have too many rows. A row that does not fit its table is no error here.
     pub fn parse(parameters: &str) -> Result<Self, UnusablePush> {
         let body: Body<'_> = serde_json::from_str(parameters).map_err(|_| UnusablePush::Malformed)?;
-        let rows: usize = body.changes.values().map(|lists| rows_in(lists)).sum();
+        let rows: usize = body.changes.0.values().map(|lists| rows_in(lists)).sum();
         if rows > MAX_ROWS {
             return Err(UnusablePush::TooLarge);
         }
@@ -157,7 +158,7 @@ impl Push {
             last_pulled_at: last_pulled_at(body.last_pulled_at.or(body.last_pulled_at_snake)),
             sign: None,
         };
-        for (name, lists) in body.changes {
+        for (name, lists) in body.changes.0 {
             let lists = Lists::parse(lists)?;
             let known = TableId::named(&name.0);
             let table = known.filter(|table| table.table().phone.pushes());
@@ -257,34 +258,55 @@ fn read_own(table: TableId, rows: &[&RawValue]) -> impl Iterator<Item = (TableId
 
 /// How many rows the lists of a table have, counted before any of them takes memory.
 fn rows_in(lists: &RawValue) -> usize {
-    struct Count(usize);
-    impl<'de> Deserialize<'de> for Count {
+    /// Of a list.
+    struct Elements(usize);
+    impl<'de> Deserialize<'de> for Elements {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Elements;
-            impl<'de> Visitor<'de> for Elements {
-                type Value = Count;
+            struct Count;
+            impl<'de> Visitor<'de> for Count {
+                type Value = Elements;
 
                 fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                     f.write_str("a list")
                 }
 
-                fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Count, A::Error> {
+                fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Elements, A::Error> {
                     let mut count = 0;
                     while rows.next_element::<IgnoredAny>()?.is_some() {
                         count += 1;
                     }
-                    Ok(Count(count))
+                    Ok(Elements(count))
                 }
             }
-            deserializer.deserialize_seq(Elements)
+            deserializer.deserialize_seq(Count)
+        }
+    }
+    /// Of all lists, whatever they are called.
+    struct Rows(usize);
+    impl<'de> Deserialize<'de> for Rows {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Sum;
+            impl<'de> Visitor<'de> for Sum {
+                type Value = Rows;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("lists by name")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut lists: A) -> Result<Rows, A::Error> {
+                    let mut sum = 0;
+                    while lists.next_key::<IgnoredAny>()?.is_some() {
+                        let list: &RawValue = lists.next_value()?;
+                        sum += serde_json::from_str(list.get()).map_or(0, |Elements(rows)| rows);
+                    }
+                    Ok(Rows(sum))
+                }
+            }
+            deserializer.deserialize_map(Sum)
         }
     }
     // What is no map of lists is told apart when it is read.
-    let lists: BTreeMap<Lossy<'_>, &RawValue> = serde_json::from_str(lists.get()).unwrap_or_default();
-    let counts = lists
-        .values()
-        .map(|rows| serde_json::from_str(rows.get()).map_or(0, |Count(rows)| rows));
-    counts.sum()
+    serde_json::from_str(lists.get()).map_or(0, |Rows(rows)| rows)
 }
 
 /// The id of a row of which nothing else is known.
@@ -310,9 +332,7 @@ impl PushedRow {
             List::Deleted => read_deleted(table.table(), raw.get(), Source::Phone).map(|row| (row, None)),
         };
         let (id, row) = match read {
-            Ok((row, _)) if text.len() > MAX_ROW && !has_photo(table, &row) => {
-                (Some(row.id), Err(HoldReason::TooLarge))
-            }
+            Ok((row, _)) if is_too_long(table.table(), &row, text.len()) => (Some(row.id), Err(HoldReason::TooLarge)),
             Ok((row, None)) => (Some(row.id.clone()), Ok(row)),
             Ok((row, Some(misfit))) => (Some(row.id), Err(HoldReason::WrongType(misfit))),
             Err(reason) => (None, Err(reason)),
@@ -328,14 +348,6 @@ impl PushedRow {
             edits: Vec::new(),
         }
     }
-}
-
-fn has_photo(table: TableId, row: &SentRow) -> bool {
-    let photo = table
-        .table()
-        .column("photo_url")
-        .and_then(|index| row.cells[index].as_ref());
-    photo.is_some_and(|photo| !photo.is_blank())
 }
 
 /// A phone's idea of when it pulled last: a number or a numeric string, else 0.

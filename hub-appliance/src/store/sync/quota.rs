@@ -1,4 +1,5 @@
-//! What each device has written today and has among the held rows, so that no phone fills the disk of all.
+//! What each device has written today, by pushes and by single calls, and has among the held rows, so that no phone fills
+//! the disk of all.
 //!
 //! It promises: who is over a limit is refused before anything is written, and the panel can say which phone that is for as
 //! long as it goes on being refused.
@@ -34,16 +35,28 @@ impl Quota {
     pub(super) fn of(tx: &WriteTx<'_>, device: DeviceNumber) -> Result<Self, StoreError> {
         let connection = tx.connection();
         let day = tx.now().millis().div_euclid(DAY_MS);
-        let written: Option<i64> = connection
-            .prepare_cached("SELECT bytes FROM device_writes WHERE device = ?1 AND day = ?2")?
-            .query_row((device.0, day), |row| row.get(0))
-            .optional()?;
         let quota = Self {
             device,
             day,
-            written: written.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+            written: written(connection, device, day)?,
             held: held::bytes_of(connection, device)?,
             history: last_entry(connection)?,
+        };
+        quota.check().map(|()| quota)
+    }
+
+    /// The same for a single call, by which nothing is held.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`] if the device has written all that it may.
+    fn of_single_call(tx: &WriteTx<'_>, device: DeviceNumber) -> Result<Self, StoreError> {
+        let day = tx.now().millis().div_euclid(DAY_MS);
+        let quota = Self {
+            device,
+            day,
+            written: written(tx.connection(), device, day)?,
+            held: 0,
+            history: last_entry(tx.connection())?,
         };
         quota.check().map(|()| quota)
     }
@@ -97,6 +110,15 @@ impl Quota {
     }
 }
 
+/// What the device has written on that day.
+fn written(connection: &Connection, device: DeviceNumber, day: i64) -> Result<u64, StoreError> {
+    let bytes: Option<i64> = connection
+        .prepare_cached("SELECT bytes FROM device_writes WHERE device = ?1 AND day = ?2")?
+        .query_row((device.0, day), |row| row.get(0))
+        .optional()?;
+    Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0))
+}
+
 fn last_entry(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection
         .prepare_cached("SELECT coalesce(max(seq), 0) FROM history")?
@@ -104,7 +126,25 @@ fn last_entry(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 impl WriteTx<'_> {
-    /// Notes that a push of the device was refused because it has written or holds too much.
+    /// Runs `work`, which takes `bytes` in for a single call of the device, and counts them and what the history grows by.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`] if that is more than a device may write in a day, or what `work` returns; then nothing of it
+    /// may stay.
+    pub fn within_quota<T, E: From<StoreError>>(
+        &mut self,
+        device: DeviceNumber,
+        bytes: usize,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut quota = Quota::of_single_call(self, device)?;
+        quota.write(bytes);
+        let done = work(self)?;
+        quota.settle(self)?;
+        Ok(done)
+    }
+
+    /// Notes that a write of the device was refused because it has written or holds too much.
     ///
     /// # Errors
     /// What SQLite reports.
@@ -120,7 +160,7 @@ impl WriteTx<'_> {
 }
 
 impl Store {
-    /// The devices whose last push was refused because they have written or hold too much.
+    /// The devices whose last write was refused because they have written or hold too much.
     ///
     /// # Errors
     /// What SQLite reports.

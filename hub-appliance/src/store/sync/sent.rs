@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::generation::OF_FORCED_UPLOAD;
 use super::held::HoldReason;
+use super::limits::{MAX_ROW, MAX_ROW_WITH_PHOTO};
 use super::newer::{MAX_COLUMNS, MAX_NAME, NewerColumn};
 use crate::lossy::{Lossy, mend_json};
 use crate::store::rows::StoredRow;
@@ -114,6 +115,14 @@ pub fn read_deleted(table: &'static Table, json: &str, source: Source) -> Result
         (row, None) => Ok(row),
         (row, Some(_)) => Ok(SentRow::of_id(table, &row.id)),
     }
+}
+
+/// Whether a row that takes so many bytes of JSON is longer than one may be: a patient's photo stands in the row.
+#[must_use]
+pub fn is_too_long(table: &Table, row: &SentRow, bytes: usize) -> bool {
+    let photo = table.column("photo_url").and_then(|index| row.cells[index].as_ref());
+    let has_photo = photo.is_some_and(|photo| !photo.is_blank());
+    bytes > if has_photo { MAX_ROW_WITH_PHOTO } else { MAX_ROW }
 }
 
 pub(super) const fn is_usable(id: &str) -> bool {

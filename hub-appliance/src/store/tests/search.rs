@@ -12,6 +12,7 @@ use crate::store::search::fold;
 fn sight() -> Sight {
     Sight {
         clinics: [CLINIC.to_owned()].into(),
+        ..Sight::default()
     }
 }
 
