@@ -54,15 +54,12 @@ async fn a_day_of_a_clinic_and_an_idle_one_cost_what_the_readme_says() {
     report(&format!(
         "a day of {busy_runs} patients: {requests} requests, {up} KiB up, {down} KiB down"
     ));
-    assert!(
-        requests <= 520 && up <= 1_500 && down <= 3_500,
-        "{requests} {up} {down}"
-    );
+    assert!(requests == 512 && up <= 450 && down <= 1_500, "{requests} {up} {down}");
     let [requests, up, down] = sum(0, of(24, IDLE));
     report(&format!(
         "an idle day: {requests} requests, {up} KiB up, {down} KiB down"
     ));
-    assert!(requests <= 192 && up <= 120 && down <= 600, "{requests} {up} {down}");
+    assert!(requests == 192 && up <= 50 && down <= 190, "{requests} {up} {down}");
 }
 
 /// Requests, beside nothing.
