@@ -124,6 +124,11 @@ impl AuditSeal {
         atomic_file::write(&self.path, &bytes).map_err(ApplianceError::System)
     }
 
+    /// The hub's identity key.
+    pub(super) const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     fn message(&self, head: &Head, reason: &str) -> Vec<u8> {
         [
             LABEL,

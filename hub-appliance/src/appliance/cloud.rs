@@ -110,7 +110,12 @@ fn settle(
         String::new()
     });
     let before = vault.cloud.take();
-    let is_another = before.as_ref().is_none_or(|before| before.url != setup.url);
+    // A courier may have carried records to this very cloud before there was a network.
+    let carried_to = store.read(|snapshot| snapshot.courier())?.cloud;
+    let is_another = match &before {
+        Some(before) => before.url != setup.url,
+        None => !carried_to.is_empty() && carried_to != setup.url,
+    };
     let api_key = setup
         .api_key
         .clone()
@@ -138,6 +143,7 @@ fn settle(
         store.write::<_, StoreError>(move |tx| tx.audit(&entry))?;
     }
     store.settle_cloud(ca, setup.time_zone.clone().unwrap_or_default(), is_another)?;
+    store.note_cloud(setup.url.clone())?;
     Ok(())
 }
 

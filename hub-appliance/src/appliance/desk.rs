@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::audit::{AuditSeal, Reason};
+use super::courier::OfHub;
 use super::facts::Facts;
 use super::held::HeldError;
 use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, store_folder};
@@ -54,6 +55,9 @@ pub struct Desk {
     pub(super) keys: KeyStore,
     pub(super) backup: Arc<BackupKeys>,
     pub(super) hub_id: String,
+    pub(super) hub: OfHub,
+    /// It calls a cloud itself.
+    pub(super) is_relayed: bool,
     /// What was found to be wrong with the audit log over the last day, and at its end.
     found: Option<Break>,
     _lock: StoreLock,
@@ -84,6 +88,11 @@ impl Desk {
         Ok(Self {
             backup: Arc::new(BackupKeys::of(&master)),
             hub_id: vault.hub_id.to_string(),
+            hub: OfHub {
+                id: vault.hub_id.to_string(),
+                name: vault.hub_name.clone(),
+            },
+            is_relayed: vault.cloud.is_some(),
             keys,
             store,
             seal,

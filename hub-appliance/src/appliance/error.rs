@@ -8,6 +8,8 @@ use crate::backup::BackupError;
 use crate::board::BoardError;
 use crate::keys::{KeysError, VaultError};
 use crate::panel::Fault;
+use crate::relay::courier::CourierError;
+use crate::setup_file::SetupFileError;
 use crate::store::cloud::{BundleError, MalformedBundle};
 use crate::store::{StoreError, Trouble};
 use crate::system::data_disk::DataDiskError;
@@ -61,6 +63,12 @@ pub enum ApplianceError {
     /// A backup could not be made, or is not taken.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The owner's file can't be read.
+    #[error(transparent)]
+    SetupFile(#[from] SetupFileError),
+    /// A bundle that is carried by hand was not made, or not taken.
+    #[error(transparent)]
+    Courier(#[from] CourierError),
     /// The random source failed.
     #[error("the random source failed")]
     Random(#[from] getrandom::Error),

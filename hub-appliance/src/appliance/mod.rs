@@ -8,6 +8,8 @@ pub mod audit;
 pub mod backup;
 mod backup_stick;
 mod cloud;
+pub mod courier;
+mod courier_stick;
 pub mod desk;
 mod error;
 pub mod export;

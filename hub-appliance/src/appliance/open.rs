@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::audit::{AuditSeal, Reason, sign_put_back};
-use super::{ApplianceError, Config, VERSION, cloud, import};
+use super::{ApplianceError, Config, VERSION, cloud, courier, import};
 use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
@@ -113,6 +113,8 @@ pub(super) struct Opened {
     pub(super) notice: Option<Notice>,
     /// The cloud that it is relayed to, and another that the owner's file names.
     pub(super) cloud: cloud::Taken,
+    /// Another office to carry records to that the owner's file names.
+    pub(super) other_office: Option<courier::Offer>,
     pub(super) log: CheckedLog,
 }
 
@@ -220,6 +222,7 @@ fn open_mounted(
     let log = store.pulse().unseen(|| check_log(config, &vault, &store))?;
     let notice = import::take_in(config, &store)?;
     let mut cloud = cloud::take_in(config, master, &mut vault, &store)?;
+    let other_office = courier::take_in(config, &store)?;
     let notice = notice.or(cloud.notice.take());
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
     let hub_id = vault.hub_id.to_string();
@@ -264,6 +267,7 @@ fn open_mounted(
         has_cloud: vault.cloud.is_some(),
         notice,
         cloud,
+        other_office,
         log,
     })
 }

@@ -11,7 +11,9 @@ use super::ApplianceError;
 use super::life::Event;
 use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
-use crate::panel::{About, BackupStatus, CloudStatus, Frame, Input, Language, Numerals, Panel, Phase, Status};
+use crate::panel::{
+    About, BackupStatus, CloudStatus, Frame, Input, Language, Numerals, Panel, Phase, Status, UsbStanding,
+};
 use crate::secret::wiping_stack;
 
 /// Where the life of the box says what the panel is to show. Cheap to clone.
@@ -40,6 +42,14 @@ impl Display {
     pub(super) fn backup(&self) -> Option<BackupStatus> {
         match &self.lock().phase {
             Phase::Open(open) => Some(open.backup.clone()),
+            _ => None,
+        }
+    }
+
+    /// What the panel says is done about what is carried by hand; none while it says nothing of that.
+    pub(super) fn usb(&self) -> Option<UsbStanding> {
+        match &self.lock().phase {
+            Phase::Open(open) => Some(open.usb.standing),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use hub_appliance::appliance::desk::DeskError;
 use hub_appliance::backup::BackupError;
 use hub_appliance::board::BoardError;
 use hub_appliance::keys::RecoveryError;
+use hub_appliance::relay::courier::CourierError;
 use hub_appliance::setup_file::SetupFileError;
 use hub_appliance::staff_file::StaffFileError;
 use hub_appliance::store::audit::Break;
@@ -41,6 +42,8 @@ pub(crate) enum CommandError {
     RecoveryCode(#[from] RecoveryError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Courier(#[from] CourierError),
     #[error(transparent)]
     Appliance(#[from] ApplianceError),
     #[error(transparent)]

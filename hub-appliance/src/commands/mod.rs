@@ -6,8 +6,10 @@
 mod announce;
 mod audit;
 mod backup;
+mod courier;
 mod data_disk;
 mod error;
+mod export;
 mod for_the_hub;
 mod held;
 mod import;
@@ -50,7 +52,12 @@ pub(crate) enum Command {
     Staff(staff::Arguments),
     /// See to rows that phones sent and the hub could not take, while no hub runs on the data.
     Held(held::Arguments),
-    /// Import a bundle of records (the shape of the cloud's pull answer) while no hub runs on the data.
+    /// Pack what no cloud has acknowledged for a courier, while no hub runs on the data.
+    Export(export::Arguments),
+    /// Deliver to the cloud what a courier brought from hubs, and answer: at the organisation's desk.
+    Courier(Box<courier::Arguments>),
+    /// Import a bundle of records (the shape of the cloud's pull answer), or an answer that a courier brought, while no hub
+    /// runs on the data.
     Import(import::Arguments),
     /// Make a backup while no hub runs on the data: three are kept.
     Backup(backup::Arguments),
@@ -76,6 +83,8 @@ impl Command {
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Staff(arguments) => staff::run(&arguments),
             Self::Held(arguments) => held::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
+            Self::Courier(arguments) => courier::run(&arguments),
             Self::Import(arguments) => import::run(&arguments),
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),

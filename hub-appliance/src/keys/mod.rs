@@ -48,7 +48,7 @@ pub use key_store::{KeyStore, Prepared};
 pub use master::{MasterKey, VaultKey};
 pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
-pub use signing::{SIGNATURE_LEN, SigningKey};
+pub use signing::{PUBLIC_LEN, SIGNATURE_LEN, SigningKey, is_signed_by};
 pub use spare::unlock_spare;
 pub use usb_key::{USB_KEY_FILE, UsbKey, UsbKeyError};
 pub use vault::{CloudAccess, Vault, VaultError};

@@ -11,7 +11,18 @@ use crate::secret::Secret;
 /// Bytes of a signature: r ‖ s, each big-endian.
 pub const SIGNATURE_LEN: usize = 64;
 
-/// The hub's P-256 private key, for signing. Prints nothing of itself and wipes itself when dropped.
+/// Bytes of a public key: a point, compressed.
+pub const PUBLIC_LEN: usize = 33;
+
+/// Whether `signature` is over `message`, by the key whose compressed point is `public`.
+#[must_use]
+pub fn is_signed_by(public: &[u8; PUBLIC_LEN], message: &[u8], signature: &[u8]) -> bool {
+    let key = VerifyingKey::from_sec1_bytes(public);
+    let signature = Signature::from_slice(signature);
+    matches!((key, signature), (Ok(key), Ok(signature)) if key.verify(message, &signature).is_ok())
+}
+
+/// A P-256 private key, for signing: the hub's identity, or that of an organisation's desk. Prints nothing of itself and wipes itself when dropped.
 pub struct SigningKey(Box<ecdsa::SigningKey>);
 
 impl fmt::Debug for SigningKey {
@@ -29,6 +40,24 @@ impl SigningKey {
         ecdsa::SigningKey::from_slice(scalar.expose())
             .map(|key| Self(Box::new(key)))
             .map_err(|_| VaultError::Damaged)
+    }
+
+    /// A new key, and the scalar to keep of it.
+    ///
+    /// # Errors
+    /// [`VaultError::Random`].
+    pub fn generate() -> Result<(Self, Secret<32>), VaultError> {
+        let scalar = super::vault::p256_scalar()?;
+        Ok((Self::new(&scalar)?, scalar))
+    }
+
+    /// The public key, compressed (SEC 1).
+    #[must_use]
+    pub fn public(&self) -> [u8; PUBLIC_LEN] {
+        let mut public = [0; PUBLIC_LEN];
+        let point = self.0.verifying_key().to_sec1_point(true);
+        public.copy_from_slice(point.as_bytes());
+        public
     }
 
     /// The signature over `message`.
@@ -66,6 +95,14 @@ mod tests {
         assert_eq!(key.sign(b"sample")[..], expected);
         assert!(key.has_signed(b"sample", &expected));
         assert!(!key.has_signed(b"Sample", &expected));
+        // The same A.2.5: the public key's x, and y is odd or even as the first byte says.
+        let x = hex("60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6");
+        let public = key.public();
+        assert_eq!((public[0], &public[1..]), (3, &x[..]));
+        assert!(is_signed_by(&public, b"sample", &expected) && !is_signed_by(&public, b"Sample", &expected));
+        let (other, _) = SigningKey::generate().unwrap();
+        assert!(!is_signed_by(&other.public(), b"sample", &expected));
+        assert!(!is_signed_by(&[9; PUBLIC_LEN], b"sample", &expected));
         for at in [0, 31, 32, 63] {
             let mut other = expected.clone();
             other[at] ^= 1;

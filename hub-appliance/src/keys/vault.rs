@@ -169,7 +169,7 @@ impl PartialEq for CloudAccess {
 
 impl Eq for CloudAccess {}
 
-fn p256_scalar() -> Result<Secret<32>, getrandom::Error> {
+pub(super) fn p256_scalar() -> Result<Secret<32>, getrandom::Error> {
     loop {
         let candidate = Secret::random()?;
         // Zero, or not below the group order: one in 2^32 is refused.

@@ -148,6 +148,9 @@ pub enum Action {
     BackUpNow,
     /// Make the stick of this token, as in [`OfferedStick`](crate::panel::OfferedStick), the backup stick.
     ChooseBackupStick(u64),
+    /// Take in what the office sent on the stick that is in, and write what is to be sent. Expects the standing in the
+    /// status.
+    ExchangeByUsb,
     /// Try again what asks for help. Expects `AllTaken` or `SomeLeft` as news.
     TryHeldAgain,
     /// A person has seen that the hub has another address. Expects no `previous_address` in the status.

@@ -19,6 +19,7 @@
 //! | `help`, `help-one` | what phones sent and the hub could not take, why, and trying it again | |
 //! | `keys`, `key` | the ways to unlock, and one of them; as above | choose · a step back |
 //! | `backup`, `backup-stick` | how old the newest backup is, one now, and whether a stick is to be the one for backups; as above | choose · home, a step back |
+//! | `usb` | what is carried by hand: what the office sent is taken in, what is to be sent is written; as above | choose · home |
 //! | `phones`, `phone`, `revoke` | the paired phones, one of them, and whether to refuse it; as above | choose · a step back |
 //! | `change-pin` | the present PIN, then the new one twice; left alone it ends, and says so | press the key · delete, give up |
 //! | `ask-pin`, `staff`, `errand` | the PIN for something else; what a file of staff changes; how it ended | press the key, choose · give up |
@@ -26,7 +27,7 @@
 //! | `emergency` | how long staff may still read any record, and ending that | choose · home |
 //! | `emergency-over` | who read by it, and how often; comes up by itself until it was seen | on · on |
 //! | `which-disk` | there are several data disks: whose each is, one after the other | choose · the next |
-//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving` | a person has to decide; no is chosen | choose · no |
+//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving`, `other-cloud`, `other-office` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
 //! | `off`, `unplug` | locked, and about to lose power; nothing is written any more | |
 //! | `no-network` | pairing was asked for without a network | home · home |
@@ -73,7 +74,7 @@ pub use self::view::{
     About, BackupStanding, BackupStatus, Clock, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
     ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KnownDisk, News, Notice, Obstacle,
     OfferedStick, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecordKind,
-    RecoveryCode, StaffFigures, Status, Supply, Unlocking, Ways,
+    RecoveryCode, StaffFigures, Status, Supply, Unlocking, UsbStanding, UsbStatus, UsbTrouble, Ways,
 };
 
 use self::canvas::Canvas;

@@ -77,6 +77,8 @@ pub(super) enum State {
     ChooseLanguage(Language),
     Cloud(Choice),
     Backup(Choice),
+    /// What is carried by hand.
+    Usb(Choice),
     /// Whether the stick of this token is to be the one for backups.
     BackupStick {
         token: u64,
@@ -203,6 +205,7 @@ pub(super) enum MenuEntry {
     Status,
     Cloud,
     Backup,
+    Usb,
     Help,
     Staff,
     ChangePin,
@@ -219,13 +222,14 @@ pub(super) enum MenuEntry {
 }
 
 /// The menu, from top to bottom.
-pub(super) const MENU: [MenuEntry; 18] = [
+pub(super) const MENU: [MenuEntry; 19] = [
     MenuEntry::Pair,
     MenuEntry::Phones,
     MenuEntry::Status,
     MenuEntry::Cloud,
     MenuEntry::Help,
     MenuEntry::Backup,
+    MenuEntry::Usb,
     MenuEntry::Staff,
     MenuEntry::ChangePin,
     MenuEntry::NewCode,
@@ -333,6 +337,7 @@ impl State {
                 | Self::Facts
                 | Self::About
                 | Self::Cloud(_)
+                | Self::Usb(_)
                 | Self::Notice
                 | Self::News(_)
                 | Self::ErrandEnded
@@ -360,6 +365,7 @@ impl State {
                 | Self::Emergency(_)
                 | Self::Cloud(_)
                 | Self::Backup(_)
+                | Self::Usb(_)
                 | Self::BackupStick { .. }
                 | Self::ChooseLanguage(_)
                 | Self::ConfirmLock(_)

@@ -182,6 +182,78 @@ pub struct OpenStatus {
     pub backup: BackupStatus,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
     pub other_cloud: Option<String>,
+    /// How it is with what is carried by hand.
+    pub usb: UsbStatus,
+    /// The owner's file names another office to carry records to: a person has to allow it first. How its key ends.
+    pub other_office: Option<String>,
+}
+
+/// How it is with what is carried by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsbStatus {
+    /// What is being done, or was done last.
+    pub standing: UsbStanding,
+    /// Rows that no cloud is known to have.
+    pub waiting: u32,
+    /// What the office compares when it gets the hub's first bundle.
+    pub fingerprint: String,
+}
+
+/// What is being done about what is carried by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UsbStanding {
+    /// Nobody has named an office.
+    #[default]
+    NeverSetUp,
+    /// Nothing was done since the hub opened.
+    Idle,
+    /// What the office sent is taken in.
+    Taking,
+    /// So many rows are on the stick.
+    Packing(u32),
+    /// A bundle is on the stick.
+    Done {
+        /// Its number.
+        number: u32,
+        /// Rows in it.
+        rows: u32,
+        /// Rows of before that are known to have arrived.
+        arrived: u32,
+    },
+    /// It did not work.
+    Trouble(UsbTrouble),
+}
+
+impl UsbStanding {
+    /// Whether the stick must not be taken out.
+    pub(super) const fn is_at_work(self) -> bool {
+        matches!(self, Self::Taking | Self::Packing(_))
+    }
+}
+
+/// What stood in the way of carrying records by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsbTrouble {
+    /// There is no stick, but for those with backups or a key.
+    NoStick,
+    /// There are several.
+    SeveralSticks,
+    /// The stick can't be read or written.
+    StickFailed,
+    /// There is no room on it.
+    StickFull,
+    /// The answer is not as it was sent. What is to be sent was written all the same; so with the next four.
+    AnswerDamaged,
+    /// The answer is not of the office that the owner named.
+    OtherOffice,
+    /// The answer is another hub's.
+    AnotherHub,
+    /// There is something that the hub does not know between what it has and the answer.
+    Gap,
+    /// The answer is of another cloud than the hub calls.
+    OtherCloud,
+    /// Something else failed.
+    Failed,
 }
 
 /// Where the time of day comes from.
@@ -771,6 +843,11 @@ pub enum Question {
         /// The cloud's host. Comes from outside; drawn as the name of a [`PairedPhone`].
         host: String,
     },
+    /// The owner's file names another office to carry records to: are they for that one from now on?
+    OtherOffice {
+        /// How the office's key ends.
+        ending: String,
+    },
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.
@@ -888,6 +965,23 @@ impl Fault {
             Self::Port => "P24",
             Self::Restarts => "P25",
             Self::Internal => "P26",
+        }
+    }
+}
+
+impl UsbTrouble {
+    /// What a person reads out over a telephone, as that of a [`Fault`]; none of what a look at the box tells.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::NoStick | Self::SeveralSticks => "",
+            Self::StickFailed => "P41",
+            Self::StickFull => "P42",
+            Self::AnswerDamaged => "P43",
+            Self::OtherOffice => "P44",
+            Self::AnotherHub => "P45",
+            Self::Gap => "P46",
+            Self::OtherCloud => "P47",
+            Self::Failed => "P48",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What goes in one request, and how the row is found that makes the cloud refuse one. Pure.
 
-use crate::store::relay::{Sent, after_push_order};
+use crate::store::relay::{Digests, Sent, after_push_order};
 use crate::store::schema::TableId;
 
 /// The most rows of a request.
@@ -25,6 +25,8 @@ pub(super) struct Prepared {
     pub(super) list: List,
     /// The row, or its id for a deletion: JSON.
     pub(super) json: Box<str>,
+    /// What the cloud may hold of it by now.
+    pub(super) before: Vec<Digests>,
 }
 
 /// How much a request may carry over this link: half as much after each break, and a little more after each request that
@@ -148,6 +150,7 @@ mod tests {
             },
             list: List::Created,
             json: "1".repeat(bytes).into(),
+            before: Vec::new(),
         }
     }
 

@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod courier;
 mod fit;
 mod http;
+mod outbox;
 mod pull;
 mod push;
 mod registration;

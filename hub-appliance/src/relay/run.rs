@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::http::{Cloud, CloudError};
+use super::outbox::Records;
 use super::pull::{self, PullError};
 use super::push::Push;
 use super::schedule::Ended;
@@ -11,9 +12,9 @@ use crate::store::relay::{CloudState, Pulled};
 use crate::store::{Store, StoreError};
 
 /// A transaction that was open during a pull is missed, so each begins this much earlier, ms.
-const OVERLAP_MS: i64 = 10 * 60 * 1000;
+pub(super) const OVERLAP_MS: i64 = 10 * 60 * 1000;
 /// After this the cloud is asked for everything once, ms: some changes are never announced.
-const WHOLE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(super) const WHOLE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What a run is to do beside what there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,11 +80,15 @@ async fn attempt(
     let total = store.read(|snapshot| snapshot.cloud_waiting())?;
     if total > 0 {
         progress.is(RelayState::Sending { sent: 0, total });
-        let push = Push {
+        let records = Records {
             store,
+            clinics: device.clinics(),
+            cursor: store.read::<_, StoreError>(|snapshot| Ok(snapshot.cloud_state()?.push_cursor))?,
+        };
+        let push = Push {
+            outbox: &records,
             cloud,
             progress,
-            clinics: device.clinics(),
             pulled_at: since,
             verified: Cell::new(false),
             taken,
@@ -100,7 +105,7 @@ async fn attempt(
     Ok(None)
 }
 
-fn overlapping(state: &CloudState) -> i64 {
+pub(super) fn overlapping(state: &CloudState) -> i64 {
     if state.pull_cursor == 0 {
         0
     } else {

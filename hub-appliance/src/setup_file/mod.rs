@@ -21,6 +21,10 @@
 //! time_zone = "Pacific/Auckland"  # of the cloud's server, where that is ahead of UTC by more than 12 hours
 //! ca_file = "ca.pem"              # of an organisation with certificates of its own
 //!
+//! [courier]                       # for records that are carried by hand: what `courier init` printed at the desk
+//! recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+//! desk = "A2D-1LolWp0xyWHrdMY1bWjASbiSO2H6bOZpYi5g8p-2"   # without it no answer is taken
+//!
 //! [lock]                          # without it the hub locks by itself never
 //! at = "18:00"                    # each day at this time
 //! time_zone = "Africa/Banjul"     # of the clinic; `at` needs it
@@ -32,6 +36,7 @@
 //! computers write such files; where there are two, none counts.
 
 mod cloud;
+mod courier;
 mod lock;
 
 use std::fmt;
@@ -45,6 +50,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use cloud::{CloudSetup, forget_cloud_key};
+pub use courier::CourierSetup;
 pub use lock::LockSetup;
 
 use crate::board::profile_names;
@@ -72,6 +78,8 @@ pub struct SetupFile {
     pub network: Option<StaticNetwork>,
     /// Where the records are relayed to.
     pub cloud: Option<CloudSetup>,
+    /// Whom records are carried to by hand.
+    pub courier: Option<CourierSetup>,
     /// The telephone number to call for help.
     pub help: Option<String>,
     /// When the hub locks by itself.
@@ -212,10 +220,14 @@ impl SetupFile {
                     Ok(lock) => file.lock = lock,
                     Err(mistake) => file.mistakes.push(mistake),
                 },
+                "courier" => match reader.courier(value) {
+                    Ok(courier) => file.courier = Some(courier),
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
                 "cloud" => file.cloud = reader.cloud(value, &mut file.mistakes),
                 _ => file
                     .mistakes
-                    .push(reader.unknown(name, "[panel], [help], [network], [cloud] or [lock]")),
+                    .push(reader.unknown(name, "[panel], [help], [network], [cloud], [courier] or [lock]")),
             }
         }
         Ok(file)

@@ -43,6 +43,23 @@ fn the_example_of_the_module_is_read() {
         ("18:00:00", Some("Africa/Banjul"))
     );
     assert_eq!(file.lock.idle, Some(std::time::Duration::from_secs(4 * 3600)));
+    let courier = file.courier.unwrap();
+    assert!(courier.recipient.starts_with("age1ql3z7") && courier.desk.len() == 44);
+}
+
+#[test]
+fn a_receiver_that_is_no_key_or_an_answerer_without_one_is_told() {
+    for (text, line, says) in [
+        ("[courier]\nrecipient = 'age1qqq'", 2, "recipient needs the line"),
+        ("[courier]\ndesk = 'AAAA'", 2, "desk needs the line"),
+        ("[courier]\n", 1, "courier needs a recipient"),
+        ("[courier]\nreciever = ''", 2, "write recipient or desk in [courier]"),
+    ] {
+        let file = SetupFile::parse(text.into()).unwrap();
+        assert!(file.courier.is_none());
+        assert_eq!(file.mistakes[0].line(), Some(line), "{text}");
+        assert!(file.mistakes[0].to_string().contains(says), "{}", file.mistakes[0]);
+    }
 }
 
 #[test]
@@ -79,11 +96,15 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("[help]\nphone = 'the office'", 2, "phone needs a telephone number"),
         ("[help]\nphone = '+1234567890123456789'", 2, "at most 18"),
         ("[help]\nfax = '1'", 2, "phone in [help]"),
-        ("\n\n[pannel]", 3, "write [panel], [help], [network], [cloud] or [lock]"),
+        (
+            "\n\n[pannel]",
+            3,
+            "write [panel], [help], [network], [cloud], [courier] or [lock]",
+        ),
         (
             "pin = '12345678'",
             1,
-            "write [panel], [help], [network], [cloud] or [lock]",
+            "write [panel], [help], [network], [cloud], [courier] or [lock]",
         ),
         (
             "[panel]\nprofile = 'bonnet'",

@@ -49,7 +49,13 @@ impl TestHub {
     /// [`HubError`].
     pub async fn empty_of(program: &Path, folder: TempDir, log: Log) -> Result<Self, HubError> {
         let (data, socket, setup) = (data_in(&folder), socket_in(&folder), setup_in(&folder));
-        let more = [OsStr::new("--setup-file"), setup.as_os_str()];
+        let stick = stick_in(&folder);
+        let more = [
+            OsStr::new("--setup-file"),
+            setup.as_os_str(),
+            OsStr::new("--usb"),
+            stick.as_os_str(),
+        ];
         let hub = Hub::start_binary(program, &data, &socket, ANY_PORT, log, &more).await?;
         let recovery = hub.panel().await?.set_up(PIN).await?;
         Ok(Self {
@@ -95,6 +101,12 @@ impl TestHub {
     #[must_use]
     pub fn setup_file(&self) -> PathBuf {
         setup_in(&self.folder)
+    }
+
+    /// What stands for its USB stick, which is in while this folder is there; none is at first.
+    #[must_use]
+    pub fn stick(&self) -> PathBuf {
+        stick_in(&self.folder)
     }
 
     /// A new hub that holds a clinic, open.
@@ -186,8 +198,14 @@ impl TestHub {
     async fn start_with(&mut self, program: &Path, more: &[&OsStr]) -> Result<(), HubError> {
         let address = self.hub.url.trim_start_matches("http://").to_owned();
         let (data, socket) = (self.data(), socket_in(&self.folder));
-        let setup = setup_in(&self.folder);
-        let more = [&[OsStr::new("--setup-file"), setup.as_os_str()], more].concat();
+        let (setup, stick) = (setup_in(&self.folder), stick_in(&self.folder));
+        let usual = [
+            OsStr::new("--setup-file"),
+            setup.as_os_str(),
+            OsStr::new("--usb"),
+            stick.as_os_str(),
+        ];
+        let more = [&usual, more].concat();
         self.hub = Hub::start_binary(program, &data, &socket, &address, self.log, &more).await?;
         Ok(())
     }
@@ -236,6 +254,10 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 
 fn data_in(folder: &TempDir) -> PathBuf {
     folder.path().join("data")
+}
+
+fn stick_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("stick")
 }
 
 fn setup_in(folder: &TempDir) -> PathBuf {

@@ -107,6 +107,33 @@ impl PanelClient {
         Ok(())
     }
 
+    /// Has the courier's stick taken from and written to; what the panel says when that is over.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn exchange_by_usb(&mut self) -> Result<String, PanelError> {
+        self.begin_exchange().await?;
+        let is_over = |screen: &Screen| screen.name == "usb" && has_buttons(screen);
+        self.wait_until(is_over).await?;
+        Ok(self.screen.lines.join("\n"))
+    }
+
+    /// The same without waiting for its end.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn begin_exchange(&mut self) -> Result<(), PanelError> {
+        self.wake().await?;
+        self.choose("USB").await?;
+        self.wait_until(|screen| screen.name == "usb").await?;
+        let before = self.screen.lines.get(1).cloned();
+        self.press(Button::Ok).await?;
+        // A bundle has a number, so no outcome looks like the one before.
+        self.wait_until(|screen| screen.name == "usb" && screen.lines.get(1) != before.as_ref())
+            .await?;
+        Ok(())
+    }
+
     /// Waits for the next phone that pairs and keeps it.
     ///
     /// # Errors

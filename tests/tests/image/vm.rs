@@ -234,6 +234,13 @@ impl Vm {
             .await
     }
 
+    /// Puts the disk of this name, which it was started with, in as a stick.
+    pub(crate) async fn put_in(&self, disk: &str) -> Result<(), VmError> {
+        let stick = format!(r#"{{"driver":"usb-storage","drive":"{disk}","id":"stick","removable":true}}"#);
+        self.monitor(&format!(r#"{{"execute":"device_add","arguments":{stick}}}"#))
+            .await
+    }
+
     /// Lets its data disk take no more than so many bytes a second; 0 for as many as come.
     pub(crate) async fn slow_writes_to(&self, bytes_a_second: u32) -> Result<(), VmError> {
         self.monitor(&format!(

@@ -163,6 +163,11 @@ impl Life {
             {
                 self.answer_cloud(yes).await;
             }
+            State::Open(serving)
+                if matches!(question, Question::OtherOffice { .. }) && serving.other_office.is_some() =>
+            {
+                self.answer_office(yes).await;
+            }
             State::DiskAway { begins_anew: false } if *question == Question::DiskAway => self.disk_is_away(yes),
             State::DiskAway { begins_anew: true } if *question == Question::BeginAnew && yes => {
                 self.state = State::SetUp;

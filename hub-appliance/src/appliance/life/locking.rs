@@ -112,12 +112,16 @@ async fn close(
             // Before the store: whatever it writes then is refused.
             drop(serving.relay);
             drop(serving.backup);
-            close_store(
+            let courier = serving.courier;
+            courier.end();
+            let is_closed = close_store(
                 serving.sources,
                 &serving.log.seal,
                 &*disk,
                 (detail, serving.emergency.end()),
-            )
+            );
+            drop(courier);
+            is_closed
         })
     })
     .await;

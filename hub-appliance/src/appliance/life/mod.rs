@@ -4,6 +4,7 @@ mod address;
 mod auto_lock;
 mod backup;
 mod cloud;
+mod courier;
 mod disk;
 mod emergency;
 mod errand;
@@ -40,6 +41,8 @@ use self::pin_change::Change;
 use self::supply::Troubles;
 use super::backup_stick::BackupStick;
 use super::cloud::Offer as OtherCloud;
+use super::courier::Offer as OtherOffice;
+use super::courier_stick::CourierStick;
 use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
 use super::panics::Panics;
@@ -144,6 +147,9 @@ struct Serving {
     backup: Option<BackupStick>,
     /// Another cloud that the owner's file names.
     other_cloud: Option<OtherCloud>,
+    courier: CourierStick,
+    /// Another office to carry records to that the owner's file names.
+    other_office: Option<OtherOffice>,
     /// What was written down of the board's supply.
     troubles: Troubles,
     log: Log,
@@ -346,6 +352,7 @@ impl Life {
             Action::RevokePhone(number) => self.revoke_phone(number).await,
             Action::SyncNow { whole } => self.sync_now(whole),
             Action::BackUpNow => self.back_up_now(),
+            Action::ExchangeByUsb => self.exchange_by_usb(),
             Action::ChooseBackupStick(token) => self.choose_backup_stick(token),
             Action::TryHeldAgain => self.try_held_again().await,
             Action::AddressSeen => self.address_seen(),
@@ -463,6 +470,7 @@ impl Life {
             || has_moved
             || self.cloud_has_moved()
             || self.backup_has_moved()
+            || self.courier_has_moved()
         {
             self.show();
         }

@@ -8,6 +8,8 @@ use super::auto_lock::AutoLock;
 use super::log::Log;
 use super::{Life, Serving, State, blocking};
 use crate::appliance::backup_stick::{BackupStick, Parts};
+use crate::appliance::courier::OfHub;
+use crate::appliance::courier_stick::{self, CourierStick};
 use crate::appliance::facts::Writer;
 use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back, vault_path};
 use crate::appliance::status::Sources;
@@ -138,6 +140,7 @@ impl Life {
             has_cloud,
             notice,
             cloud: taken,
+            other_office,
             log,
         } = opened;
         let identity = Identity {
@@ -182,6 +185,15 @@ impl Life {
             hub_id: hub.hub_id.clone(),
             interval: self.config.backup_interval,
         };
+        let courier = CourierStick::new(courier_stick::Parts {
+            sticks: Arc::clone(&self.config.sticks),
+            store: Arc::clone(&sources.store),
+            seal: Arc::clone(&log.seal),
+            hub: OfHub {
+                id: hub.hub_id.clone(),
+                name: hub.hub_name.clone(),
+            },
+        });
         let backup = BackupStick::start(parts, self.facts.backed_up_at.map(HubTime::from_millis));
         self.notice = notice;
         let guard = self.guard();
@@ -205,6 +217,8 @@ impl Life {
             relay,
             backup,
             other_cloud: taken.offer,
+            courier,
+            other_office,
             troubles: super::supply::Troubles::default(),
             log: Log::new(log.seal, log.known_break),
             auto_lock,

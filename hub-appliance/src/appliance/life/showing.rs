@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{FREE_TRIES, Life, Serving, State, Tries, key_stick};
-use crate::appliance::cloud;
+use crate::appliance::{cloud, courier};
 use crate::keys::RecoveryCode;
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
@@ -65,6 +65,8 @@ impl Life {
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
             backup: self.backup_status(),
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
+            usb: serving.courier.status(),
+            other_office: serving.other_office.as_ref().map(courier::Offer::ending),
             ..status
         }
     }

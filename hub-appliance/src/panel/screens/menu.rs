@@ -13,6 +13,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, chosen: usize, strings: &Strings) ->
         MenuEntry::Status => strings.status,
         MenuEntry::Cloud => strings.cloud,
         MenuEntry::Backup => strings.backup,
+        MenuEntry::Usb => strings.usb,
         MenuEntry::ChangePin => strings.menu_change_pin,
         MenuEntry::Staff => strings.staff,
         MenuEntry::NewCode => strings.menu_new_code,

@@ -29,6 +29,7 @@ mod set_up_pin;
 mod set_up_recovery;
 mod splash;
 mod status;
+mod usb;
 mod wait;
 mod working;
 
@@ -123,6 +124,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, moment, strings),
         (State::Cloud(choice), Phase::Open(open)) => cloud::draw(canvas, open.cloud, *choice, moment, strings),
         (State::Backup(choice), Phase::Open(open)) => backup::draw(canvas, &open.backup, *choice, strings),
+        (State::Usb(choice), Phase::Open(open)) => usb::draw(canvas, &open.usb, *choice, moment, strings),
         (State::BackupStick { choice, .. }, Phase::Open(open)) => backup::ask(canvas, &open.backup, *choice, strings),
         (State::About, _) => about::draw(canvas, &status.about, moment, strings),
         (State::ConfirmLock(choice), _) => lock::draw(canvas, *choice, strings),

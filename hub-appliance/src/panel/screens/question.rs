@@ -1,5 +1,5 @@
 //! `new-disk`, `disk-away`, `begin-anew`, `which-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`,
-//! `larger-disk`, `go-on-moving`, `other-cloud`: what a person has to decide before the hub goes on.
+//! `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`: what a person has to decide before the hub goes on.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -31,6 +31,7 @@ pub(super) fn draw(
         Question::GoOnMoving => ("go-on-moving", Icon::DISK),
         Question::Repair => ("repair", Icon::WARNING),
         Question::OtherCloud { .. } => ("other-cloud", Icon::WARNING),
+        Question::OtherOffice { .. } => ("other-office", Icon::WARNING),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     canvas.header(asked.title, icon);

@@ -6,7 +6,7 @@ use super::super::script::{as_code, as_name};
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
-    Unlocking,
+    Unlocking, UsbStanding, UsbStatus, UsbTrouble,
 };
 use super::{Ago, Asked, CLOUD_SECTION, Note, Strings, Told};
 
@@ -240,6 +240,10 @@ pub(super) static STRINGS: Strings = Strings {
         ]
     },
     backup_yes: "نعم",
+    usb: "ذاكرة محمولة",
+    usb_standing,
+    usb_start: "ابدأ",
+    usb_arrived: "وصلت",
     help: "بحاجة للمساعدة",
     help_none: ["لا شيء ينتظر", "المساعدة"],
     help_kind,
@@ -453,6 +457,36 @@ fn news(news: News) -> Told {
     }
 }
 
+fn usb_standing(usb: &UsbStatus) -> [String; 2] {
+    match usb.standing {
+        UsbStanding::NeverSetUp => one("لم تضبط. انظر الدليل"),
+        UsbStanding::Idle => ["أدخل الذاكرة ثم ابدأ".into(), as_code(&printable(&usb.fingerprint, 21))],
+        UsbStanding::Taking => one("يقرأ الرد، لا تنزعها"),
+        UsbStanding::Packing(rows) => [format!("يكتب {}", rows.min(999_999)), "لا تنزع الذاكرة".into()],
+        UsbStanding::Done { number, rows, .. } => [
+            format!("{}: كتب {}", number.min(9999), rows.min(99_999)),
+            "انزع الذاكرة".into(),
+        ],
+        UsbStanding::Trouble(trouble) => usb_trouble(trouble),
+    }
+}
+
+fn usb_trouble(trouble: UsbTrouble) -> [String; 2] {
+    let code = as_code(trouble.code());
+    match trouble {
+        UsbTrouble::NoStick => one("لا ذاكرة: أدخلها"),
+        UsbTrouble::SeveralSticks => one("اترك ذاكرة واحدة"),
+        UsbTrouble::StickFailed => one(&format!("{code} الذاكرة لا تعمل")),
+        UsbTrouble::StickFull => one(&format!("{code} الذاكرة ممتلئة")),
+        UsbTrouble::AnswerDamaged => one(&format!("{code} الرد تالف")),
+        UsbTrouble::OtherOffice => one(&format!("{code} الرد من مكتب آخر")),
+        UsbTrouble::AnotherHub => one(&format!("{code} الرد لعيادة أخرى")),
+        UsbTrouble::Gap => one(&format!("{code} ينقص رد قبله")),
+        UsbTrouble::OtherCloud => one(&format!("{code} سحابة أخرى")),
+        UsbTrouble::Failed => one(&format!("{code} فشل، حاول ثانية")),
+    }
+}
+
 const UNITS: [&str; 3] = ["ميغا", "غيغا", "تيرا"];
 
 fn question(question: &Question) -> Asked {
@@ -501,6 +535,11 @@ fn question(question: &Question) -> Asked {
         Question::OtherCloud { host } => (
             "سحابة أخرى؟",
             ["ترسل السجلات إلى:".into(), as_code(&printable(host, NAME))],
+            "نعم",
+        ),
+        Question::OtherOffice { ending } => (
+            "مكتب آخر؟",
+            ["الذاكرات للمكتب:".into(), as_code(&printable(ending, 8))],
             "نعم",
         ),
         Question::PutBack { firmware } => (

@@ -4,7 +4,7 @@ use super::super::names::of_person;
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
-    Unlocking,
+    Unlocking, UsbStanding, UsbStatus, UsbTrouble,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -286,6 +286,10 @@ pub(super) static STRINGS: Strings = Strings {
         ]
     },
     backup_yes: "Yes",
+    usb: "USB",
+    usb_standing,
+    usb_start: "Start",
+    usb_arrived: "Arrived",
     help: "Need help",
     help_none: ["Nothing waits for", "somebody's help"],
     help_kind,
@@ -564,6 +568,36 @@ fn done(ago: Ago) -> String {
     }
 }
 
+fn usb_standing(usb: &UsbStatus) -> [String; 2] {
+    match usb.standing {
+        UsbStanding::NeverSetUp => ["Not set up. See".into(), "[courier] in manual".into()],
+        UsbStanding::Idle => ["Stick in, then Start".into(), printable(&usb.fingerprint, 21)],
+        UsbStanding::Taking => ["Reading the answer".into(), "Leave the stick in".into()],
+        UsbStanding::Packing(rows) => [format!("Writing: {}", rows.min(999_999)), "Leave the stick in".into()],
+        UsbStanding::Done { number, rows, .. } => [
+            format!("No. {}: {} rows", number.min(9999), rows.min(99_999)),
+            "Take the stick out".into(),
+        ],
+        UsbStanding::Trouble(trouble) => usb_trouble(trouble),
+    }
+}
+
+fn usb_trouble(trouble: UsbTrouble) -> [String; 2] {
+    let code = trouble.code();
+    match trouble {
+        UsbTrouble::NoStick => ["No stick is in:".into(), "put it in, Start".into()],
+        UsbTrouble::SeveralSticks => ["More than one stick:".into(), "leave only one in".into()],
+        UsbTrouble::StickFailed => [format!("{code} Stick can't"), "be read or written".into()],
+        UsbTrouble::StickFull => [format!("{code} The stick is"), "full: empty it".into()],
+        UsbTrouble::AnswerDamaged => [format!("{code} Answer damaged:"), "ask for a new one".into()],
+        UsbTrouble::OtherOffice => [format!("{code} Answer is of an"), "unknown office".into()],
+        UsbTrouble::AnotherHub => [format!("{code} Answer is for"), "another clinic".into()],
+        UsbTrouble::Gap => [format!("{code} One before it is"), "missing: send it back".into()],
+        UsbTrouble::OtherCloud => [format!("{code} Answer is from"), "another cloud".into()],
+        UsbTrouble::Failed => [format!("{code} It failed: try"), "again or call help".into()],
+    }
+}
+
 fn question(question: &Question) -> Asked {
     match question {
         Question::NewDisk { name, bytes } => Asked {
@@ -650,6 +684,15 @@ fn question(question: &Question) -> Asked {
             text: [
                 "The records will go".into(),
                 format!("to {},", printable(host, 17)),
+                "if you say yes.".into(),
+            ],
+            yes: "Yes",
+        },
+        Question::OtherOffice { ending } => Asked {
+            title: "Another office?",
+            text: [
+                "USB sticks will go to".into(),
+                format!("office ...{}", printable(ending, 8)),
                 "if you say yes.".into(),
             ],
             yes: "Yes",

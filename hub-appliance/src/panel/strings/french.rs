@@ -4,7 +4,7 @@ use super::super::names::of_person;
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
-    Unlocking,
+    Unlocking, UsbStanding, UsbStatus, UsbTrouble,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -279,6 +279,10 @@ pub(super) static STRINGS: Strings = Strings {
         ]
     },
     backup_yes: "Oui",
+    usb: "USB",
+    usb_standing,
+    usb_start: "Début",
+    usb_arrived: "Arrivés",
     help: "À vérifier",
     help_none: ["Rien n'attend", "d'aide"],
     help_kind,
@@ -558,6 +562,36 @@ fn done(ago: Ago) -> String {
     }
 }
 
+fn usb_standing(usb: &UsbStatus) -> [String; 2] {
+    match usb.standing {
+        UsbStanding::NeverSetUp => ["Pas configuré : voir".into(), "[courier] du manuel".into()],
+        UsbStanding::Idle => ["Clé USB, puis Début".into(), printable(&usb.fingerprint, 21)],
+        UsbStanding::Taking => ["Lit la réponse".into(), "Laissez la clé".into()],
+        UsbStanding::Packing(rows) => [format!("Écrit : {}", rows.min(999_999)), "Laissez la clé".into()],
+        UsbStanding::Done { number, rows, .. } => [
+            format!("No {}, {} lignes", number.min(9999), rows.min(99_999)),
+            "Retirez la clé".into(),
+        ],
+        UsbStanding::Trouble(trouble) => usb_trouble(trouble),
+    }
+}
+
+fn usb_trouble(trouble: UsbTrouble) -> [String; 2] {
+    let code = trouble.code();
+    match trouble {
+        UsbTrouble::NoStick => ["Pas de clé USB :".into(), "mettez-la, Début".into()],
+        UsbTrouble::SeveralSticks => ["Plusieurs clés USB :".into(), "n'en laissez qu'une".into()],
+        UsbTrouble::StickFailed => [format!("{code} Clé illisible"), "ou protégée".into()],
+        UsbTrouble::StickFull => [format!("{code} La clé USB est"), "pleine : videz-la".into()],
+        UsbTrouble::AnswerDamaged => [format!("{code} Réponse abîmée :"), "demandez-en une autre".into()],
+        UsbTrouble::OtherOffice => [format!("{code} Réponse d'un"), "bureau inconnu".into()],
+        UsbTrouble::AnotherHub => [format!("{code} Réponse pour"), "une autre clinique".into()],
+        UsbTrouble::Gap => [format!("{code} Il manque une"), "réponse : renvoyez-la".into()],
+        UsbTrouble::OtherCloud => [format!("{code} Réponse d'un"), "autre cloud".into()],
+        UsbTrouble::Failed => [format!("{code} Échec : refaites"), "ou appelez".into()],
+    }
+}
+
 fn question(question: &Question) -> Asked {
     match question {
         Question::NewDisk { name, bytes } => Asked {
@@ -644,6 +678,15 @@ fn question(question: &Question) -> Asked {
             text: [
                 "Les dossiers iront".into(),
                 format!("vers {}", printable(host, 16)),
+                "si vous dites oui.".into(),
+            ],
+            yes: "Oui",
+        },
+        Question::OtherOffice { ending } => Asked {
+            title: "Autre bureau ?",
+            text: [
+                "Les clés USB iront au".into(),
+                format!("bureau ...{}", printable(ending, 8)),
                 "si vous dites oui.".into(),
             ],
             yes: "Oui",

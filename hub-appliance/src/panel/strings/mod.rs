@@ -22,7 +22,7 @@ mod spanish;
 use super::script::{Direction, Numerals, Writing};
 use super::text::Ago;
 use super::view::{
-    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind,
+    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind, UsbStatus,
 };
 
 /// What the owner's files are called, in every language.
@@ -316,6 +316,10 @@ pub(super) struct Strings {
     /// Its name and its size in bytes.
     pub(super) backup_stick_text: fn(&str, u64) -> [String; 3],
     pub(super) backup_yes: &'static str,
+    pub(super) usb: &'static str,
+    pub(super) usb_standing: fn(&UsbStatus) -> [String; 2],
+    pub(super) usb_start: &'static str,
+    pub(super) usb_arrived: &'static str,
     pub(super) help: &'static str,
     pub(super) help_none: [&'static str; 2],
     /// In at most 12 characters.

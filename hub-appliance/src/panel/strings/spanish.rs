@@ -4,7 +4,7 @@ use super::super::names::of_person;
 use super::super::text::{printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
-    Unlocking,
+    Unlocking, UsbStanding, UsbStatus, UsbTrouble,
 };
 use super::{Ago, Asked, IMPORT_FILE, Note, SETUP_FILE, Strings, Told};
 
@@ -280,6 +280,10 @@ pub(super) static STRINGS: Strings = Strings {
         ]
     },
     backup_yes: "Sí",
+    usb: "USB",
+    usb_standing,
+    usb_start: "Iniciar",
+    usb_arrived: "Llegaron",
     help: "Piden ayuda",
     help_none: ["Nada espera ayuda", ""],
     help_kind,
@@ -546,6 +550,36 @@ fn done(ago: Ago) -> String {
     }
 }
 
+fn usb_standing(usb: &UsbStatus) -> [String; 2] {
+    match usb.standing {
+        UsbStanding::NeverSetUp => ["Sin configurar: vea".into(), "[courier] del manual".into()],
+        UsbStanding::Idle => ["Memoria, e Iniciar".into(), printable(&usb.fingerprint, 21)],
+        UsbStanding::Taking => ["Lee la respuesta".into(), "No saque la memoria".into()],
+        UsbStanding::Packing(rows) => [format!("Escribe: {}", rows.min(999_999)), "No saque la memoria".into()],
+        UsbStanding::Done { number, rows, .. } => [
+            format!("N.º {}: {} filas", number.min(9999), rows.min(99_999)),
+            "Saque la memoria".into(),
+        ],
+        UsbStanding::Trouble(trouble) => usb_trouble(trouble),
+    }
+}
+
+fn usb_trouble(trouble: UsbTrouble) -> [String; 2] {
+    let code = trouble.code();
+    match trouble {
+        UsbTrouble::NoStick => ["No hay memoria USB:".into(), "póngala e Iniciar".into()],
+        UsbTrouble::SeveralSticks => ["Varias memorias USB:".into(), "deje solo una".into()],
+        UsbTrouble::StickFailed => [format!("{code} La memoria no"), "se lee o no se graba".into()],
+        UsbTrouble::StickFull => [format!("{code} La memoria está"), "llena: vacíela".into()],
+        UsbTrouble::AnswerDamaged => [format!("{code} Respuesta rota:"), "pida otra".into()],
+        UsbTrouble::OtherOffice => [format!("{code} Respuesta de"), "oficina desconocida".into()],
+        UsbTrouble::AnotherHub => [format!("{code} Respuesta para"), "otra clínica".into()],
+        UsbTrouble::Gap => [format!("{code} Falta una antes:"), "devuélvala".into()],
+        UsbTrouble::OtherCloud => [format!("{code} Respuesta de"), "otra nube".into()],
+        UsbTrouble::Failed => [format!("{code} Falló: intente"), "otra vez o llame".into()],
+    }
+}
+
 fn question(question: &Question) -> Asked {
     match question {
         Question::NewDisk { name, bytes } => Asked {
@@ -632,6 +666,15 @@ fn question(question: &Question) -> Asked {
             text: [
                 "Los registros irán".into(),
                 format!("a {}", printable(host, 19)),
+                "si dice que sí.".into(),
+            ],
+            yes: "Sí",
+        },
+        Question::OtherOffice { ending } => Asked {
+            title: "¿Otra oficina?",
+            text: [
+                "Las memorias irán a".into(),
+                format!("oficina ...{}", printable(ending, 8)),
                 "si dice que sí.".into(),
             ],
             yes: "Sí",

@@ -12,6 +12,7 @@ mod phone_scenes;
 mod properties;
 mod scenes;
 mod texts;
+mod usb_scenes;
 
 use std::time::Duration;
 

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::cloud_scenes::CLOUD_STANDINGS;
 use super::pin_pad::Pad;
+use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 60] = [
+const SCREENS: [&str; 62] = [
     "unplug",
     "larger-disk",
     "go-on-moving",
@@ -54,6 +55,8 @@ const SCREENS: [&str; 60] = [
     "news",
     "backup",
     "backup-stick",
+    "usb",
+    "other-office",
     "cloud",
     "other-cloud",
     "ask-pin",
@@ -284,6 +287,16 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn usb_status()(
+        standing in prop::sample::select(USB_STANDINGS.to_vec()),
+        waiting: u32,
+        fingerprint: String,
+    ) -> UsbStatus {
+        UsbStatus { standing, waiting, fingerprint }
+    }
+}
+
+prop_compose! {
     fn open_status()(
         address in prop::option::of(any::<(u32, u16)>()),
         previous in prop::option::of(any::<u32>()),
@@ -294,8 +307,8 @@ prop_compose! {
         phones in prop::collection::vec(known_phone(), 0..8),
         held in prop::collection::vec(held_row(), 0..4),
         pin_change in prop::option::of(pin_change()),
-        (cloud, backup) in (cloud_status(), backup_status()),
-        other_cloud in prop::option::of(any::<String>()),
+        (cloud, backup, usb) in (cloud_status(), backup_status(), usb_status()),
+        (other_cloud, other_office) in any::<(Option<String>, Option<String>)>(),
         errand in prop::option::of(errand()),
         has_no_staff: bool,
         emergency in prop::option::of(emergency()),
@@ -319,6 +332,8 @@ prop_compose! {
             cloud,
             backup,
             other_cloud,
+            other_office,
+            usb,
             errand,
             has_no_staff,
             ways: Ways { pin_and_stick: counts.0 % 2 == 1, stick: counts.0 % 3 == 1 },

@@ -425,6 +425,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     all.extend(disk_scenes::all(language));
     all.extend(cloud_scenes::all(language));
     all.extend(backup_scenes::all(language));
+    all.extend(usb_scenes::all(language));
     all.extend(errand_scenes::all(language));
     all
 }

@@ -129,7 +129,18 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
         }
         (None, None, _) if open.emergency_readers().is_some() => State::EmergencyOver(0),
         (None, None, State::Emergency(_)) if open.emergency_minutes().is_none() => State::Home,
-        (None, None, state) if open.other_cloud.is_some() => ask_for_cloud(state, open),
+        (None, None, state) if open.other_cloud.is_some() => ask(
+            state,
+            Question::OtherCloud {
+                host: open.other_cloud.clone().unwrap_or_default(),
+            },
+        ),
+        (None, None, state) if open.other_office.is_some() => ask(
+            state,
+            Question::OtherOffice {
+                ending: open.other_office.clone().unwrap_or_default(),
+            },
+        ),
         (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
             if !open.phones.iter().any(|phone| phone.number == number) =>
         {
@@ -149,9 +160,7 @@ fn offered_stick(open: &OpenStatus) -> Option<u64> {
 }
 
 /// Nobody sends the records elsewhere without a person at the box.
-fn ask_for_cloud(state: State, open: &OpenStatus) -> State {
-    let host = open.other_cloud.clone().unwrap_or_default();
-    let question = Question::OtherCloud { host };
+fn ask(state: State, question: Question) -> State {
     match state {
         State::Answering {
             question: asked,

@@ -1,7 +1,9 @@
 //! What the transitions have to know of the hub's status.
 
 use crate::panel::pin_pad::Pad;
-use crate::panel::view::{CloudStanding, ErrandStep, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode, Ways};
+use crate::panel::view::{
+    CloudStanding, ErrandStep, OpenStatus, Phase, Phone, PhoneStanding, RecoveryCode, UsbStanding, Ways,
+};
 
 pub(super) fn phones(phase: &Phase) -> &[Phone] {
     match phase {
@@ -42,6 +44,11 @@ pub(super) fn readers(phase: &Phase) -> usize {
 /// Whether a cloud is named.
 pub(super) fn has_cloud(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.cloud.standing != CloudStanding::NeverSetUp)
+}
+
+/// Whether records can be carried by hand, and are not just now.
+pub(super) fn can_carry(phase: &Phase) -> bool {
+    matches!(phase, Phase::Open(open) if open.usb.standing != UsbStanding::NeverSetUp && !open.usb.standing.is_at_work())
 }
 
 /// The stick that a person can make the one for backups.

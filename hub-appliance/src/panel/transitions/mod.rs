@@ -10,8 +10,8 @@ pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
 use self::look_up::{
-    around, can_revoke, has_cloud, has_network, held, is_emergency, is_on_an_errand, keeps_pairing_open, offered_stick,
-    phones, place, readers, ways, wrong_group,
+    around, can_carry, can_revoke, has_cloud, has_network, held, is_emergency, is_on_an_errand, keeps_pairing_open,
+    offered_stick, phones, place, readers, ways, wrong_group,
 };
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
@@ -159,6 +159,7 @@ pub(super) fn step(
             MenuEntry::Status => State::Facts,
             MenuEntry::Cloud => State::Cloud(First),
             MenuEntry::Backup => State::Backup(First),
+            MenuEntry::Usb => State::Usb(First),
             MenuEntry::ChangePin => return (State::Menu(at), Some(Action::BeginPinChange)),
             MenuEntry::Staff => return (State::Menu(at), Some(Action::BeginErrand(Errand::Staff))),
             MenuEntry::NewCode => return (State::Menu(at), Some(Action::BeginErrand(Errand::NewCode))),
@@ -349,6 +350,13 @@ pub(super) fn step(
             return (State::Backup(First), Some(Action::ChooseBackupStick(token)));
         }
         (State::BackupStick { .. }, Event::Ok | Event::Back) => State::Backup(First),
+
+        // What is carried by hand: begin, unless it is under way.
+        (State::Usb(choice), Event::Previous | Event::Next) if can_carry(phase) => State::Usb(choice.other()),
+        (State::Usb(First), Event::Ok) if can_carry(phase) => {
+            return (State::Usb(First), Some(Action::ExchangeByUsb));
+        }
+        (State::Usb(_), Event::Ok | Event::Back) => State::Home,
 
         (State::News(news), Event::Ok | Event::Back) => return (State::News(news), Some(Action::NewsSeen(news))),
 

@@ -32,3 +32,25 @@ CREATE TABLE patient_glances (
     number INTEGER PRIMARY KEY, updated_at INTEGER NOT NULL, clinic INTEGER, given_name TEXT, surname TEXT
 ) STRICT;
 CREATE TABLE patient_clinics (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+
+-- Carrying by hand: whom the bundles are for, who signs the answers, the key that answers are sealed to, the number of the
+-- last bundle, when the last was packed and an answer taken, and which cloud the ledger is about.
+CREATE TABLE courier (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    recipient TEXT NOT NULL,
+    desk TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    packed_at INTEGER NOT NULL,
+    taken_at INTEGER NOT NULL,
+    cloud TEXT NOT NULL
+) STRICT;
+INSERT INTO courier VALUES (1, '', '', '', 0, 0, 0, '');
+-- Versions of rows that are in some bundle and that no cloud has shown yet: they may be there by now.
+CREATE TABLE courier_rows (
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    digests BLOB NOT NULL,
+    PRIMARY KEY (table_name, row_id, version, digests)
+) STRICT, WITHOUT ROWID;

@@ -128,12 +128,16 @@ fn acknowledge(
     mut entry: CloudEntry,
     comparison: &Comparison,
 ) -> Result<(), StoreError> {
-    if let Some((sent, version)) = entry.sent.take() {
-        entry.known = Some(sent);
-        entry.synced_at = entry.synced_at.max(version);
+    if let Some((sent, version)) = &comparison.echo {
+        entry.known = Some(sent.clone());
+        entry.synced_at = entry.synced_at.max(*version);
+        // What is under way may be a later version than a courier has brought there.
+        if entry.sent.as_ref().is_none_or(|(_, under_way)| under_way <= version) {
+            entry.sent = None;
+            (entry.answered, entry.missed) = (false, 0);
+        }
     }
     entry.cloud_updated_at = entry.cloud_updated_at.max(comparison.updated_at);
-    (entry.answered, entry.missed) = (false, 0);
     ledger::put(tx, table, id, &entry)
 }
 

@@ -2,6 +2,7 @@
 
 use super::digest::{Digests, digests};
 use super::ledger::CloudEntry;
+use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::rows::StoredRow;
 use crate::store::schema::{ColumnSet, Table, TableId};
@@ -12,7 +13,8 @@ pub(super) struct Comparison {
     pub(super) now: Digests,
     /// Columns that the cloud has changed.
     pub(super) changed: ColumnSet,
-    /// It is what was sent.
+    /// It is what was sent or packed, of this version.
+    pub(super) echo: Option<(Digests, HubTime)>,
     pub(super) is_echo: bool,
     /// Its `updated_at` is later than any that the cloud is known to have given it.
     pub(super) is_later: bool,
@@ -29,10 +31,11 @@ impl Comparison {
     pub(super) fn of(table: TableId, row: &SentRow, stored: Option<&StoredRow>, entry: &CloudEntry) -> Self {
         let definition = table.table();
         let now = digests(definition, row.cells.iter().map(Option::as_ref), entry.known.as_ref());
-        let sent = entry
-            .sent
-            .as_ref()
-            .map(|(sent, _)| sent.changed(&now, definition, true));
+        let on_its_way = || entry.sent.iter().chain(&entry.packed);
+        let unlike = |sent: &Digests| sent.changed(&now, definition, true);
+        let echo = on_its_way().filter(|(sent, _)| unlike(sent).is_empty());
+        let echo = echo.max_by_key(|(_, version)| *version).cloned();
+        let sent = on_its_way().map(|(sent, _)| unlike(sent)).reduce(ColumnSet::and);
         let changed = match (&entry.known, sent) {
             // What is as it was sent is no change of the cloud's, even where the rest of the row is.
             (Some(known), Some(changed)) => known.changed(&now, definition, entry.was_pushed).and(changed),
@@ -44,7 +47,8 @@ impl Comparison {
         Self {
             now,
             changed,
-            is_echo: stored.is_some() && sent.is_some_and(ColumnSet::is_empty),
+            is_echo: stored.is_some() && echo.is_some(),
+            echo,
             is_later: definition.cloud.pushes() && updated_at > entry.cloud_updated_at,
             updated_at,
             is_new: stored.is_none(),

@@ -39,13 +39,13 @@ pub struct Digests(Vec<u8>);
 impl Digests {
     /// As they were written down. Those of a row of another shape (older firmware) are of no use.
     #[must_use]
-    pub(super) fn from_stored(bytes: Vec<u8>, table: &Table) -> Option<Self> {
+    pub fn from_stored(bytes: Vec<u8>, table: &Table) -> Option<Self> {
         (bytes.len() == table.columns.len() * WIDTH).then_some(Self(bytes))
     }
 
     /// To be written down.
     #[must_use]
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 

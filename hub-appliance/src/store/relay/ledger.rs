@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::CloudReason;
 use super::digest::{Digests, digests};
+use super::{CloudReason, courier};
 use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
@@ -36,6 +36,8 @@ pub struct CloudEntry {
     pub is_written: bool,
     /// Whether the row got there from this hub.
     pub was_pushed: bool,
+    /// What of it is in some bundle of a courier, and of which version, oldest first.
+    pub packed: Vec<(Digests, HubTime)>,
 }
 
 impl CloudEntry {
@@ -43,6 +45,14 @@ impl CloudEntry {
     #[must_use]
     pub fn has(&self, version: HubTime) -> bool {
         self.synced_at >= version
+    }
+
+    /// What the cloud may hold of it by now, beside nothing.
+    #[must_use]
+    pub fn before(&self) -> Vec<Digests> {
+        let packed = self.packed.iter().map(|(digests, _)| digests);
+        let sent = self.sent.as_ref().map(|(digests, _)| digests);
+        self.known.iter().chain(sent).chain(packed).cloned().collect()
     }
 
     /// Whether other rows may name this one: it is at the cloud, as far as anybody knows.
@@ -83,14 +93,19 @@ pub(super) fn find(
                 held: held_at.and(held_version).map(HubTime::from_millis),
                 is_written: true,
                 was_pushed: true,
+                packed: Vec::new(),
             })
         })
         .optional()?;
-    match (entry, stored) {
-        (Some(entry), _) => Ok(entry),
-        (None, Some(stored)) => from_history(connection, table, id, stored),
-        (None, None) => Ok(CloudEntry::default()),
+    let mut entry = match (entry, stored) {
+        (Some(entry), _) => entry,
+        (None, Some(stored)) => from_history(connection, table, id, stored)?,
+        (None, None) => CloudEntry::default(),
+    };
+    if definition.cloud.pushes() {
+        entry.packed = courier::packed(connection, table, id)?;
     }
+    Ok(entry)
 }
 
 /// A row that the cloud brought and nobody has sent there: what the cloud holds is what the row was before others than
@@ -173,7 +188,7 @@ pub(super) fn put(tx: &WriteTx<'_>, table: TableId, id: &str, entry: &CloudEntry
             entry.answered,
             entry.missed,
         ])?;
-    Ok(())
+    courier::forget(tx, table, id, entry.synced_at)
 }
 
 /// Holds a version of a row back; what is known of it stays. Nothing of it is on its way any more.

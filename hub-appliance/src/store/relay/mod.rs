@@ -7,6 +7,7 @@
 mod answer;
 mod applying;
 mod comparison;
+mod courier;
 mod digest;
 mod ledger;
 mod outgoing;
@@ -15,6 +16,7 @@ mod spool;
 use std::fmt;
 
 pub use answer::{AnswerSummary, Pulled};
+pub use courier::{CloudRow, CourierState, Delivered, compare_cloud_row};
 pub use digest::{Digests, digests};
 pub use ledger::CloudEntry;
 pub use outgoing::{Outgoing, Sent, after_push_order, push_order};

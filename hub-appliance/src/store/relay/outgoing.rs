@@ -111,13 +111,41 @@ impl Snapshot<'_> {
         after: &(HubTime, Box<str>),
         limit: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
+        // A newer version waits until it is known what became of the one under way: the cloud might show that one
+        // with a stamp of its own, as if it were an edit from after the newer one.
+        let under_way = " OR c.sent_at IS NOT NULL";
+        self.outgoing_but(under_way, table, deleted, cursor, after, limit)
+    }
+
+    /// The same of all that no cloud has acknowledged, under way or not.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn unacknowledged(
+        &self,
+        table: TableId,
+        deleted: bool,
+        cursor: HubTime,
+        after: &(HubTime, Box<str>),
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        self.outgoing_but("", table, deleted, cursor, after, limit)
+    }
+
+    fn outgoing_but(
+        &self,
+        but: &str,
+        table: TableId,
+        deleted: bool,
+        cursor: HubTime,
+        after: &(HubTime, Box<str>),
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
         let connection = self.connection()?;
         let sql = outstanding(
             table,
             "t.id",
-            // A newer version waits until it is known what became of the one under way: the cloud might show that one
-            // with a stamp of its own, as if it were an edit from after the newer one.
-            " OR c.sent_at IS NOT NULL",
+            but,
             "AND (t.hub_changed_at, t.id) > (?2, ?3) AND (t.hub_deleted_at IS NOT NULL) = ?4 \
              ORDER BY t.hub_changed_at, t.id LIMIT ?5",
         );
@@ -360,6 +388,7 @@ pub(super) fn forget_cloud(connection: &Connection) -> Result<(), StoreError> {
          answered = 0, missed = 0, held_at = NULL, held_version = NULL, reason = NULL",
         [],
     )?;
+    connection.execute("DELETE FROM courier_rows", [])?;
     Ok(())
 }
 

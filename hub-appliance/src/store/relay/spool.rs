@@ -5,7 +5,7 @@
 //! so that a first pull of hundreds of megabytes needs no more memory than any other.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -48,12 +48,32 @@ impl Store {
     /// An empty spool. There is one at a time.
     #[must_use]
     pub fn spool(&self) -> Spool {
-        let spool = Spool {
+        Spool::at(self.path.with_file_name("pull.spool"), Arc::clone(&self.disk))
+    }
+
+    /// An empty spool for what a courier brings, beside that of the relay. There is one at a time.
+    #[must_use]
+    pub fn courier_spool(&self) -> Spool {
+        Spool::at(self.path.with_file_name("courier.spool"), Arc::clone(&self.disk))
+    }
+}
+
+impl Spool {
+    /// An empty spool for who has no store, with its file in `folder`. There is one of a name at a time.
+    #[must_use]
+    pub fn within(folder: &Path, name: &str) -> Self {
+        let path = folder.join(name).with_extension("spool");
+        let disk = Arc::new(Disk::under(&path));
+        Self::at(path, disk)
+    }
+
+    fn at(path: PathBuf, disk: Arc<Disk>) -> Self {
+        let spool = Self {
             memory: Vec::new(),
             in_memory: 0,
             file: None,
-            path: self.path.with_file_name("pull.spool"),
-            disk: Arc::clone(&self.disk),
+            path,
+            disk,
             since_look: 0,
             tables: Vec::new(),
             rows: 0,
@@ -62,9 +82,26 @@ impl Store {
         spool.remove();
         spool
     }
-}
 
-impl Spool {
+    /// The tables that the answer has, rows or not.
+    #[must_use]
+    pub fn tables(&self) -> &[TableId] {
+        &self.tables
+    }
+
+    /// Hands out the rows of one list of a table in their order.
+    ///
+    /// # Errors
+    /// What SQLite or `work` report.
+    pub fn rows_of(
+        &self,
+        table: TableId,
+        list: List,
+        mut work: impl FnMut(&str) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.portions(table, list, 1, |rows| rows.iter().try_for_each(|json| work(json)))
+    }
+
     /// Takes notice that the answer has this table.
     pub fn has_table(&mut self, table: TableId) {
         self.tables.push(table);
@@ -166,7 +203,9 @@ impl Spool {
         // Where it can't be removed it takes room until the next pull, and nobody can read it.
         let _ = fs::remove_file(&self.path);
         for suffix in ["-wal", "-shm", "-journal"] {
-            let _ = fs::remove_file(self.path.with_file_name(format!("pull.spool{suffix}")));
+            let mut beside = self.path.clone().into_os_string();
+            beside.push(suffix);
+            let _ = fs::remove_file(beside);
         }
     }
 }

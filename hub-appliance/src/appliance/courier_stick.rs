@@ -1,0 +1,267 @@
+//! The courier's stick at an open hub: a person at the panel wants what the office sent taken in, and what is to be sent
+//! written. A thread does it over what everybody uses of the store, so neither the stick nor the amount holds up a phone.
+//!
+//! A stick that bears backups or a key is none that a courier takes away, so it is passed over.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::audit::AuditSeal;
+use super::courier::{Exchanged, OfHub, Step, exchange};
+use crate::backup::Folder;
+use crate::keys::USB_KEY_FILE;
+use crate::panel::{UsbStanding, UsbStatus, UsbTrouble};
+use crate::relay::courier::CourierError;
+use crate::secret::wiping_stack;
+use crate::store::audit::Entry;
+use crate::store::{Store, StoreError};
+use crate::system::sticks::{Access, Mounted, Sticks, SticksError};
+
+/// How long a figure that a store has to count is good for the panel.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// What is carried, and by what.
+pub(super) struct Parts {
+    pub(super) sticks: Arc<dyn Sticks>,
+    pub(super) store: Arc<Store>,
+    pub(super) seal: Arc<AuditSeal>,
+    pub(super) hub: OfHub,
+}
+
+/// What is carried by hand. Its thread is told to end when it is dropped, and waited for.
+pub(super) struct CourierStick {
+    parts: Arc<Parts>,
+    standing: Arc<Mutex<UsbStanding>>,
+    is_ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    counted: Mutex<Counted>,
+}
+
+/// What was read in the store, when, and where the work stood.
+struct Counted {
+    at: Option<(Instant, UsbStanding)>,
+    has_office: bool,
+    waiting: u32,
+}
+
+impl CourierStick {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            standing: Arc::new(Mutex::new(UsbStanding::Idle)),
+            is_ending: Arc::default(),
+            thread: None,
+            counted: Mutex::new(Counted {
+                at: None,
+                has_office: false,
+                waiting: 0,
+            }),
+        }
+    }
+
+    /// Begins, unless it is under way. `is_relayed` says that the hub calls a cloud itself.
+    pub(super) fn begin(&mut self, is_relayed: bool) {
+        if self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        let working = Working {
+            parts: Arc::clone(&self.parts),
+            standing: Arc::clone(&self.standing),
+            is_ending: Arc::clone(&self.is_ending),
+            is_relayed,
+        };
+        working.is(UsbStanding::Taking);
+        let thread = std::thread::Builder::new()
+            .name("courier".into())
+            .spawn(move || wiping_stack(move || working.work()));
+        match thread {
+            Ok(thread) => self.thread = Some(thread),
+            Err(error) => {
+                tracing::error!(%error, "nothing is carried");
+                *lock(&self.standing) = UsbStanding::Trouble(UsbTrouble::Failed);
+            }
+        }
+    }
+
+    /// How it is, for the panel.
+    pub(super) fn status(&self) -> UsbStatus {
+        let standing = *lock(&self.standing);
+        let mut counted = lock(&self.counted);
+        let is_good =
+            |(at, before): (Instant, UsbStanding)| at.elapsed() < GOOD && (before == standing || is_at_work(standing));
+        if !counted.at.is_some_and(is_good) {
+            let read = self.parts.store.read::<_, StoreError>(|snapshot| {
+                let has_office = !snapshot.courier()?.recipient.is_empty();
+                Ok((has_office, if has_office { snapshot.cloud_waiting()? } else { 0 }))
+            });
+            counted.at = Some((Instant::now(), standing));
+            // A store that does not tell is reported where it is used.
+            if let Ok(read) = read {
+                (counted.has_office, counted.waiting) = read;
+            }
+        }
+        UsbStatus {
+            standing: if counted.has_office {
+                standing
+            } else {
+                UsbStanding::NeverSetUp
+            },
+            waiting: counted.waiting,
+            fingerprint: OfHub::fingerprint(&self.parts.seal),
+        }
+    }
+
+    /// Has it end soon. What it writes to the store from now on may be refused; the same answer can be taken again.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// What is being done.
+    pub(super) fn standing(&self) -> UsbStanding {
+        *lock(&self.standing)
+    }
+}
+
+impl Drop for CourierStick {
+    fn drop(&mut self) {
+        self.end();
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Working {
+    parts: Arc<Parts>,
+    standing: Arc<Mutex<UsbStanding>>,
+    is_ending: Arc<AtomicBool>,
+    is_relayed: bool,
+}
+
+impl Working {
+    fn is(&self, standing: UsbStanding) {
+        *lock(&self.standing) = standing;
+    }
+
+    fn work(&self) {
+        let standing = match self.exchange() {
+            Ok(done) => match &done.not_taken {
+                Some(error) => UsbStanding::Trouble(trouble(error)),
+                None => UsbStanding::Done {
+                    number: count(done.number),
+                    rows: count(done.rows),
+                    arrived: count(done.acknowledged as u64),
+                },
+            },
+            Err(Failure::Courier(CourierError::Stopped)) => return,
+            Err(Failure::Trouble(trouble)) => UsbStanding::Trouble(trouble),
+            Err(Failure::Courier(error)) => {
+                tracing::error!(%error, "the courier's stick");
+                self.audit(&error);
+                UsbStanding::Trouble(trouble(&error))
+            }
+            Err(Failure::Stick(error)) => {
+                tracing::error!(%error, "the courier's stick");
+                UsbStanding::Trouble(UsbTrouble::StickFailed)
+            }
+        };
+        self.is(standing);
+    }
+
+    fn exchange(&self) -> Result<Exchanged, Failure> {
+        let mounted = self.find()?;
+        let tell = |step| {
+            self.is(match step {
+                Step::Taking => UsbStanding::Taking,
+                Step::Packing(rows) => UsbStanding::Packing(count(rows)),
+            });
+            !self.is_ending.load(Ordering::Relaxed)
+        };
+        let Parts { store, hub, seal, .. } = &*self.parts;
+        let done = exchange(store, hub, seal, self.is_relayed, mounted.path(), &tell)?;
+        // Not before it is closed is all of it on the stick.
+        mounted.close()?;
+        Ok(done)
+    }
+
+    /// The only stick that a courier may take away.
+    fn find(&self) -> Result<Mounted, Failure> {
+        let mut found = None;
+        let sticks = self.parts.sticks.look()?;
+        for stick in sticks.iter().filter(|stick| stick.has_files) {
+            let looked = self.parts.sticks.open(stick, Access::ReadOnly)?;
+            let has_backups = !matches!(Folder::within(looked.path()).mark(), Ok(None));
+            if has_backups || looked.path().join(USB_KEY_FILE).exists() {
+                continue;
+            }
+            if found.replace(stick).is_some() {
+                return Err(Failure::Trouble(UsbTrouble::SeveralSticks));
+            }
+        }
+        let stick = found.ok_or(Failure::Trouble(UsbTrouble::NoStick))?;
+        Ok(self.parts.sticks.open(stick, Access::ReadWrite)?)
+    }
+
+    fn audit(&self, error: &CourierError) {
+        let entry = Entry {
+            action: "courier",
+            detail: json!({"error": error.to_string()}).to_string(),
+            outcome: "failed",
+            ..Entry::default()
+        };
+        let written = self.parts.store.write::<_, StoreError>(move |tx| tx.audit(&entry));
+        if let Err(error) = written {
+            tracing::error!(%error, "the audit log");
+        }
+    }
+}
+
+const fn is_at_work(standing: UsbStanding) -> bool {
+    matches!(standing, UsbStanding::Taking | UsbStanding::Packing(_))
+}
+
+enum Failure {
+    Courier(CourierError),
+    Stick(SticksError),
+    Trouble(UsbTrouble),
+}
+
+impl From<CourierError> for Failure {
+    fn from(error: CourierError) -> Self {
+        Self::Courier(error)
+    }
+}
+
+impl From<SticksError> for Failure {
+    fn from(error: SticksError) -> Self {
+        Self::Stick(error)
+    }
+}
+
+fn count(rows: u64) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+fn trouble(error: &CourierError) -> UsbTrouble {
+    match error {
+        CourierError::Full => UsbTrouble::StickFull,
+        CourierError::Disk(_) => UsbTrouble::StickFailed,
+        CourierError::Damaged | CourierError::TooLarge | CourierError::OtherKind | CourierError::Version => {
+            UsbTrouble::AnswerDamaged
+        }
+        CourierError::OtherSigner | CourierError::NoDesk => UsbTrouble::OtherOffice,
+        CourierError::AnotherHub | CourierError::NotForUs => UsbTrouble::AnotherHub,
+        CourierError::Gap => UsbTrouble::Gap,
+        CourierError::OtherCloud => UsbTrouble::OtherCloud,
+        _ => UsbTrouble::Failed,
+    }
+}

@@ -1,0 +1,562 @@
+//! A clinic that is never online: what its phones write gets to the cloud by sticks, and what the cloud has gets back. Sticks
+//! are lost, come back late, are taken twice, are another hub's, are damaged; in the end phone, hub and PostgreSQL hold the
+//! same, and nothing was sent twice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::cloud::{Cloud, Counts, Fault, Generation};
+use hub_tests::compare::hub_as_seen_by;
+use hub_tests::hub::{Log, TestHub, binary, import};
+use hub_tests::phone::Phone;
+use hub_tests::phone::cell::Cell;
+use hub_tests::phone::edit::NewPatient;
+use serde_json::json;
+
+const SIZE: ClinicSize = ClinicSize {
+    patients: 20,
+    visits: 40,
+    events: 60,
+};
+
+/// The organisation's desk.
+struct Desk {
+    folder: tempfile::TempDir,
+    cloud: String,
+}
+
+impl Desk {
+    fn new(cloud: &Cloud) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("key"), format!("{}\n", cloud.key())).unwrap();
+        Self {
+            folder,
+            cloud: cloud.url().to_owned(),
+        }
+    }
+
+    /// The command, to its end; it speaks with a cloud that this very program is.
+    async fn courier(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary().unwrap());
+        command
+            .arg("courier")
+            .args(arguments)
+            .arg("--desk")
+            .arg(self.folder.path());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+
+    async fn init(&self) -> String {
+        let made = self.courier(&["init"]).await;
+        assert!(made.status.success(), "{}", said(&made));
+        String::from_utf8(made.stdout).unwrap()
+    }
+
+    async fn at_the_cloud(&self, what: &[&str], to: &Path) -> Output {
+        let key = self.folder.path().join("key");
+        let more = ["--cloud", &self.cloud, "--api-key-file", key.to_str().unwrap(), "--to"];
+        let to = [to.to_str().unwrap()];
+        self.courier(&[what, &more, &to].concat()).await
+    }
+
+    async fn deliver(&self, bundle: &Path, to: &Path, new_hub: Option<&str>) -> Output {
+        let bundle = ["deliver", "--bundle", bundle.to_str().unwrap()];
+        let new_hub: Vec<&str> = new_hub.iter().flat_map(|print| ["--new-hub", print]).collect();
+        self.at_the_cloud(&[&bundle, &new_hub[..]].concat(), to).await
+    }
+}
+
+fn said(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(both).unwrap()
+}
+
+/// The figure behind a word in what a command said.
+fn figure(said: &str, word: &str) -> usize {
+    let rest = said.split(word).nth(1).unwrap_or_else(|| panic!("no {word:?}: {said}"));
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("no figure: {said}"))
+}
+
+/// The bundles on a stick whose names begin so, the oldest first.
+fn on_stick(stick: &Path, begins: &str) -> Vec<PathBuf> {
+    let Ok(hubs) = fs::read_dir(stick.join("hikma-courier")) else {
+        return Vec::new();
+    };
+    let files = hubs.flat_map(|hub| fs::read_dir(hub.unwrap().path()).unwrap());
+    let mut found: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    found.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(begins));
+    found.sort();
+    found
+}
+
+/// A hub that knows nobody but its desk, and the cloud that it never calls.
+struct Carried {
+    cloud: Cloud,
+    hub: TestHub,
+    desk: Desk,
+    clinic: Clinic,
+    /// What is not in the hub just now.
+    pocket: tempfile::TempDir,
+}
+
+impl Carried {
+    async fn new(generation: Generation) -> Self {
+        let clinic = Clinic::generate(31, SIZE);
+        let cloud = Cloud::start(&clinic).await.unwrap();
+        cloud.switch(|switches| switches.generation = generation);
+        let desk = Desk::new(&cloud);
+        let hub = TestHub::relayed(&desk.init().await, Log::Everything).await.unwrap();
+        let pocket = tempfile::tempdir().unwrap();
+        Self {
+            cloud,
+            hub,
+            desk,
+            clinic,
+            pocket,
+        }
+    }
+
+    /// Puts the stick of this name in; an empty one where there is none yet.
+    fn put_in(&self, stick: &str) {
+        let pocketed = self.pocket.path().join(stick);
+        if !pocketed.exists() {
+            fs::create_dir(&pocketed).unwrap();
+        }
+        fs::rename(pocketed, self.hub.stick()).unwrap();
+    }
+
+    fn take_out(&self, stick: &str) -> PathBuf {
+        let pocketed = self.pocket.path().join(stick);
+        fs::rename(self.hub.stick(), &pocketed).unwrap();
+        pocketed
+    }
+
+    /// The stick goes into the hub, is taken from and written to, and comes out again.
+    async fn exchange(&self, stick: &str) -> (String, PathBuf) {
+        self.put_in(stick);
+        let said = self.hub.hub.panel().await.unwrap().exchange_by_usb().await.unwrap();
+        (said, self.take_out(stick))
+    }
+
+    /// The same, and it goes as it should.
+    async fn carry(&self, stick: &str) -> PathBuf {
+        let (said, stick) = self.exchange(stick).await;
+        assert!(said.contains("Take the stick out"), "{said}");
+        stick
+    }
+
+    /// The newest bundle of the stick is delivered, and answered on it.
+    async fn deliver(&self, stick: &Path) -> String {
+        let bundle = on_stick(stick, "export-").pop().unwrap();
+        let done = self.desk.deliver(&bundle, stick, None).await;
+        assert!(done.status.success(), "{}", said(&done));
+        said(&done)
+    }
+
+    /// The first way there and back: the desk is told whose bundle it is, and the hub gets its users.
+    async fn acquaint(&self) {
+        let (shown, stick) = self.exchange("first").await;
+        assert!(shown.contains("No. 1: 0 rows"), "{shown}");
+        let bundle = on_stick(&stick, "export-").pop().unwrap();
+        let stranger = self.desk.deliver(&bundle, &stick, None).await;
+        assert!(!stranger.status.success());
+        let told = said(&stranger);
+        let print = told
+            .split("--new-hub ")
+            .nth(1)
+            .unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap();
+        assert_eq!(print.len(), 19, "{told}");
+        let wrong = self.desk.deliver(&bundle, &stick, Some("0000-0000-0000-0000")).await;
+        assert!(!wrong.status.success());
+        let done = self.desk.deliver(&bundle, &stick, Some(print)).await;
+        assert!(done.status.success(), "{}", said(&done));
+        self.carry("first").await;
+    }
+
+    async fn phone(&self) -> Phone {
+        let admin = self.clinic.user("admin@clinic.example").unwrap();
+        let mut phone = self.hub.phone(admin).await.unwrap();
+        phone.sync().await.unwrap();
+        phone
+    }
+
+    /// Phone, hub and PostgreSQL hold the same.
+    async fn assert_alike(&self, phone: &mut Phone) {
+        phone.sync().await.unwrap();
+        let seen = hub_as_seen_by(phone).await.unwrap();
+        let differences = self.cloud.differences(&seen).await.unwrap();
+        assert!(
+            differences.is_empty(),
+            "{} differences: {:#?}",
+            differences.len(),
+            &differences[..differences.len().min(10)]
+        );
+    }
+}
+
+fn new_patient(name: &str) -> NewPatient {
+    NewPatient {
+        given_name: name.into(),
+        surname: "Carried".into(),
+        date_of_birth: "1990-05-01".into(),
+        sex: "female".into(),
+        ..NewPatient::default()
+    }
+}
+
+fn some_patient(phone: &Phone) -> String {
+    phone.database.rows("patients").unwrap().next().unwrap().0.to_owned()
+}
+
+fn cell(phone: &Phone, id: &str, column: &str) -> Cell {
+    phone.database.cell("patients", id, column).unwrap().clone()
+}
+
+async fn lost_late_and_twice(generation: Generation) {
+    let world = Carried::new(generation).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    world.assert_alike(&mut phone).await;
+
+    // A stick with a day's work is lost.
+    let amina = phone.register_patient(&new_patient("Amina")).unwrap();
+    let visit = phone.open_visit(&amina).unwrap();
+    let old = some_patient(&phone);
+    phone
+        .edit("patients", &old, &[("hometown", "Elsewhere".into())])
+        .unwrap();
+    phone.sync().await.unwrap();
+    let lost = world.carry("lost").await;
+
+    // The next one has that day too, with what was edited since.
+    phone.edit("patients", &amina, &[("camp", "North".into())]).unwrap();
+    let babak = phone.register_patient(&new_patient("Babak")).unwrap();
+    phone.sync().await.unwrap();
+    let stick = world.carry("b").await;
+    let _ = world.cloud.take_counts();
+    let told = world.deliver(&stick).await;
+    assert_eq!((figure(&told, "taken"), figure(&told, "refused")), (4, 0), "{told}");
+    assert_eq!(world.cloud.take_counts().rows_pushed, 4);
+    let visits = world.cloud.rows("visits").await.unwrap();
+    assert!(visits.iter().any(|row| row["id"] == visit.as_str()));
+
+    // Taken twice it does nothing more, and neither does the lost one, which turns up.
+    let again = world.deliver(&stick).await;
+    assert_eq!((figure(&again, "taken"), figure(&again, "already")), (0, 4), "{again}");
+    let late = on_stick(&lost, "export-").pop().unwrap();
+    let late = world.desk.deliver(&late, &lost, None).await;
+    assert!(
+        !late.status.success() && said(&late).contains("nothing is missing"),
+        "{}",
+        said(&late)
+    );
+    let counts = world.cloud.take_counts();
+    assert_eq!((counts.rows_pushed, counts.pushes), (0, 0), "{counts:?}");
+
+    // Nothing counts as sent before the answer is back; then all does.
+    let (shown, without) = world.exchange("c").await;
+    assert!(shown.contains(": 4 rows"), "{shown}");
+    let (shown, _) = world.exchange("b").await;
+    assert!(shown.contains(": 0 rows"), "{shown}");
+    world.assert_alike(&mut phone).await;
+    // The answer of one that was made before the answer came is another late one.
+    let told = world.deliver_older(&without).await;
+    assert!(told.contains("nothing is missing"), "{told}");
+
+    // Both sides change, each without knowing, one row in two columns; and each deletes something.
+    phone.edit("patients", &old, &[("hometown", "Farther".into())]).unwrap();
+    phone.delete("visits", &visit).unwrap();
+    phone.sync().await.unwrap();
+    world
+        .cloud
+        .edit("patients", &old, &[("camp", json!("South"))])
+        .await
+        .unwrap();
+    world.cloud.delete("patients", &babak).await.unwrap();
+    let stick = world.carry("b").await;
+    let told = world.deliver(&stick).await;
+    assert_eq!(figure(&told, "later"), 1, "the hub merges first: {told}");
+    let stick = world.carry("b").await;
+    phone.sync().await.unwrap();
+    assert_eq!(cell(&phone, &old, "camp"), Cell::text("South"));
+    assert_eq!(cell(&phone, &old, "hometown"), Cell::text("Farther"));
+    world.deliver(&stick).await;
+    let (shown, _) = world.exchange("b").await;
+    assert!(shown.contains(": 0 rows"), "{shown}");
+    world.assert_alike(&mut phone).await;
+
+    // What the cloud changes is fetched without a bundle.
+    world
+        .cloud
+        .edit("patients", &amina, &[("surname", json!("Renamed"))])
+        .await
+        .unwrap();
+    let id = world.hub_id();
+    let stick = world.pocket.path().join("b");
+    let done = world.desk.at_the_cloud(&["fetch", "--hub", &id], &stick).await;
+    assert!(done.status.success(), "{}", said(&done));
+    world.carry("b").await;
+    phone.sync().await.unwrap();
+    assert_eq!(cell(&phone, &amina, "surname"), Cell::text("Renamed"));
+    world.assert_alike(&mut phone).await;
+    world.goes_online(&mut phone).await;
+}
+
+impl Carried {
+    async fn deliver_older(&self, stick: &Path) -> String {
+        let bundle = on_stick(stick, "export-").pop().unwrap();
+        // One that was packed later has been taken before.
+        let newest = on_stick(&self.pocket.path().join("b"), "export-").pop().unwrap();
+        let newest = self.desk.deliver(&newest, &self.pocket.path().join("b"), None).await;
+        assert!(newest.status.success(), "{}", said(&newest));
+        said(&self.desk.deliver(&bundle, stick, None).await)
+    }
+
+    fn hub_id(&self) -> String {
+        let folder = self.pocket.path().join("b").join("hikma-courier");
+        let hub = fs::read_dir(folder).unwrap().next().unwrap().unwrap();
+        hub.file_name().into_string().unwrap()
+    }
+
+    /// The clinic gets a network while an answer is on its way: nothing is sent twice, and all is alike.
+    async fn goes_online(mut self, phone: &mut Phone) {
+        let chidi = phone.register_patient(&new_patient("Chidi")).unwrap();
+        let visit = phone.open_visit(&chidi).unwrap();
+        phone.sync().await.unwrap();
+        let stick = self.carry("b").await;
+        assert_eq!(figure(&self.deliver(&stick).await, "taken"), 2);
+        // An edit that is packed and does not get there, and one that is not even packed.
+        phone.edit("patients", &chidi, &[("camp", "East".into())]).unwrap();
+        phone.sync().await.unwrap();
+        self.carry("never").await;
+        phone
+            .edit("patients", &chidi, &[("hometown", "Upriver".into())])
+            .unwrap();
+        phone.sync().await.unwrap();
+
+        self.hub.hub.terminate().await.unwrap();
+        let setup = fs::read_to_string(self.hub.setup_file()).unwrap();
+        fs::write(self.hub.setup_file(), setup + &self.cloud.setup()).unwrap();
+        let _ = self.cloud.take_counts();
+        self.hub.start_again().await.unwrap();
+        let run = self.hub.hub.wait_for_run(0).await.unwrap();
+        assert!(run.contains("Waiting"), "{run}");
+        let Counts { pushed, pulls, .. } = self.cloud.take_counts();
+        assert!(pulls > 0);
+        assert_eq!(
+            pushed,
+            [chidi.as_str()],
+            "all else had been carried, the visit {visit} too"
+        );
+        self.assert_alike(phone).await;
+        for (column, value) in [("camp", "East"), ("hometown", "Upriver")] {
+            assert_eq!(cell(phone, &chidi, column), Cell::text(value));
+        }
+
+        // The answer comes late, and the lost stick to the desk.
+        let (shown, _) = self.exchange("b").await;
+        assert!(shown.contains(": 0 rows"), "{shown}");
+        self.deliver(&self.pocket.path().join("never")).await;
+        self.assert_alike(phone).await;
+        let run = self.hub.hub.sync_now(false).await.unwrap();
+        assert!(run.contains("Waiting"), "{run}");
+        assert_eq!(self.cloud.take_counts().rows_pushed, 0);
+        self.assert_alike(phone).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sticks_that_are_lost_come_late_or_twice_do_no_harm_with_the_older_cloud() {
+    lost_late_and_twice(Generation::C1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sticks_that_are_lost_come_late_or_twice_do_no_harm_with_the_newer_cloud() {
+    lost_late_and_twice(Generation::C2).await;
+}
+
+/// Flips the lowest bit of a byte.
+fn flip(file: &Path, at: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[at] ^= 1;
+    fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_that_is_damaged_anothers_or_cut_short_changes_nothing() {
+    let world = Carried::new(Generation::C1).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    phone.register_patient(&new_patient("Amina")).unwrap();
+    phone.sync().await.unwrap();
+    let stick = world.carry("a").await;
+    let bundle = on_stick(&stick, "export-").pop().unwrap();
+    let good = fs::read(&bundle).unwrap();
+    let _ = world.cloud.take_counts();
+    // Its name, its hub, its number, its signer, how it is sealed, what is sealed, its signature.
+    for at in [
+        3,
+        9,
+        12,
+        30,
+        50,
+        90,
+        300,
+        good.len() / 2,
+        good.len() - 70,
+        good.len() - 1,
+    ] {
+        flip(&bundle, at);
+        let done = world.desk.deliver(&bundle, &stick, None).await;
+        assert!(!done.status.success(), "byte {at}");
+        fs::write(&bundle, &good).unwrap();
+    }
+    fs::write(&bundle, &good[..good.len() - 100]).unwrap();
+    assert!(!world.desk.deliver(&bundle, &stick, None).await.status.success());
+    fs::write(&bundle, &good).unwrap();
+    let counts = world.cloud.take_counts();
+    assert_eq!((counts.verify, counts.pushes), (0, 0), "{counts:?}");
+
+    // The cloud goes away before the end, and in the middle: the same bundle does it later.
+    world
+        .cloud
+        .switch(|switches| switches.faults = vec![Fault::DropPullAfter(100)]);
+    assert!(!world.desk.deliver(&bundle, &stick, None).await.status.success());
+    world
+        .cloud
+        .switch(|switches| switches.faults = vec![Fault::CutBeforeAnswer]);
+    world.deliver(&stick).await;
+    world.assert_alike(&mut phone).await;
+
+    // Another hub of another desk: neither's bundles are taken for the other's.
+    let other = Carried::new(Generation::C1).await;
+    other.acquaint().await;
+    let theirs = other.carry("theirs").await;
+    other.deliver(&theirs).await;
+    let export = on_stick(&theirs, "export-").pop().unwrap();
+    let done = world.desk.deliver(&export, &stick, None).await;
+    assert!(said(&done).contains("another receiver"), "{}", said(&done));
+    let answer = on_stick(&stick, "answer-").pop().unwrap();
+    let ours = fs::read(&answer).unwrap();
+    let anothers = fs::read(on_stick(&theirs, "answer-").pop().unwrap()).unwrap();
+    fs::write(&answer, &anothers).unwrap();
+    let (shown, _) = world.exchange("a").await;
+    assert!(shown.contains("P45"), "{shown}");
+
+    // A flipped bit of our own.
+    fs::write(&answer, &ours).unwrap();
+    flip(&answer, ours.len() / 2);
+    let (shown, _) = world.exchange("a").await;
+    assert!(shown.contains("P43"), "{shown}");
+    let (shown, _) = world.exchange("empty").await;
+    assert!(shown.contains(": 1 rows"), "nothing was taken in: {shown}");
+
+    // A stick that opens the hub, and one with backups, are nobody's to carry away.
+    for (folder, file) in [("", "hub.key"), ("hub-backup", "stick.json")] {
+        let stick = world.pocket.path().join(format!("of{folder}"));
+        fs::create_dir_all(stick.join(folder)).unwrap();
+        fs::write(stick.join(folder).join(file), r#"{"hub_id":"another"}"#).unwrap();
+        let (shown, _) = world.exchange(&format!("of{folder}")).await;
+        assert!(shown.contains("No stick is in"), "{shown}");
+        world.carry("other").await;
+    }
+
+    // The next answer holds what that one held.
+    let stick = world.pocket.path().join("empty");
+    world.deliver(&stick).await;
+    let (shown, _) = world.exchange("empty").await;
+    assert!(shown.contains(": 0 rows"), "{shown}");
+    world.assert_alike(&mut phone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn power_cuts_while_an_answer_is_taken_in_and_phones_that_write_meanwhile_lose_nothing() {
+    let mut world = Carried::new(Generation::C2).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    for number in 0..40 {
+        phone.register_patient(&new_patient(&format!("N{number}"))).unwrap();
+    }
+    phone.sync().await.unwrap();
+    let stick = world.carry("a").await;
+    world.deliver(&stick).await;
+    for row in world.cloud.rows("patients").await.unwrap() {
+        let id = row["id"].as_str().unwrap();
+        world
+            .cloud
+            .edit("patients", id, &[("camp", json!("West"))])
+            .await
+            .unwrap();
+    }
+    world.deliver(&stick).await;
+    for _ in 0..6 {
+        world.put_in("a");
+        let mut panel = world.hub.hub.panel().await.unwrap();
+        panel.begin_exchange().await.unwrap();
+        world.hub.hub.kill9().await.unwrap();
+        world.take_out("a");
+        world.hub.start_again().await.unwrap();
+    }
+    // The same with phones that write all the while.
+    world.put_in("a");
+    let writing = async {
+        for number in 0..10 {
+            phone.register_patient(&new_patient(&format!("M{number}"))).unwrap();
+            phone.sync().await.unwrap();
+        }
+    };
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    let (said, ()) = tokio::join!(panel.exchange_by_usb(), writing);
+    assert!(said.unwrap().contains("Take the stick out"));
+    world.take_out("a");
+    for _ in 0..2 {
+        let stick = world.carry("a").await;
+        world.deliver(&stick).await;
+    }
+    let (shown, _) = world.exchange("a").await;
+    assert!(shown.contains(": 0 rows"), "{shown}");
+    world.assert_alike(&mut phone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_does_not_run_is_carried_for_by_commands() {
+    let mut world = Carried::new(Generation::C1).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    phone.register_patient(&new_patient("Amina")).unwrap();
+    phone.sync().await.unwrap();
+    world.hub.hub.terminate().await.unwrap();
+    let stick = world.pocket.path().join("b");
+    fs::create_dir(&stick).unwrap();
+    let export = ["export", "--to", stick.to_str().unwrap()];
+    let packed = hub_tests::hub::desk(&world.hub.data(), &export, hub_tests::hub::PIN)
+        .await
+        .unwrap();
+    assert!(said(&packed).contains(": 1 rows: "), "{}", said(&packed));
+    let bundle = on_stick(&stick, "export-").pop().unwrap();
+    let shown = Command::new(binary().unwrap())
+        .args(["courier", "show", "--bundle"])
+        .arg(&bundle)
+        .output()
+        .unwrap();
+    assert!(said(&shown).contains("whole, signed by"), "{}", said(&shown));
+    world.deliver(&stick).await;
+    let answer = on_stick(&stick, "answer-").pop().unwrap();
+    let taken = import(&world.hub.data(), &answer, hub_tests::hub::PIN).await.unwrap();
+    assert!(said(&taken).contains("acknowledged: 1"), "{}", said(&taken));
+    let again = import(&world.hub.data(), &answer, hub_tests::hub::PIN).await.unwrap();
+    assert!(said(&again).contains("late, all of it is known"), "{}", said(&again));
+    world.hub.start_again().await.unwrap();
+    world.assert_alike(&mut phone).await;
+    let (shown, _) = world.exchange("b").await;
+    assert!(shown.contains(": 0 rows"), "{shown}");
+    assert!(world.hub.hub.printed().find("Amina").is_none());
+}
