@@ -6,13 +6,14 @@ use hub_tests::panel_client::{Button, PanelClient, PanelError, Screen};
 
 const README: &str = include_str!("../../../README.md");
 /// The menu from top to bottom, by what its entries are about.
-const MENU: [&str; 18] = [
+const MENU: [&str; 19] = [
     "pair",
     "phones",
     "status",
     "cloud",
     "help",
     "backup",
+    "usb",
     "staff",
     "change-pin",
     "new-code",
