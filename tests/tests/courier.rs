@@ -353,7 +353,7 @@ impl Carried {
         assert!(pulls > 0);
         assert_eq!(
             pushed,
-            [chidi.as_str()],
+            [format!("patients/{chidi}")],
             "all else had been carried, the visit {visit} too"
         );
         self.assert_alike(phone).await;
