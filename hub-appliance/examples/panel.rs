@@ -13,7 +13,7 @@ use embedded_graphics::geometry::Point;
 use embedded_graphics::pixelcolor::BinaryColor;
 use hub_appliance::board::terminal::Terminal;
 use hub_appliance::board::{Board, BoardError, Event, Picture, Waker};
-use hub_appliance::panel::{Brightness, Frame, Input, Resolution, ScreenText};
+use hub_appliance::panel::{Beacon, Brightness, Frame, Input, Resolution, ScreenText};
 use serde::Deserialize;
 
 /// Why there is no panel.
@@ -60,6 +60,7 @@ fn main() -> Result<(), Failure> {
                 lines: shown.lines,
             },
             brightness: Brightness::Full,
+            beacon: Beacon::Dark,
         })?;
         match terminal.next_event(None)? {
             Some(Event::Input(input)) => hub.write_all(&line(&input))?,

@@ -84,7 +84,7 @@ async fn what_is_no_data_disk_as_it_is_is_told_of_and_never_asked_for() {
     for (state, text) in [
         ("damaged", "nothing was changed"),
         ("unreadable", "can't be read"),
-        ("write-protected", "write-protected"),
+        ("write-protected", "has its lock on"),
         ("moved", "were moved away"),
         ("remains", "Old records"),
         ("several", "More than one"),

@@ -186,6 +186,7 @@ impl Running {
             frame: &self.frame,
             text: &text,
             brightness: self.panel.brightness(now),
+            beacon: status.beacon(),
         })?;
         Ok(self.panel.next_wake(now))
     }
@@ -212,7 +213,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
-    use crate::board::{self, BoardKind};
+    use crate::board::{self, BeaconSetup, BoardKind};
     use crate::panel::{Button, Digits, Resolution};
 
     const PIN: &str = "28471936";
@@ -232,6 +233,8 @@ mod tests {
         fn show(&mut self, _: &Picture<'_>) -> Result<(), BoardError> {
             Ok(())
         }
+
+        fn wire(&mut self, _: BeaconSetup) {}
 
         fn next_event(&mut self, _: Option<Duration>) -> Result<Option<BoardEvent>, BoardError> {
             let below = stack_below();

@@ -8,8 +8,11 @@
 //! | [`terminal`] | a desk: the picture in half blocks, the keyboard as buttons |
 //! | [`raspberry_pi`] | the box: a display on the I²C bus, buttons on pins |
 //! | [`serial`] | tests and virtual machines: lines of JSON over a socket or a device |
+//!
+//! Beside it there may be a light or a buzzer: see `beacon`.
 #![forbid(unsafe_code)]
 
+mod beacon;
 mod profile;
 mod queue;
 pub mod raspberry_pi;
@@ -22,10 +25,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use self::beacon::{BeaconKind, BeaconSetup};
 pub use self::queue::Waker;
 
 use self::profile::{PROFILES, Profile};
-use crate::panel::{Brightness, Frame, Input, Resolution, ScreenText};
+use crate::panel::{Beacon, Brightness, Frame, Input, Resolution, ScreenText};
 
 /// A display with buttons.
 pub trait Board: Send {
@@ -37,6 +41,10 @@ pub trait Board: Send {
     /// # Errors
     /// [`BoardError::Io`] if the display does not take it.
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError>;
+
+    /// There is a light or a buzzer, which shows the beacon of each picture from now on. What does not work is told on the
+    /// console; a board without pins shows what it would do.
+    fn wire(&mut self, beacon: BeaconSetup);
 
     /// Waits for what happens next, for at most `timeout` (for ever if none). `None` says that the time is over or that
     /// a [`Waker`] was used.
@@ -58,6 +66,8 @@ pub struct Picture<'a> {
     pub text: &'a ScreenText,
     /// How bright.
     pub brightness: Brightness,
+    /// What is told across the room, where something is wired for that.
+    pub beacon: Beacon,
 }
 
 impl Picture<'_> {

@@ -107,6 +107,11 @@ pub(super) const PROFILES: [Profile; 4] = [
 ];
 
 impl Profile {
+    /// Whether the panel needs this pin for itself.
+    pub(super) fn takes(&self, pin: u8) -> bool {
+        self.buttons.iter().any(|(button, _)| *button == pin) || self.reset == Some(pin) || self.low == Some(pin)
+    }
+
     /// The profile of this name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name)
@@ -156,6 +161,8 @@ mod tests {
             assert_eq!(pins.iter().collect::<BTreeSet<_>>().len(), pins.len());
         }
         assert_eq!(Profile::named("other"), None);
+        let hat = Profile::named("waveshare-1.3").unwrap();
+        assert!([6, 21, 25, 24].into_iter().all(|pin| hat.takes(pin)) && !hat.takes(12));
     }
 
     #[test]

@@ -104,7 +104,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), CommandError> {
     if let Some(socket) = arguments.data_disk {
         config.disk = Arc::new(Helper::at(socket));
     }
-    let board = board::open(board, arguments.panel.as_deref(), profile)?;
+    let mut board = board::open(board, arguments.panel.as_deref(), profile)?;
+    if let Some(signal) = settled.signal {
+        board.wire(signal);
+    }
     serve(config, board, arguments.power.as_deref())
 }
 

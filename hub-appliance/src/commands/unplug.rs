@@ -60,6 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             frame: &frame,
             text: &text,
             brightness: if is_over { Brightness::Off } else { Brightness::Full },
+            beacon: status.beacon(),
         })?;
         if is_over {
             return Ok(());

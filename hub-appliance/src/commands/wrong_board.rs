@@ -56,6 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Infallible, CommandError> {
             frame: &frame,
             text: &text,
             brightness: panel.brightness(now),
+            beacon: status.beacon(),
         })?;
         let next = panel.next_wake(now).map_or(TURN, |wake| wake.min(TURN));
         match board.next_event(Some(next))? {

@@ -71,8 +71,8 @@ pub use self::input::{Action, Button, Digits, HeldButton, Input};
 pub use self::script::Numerals;
 pub use self::strings::Language;
 pub use self::view::{
-    About, BackupStanding, BackupStatus, Clock, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
-    ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KnownDisk, News, Notice, Obstacle,
+    About, BackupStanding, BackupStatus, Beacon, Clock, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus,
+    Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KnownDisk, News, Notice, Obstacle,
     OfferedStick, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange, Question, RecordKind,
     RecoveryCode, StaffFigures, Status, Supply, Unlocking, UsbStanding, UsbStatus, UsbTrouble, Ways,
 };

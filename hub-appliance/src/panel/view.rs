@@ -27,6 +27,46 @@ pub struct Status {
     pub answered: u64,
 }
 
+impl Status {
+    /// What is told across the room.
+    #[must_use]
+    pub fn beacon(&self) -> Beacon {
+        match &self.phase {
+            Phase::Starting | Phase::PoweringOff | Phase::Unplug | Phase::Restarting => Beacon::Dark,
+            Phase::Fault(_) | Phase::Asking(_) => Beacon::NeedsHelp,
+            Phase::Open(open) if open.needs_help() => Beacon::NeedsHelp,
+            Phase::Open(_) => Beacon::Open,
+            _ => Beacon::Locked,
+        }
+    }
+}
+
+/// How it is with the hub, in as few words as a light has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beacon {
+    /// It is off, or starting.
+    Dark,
+    /// It serves nobody until somebody types the PIN.
+    Locked,
+    /// It serves.
+    Open,
+    /// Somebody has to look at the panel.
+    NeedsHelp,
+}
+
+impl Beacon {
+    /// What it is called where there is no light.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Locked => "locked",
+            Self::Open => "open",
+            Self::NeedsHelp => "needs-help",
+        }
+    }
+}
+
 /// What a person has to be told once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -625,6 +665,18 @@ impl OpenStatus {
             Some(EmergencyStatus::Over(readers)) => Some(readers),
             _ => None,
         }
+    }
+
+    /// Whether somebody has to look at the panel: phones are not served as they should be, or records wait for a person.
+    fn needs_help(&self) -> bool {
+        let is_bad = |news: News| matches!(news, News::Damaged | News::Repaired | News::LogBroken);
+        self.address.is_none()
+            || self.held_rows.is_some_and(|held| held > 0)
+            || self.cloud.held > 0
+            || self.room() == Room::None
+            || self.supply != Supply::Good
+            || self.other_cloud.is_some()
+            || self.news.is_some_and(is_bad)
     }
 
     /// Whether the hub is at work on what a person asked for behind the PIN.

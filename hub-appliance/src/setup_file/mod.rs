@@ -25,6 +25,10 @@
 //! recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 //! desk = "A2D-1LolWp0xyWHrdMY1bWjASbiSO2H6bOZpYi5g8p-2"   # without it no answer is taken
 //!
+//! [signal]                        # a light or a buzzer that tells across the room
+//! pin = 12                        # the BCM number of its pin, which is high while it is on
+//! kind = "light"                  # or "buzzer"
+//!
 //! [lock]                          # without it the hub locks by itself never
 //! at = "18:00"                    # each day at this time
 //! time_zone = "Africa/Banjul"     # of the clinic; `at` needs it
@@ -38,6 +42,7 @@
 mod cloud;
 mod courier;
 mod lock;
+mod signal;
 
 use std::fmt;
 use std::fs::File;
@@ -53,7 +58,7 @@ pub use cloud::{CloudSetup, forget_cloud_key};
 pub use courier::CourierSetup;
 pub use lock::LockSetup;
 
-use crate::board::profile_names;
+use crate::board::{BeaconSetup, profile_names};
 use crate::panel::{Language, Numerals};
 use crate::system::owner_file::{self, OwnerFile};
 
@@ -84,6 +89,8 @@ pub struct SetupFile {
     pub help: Option<String>,
     /// When the hub locks by itself.
     pub lock: LockSetup,
+    /// A light or a buzzer that tells across the room.
+    pub signal: Option<BeaconSetup>,
     /// What of the file is not used.
     pub mistakes: Vec<SetupFileError>,
 }
@@ -224,10 +231,15 @@ impl SetupFile {
                     Ok(courier) => file.courier = Some(courier),
                     Err(mistake) => file.mistakes.push(mistake),
                 },
+                "signal" => match reader.signal(value) {
+                    Ok(signal) => file.signal = Some(signal),
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
                 "cloud" => file.cloud = reader.cloud(value, &mut file.mistakes),
-                _ => file
-                    .mistakes
-                    .push(reader.unknown(name, "[panel], [help], [network], [cloud], [courier] or [lock]")),
+                _ => file.mistakes.push(reader.unknown(
+                    name,
+                    "[panel], [help], [network], [cloud], [courier], [lock] or [signal]",
+                )),
             }
         }
         Ok(file)

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::board::BeaconKind;
 use crate::secret::SecretText;
 
 fn error(text: &str) -> String {
@@ -45,6 +46,8 @@ fn the_example_of_the_module_is_read() {
     assert_eq!(file.lock.idle, Some(std::time::Duration::from_secs(4 * 3600)));
     let courier = file.courier.unwrap();
     assert!(courier.recipient.starts_with("age1ql3z7") && courier.desk.len() == 44);
+    let signal = file.signal.unwrap();
+    assert_eq!((signal.kind, signal.pin), (BeaconKind::Light, 12));
 }
 
 #[test]
@@ -96,15 +99,19 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("[help]\nphone = 'the office'", 2, "phone needs a telephone number"),
         ("[help]\nphone = '+1234567890123456789'", 2, "at most 18"),
         ("[help]\nfax = '1'", 2, "phone in [help]"),
+        ("[signal]\npin = 3\nkind = 'light'", 2, "from 4 to 27"),
+        ("[signal]\npin = 12\nkind = 'siren'", 3, r#""light" or "buzzer""#),
+        ("[signal]\npin = 12", 1, "pin and kind in [signal]"),
+        ("[signal]\npins = 12", 2, "write pin or kind in [signal]"),
         (
             "\n\n[pannel]",
             3,
-            "write [panel], [help], [network], [cloud], [courier] or [lock]",
+            "write [panel], [help], [network], [cloud], [courier], [lock] or [signal]",
         ),
         (
             "pin = '12345678'",
             1,
-            "write [panel], [help], [network], [cloud], [courier] or [lock]",
+            "write [panel], [help], [network], [cloud], [courier], [lock] or [signal]",
         ),
         (
             "[panel]\nprofile = 'bonnet'",

@@ -36,6 +36,8 @@ pub struct Screen {
     pub lines: Vec<String>,
     /// The picture.
     pub frame: Frame,
+    /// What is told across the room, where something is wired for that.
+    pub signal: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +47,7 @@ enum RawMessage {
         screen: String,
         frame: String,
         lines: Vec<String>,
+        signal: Option<String>,
     },
     NotTaken {
         error: String,
@@ -66,12 +69,18 @@ pub struct PairingCode {
 /// Reads a line of the hub's.
 pub(super) fn read_message(line: &str) -> Result<Screen, PanelError> {
     match serde_json::from_str(line).map_err(PanelError::Message)? {
-        RawMessage::Screen { screen, frame, lines } => {
+        RawMessage::Screen {
+            screen,
+            frame,
+            lines,
+            signal,
+        } => {
             let frame = Frame::from_base64(&frame).ok_or(PanelError::Picture)?;
             Ok(Screen {
                 name: screen,
                 lines,
                 frame,
+                signal,
             })
         }
         RawMessage::NotTaken { error } => Err(PanelError::NotTaken(error)),

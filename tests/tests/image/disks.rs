@@ -240,7 +240,7 @@ async fn keeps_what_is_there(parts: &Parts, folder: &Path) {
 
 #[tokio::test]
 #[ignore = "boots an image: scripts/test --image"]
-async fn of_two_data_disks_neither_is_opened() {
+async fn of_two_data_disks_none_is_opened_but_the_one_that_a_person_chooses() {
     let folder = tempfile::tempdir().unwrap();
     let mut parts = new_box(&folder, PRIVATE_NETWORK);
     let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Twice").await;
@@ -251,13 +251,30 @@ async fn of_two_data_disks_neither_is_opened() {
     assert!(is_spared_by_flash(&parts.data));
     parts.has_data = DataDisk::Both;
     let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
-    assert!(says(panel.wait_for("error").await.unwrap(), "More than one"));
+    let asked = panel.wait_for("which-disk").await.unwrap();
+    // Its hub, and how many phones that knows.
+    assert!(
+        says(asked, "1/2") && says(asked, "Clinic Hub") && says(asked, "1 "),
+        "{asked:?}"
+    );
     assert!(fs::read(&parts.data).unwrap() == before && fs::read(&copy).unwrap() == before);
 
     // It goes on by itself with one.
     vm.pull_stick().await.unwrap();
     let mut panel = reopened(&mut vm, panel).await;
     assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+    drop(panel);
+    vm.pull_plug().await.unwrap();
+
+    // A person chooses; on the other one not a bit is changed.
+    let [inside, on_usb] = [&parts.data, &copy].map(|disk| fs::read(disk).unwrap());
+    let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.answer("which-disk", true).await.unwrap();
+    let mut panel = reopened(&mut vm, panel).await;
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+    vm.pull_plug().await.unwrap();
+    let is_as_it_was = [(&parts.data, inside), (&copy, on_usb)].map(|(disk, before)| fs::read(disk).unwrap() == before);
+    assert_eq!(is_as_it_was.iter().filter(|same| **same).count(), 1, "{is_as_it_was:?}");
 }
 
 #[tokio::test]

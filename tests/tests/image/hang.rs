@@ -62,6 +62,9 @@ async fn switched_off_at_the_panel_it_locks_and_then_is_off() {
     figure("lock", began.elapsed());
     panel.unlock(PIN).await.unwrap();
     panel.switch_off().await.unwrap();
+    // The hub has ended by then.
+    panel.wait_for("unplug").await.unwrap();
+    panel.wait_until(|screen| screen.frame.is_dark()).await.unwrap();
     drop(panel);
     figure("\"off\" on the panel to no power", vm.wait_until_off().await.unwrap());
 

@@ -4,6 +4,7 @@
 //! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`; that for QEMU's Raspberry Pi 3 in `HUB_IMAGE_RASPI3B`.
 
 mod boot;
+mod clock;
 mod courier;
 mod disks;
 mod display;

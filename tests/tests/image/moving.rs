@@ -1,8 +1,8 @@
 //! The data moves from an old card in a reader to the rest of the new one, or to a disk, cut short at random points. The
 //! disk also loses what was not flushed by then. And it is cut between the marks that make the copy the data disk, which
-//! chance would not find.
+//! chance would not find. And it moves from a disk on USB to a larger one, from the panel of the open hub.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +11,10 @@ use hub_tests::hub::PIN;
 use hub_tests::panel_client::{Button, PanelClient};
 
 use super::vm::{DataDisk, Parts, Vm};
-use super::{PRIVATE_NETWORK, box_on_card, new_box, next_image, pair, register, serves, switch_on, write_log};
+use super::{
+    DATA_DISK, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, next_image, pair, register, serves, switch_on,
+    write_log,
+};
 
 /// Room for data behind a card's image.
 const REST: u64 = 200 << 20;
@@ -165,4 +168,70 @@ async fn cut_between_its_marks_a_move_leaves_one_data_disk_and_it_is_the_newest(
     move_all(&mut panel).await;
     panel.unlock(PIN).await.unwrap();
     assert!(serves(&vm, &mut panel, &clinic, &later).await);
+}
+
+/// Whether the records of a disk of its own were moved away from it.
+fn was_left(disk: &Path) -> bool {
+    let mut sfdisk = Command::new("/sbin/sfdisk");
+    let label = sfdisk.arg("--part-label").arg(disk).arg("2").output().unwrap();
+    String::from_utf8_lossy(&label.stdout).trim() == "HUBDATA-MOVED"
+}
+
+/// Begins to move to a larger disk, or goes on with it, as the panel asks for it.
+async fn move_to_larger(panel: &mut PanelClient) {
+    if panel.screen().name == "go-on-moving" {
+        panel.answer("go-on-moving", true).await.unwrap();
+        panel.wait_for("locked").await.unwrap();
+        panel.type_digits(PIN).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
+    } else {
+        panel.unlock(PIN).await.unwrap();
+        panel.choose("Larger disk").await.unwrap();
+        panel.wait_for("ask-pin").await.unwrap();
+        panel.type_digits(PIN).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
+        panel.answer("larger-disk", true).await.unwrap();
+        panel.answer("new-disk", true).await.unwrap();
+    }
+    panel.wait_for("moving").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "boots images: scripts/test --image"]
+async fn data_moves_from_a_usb_disk_to_a_larger_one_from_the_panel_over_power_cuts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    parts.has_data = DataDisk::Usb;
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Larger").await;
+    let larger = File::create(parts.data.with_extension("larger")).unwrap();
+    larger.set_len(2 * DATA_DISK).unwrap();
+
+    parts.has_data = DataDisk::UsbAndLarger;
+    for _ in 0..CUTS {
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        if was_left(&parts.data) {
+            // It was done before the cut.
+            break;
+        }
+        move_to_larger(&mut panel).await;
+        // The moment is chance.
+        tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 8000))).await;
+        vm.pull_plug().await.unwrap();
+    }
+    if !was_left(&parts.data) {
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        move_to_larger(&mut panel).await;
+        panel.wait_until(|screen| screen.name != "moving").await.unwrap();
+        panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+        vm.pull_plug().await.unwrap();
+    }
+    assert!(was_left(&parts.data));
+
+    // With the old disk out, and with it in, whose records nobody takes for anything any more.
+    for has_data in [DataDisk::Larger, DataDisk::UsbAndLarger] {
+        parts.has_data = has_data;
+        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        panel.unlock(PIN).await.unwrap();
+        assert!(serves(&vm, &mut panel, &clinic, &patient).await);
+    }
 }

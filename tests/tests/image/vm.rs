@@ -49,6 +49,10 @@ pub(crate) enum DataDisk {
     OldCard,
     /// The same, and another disk inside it.
     OldCardAndFixed,
+    /// On USB, and a larger disk inside it.
+    UsbAndLarger,
+    /// That larger disk alone.
+    Larger,
     /// Not at all.
     None,
 }
@@ -104,15 +108,17 @@ impl Vm {
             command.arg("--dtb").arg(dtb);
         }
         let none = Path::new("none");
+        let larger = parts.data.with_extension("larger");
         let fixed = match parts.has_data {
             DataDisk::Fixed | DataDisk::Both | DataDisk::OldCardAndFixed => &parts.data,
+            DataDisk::UsbAndLarger | DataDisk::Larger => &larger,
             DataDisk::Usb | DataDisk::OldCard | DataDisk::None => none,
         };
         let usb = match parts.has_data {
-            DataDisk::Usb => Some(parts.data.clone()),
+            DataDisk::Usb | DataDisk::UsbAndLarger => Some(parts.data.clone()),
             DataDisk::OldCard | DataDisk::OldCardAndFixed => Some(parts.card.with_extension("old")),
             DataDisk::Both => Some(parts.data.with_extension("copy")),
-            DataDisk::Fixed | DataDisk::None => None,
+            DataDisk::Fixed | DataDisk::Larger | DataDisk::None => None,
         };
         if let Some(usb) = usb {
             command.arg("--usb").arg(usb);

@@ -24,9 +24,10 @@ use std::time::{Duration, Instant};
 use self::display::Display;
 use self::hands::Hands;
 use self::pins::{Access, Bus, Pins};
+use super::beacon::Lamp;
 use super::profile::Profile;
 use super::queue::{Queue, Signal};
-use super::{Board, BoardError, Event, Picture, Waker};
+use super::{BeaconSetup, Board, BoardError, Event, Picture, Waker};
 use crate::panel::Resolution;
 
 /// The board on a Raspberry Pi's pins.
@@ -39,6 +40,7 @@ pub struct RaspberryPi {
     profile: &'static Profile,
     hands: Hands,
     pins: Option<Pins>,
+    lamp: Option<Lamp>,
 }
 
 impl std::fmt::Debug for RaspberryPi {
@@ -74,6 +76,7 @@ impl RaspberryPi {
             profile,
             hands,
             pins,
+            lamp: None,
         }
     }
 
@@ -119,7 +122,26 @@ impl Board for RaspberryPi {
 
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError> {
         self.display.show(picture.frame, picture.brightness, Instant::now());
+        if let Some(lamp) = &mut self.lamp {
+            lamp.show(picture.beacon);
+        }
         Ok(())
+    }
+
+    fn wire(&mut self, beacon: BeaconSetup) {
+        if self.profile.takes(beacon.pin) {
+            tracing::error!(
+                pin = beacon.pin,
+                panel = self.profile.name,
+                "the panel has the signal's pin"
+            );
+            return;
+        }
+        let output = self.access.open_output(beacon.pin);
+        let lamp = output.and_then(|output| Lamp::start(beacon.kind, output));
+        self.lamp = lamp
+            .inspect_err(|error| tracing::error!(%error, pin = beacon.pin, "the signal does not work"))
+            .ok();
     }
 
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {

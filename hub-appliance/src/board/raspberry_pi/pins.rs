@@ -11,9 +11,10 @@ use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Value};
 use gpiocdev::request::{Config, Request};
 use linux_embedded_hal::I2cdev;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rppal::gpio::{Gpio, InputPin, OutputPin, Trigger};
+use rppal::gpio::{Gpio, InputPin, Level, OutputPin, Trigger};
 
 use super::hands::Hands;
+use crate::board::beacon::Wire;
 use crate::board::profile::Profile;
 
 /// The bus on the header of every board so far.
@@ -55,6 +56,18 @@ impl Access {
         match self {
             Self::Rppal => rppal_outputs(profile).or_else(|_| device_outputs(profile)),
             Self::CharacterDevices => device_outputs(profile),
+        }
+    }
+
+    /// Takes a pin for something that is on while it is high.
+    pub(super) fn open_output(self, pin: u8) -> io::Result<Output> {
+        let device = || output(pin).map(Output::Device);
+        match self {
+            Self::Rppal => Gpio::new()
+                .and_then(|gpio| gpio.get(pin))
+                .map(|pin| Output::Rppal(pin.into_output_low()))
+                .or_else(|_| device()),
+            Self::CharacterDevices => device(),
         }
     }
 
@@ -100,6 +113,27 @@ pub(super) enum Pins {
 pub(super) enum Outputs {
     Rppal { _pins: Vec<OutputPin> },
     Devices { _pins: Vec<Request> },
+}
+
+/// A pin that drives something, low again when it is given back.
+pub(super) enum Output {
+    Rppal(OutputPin),
+    Device(Request),
+}
+
+impl Wire for Output {
+    fn set(&mut self, high: bool) -> io::Result<()> {
+        match self {
+            Self::Rppal(pin) => {
+                pin.write(if high { Level::High } else { Level::Low });
+                Ok(())
+            }
+            Self::Device(line) => {
+                let value = if high { Value::Active } else { Value::Inactive };
+                line.set_lone_value(value).map(|_| ()).map_err(io::Error::other)
+            }
+        }
+    }
 }
 
 /// Sets the address, and resets the display.

@@ -23,6 +23,8 @@ struct Shown<'a> {
     screen: &'a str,
     frame: String,
     lines: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -31,12 +33,13 @@ struct Refused {
 }
 
 impl Line {
-    pub(super) fn of_picture(picture: &Picture<'_>) -> Self {
+    pub(super) fn of_picture(picture: &Picture<'_>, is_wired: bool) -> Self {
         let frame = BASE64_STANDARD.encode(picture.visible().bytes());
         Self::of(&Shown {
             screen: picture.text.name,
             frame,
             lines: &picture.text.lines,
+            signal: is_wired.then(|| picture.beacon.name()),
         })
     }
 

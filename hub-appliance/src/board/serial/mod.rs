@@ -3,7 +3,8 @@
 //! In, one object a line: `{"press":"up"|"down"|"left"|"right"|"ok"|"back"}`, `{"hold":"ok"|"back"}`,
 //! `{"type":"12345678"}`. Out, at connection and on every change:
 //! `{"screen":"<name>","frame":"<base64 of the frame's 1,024 or 2,048 bytes>","lines":["…"]}`; and `{"error":"…"}` to the one
-//! whose line was not understood. On a dark display the frame is dark, while name and lines stay.
+//! whose line was not understood. Where a light or a buzzer is wired by the owner's file, `"signal"` beside the lines is
+//! `"dark"`, `"locked"`, `"open"` or `"needs-help"`. On a dark display the frame is dark, while name and lines stay.
 //!
 //! A socket is for its owner alone (mode 0600), takes several clients at once and is removed at the end. Who does not
 //! read is dropped: nothing here waits for a client.
@@ -23,7 +24,7 @@ use self::line::Line;
 use self::link::Endpoint;
 use self::service::{Outgoing, Service};
 use super::queue::{Queue, Signal};
-use super::{Board, BoardError, Event, Picture, Waker};
+use super::{BeaconSetup, Board, BoardError, Event, Picture, Waker};
 use crate::panel::Resolution;
 
 /// The serial board.
@@ -35,6 +36,8 @@ pub struct Serial {
     /// Written to when there is something in `outgoing`.
     bell: UnixStream,
     shown: Option<Line>,
+    /// Whether there would be a light or a buzzer.
+    is_wired: bool,
     service: Option<JoinHandle<()>>,
 }
 
@@ -62,6 +65,7 @@ impl Serial {
             outgoing,
             bell,
             shown: None,
+            is_wired: false,
             service: Some(service),
         })
     }
@@ -81,13 +85,17 @@ impl Board for Serial {
     }
 
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError> {
-        let line = Line::of_picture(picture);
+        let line = Line::of_picture(picture, self.is_wired);
         if self.shown.as_ref() != Some(&line) {
             self.outgoing.put(line.clone());
             self.shown = Some(line);
             self.ring().map_err(BoardError::io("line"))?;
         }
         Ok(())
+    }
+
+    fn wire(&mut self, _: BeaconSetup) {
+        self.is_wired = true;
     }
 
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {

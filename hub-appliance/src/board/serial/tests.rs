@@ -70,6 +70,7 @@ fn show(board: &mut Serial, name: &'static str, brightness: Brightness) {
             frame: &frame,
             text: &text,
             brightness,
+            beacon: Beacon::NeedsHelp,
         })
         .unwrap();
 }

@@ -30,7 +30,7 @@ use crossterm::terminal::{
 
 use self::painter::Painter;
 use super::queue::{Notifier, Queue, Signal};
-use super::{Board, BoardError, Event, Picture, Waker};
+use super::{BeaconSetup, Board, BoardError, Event, Picture, Waker};
 use crate::panel::Resolution;
 
 /// How often the keyboard thread looks whether the board is still there.
@@ -86,6 +86,10 @@ impl Board for Terminal {
     fn show(&mut self, picture: &Picture<'_>) -> Result<(), BoardError> {
         let size = size().map_err(BoardError::io("terminal"))?;
         self.painter.show(picture, size).map_err(BoardError::io("terminal"))
+    }
+
+    fn wire(&mut self, _: BeaconSetup) {
+        self.painter.wire();
     }
 
     fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, BoardError> {

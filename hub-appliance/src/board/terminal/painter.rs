@@ -8,7 +8,7 @@ use crossterm::style::{Attribute, Print, SetAttribute};
 use crossterm::terminal::{Clear, ClearType};
 
 use crate::board::Picture;
-use crate::panel::{Brightness, Frame, half_block};
+use crate::panel::{Beacon, Brightness, Frame, half_block};
 
 const COLUMNS: u16 = 128;
 const HELP: &str = "arrows  Enter: ok  Esc: back  0-9: type  o: hold ok  b: hold back  q: quit";
@@ -22,6 +22,8 @@ struct Content {
     frame: Frame,
     lines: Vec<String>,
     brightness: Brightness,
+    /// What a light would show, if one were wired.
+    beacon: Option<Beacon>,
 }
 
 /// The rows of the terminal that the picture takes: two pixels each.
@@ -34,6 +36,7 @@ fn rows(frame: &Frame) -> u16 {
 pub(super) struct Painter<W> {
     out: W,
     wanted: Option<Content>,
+    is_wired: bool,
     /// What was drawn last, and for which size.
     drawn: Option<(Content, Size)>,
 }
@@ -43,8 +46,14 @@ impl<W: Write> Painter<W> {
         Self {
             out,
             wanted: None,
+            is_wired: false,
             drawn: None,
         }
+    }
+
+    /// From now on what a light would show stands beside the help.
+    pub(super) const fn wire(&mut self) {
+        self.is_wired = true;
     }
 
     pub(super) fn show(&mut self, picture: &Picture<'_>, size: Size) -> io::Result<()> {
@@ -53,6 +62,7 @@ impl<W: Write> Painter<W> {
             frame: picture.visible(),
             lines,
             brightness: picture.brightness,
+            beacon: self.is_wired.then_some(picture.beacon),
         });
         self.redraw(size)
     }
@@ -62,10 +72,9 @@ impl<W: Write> Painter<W> {
         let Some(wanted) = self.wanted.clone() else {
             return Ok(());
         };
-        let before = self
-            .drawn
-            .take()
-            .filter(|(before, at)| *at == size && before.brightness == wanted.brightness);
+        let before = self.drawn.take().filter(|(before, at)| {
+            *at == size && before.brightness == wanted.brightness && before.beacon == wanted.beacon
+        });
         // One write for all, so that a half-drawn picture is never seen.
         let mut commands = Vec::new();
         if size.0 < COLUMNS || size.1 < rows(&wanted.frame) {
@@ -95,6 +104,11 @@ fn write_surroundings(commands: &mut Vec<u8>, content: &Content, size: Size) -> 
             MoveTo(0, rows),
             SetAttribute(Attribute::Dim),
             Print(HELP),
+            Print(
+                content
+                    .beacon
+                    .map_or_else(String::new, |beacon| format!("  signal: {}", beacon.name()))
+            ),
             SetAttribute(Attribute::Reset)
         )?;
     }
@@ -231,6 +245,7 @@ mod tests {
                     frame,
                     text: &text,
                     brightness,
+                    beacon: Beacon::Open,
                 },
                 size,
             )

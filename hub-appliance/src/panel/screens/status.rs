@@ -4,7 +4,7 @@ use super::Moment;
 use crate::panel::canvas::Canvas;
 use crate::panel::icons::Icon;
 use crate::panel::script::as_code;
-use crate::panel::strings::Strings;
+use crate::panel::strings::{Language, Strings};
 use crate::panel::text::{UNKNOWN, date};
 use crate::panel::view::{Clock, OpenStatus, Room, Supply};
 
@@ -27,37 +27,37 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, s
     let percent = open.disk_used_percent.map(|percent| percent.min(100));
     let used = percent.map_or_else(|| UNKNOWN.to_owned(), strings.disk_used);
     canvas.pair(3, strings.disk, &used);
-    match (open.room(), open.supply) {
-        (Room::Enough, Supply::Weak) => canvas.line(4, strings.weak_power),
-        (Room::Enough, Supply::Hot) => canvas.line(4, strings.too_hot),
-        // Whoever sets the clock of a hub without a network has to see what it thinks the time is. Where lines take turns
-        // anyway, there are both.
-        (Room::Enough, Supply::Good) => {
-            let warning = backup(open, strings);
-            let is_its_turn = canvas.is_tall() || moment.turn() % 2 == 1;
-            if let Some(warning) = warning.filter(|_| is_its_turn) {
-                canvas.line(4, warning);
-            }
-            if canvas.is_tall() || warning.is_none() || !is_its_turn {
-                canvas.line(4, &as_code(&date(open.time_ms)));
-            }
-        }
-        (Room::Little, _) => canvas.line(4, strings.disk_get_help),
-        (Room::None, _) => canvas.line(4, strings.disk_takes_nothing),
+    // Whoever sets the clock of a hub without a network has to see what it thinks the time is, whatever else is the matter.
+    let is_later = usize::from(open.room() == Room::Enough && open.supply == Supply::Good);
+    let warning = warning(open, strings);
+    let is_its_turn = canvas.is_tall() || moment.turn() % 2 == is_later;
+    if let Some(warning) = warning.filter(|_| is_its_turn) {
+        canvas.line(4, warning);
+    }
+    if canvas.is_tall() || warning.is_none() || !is_its_turn {
+        canvas.line(4, &as_code(&date(open.time_ms)));
     }
     "status"
 }
 
-/// That there is no backup, or that it is old.
-fn backup(open: &OpenStatus, strings: &Strings) -> Option<&'static str> {
-    let text = match open.backup.minutes_ago {
-        None => strings.backup_none,
-        Some(_) => strings.backup_old,
-    };
-    open.backup.is_late().then_some(text)
+/// What somebody has to see to.
+fn warning(open: &OpenStatus, strings: &Strings) -> Option<&'static str> {
+    match (open.room(), open.supply) {
+        (Room::None, _) => Some(strings.disk_takes_nothing),
+        (Room::Little, _) => Some(strings.disk_get_help),
+        (Room::Enough, Supply::Weak) => Some(strings.weak_power),
+        (Room::Enough, Supply::Hot) => Some(strings.too_hot),
+        (Room::Enough, Supply::Good) => {
+            let text = match open.backup.minutes_ago {
+                None => strings.backup_none,
+                Some(_) => strings.backup_old,
+            };
+            open.backup.is_late().then_some(text)
+        }
+    }
 }
 
 /// Whether there is more to say than fits at once.
 pub(in crate::panel) fn turns(open: &OpenStatus) -> bool {
-    open.backup.is_late()
+    warning(open, Language::default().strings()).is_some()
 }
