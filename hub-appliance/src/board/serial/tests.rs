@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::panel::{Brightness, Button, Frame, Input, ScreenText};
+use crate::panel::{Beacon, Brightness, Button, Frame, Input, ScreenText};
 
 /// Long enough for any machine: a test that gets here has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
