@@ -49,13 +49,14 @@ async fn of_phones_racing_for_one_place_exactly_one_pairs() {
     let hub = Hub::open(Limits::default()).await;
     open_pairing(&hub);
     let mut racing = tokio::task::JoinSet::new();
-    for _ in 0..8 {
+    // As many as may wait from one address.
+    for _ in 0..4 {
         let mut phone = Phone::new(hub.connect().await);
         racing.spawn(async move { phone.handshake().await.status });
     }
     let mut statuses = racing.join_all().await;
     statuses.sort_unstable();
-    assert_eq!(statuses, [200, 403, 403, 403, 403, 403, 403, 403]);
+    assert_eq!(statuses, [200, 403, 403, 403]);
     assert_eq!(hub.behind.devices.lock().unwrap().len(), 1);
 }
 
