@@ -374,6 +374,19 @@ async fn a_deletion_takes_along_what_its_right_reaches() {
     }
     held_on_the_panel(&place.hub, 0).await;
 
+    // A visit of the nurse's clinic, of a patient of the other site: its events are that site's.
+    let guest = row_with(&admin.database, "patients", "primary_clinic_id", &away);
+    let rows = json!({
+        "visits": lists(json!([new_row("visits", "guest", &json!({"patient_id": guest, "clinic_id": home}))]), json!([]), json!([])),
+        "events": lists(json!([new_row("events", "theirs", &json!({"patient_id": guest, "visit_id": "guest"}))]), json!([]), json!([])),
+    });
+    assert_eq!(push(&mut admin, &rows).await, Ok(json!({})));
+    let deletion = json!({"visits": lists(json!([]), json!([]), json!(["guest"]))});
+    assert_eq!(push(&mut nurse, &deletion).await, Ok(json!({})));
+    assert!(on_hub(&mut admin, "events", "theirs").await.is_some());
+    assert_eq!(on_hub(&mut admin, "visits", "guest").await, None);
+    held_on_the_panel(&place.hub, 0).await;
+
     // What the hub never had is nothing to hold.
     let gone = new_row(
         "patients",

@@ -267,6 +267,34 @@ fn sees_exactly_its_clinics(seen: &Database, all: &Database, user: &DemoUser) {
 }
 
 #[tokio::test]
+async fn forms_of_another_clinic_reach_every_phone() {
+    let clinic = clinic();
+    let mut hub = TestHub::with_clinic(&clinic, Log::Warnings).await.unwrap();
+    let nurse = user(&clinic, "nurse");
+    let mut phone = synced(&hub, nurse).await;
+    let away = user(&clinic, "doctor.two").clinic_id.clone();
+    let times = json!({"metadata": {}, "is_deleted": false, "created_at": "2026-11-20T00:00:00Z",
+        "updated_at": "2026-11-20T00:00:00Z", "last_modified": "2026-11-20T00:00:00Z"});
+    let row = |id: &str, values: Value| {
+        let mut row = times.clone();
+        row["id"] = json!(id);
+        row.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+        json!({"created": [row], "updated": [], "deleted": []})
+    };
+    let bundle = json!({"success": true, "timestamp": 1, "changes": {
+        "registration_forms": row("form", json!({"clinic_id": away, "name": "Theirs", "fields": []})),
+        "clinic_departments": row("department", json!({"clinic_id": away, "name": "Theirs"})),
+    }});
+    hub.take_in(|file| Ok(serde_json::to_writer(file, &bundle)?))
+        .await
+        .unwrap();
+    phone.sync().await.unwrap();
+    for (table, id) in [("registration_forms", "form"), ("clinic_departments", "department")] {
+        assert!(phone.database.row(table, id).is_some(), "{table}");
+    }
+}
+
+#[tokio::test]
 async fn how_a_token_ends() {
     let clinic = clinic();
     let mut hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();

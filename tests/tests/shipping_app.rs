@@ -336,6 +336,43 @@ async fn cursors_that_the_hub_never_gave() {
     }
 }
 
+#[tokio::test]
+async fn answers_that_are_lost_around_a_forced_upload_are_given_again_by_a_hub_that_was_killed() {
+    let clinic = clinic();
+    let mut hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
+    let admin = user(&clinic, "admin");
+    let mut other = hub.phone(admin).await.unwrap();
+    other.sync().await.unwrap();
+    let patient = ids(&other.database, "patients").remove(0);
+    // Fast and slow clocks; the answer is lost after the upload, and before it.
+    for (number, (error, lost_first)) in [(-YEAR_MS, false), (YEAR_MS, false), (-YEAR_MS, true), (YEAR_MS, true)]
+        .into_iter()
+        .enumerate()
+    {
+        let mut phone = hub.phone(admin).await.unwrap().with_app(Generation::V1_5);
+        phone.clock = PhoneClock::wrong_by(error);
+        phone.sync().await.unwrap();
+        let camp = format!("Camp {number}");
+        other
+            .edit("patients", &patient, &[("camp", camp.as_str().into())])
+            .unwrap();
+        other.sync().await.unwrap();
+        if lost_first {
+            phone.pull_bytes().await.unwrap();
+        }
+        phone.force_upload(phone.clock.now()).await.unwrap();
+        if !lost_first {
+            phone.pull_bytes().await.unwrap();
+        }
+        hub.hub.kill9().await.unwrap();
+        hub.start_again().await.unwrap();
+        phone.sync().await.unwrap();
+        let seen = phone.database.cell("patients", &patient, "camp");
+        assert_eq!(seen, Some(&camp.into()), "wrong by {error}, lost first: {lost_first}");
+        other.sync().await.unwrap();
+    }
+}
+
 /// How many rows and deletes a pull with these parameters brings; the phone takes no notice of it.
 async fn pulled(phone: &mut Phone, parameters: &Value) -> usize {
     let answer = phone.client.query_bytes("sync_pull", parameters).await.unwrap();

@@ -1,6 +1,8 @@
 //! Values as phones and the cloud write them: none makes a push or an import fail, none is guessed at, none comes back as
 //! something else.
 
+use std::collections::BTreeSet;
+
 use hub_tests::hub::{Log, TestHub};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 #[path = "support/pushing.rs"]
 mod pushing;
 
-use pushing::{clinic, held_on_the_panel, lists, on_hub, push, row, user};
+use pushing::{clinic, held_on_the_panel, lists, on_hub, pulled, push, row, user};
 
 const TABLES: [&str; 11] = [
     "patients",
@@ -230,4 +232,131 @@ async fn what_the_cloud_takes_for_a_date_stops_no_import() {
         assert!(on_hub(&mut phone, "events", &format!("e{number}")).await.is_some());
     }
     held_on_the_panel(&hub, 0).await;
+}
+
+/// What apps, people and other systems put where something else belongs, as it stands in JSON.
+fn oddities() -> Vec<String> {
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    let long = "9".repeat(400);
+    let plain = [
+        "0",
+        "-1",
+        "-0.0",
+        "1.5",
+        "1e400",
+        "9007199254740993",
+        "8640000000000000",
+        "-8640000000000000",
+        "8640000000000001",
+        "true",
+        "[]",
+        "{}",
+        r#"{"a":{"b":["\ude00",1e400,null]}}"#,
+        r#""""#,
+        r#"" ""#,
+        r#""\u0000""#,
+        r#""a\u0000b""#,
+        r#""half \ud83d""#,
+        r#""{\"half\":\"\\ud83d\"}""#,
+        r#""[1,2""#,
+        r#""NaN""#,
+        r#""-inf""#,
+        r#""1e3""#,
+        r#""0x10""#,
+        r#""31/12/1985""#,
+        r#""9999-12-31T23:59:59.999Z""#,
+        r#""9999-12-31T23:59:59-12:00""#,
+        r#""-009999-01-01T00:00:00+12:00""#,
+        r#""+275760-09-13T00:00:00Z""#,
+        r#""2026-02-30""#,
+        r#""2026-03-29T02:30:00[Europe/Paris]""#,
+    ];
+    plain.into_iter().map(str::to_owned).chain([deep, long]).collect()
+}
+
+#[tokio::test]
+async fn whatever_stands_in_a_column_the_row_is_taken_or_held_and_nothing_fails() {
+    let clinic = clinic();
+    let hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
+    let admin = user(&clinic, "admin");
+    let mut phone = hub.phone(admin).await.unwrap();
+    let odd = oddities();
+    let mut sent = BTreeSet::new();
+    let patient = row(
+        schema().table("patients").unwrap(),
+        "p",
+        &json!({"primary_clinic_id": admin.clinic_id}),
+    );
+    let first = json!({"patients": lists(json!([patient]), json!([]), json!([]))});
+    assert_eq!(push(&mut phone, &first).await, Ok(json!({})));
+    for name in TABLES {
+        let table = schema().table(name).unwrap();
+        let mut rows = Vec::new();
+        for column in table.phone_columns().filter(|column| column.name != "id") {
+            for number in 0..odd.len() {
+                let id = format!("{name}-{}-{number}", column.name);
+                let mut values = json!({});
+                for (tie, value) in [("patient_id", "p"), ("attribute_id", &id)] {
+                    if table.column(tie).is_some() {
+                        values[tie] = json!(value);
+                    }
+                }
+                if let Some(of_clinic) = table.clinic_column.as_deref() {
+                    values[of_clinic] = json!(admin.clinic_id);
+                }
+                values[&column.name] = json!(format!("ODD-{number}-"));
+                rows.push(row(table, &id, &values));
+                sent.insert((name, id));
+            }
+        }
+        // Once as new ones, once as edits of what is there by then.
+        for list in ["created", "updated"] {
+            let mut changes = json!({name: lists(json!([]), json!([]), json!([]))});
+            changes[name][list] = json!(rows);
+            let mut body = json!({"changes": changes, "lastPulledAt": 0}).to_string();
+            for (number, value) in odd.iter().enumerate() {
+                body = body.replace(&format!("\"ODD-{number}-\""), value);
+            }
+            let body: Box<serde_json::value::RawValue> = serde_json::from_str(&body).unwrap();
+            phone.client.handshake().await.unwrap();
+            phone.client.http().disconnect();
+            let answer = phone.client.command::<Value>("sync_push", &body).await;
+            assert_eq!(answer.unwrap(), json!({}), "{name} {list}");
+        }
+    }
+
+    let all = pulled(&mut phone, &json!(0)).await;
+    let mut there = BTreeSet::new();
+    for name in TABLES {
+        for list in ["created", "updated", "deleted"] {
+            for row in all["changes"][name][list].as_array().unwrap() {
+                let id = row["id"].as_str().or(row.as_str()).unwrap();
+                there.extend(sent.get(&(name, id.to_owned())).cloned());
+            }
+        }
+    }
+    assert!(there.len() > sent.len() / 3, "{} of {}", there.len(), sent.len());
+    held_on_the_panel(&hub, sent.len() - there.len()).await;
+    // What was taken is fit for an app, and for the lists of the online mode.
+    let mut other = hub.phone(admin).await.unwrap();
+    other.sync().await.unwrap();
+    for (query, params) in [
+        ("get_patients", json!({"limit": 5000})),
+        ("search_patients", json!({"filters": {"given_name": "half"}})),
+        ("patients.similar", json!({"given_name": "half", "surname": "x"})),
+        ("get_visits", json!({"patient_id": "p"})),
+        ("vitals.list", json!({"patient_id": "p"})),
+        ("get_patient", json!({"patient_id": "p"})),
+        (
+            "appointments.list",
+            json!({"start_date": -8.64e15, "end_date": 8.64e15, "limit": 5000}),
+        ),
+        ("prescriptions.search", json!({"limit": 5000})),
+        ("dispensing.by_patient", json!({"patient_id": "p"})),
+        ("held.list", json!({"limit": 5000})),
+    ] {
+        phone.client.handshake().await.unwrap();
+        let answer = phone.client.query::<Value>(query, params).await;
+        assert!(answer.is_ok(), "{query}: {answer:?}");
+    }
 }

@@ -22,6 +22,7 @@ use super::sync::apply::{Applied, Applier};
 use super::sync::cursors::Seen;
 use super::sync::held::{self, Direction, HeldRow, HoldReason};
 use super::sync::history::Author;
+use super::sync::judge::held_parent;
 use super::sync::merge::means;
 use super::sync::push::{List, Lists};
 use super::sync::release;
@@ -273,7 +274,8 @@ impl Import<'_, '_> {
             }
             Err(reason) => return self.hold(table, list, None, json, reason),
         };
-        if let Some(parent) = self.held_patient(table, &row)? {
+        // What hangs on a row that is held belongs here, and waits with it.
+        if let Some(parent) = held_parent(self.applier.tx().connection(), table.table(), &row)? {
             return self.hold(table, list, Some(&row.id), json, parent);
         }
         if self.is_foreign(table, &row)? {
@@ -344,20 +346,6 @@ impl Import<'_, '_> {
         };
         stock::follow_cloud(&mut self.applier, table, &row.id, moved)?;
         Ok(Applied::Updated)
-    }
-
-    /// A row goes on waiting with the patient that it hangs on, where that one is held: it belongs here.
-    fn held_patient(&mut self, table: TableId, row: &SentRow) -> Result<Option<HoldReason>, StoreError> {
-        let patient = table
-            .table()
-            .column("patient_id")
-            .and_then(|column| row.cells[column].as_ref());
-        let (Some(patient), Some(patients)) = (patient.and_then(Cell::as_reference), TableId::named("patients")) else {
-            return Ok(None);
-        };
-        let waits = self.applier.stored(patients, patient)?.is_none()
-            && held::is_held(self.applier.tx().connection(), patients, patient)?;
-        Ok(waits.then(|| HoldReason::Parent(patients, patient.into())))
     }
 
     fn delete(&mut self, table: TableId, json: &str) -> Result<bool, StoreError> {

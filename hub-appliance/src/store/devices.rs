@@ -227,6 +227,8 @@ impl Devices {
             tx.connection()
                 .execute("DELETE FROM resends WHERE device = ?1", [number.0])?;
             tx.connection()
+                .execute("DELETE FROM resent_with WHERE device = ?1", [number.0])?;
+            tx.connection()
                 .execute("DELETE FROM answers WHERE device = ?1", [number.0])?;
             tx.audit(&Entry {
                 device: number,

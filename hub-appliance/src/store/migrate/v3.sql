@@ -54,3 +54,14 @@ CREATE TABLE courier_rows (
     digests BLOB NOT NULL,
     PRIMARY KEY (table_name, row_id, version, digests)
 ) STRICT, WITHOUT ROWID;
+
+-- A row that one device has to get again may be out of sight of who uses it: whether it was kept back from an answer for
+-- that, and if so, the timestamps of the answers that it went with.
+ALTER TABLE resends ADD COLUMN kept_back INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE resent_with (
+    device INTEGER NOT NULL,
+    table_name TEXT NOT NULL,
+    row_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (device, table_name, row_id, at)
+) STRICT, WITHOUT ROWID;

@@ -22,6 +22,7 @@ use crate::store::error::StoreError;
 use crate::store::rows;
 use crate::store::schema::{CloudType, TableId};
 use crate::store::snapshot::Snapshot;
+use crate::store::sync::held;
 use crate::store::sync::push::List;
 use crate::store::sync::sent::{SentRow, read_row};
 use crate::store::value::{Cell, Source};
@@ -167,7 +168,7 @@ impl Reading<'_> {
     }
 
     fn is_news(&mut self, snapshot: &Snapshot<'_>, table: TableId, json: &str) -> Result<bool, StoreError> {
-        let Ok((mut row, None)) = read_row(table.table(), json, Source::Cloud) else {
+        let Ok((mut row, misfit)) = read_row(table.table(), json, Source::Cloud) else {
             return Ok(true);
         };
         if let Some((_, seen)) = self.seen.iter_mut().find(|(told, _)| *told == table) {
@@ -175,6 +176,10 @@ impl Reading<'_> {
         }
         if table.table().name == "patients" {
             self.patients.insert(row.id.clone());
+        }
+        // It will be held, and what hangs on it with it.
+        if misfit.is_some() {
+            return Ok(true);
         }
         let connection = snapshot.connection()?;
         let stored = rows::find(connection, table, &row.id)?;
@@ -189,7 +194,7 @@ impl Reading<'_> {
         Ok(is_news)
     }
 
-    /// Whether the row hangs on a patient, without a clinic of its own, who is neither on the hub nor in the answer. One who
+    /// Whether the row hangs on a patient, without a clinic of its own, who is neither on the hub or held nor in the answer. One who
     /// was deleted here is not on it: the cloud goes on telling what hung on them.
     fn is_foreign(&self, connection: &rusqlite::Connection, table: TableId, row: &SentRow) -> Result<bool, StoreError> {
         let definition = table.table();
@@ -204,7 +209,7 @@ impl Reading<'_> {
         };
         match rows::find(connection, patients, patient)? {
             Some(patient) => Ok(patient.deleted),
-            None => Ok(!self.patients.contains(patient)),
+            None => Ok(!self.patients.contains(patient) && !held::is_held(connection, patients, patient)?),
         }
     }
 

@@ -17,8 +17,11 @@ use crate::store::rows::{self, StoredRow};
 use crate::store::schema::TableId;
 use crate::store::sync::apply::{Applied, Applier};
 use crate::store::sync::cursors::Seen;
+use crate::store::sync::held::HoldReason;
 use crate::store::sync::history::Author;
+use crate::store::sync::judge::held_parent;
 use crate::store::sync::push::List;
+use crate::store::sync::release::superseded;
 use crate::store::sync::sent::{SentRow, read_deleted, read_row};
 use crate::store::sync::stock;
 use crate::store::value::Source;
@@ -46,11 +49,15 @@ pub(super) fn apply(tx: &mut WriteTx<'_>, news: Vec<News>, summary: &mut AnswerS
                 summary.count(delete(tx, table, &row)?);
                 continue;
             }
-            Ok((row, None)) => {
-                apply_row(tx, table, row, summary)?;
-                continue;
-            }
-            Ok((row, Some(column))) => (Some(row.id), crate::store::sync::held::HoldReason::WrongType(column)),
+            Ok((row, None)) => match held_parent(tx.connection(), table.table(), &row)? {
+                // What hangs on a row that is held waits with it.
+                Some(parent) => (Some(row.id), parent),
+                None => {
+                    apply_row(tx, table, row, summary)?;
+                    continue;
+                }
+            },
+            Ok((row, Some(column))) => (Some(row.id), HoldReason::WrongType(column)),
             Err(reason) => (None, reason),
         };
         hold_pulled(tx, table, list, reason.0.as_deref(), &json, reason.1)?;
@@ -84,6 +91,7 @@ fn apply_row(
     }
     let Some(stored) = stored else {
         summary.count(Applier::new(tx, author(), Seen::up_to(HubTime::ZERO)).put(table, &row, None)?);
+        superseded(tx, table, &row.id, DeviceNumber::CLOUD)?;
         note_time_ahead(tx, table, &row.id, &comparison)?;
         if table.table().name == "patient_additional_attributes" {
             settle_twins(tx, table, &row)?;

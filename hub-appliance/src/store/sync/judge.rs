@@ -147,12 +147,29 @@ fn reference(table: &Table, row: &SentRow, column: &str) -> Option<Box<str>> {
     cell.and_then(Cell::as_reference).map(Box::from)
 }
 
+/// The rows that a row hangs on.
+fn parents<'r>(table: &'r Table, row: &'r SentRow) -> impl Iterator<Item = (TableId, Box<str>)> + 'r {
+    let parents = PARENTS.into_iter();
+    parents.filter_map(|(column, parent)| Some((TableId::named(parent)?, reference(table, row, column)?)))
+}
+
+/// Why a row has to wait for another: that one is held and not stored yet.
+pub(in crate::store) fn held_parent(
+    connection: &Connection,
+    table: &Table,
+    row: &SentRow,
+) -> Result<Option<HoldReason>, StoreError> {
+    for (parent, id) in parents(table, row) {
+        if held::is_held(connection, parent, &id)? && rows::find_deleted(connection, parent, &id)?.is_none() {
+            return Ok(Some(HoldReason::Parent(parent, id)));
+        }
+    }
+    Ok(None)
+}
+
 /// Why a new row has to wait for another: that one is held, or is a patient who is deleted.
 fn missing_parent(connection: &Connection, table: &Table, row: &SentRow) -> Result<Option<HoldReason>, StoreError> {
-    for (column, parent) in PARENTS {
-        let (Some(id), Some(parent)) = (reference(table, row, column), TableId::named(parent)) else {
-            continue;
-        };
+    for (parent, id) in parents(table, row) {
         let waits = match rows::find_deleted(connection, parent, &id)? {
             Some(deleted) => deleted && parent.table().name == "patients",
             None => held::is_held(connection, parent, &id)?,

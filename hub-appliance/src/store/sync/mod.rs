@@ -14,7 +14,7 @@ pub mod gatekeeper;
 pub mod generation;
 pub mod held;
 pub mod history;
-mod judge;
+pub(in crate::store) mod judge;
 mod limits;
 pub(super) mod merge;
 pub(in crate::store) mod newer;

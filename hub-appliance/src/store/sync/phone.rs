@@ -99,6 +99,7 @@ impl Store {
             summary,
         };
         let next = &answered.summary.next;
+        let resent = answered.summary.resent.clone();
         let says_nothing = answered.summary.rows.is_empty() && *next == start.cursor;
         let lost = (start.lost && !says_nothing).then_some(cursors.given.at);
         let (arrived, another) = (start.cursor.at, start.another);
@@ -130,7 +131,7 @@ impl Store {
             }
             tx.set_cursors(device, &cursors)?;
             if !says_nothing {
-                tx.note_resent(device, arrived, cursors.given.at)?;
+                tx.note_resent(device, arrived, cursors.given.at, &resent)?;
             }
             entry.iter().try_for_each(|entry| tx.audit(entry))?;
             Ok::<_, StoreError>(true)

@@ -16,7 +16,7 @@ use super::cursors::{Cursor, Place, Reached, Start};
 use super::feed::{FEEDS, Fate, Feed, HUB_COLUMNS, Lists};
 use super::generation::Generation;
 use super::newer;
-use super::resend;
+use super::resend::{self, Named, Resent};
 use super::sight::{Placed, Sight, Tie, text_of};
 use crate::clock::HubTime;
 use crate::store::devices::{DeviceNumber, Scope};
@@ -66,6 +66,8 @@ pub struct PullSummary {
     pub rows: Vec<(&'static str, usize)>,
     /// What the answer makes of the phone's database; `at` is the answer's `timestamp`.
     pub next: Cursor,
+    /// What became of the rows that the phone had to get again.
+    pub resent: Resent,
 }
 
 impl Snapshot<'_> {
@@ -78,9 +80,16 @@ impl Snapshot<'_> {
         let connection = self.connection()?;
         let places = places_in_sight(&request.scope, request.generation);
         let reached = &request.start.cursor.reached;
-        let resends = resend::pending(connection, request.device, request.start.cursor.at)?;
+        let mut pull = Pull {
+            connection,
+            request,
+            came: BTreeSet::new(),
+            sight: Sight::new(connection, request.device, &places, reached)?,
+            resends: RefCell::default(),
+        };
+        let resent = pull.look_for_resends()?;
         let all_in = |reached: &Reached| places.iter().all(|place| reached.of(place) >= Some(self.last_change()));
-        let nothing_new = resends.is_empty() && !request.start.another && all_in(reached);
+        let nothing_new = resent.went.is_empty() && !request.start.another && all_in(reached);
         // Everything once more is the same answer as the one before, where that brought all there is.
         let as_before = request.start.cursor.at == HubTime::ZERO && all_in(&request.given.reached);
         let latest = request.given.at.max(request.start.cursor.at);
@@ -93,19 +102,11 @@ impl Snapshot<'_> {
                 at: self.last_change(),
                 reached: reached.with(places.iter().cloned(), self.last_change()),
             },
+            resent,
         };
-        let sight = Sight::new(connection, request.device, &places, reached)?;
-        let pull = Pull {
-            connection,
-            request,
-            came: if nothing_new {
-                BTreeSet::new()
-            } else {
-                sight.patients_who_came()?
-            },
-            sight,
-            resends: RefCell::new(resends),
-        };
+        if !nothing_new {
+            pull.came = pull.sight.patients_who_came()?;
+        }
         out.extend_from_slice(b"{\"changes\":{");
         let mut first = true;
         for table in TableId::all() {
@@ -140,10 +141,39 @@ struct Pull<'a> {
     /// Patients who came into sight, with all that hangs on them.
     came: BTreeSet<String>,
     /// Rows that go with the answer although the cursor has passed them.
-    resends: RefCell<HashSet<(TableId, String)>>,
+    resends: RefCell<HashSet<Named>>,
 }
 
 impl Pull<'_> {
+    /// Finds the rows that the phone has to get again, and which of them can go with this answer.
+    fn look_for_resends(&self) -> Result<Resent, StoreError> {
+        let mut resent = Resent::default();
+        for row in resend::pending(self.connection, self.request.device, self.request.start.cursor.at)? {
+            if self.can_go(&row)? {
+                resent.went.push(row);
+            } else {
+                resent.kept_back.push(row);
+            }
+        }
+        self.resends.replace(resent.went.iter().cloned().collect());
+        Ok(resent)
+    }
+
+    /// Whether a row that has to go with the answer is there for this user and this app; one that is gone from the hub is
+    /// nothing to wait for.
+    fn can_go(&self, (table, id): &Named) -> Result<bool, StoreError> {
+        let Some(feed) = &FEEDS[table.index()] else {
+            return Ok(true);
+        };
+        if !self.request.generation.has_table_since(table.table().since) {
+            return Ok(false);
+        }
+        let mut statement = self.connection.prepare_cached(&feed.one)?;
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else { return Ok(true) };
+        Ok(self.fate_of_resent(*table, feed, row)? != Fate::Left)
+    }
+
     fn table(&self, table: TableId, feed: &Feed, out: &mut Vec<u8>) -> Result<usize, StoreError> {
         let newer = newer::any(self.connection, table)?.then_some((self.connection, table));
         let mut lists = Lists::new(feed, newer, self.request.at_most, out);
@@ -196,7 +226,7 @@ impl Pull<'_> {
     }
 
     fn left_to_resend(&self, table: TableId) -> Vec<String> {
-        let of_table = |(_, id): (TableId, String)| id;
+        let of_table = |(_, id): Named| id;
         let mut resends = self.resends.borrow_mut();
         resends.extract_if(|(of, _)| *of == table).map(of_table).collect()
     }

@@ -40,6 +40,20 @@ fn in_clinic_2(id: &str) -> Value {
     row
 }
 
+impl Hub {
+    /// The writer's steps in a piece of work. It counts one a row, and one for each 50,000 of SQLite's own instructions: were
+    /// each row compared with those before it, there would be thousands of these.
+    fn steps(&self, work: impl FnOnce()) -> u64 {
+        let before = self.store.pulse().number();
+        work();
+        self.store.pulse().number() - before
+    }
+
+    fn held(&self) -> usize {
+        self.store.held_count().unwrap().try_into().unwrap()
+    }
+}
+
 #[test]
 fn thousands_of_held_rows_are_held_found_and_let_go_without_looking_at_each_other() {
     const ROWS: usize = 8_000;
@@ -48,27 +62,61 @@ fn thousands_of_held_rows_are_held_found_and_let_go_without_looking_at_each_othe
     let mut rows: Vec<_> = (0..ROWS / 2).map(|number| in_clinic_2(&format!("p{number}"))).collect();
     rows.extend((0..ROWS / 2).map(|number| json!({"given_name": number})));
     let changes = created("patients", json!(rows));
-    // The writer counts a step a row, and one for each 50,000 of SQLite's own instructions: were each row compared with
-    // those before it, there would be thousands of these.
-    let spent = |work: &dyn Fn()| {
-        let before = hub.store.pulse().number();
-        work();
-        hub.store.pulse().number() - before
-    };
     for _ in 0..2 {
-        let steps = spent(&|| assert_eq!(push_by_rights(&hub, &changes).held, ROWS));
+        let steps = hub.steps(|| assert_eq!(push_by_rights(&hub, &changes).held, ROWS));
         assert!(steps < ROWS as u64 * 3 / 2, "{steps}");
-        assert_eq!(hub.store.held_count().unwrap(), u32::try_from(ROWS).unwrap());
+        assert_eq!(hub.held(), ROWS);
     }
-    let steps = spent(&|| granted(&hub, &[CLINIC, "clinic-2"]));
+    let steps = hub.steps(|| granted(&hub, &[CLINIC, "clinic-2"]));
     assert!(steps < ROWS as u64 * 3 / 2, "{steps}");
-    assert_eq!(
-        hub.store.held_count().unwrap(),
-        u32::try_from(ROWS / 2).unwrap(),
-        "those without an id stay"
-    );
+    assert_eq!(hub.held(), ROWS / 2, "those without an id stay");
     let (changes, _) = hub.pull_scoped(B, Cursor::default(), &["clinic-2"]);
     assert_eq!(changes["patients"]["created"].as_array().unwrap().len(), ROWS / 2);
+}
+
+#[test]
+fn thousands_of_rows_that_wait_for_a_patient_go_with_it_without_looking_at_each_other() {
+    const ROWS: usize = 4_000;
+    let event = |number: usize, patient: &str| json!({"id": format!("e{number}"), "patient_id": patient, "form_data": "[]", "metadata": "{}", "updated_at": T});
+    let events = |of: &dyn Fn(usize) -> String| (0..ROWS).map(|number| event(number, &of(number))).collect::<Vec<_>>();
+    let one = |_| "p0".to_owned();
+    let each = |number| format!("p{number}");
+    let patients = |rows: usize| {
+        let rows: Vec<_> = (0..rows)
+            .map(|number| patient(&format!("p{number}"), "Late", T, ""))
+            .collect();
+        created("patients", json!(rows))
+    };
+    // The patient is held himself; is not on the hub; are not on the hub, each event's own.
+    for (case, first, events, then) in [
+        (
+            "held",
+            Some(created("patients", json!([in_clinic_2("p0")]))),
+            events(&one),
+            None,
+        ),
+        ("missing", None, events(&one), Some(patients(1))),
+        ("each missing", None, events(&each), Some(patients(ROWS))),
+    ] {
+        let hub = hub();
+        granted(&hub, &[CLINIC]);
+        let held = ROWS + usize::from(first.is_some());
+        if let Some(first) = &first {
+            push_by_rights(&hub, first);
+        }
+        let changes = created("events", json!(events));
+        for _ in 0..2 {
+            let steps = hub.steps(|| assert_eq!(push_by_rights(&hub, &changes).held, ROWS));
+            assert!(steps < ROWS as u64 * 3 / 2, "{case}: {steps}");
+            assert_eq!(hub.held(), held, "{case}");
+        }
+        let steps = hub.steps(|| match &then {
+            None => granted(&hub, &[CLINIC, "clinic-2"]),
+            Some(then) => drop(push_by_rights(&hub, then)),
+        });
+        assert!(steps < ROWS as u64 * 3, "{case}: {steps}");
+        assert_eq!(hub.held(), 0, "{case}");
+    }
 }
 
 #[test]

@@ -296,3 +296,49 @@ fn a_deletion_of_a_row_that_never_got_there_is_told_once() {
     hub.store.retry_cloud_holds(true).unwrap();
     assert_eq!(send(&hub), [""; 0]);
 }
+
+#[test]
+fn what_hangs_on_a_row_that_does_not_fit_waits_with_it_until_the_cloud_has_mended_it() {
+    let hub = hub();
+    let held = || hub.store.held_count().unwrap();
+    let times = json!({"created_at": "2025-01-01T00:00:00.000Z", "updated_at": "2025-01-01T00:00:00.000Z",
+        "last_modified": "2025-01-01T00:00:00.000Z", "metadata": {}, "is_deleted": false});
+    let row = |values: Value| {
+        let mut row = times.clone();
+        row.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+        row
+    };
+    let event = |id: &str, patient: &str, visit: Value| {
+        row(json!({"id": id, "patient_id": patient, "visit_id": visit, "form_data": [], "event_type": "E"}))
+    };
+    let mut misfit = of_cloud("p1", "Amina", "2025-01-01T00:00:00.000Z");
+    misfit["is_deleted"] = json!("perhaps");
+    let visit = |check_in: &str| {
+        row(
+            json!({"id": "v2", "patient_id": "p2", "clinic_id": CLINIC, "provider_id": "u", "provider_name": "U",
+            "check_in_timestamp": check_in}),
+        )
+    };
+    let first = json!({
+        "patients": {"created": [misfit, of_cloud("p2", "Bilal", "2025-01-01T00:00:00.000Z")]},
+        "visits": {"created": [visit("some day")]},
+        "events": {"created": [event("e1", "p1", json!(null)), event("e2", "p2", json!("v2"))]},
+    });
+    assert_eq!(answer(&hub, &first).unwrap().held, 4);
+    assert_eq!(held(), 4);
+    // More of the patient comes later, by itself.
+    let later = json!({"events": {"created": [event("e3", "p1", json!(null))]}});
+    assert_eq!((answer(&hub, &later).unwrap().foreign, held()), (0, 5));
+
+    let mended = json!({
+        "patients": {"updated": [of_cloud("p1", "Amina", "2026-01-01T00:00:00.000Z")]},
+        "visits": {"updated": [visit("2025-01-01T00:00:00.000Z")]},
+    });
+    answer(&hub, &mended).unwrap();
+    assert_eq!(held(), 0);
+    let (changes, _) = hub.pull(B, HubTime::ZERO);
+    let mut events = ids(&changes["events"]["created"]);
+    events.sort_unstable();
+    assert_eq!(events, ["e1", "e2", "e3"]);
+    assert_eq!(ids(&changes["visits"]["created"]), ["v2"]);
+}
