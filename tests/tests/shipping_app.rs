@@ -360,7 +360,8 @@ async fn answers_that_are_lost_around_a_forced_upload_are_given_again_by_a_hub_t
         if lost_first {
             phone.pull_bytes().await.unwrap();
         }
-        phone.force_upload(phone.clock.now()).await.unwrap();
+        let now = phone.clock.now();
+        phone.force_upload(now).await.unwrap();
         if !lost_first {
             phone.pull_bytes().await.unwrap();
         }

@@ -219,6 +219,36 @@ fn a_copy_gets_what_the_other_pushes_from_the_point_where_both_began() {
 }
 
 #[test]
+fn a_copy_gets_what_had_left_a_place_before_its_user_came_there_and_comes_back() {
+    let switch = |phone, user| Step::Switch { phone, user };
+    let (to_clinic_b, visit) = (
+        Step::Move {
+            phone: 0,
+            row: 0,
+            clinic: 1,
+        },
+        Step::Create {
+            phone: 2,
+            table: 1,
+            parent: 2,
+        },
+    );
+    play(&[
+        to_clinic_b,
+        switch(1, 0),
+        pull(1),
+        Step::Pull { phone: 3, lost: true },
+        push(0),
+        switch(3, 2),
+        visit,
+        pull(3),
+        Step::Copy { phone: 3 },
+        push(2),
+        pull(3),
+    ]);
+}
+
+#[test]
 fn an_answer_that_is_merged_into_one_whose_pull_was_lost_brings_that_one() {
     let of_another = Step::Answer {
         phone: 1,

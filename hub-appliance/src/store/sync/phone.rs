@@ -268,9 +268,16 @@ fn database_at(
         answered = asked;
         answer = earlier_answer(connection, device, asked)?.map(|earlier| (earlier.asked, earlier.another));
     }
-    let Earlier { at_most, .. } = Earlier::with_all(at, named.places.iter().cloned());
-    let Earlier { has, .. } = Earlier::with_all(has_all, named.places);
-    Ok(Some(Earlier { has, at_most }))
+    if has_all == at {
+        return Ok(Some(Earlier::with_all(at, named.places)));
+    }
+    let then = earlier_answer(connection, device, has_all)?;
+    let then = then.map_or_else(|| named.places.clone(), |answer| answer.places);
+    let Earlier { has, at_most } = Earlier::with_all(has_all, then);
+    Ok(Some(Earlier {
+        has,
+        at_most: at_most.with(named.places, at),
+    }))
 }
 
 /// The places of the last answer before this time that is remembered.
