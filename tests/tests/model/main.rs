@@ -249,6 +249,23 @@ fn a_copy_gets_what_had_left_a_place_before_its_user_came_there_and_comes_back()
 }
 
 #[test]
+fn a_form_of_a_copy_that_the_other_has_filled_in_is_kept() {
+    let event = |phone, column| Step::Edit {
+        phone,
+        table: 2,
+        row: 0,
+        column,
+        value: 0,
+    };
+    let made = Step::Create {
+        phone: 0,
+        table: 2,
+        parent: 0,
+    };
+    play(&[made, Step::Copy { phone: 0 }, event(4, 0), event(0, 1)]);
+}
+
+#[test]
 fn an_answer_that_is_merged_into_one_whose_pull_was_lost_brings_that_one() {
     let of_another = Step::Answer {
         phone: 1,

@@ -114,7 +114,10 @@ impl Edit<'_> {
             Past::Changed(changes) => changes,
         };
         if !stated && self.changed.is_some() {
-            // The sender has not heard of the stored value yet.
+            // The sender has not heard of the stored value yet; its own is kept where nobody else has it.
+            if changes.is_unseen {
+                merged.lost.push(index);
+            }
             merged.as_sent = false;
             return;
         }
@@ -223,7 +226,7 @@ mod tests {
         };
         Past::Changed(Changes {
             steps: names.iter().map(step).collect(),
-            made_by_others: None,
+            ..Changes::default()
         })
     }
 
@@ -341,6 +344,27 @@ mod tests {
         assert_eq!(stated.take, [(index("hometown"), Cell::text(""))]);
     }
 
+    #[test]
+    fn what_a_sender_has_of_a_row_that_it_never_got_is_kept_also_where_it_says_that_it_did_not_change_it() {
+        let merged = |is_unseen| {
+            let changes = Changes {
+                is_unseen,
+                ..Changes::default()
+            };
+            merge(
+                patients(),
+                &stored(&[("camp", Cell::text("by a copy of it")), ("phone", Cell::text("1"))]),
+                &sent(&[("camp", Cell::text("")), ("phone", Cell::text("1"))]),
+                Some(set(&["given_name"])),
+                &Past::Changed(changes),
+                NOW,
+            )
+        };
+        let (unseen, seen) = (merged(true), merged(false));
+        assert_eq!((unseen.lost, seen.lost), (vec![index("camp")], vec![]));
+        assert!(unseen.take.is_empty() && !unseen.as_sent && !seen.as_sent);
+    }
+
     fn cell() -> impl Strategy<Value = Cell> {
         prop_oneof![Just(Cell::Null), "[a-c]{0,2}".prop_map(|text| Cell::text(&text))]
     }
@@ -399,7 +423,7 @@ mod tests {
                     let step = Step { before: base[*index].clone(), by_others: true, edited_at: *time };
                     (*index, step)
                 });
-                let past = Past::Changed(Changes { steps: steps.collect(), made_by_others: None });
+                let past = Past::Changed(Changes { steps: steps.collect(), ..Changes::default() });
                 let stored = apply(&base, &merged);
                 apply(&stored, &merge(patients(), &stored, second, Some(*later), &past, NOW))
             };
@@ -412,7 +436,7 @@ mod tests {
         #[test]
         fn what_comes_out_is_what_was_sent_when_it_says_so(stored in row(), sent in row(), others in any::<u64>()) {
             let sent: Vec<_> = sent.into_iter().map(Some).collect();
-            let made = Past::Changed(Changes { steps: Vec::new(), made_by_others: Some(2) });
+            let made = Past::Changed(Changes { steps: Vec::new(), made_by_others: Some(2), is_unseen: true });
             let past = if others & 1 == 0 { Past::Unchanged } else { made };
             let merged = merge(patients(), &stored, &sent, None, &past, NOW);
             let result = apply(&stored, &merged);

@@ -40,6 +40,8 @@ pub(super) struct Changes {
     pub(super) steps: Vec<(usize, Step)>,
     /// Somebody else made the row, and its sender has never seen it: when that was, epoch ms.
     pub(super) made_by_others: Option<i64>,
+    /// The row came to the hub after its sender had seen anything of it, so all that is sent of it is the sender's own.
+    pub(super) is_unseen: bool,
 }
 
 impl Changes {
@@ -77,8 +79,12 @@ pub(super) fn since(
     }
     // What was written under its number while it may have been another database is somebody else's.
     let is_own = |by: DeviceNumber, at: HubTime| by == device && at > seen.alone_since;
-    let is_new = stored.created_at > seen.base && !is_own(stored.created_by, stored.created_at);
-    let mut changes = Changes::default();
+    let is_unseen = stored.created_at > seen.base;
+    let is_new = is_unseen && !is_own(stored.created_by, stored.created_at);
+    let mut changes = Changes {
+        is_unseen,
+        ..Changes::default()
+    };
     if !is_new && !history::has_changes_of_others(connection, table, row, seen, device)? {
         return Ok(Past::Changed(changes));
     }
