@@ -242,6 +242,7 @@ fn oddities() -> Vec<String> {
     let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
     let long = "9".repeat(400);
     let plain = [
+        "null",
         "0",
         "-1",
         "-0.0",

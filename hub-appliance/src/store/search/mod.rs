@@ -267,7 +267,7 @@ pub(super) fn make_unless_there(connection: &mut Connection, pulse: &Pulse) -> R
 static PATIENT: LazyLock<String> = LazyLock::new(|| {
     let columns: String = COLUMNS.iter().map(|column| format!("\"{column}\", ")).collect();
     format!(
-        "SELECT {columns} id, updated_at, nullif(primary_clinic_id, ''), coalesce(is_deleted, 0) FROM patients \
+        "SELECT {columns} id, coalesce(updated_at, 0), nullif(primary_clinic_id, ''), coalesce(is_deleted, 0) FROM patients \
          WHERE rowid = ?1 AND hub_deleted_at IS NULL"
     )
 });
