@@ -172,6 +172,71 @@ async fn millions_of_tiny_entries_take_no_more_memory_than_their_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_account_puts_in_ends_no_hub_that_others_read_from() {
+    const PHOTO: usize = 3_750_000;
+    let clinic = clinic();
+    let mut hub = hub(&clinic).await;
+    hub.hub.terminate().await.unwrap();
+    hub.start_locked().await.unwrap();
+    let _board = Board::of_memory(hub.hub.pid().unwrap());
+    let panel = hub.hub.panel().await;
+    panel.unwrap().unlock(hub_tests::hub::PIN).await.unwrap();
+    let nurse = nurse(&clinic);
+    let (mut idle, mut listing) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        let mut phone = hub.phone(nurse).await.unwrap();
+        phone.sync().await.unwrap();
+        idle.push(phone);
+        listing.push(hub.phone(nurse).await.unwrap());
+    }
+    // Among the smallest there are, so that no sample of the others tells of them.
+    let mut writer = hub.phone(nurse).await.unwrap();
+    writer.sync().await.unwrap();
+    let photo = "x".repeat(PHOTO);
+    for _ in 0..2 {
+        for _ in 0..6 {
+            let patient = writer.register_patient(&NewPatient::default()).unwrap();
+            writer
+                .edit("patients", &patient, &[("photo_url", photo.as_str().into())])
+                .unwrap();
+        }
+        writer.client.handshake().await.unwrap();
+        // Sealing it takes longer than the hub leaves a connection idle.
+        writer.client.http().disconnect();
+        writer.push().await.unwrap();
+    }
+    let mut reading = tokio::task::JoinSet::new();
+    for mut phone in idle {
+        reading.spawn(async move {
+            let since = json!({"lastPulledAt": phone.database.cursor()});
+            phone.client.handshake().await.unwrap();
+            phone
+                .client
+                .query_bytes("sync_pull", since)
+                .await
+                .map(|answer| answer.len())
+        });
+    }
+    for mut phone in listing {
+        reading.spawn(async move {
+            phone.client.handshake().await.unwrap();
+            let page = json!({"limit": 5000, "offset": 0});
+            phone
+                .client
+                .query_bytes("get_patients", page)
+                .await
+                .map(|answer| answer.len())
+        });
+    }
+    for length in reading.join_all().await {
+        assert!(length.unwrap() > 12 * PHOTO);
+    }
+    let (_, highest) = hub.hub.resident_kib().unwrap();
+    eprintln!("{highest} KiB at the highest");
+    assert!(highest < 400 * 1024, "{highest} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_without_end_keeps_no_reader_busy() {
     let clinic = clinic();
     let hub = hub(&clinic).await;
