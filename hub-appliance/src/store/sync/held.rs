@@ -300,9 +300,10 @@ pub(in crate::store) fn of_row(
     row: &str,
     device: DeviceNumber,
 ) -> Result<Vec<Kept>, StoreError> {
+    // Left to itself SQLite looks at all rows of the device, for each row that a push brings.
     let sql = format!(
-        "{KEPT} WHERE table_name = ?1 AND row_id = ?2 AND device = ?3 AND reason NOT LIKE 'not permitted:%' \
-         ORDER BY held_at, id"
+        "{KEPT} INDEXED BY held_rows_row WHERE table_name = ?1 AND row_id = ?2 AND device = ?3 \
+         AND reason NOT LIKE 'not permitted:%' ORDER BY held_at, id"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map((table.table().name, row, device.0), kept)?;
