@@ -15,7 +15,7 @@ mod opened;
 #[path = "support/pushing.rs"]
 mod pushing;
 
-use pushing::{clinic, held_on_the_panel, lists, on_hub, pulled, push, row, row_of, user};
+use pushing::{clinic, lists, on_hub, pulled, push, row, row_of, user};
 
 async fn synced(hub: &TestHub, user: &DemoUser) -> Phone {
     let mut phone = hub.phone(user).await.unwrap();
@@ -107,12 +107,12 @@ async fn a_held_patient_takes_its_children_along_and_they_go_when_the_right_is_g
         "patient_vitals": lists(json!([new_row("patient_vitals", "vital", &of_patient)]), json!([]), json!([])),
     });
     assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
-    held_on_the_panel(&place.hub, 5).await;
+    place.hub.held_on_the_panel(5).await.unwrap();
     // The same once more, and the deletion of one of them.
     assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
     let deletion = json!({"events": lists(json!([]), json!([]), json!(["gone"]))});
     assert_eq!(push(&mut nurse, &deletion).await, Ok(json!({})));
-    held_on_the_panel(&place.hub, 6).await;
+    place.hub.held_on_the_panel(6).await.unwrap();
 
     let granted = grant(
         user(&place.clinic, "nurse"),
@@ -124,7 +124,7 @@ async fn a_held_patient_takes_its_children_along_and_they_go_when_the_right_is_g
         .take_in(|file| Ok(serde_json::to_writer(file, &granted)?))
         .await
         .unwrap();
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
     for (table, id) in [
         ("patients", "p"),
         ("visits", "v"),
@@ -151,7 +151,7 @@ async fn a_row_without_a_place_is_nobodys_until_its_patient_is_there() {
         "events": lists(json!([new_row("events", "e", &event), new_row("events", "nobody", &json!({"patient_id": null}))]), json!([]), json!([])),
     });
     assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
-    held_on_the_panel(&place.hub, 4).await;
+    place.hub.held_on_the_panel(4).await.unwrap();
     assert_eq!(news(&mut admin).await, json!({}));
 
     create(
@@ -164,7 +164,7 @@ async fn a_row_without_a_place_is_nobodys_until_its_patient_is_there() {
         )],
     )
     .await;
-    held_on_the_panel(&place.hub, 3).await;
+    place.hub.held_on_the_panel(3).await.unwrap();
     assert!(on_hub(&mut admin, "events", "e").await.is_some());
 }
 
@@ -189,7 +189,7 @@ async fn a_row_for_a_deleted_patient_waits_for_a_person_who_administers_the_clin
         ],
     )
     .await;
-    held_on_the_panel(&place.hub, 2).await;
+    place.hub.held_on_the_panel(2).await.unwrap();
 
     let list = |phone: &mut Phone| {
         let mut client = std::mem::replace(phone, Phone::new("http://127.0.0.1:1").unwrap());
@@ -235,7 +235,7 @@ async fn a_row_for_a_deleted_patient_waits_for_a_person_who_administers_the_clin
         .command::<Value>("held.drop", json!({"id": of("dropped")["id"]}))
         .await
         .unwrap();
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
     let gone = admin
         .client
         .command::<Value>("held.release", json!({"id": of("kept")["id"]}))
@@ -273,7 +273,7 @@ async fn a_forced_upload_of_what_changed_nothing_holds_nothing_and_troubles_nobo
         .edit("events", &event, &[("event_type", "Not mine".into())])
         .unwrap();
     pharmacist.force_upload(0).await.unwrap();
-    held_on_the_panel(&place.hub, 1).await;
+    place.hub.held_on_the_panel(1).await.unwrap();
     assert_eq!(news(&mut admin).await, json!({}), "others get nothing for it");
     // The phone that sent them gets what it has otherwise, and only that. Its own edit stands until it has pushed it as one.
     pharmacist.sync().await.unwrap();
@@ -305,7 +305,7 @@ async fn a_move_to_a_clinic_without_rights_holds_that_column_alone() {
         )
         .unwrap();
     nurse.sync().await.unwrap();
-    held_on_the_panel(&place.hub, 1).await;
+    place.hub.held_on_the_panel(1).await.unwrap();
     let stored = on_hub(&mut admin, "patients", &patient).await.unwrap();
     assert_eq!(
         (&stored["camp"], &stored["primary_clinic_id"]),
@@ -323,7 +323,7 @@ async fn a_move_to_a_clinic_without_rights_holds_that_column_alone() {
         .take_in(|file| Ok(serde_json::to_writer(file, &granted)?))
         .await
         .unwrap();
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
     let stored = on_hub(&mut admin, "patients", &patient).await.unwrap();
     assert_eq!(stored["primary_clinic_id"], json!(away));
 }
@@ -372,7 +372,7 @@ async fn a_deletion_takes_along_what_its_right_reaches() {
     ] {
         assert_eq!(row_of(&answer, table, id).is_some(), is_there, "{table} {id}");
     }
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
 
     // A visit of the nurse's clinic, of a patient of the other site: its events are that site's.
     let guest = row_with(&admin.database, "patients", "primary_clinic_id", &away);
@@ -385,7 +385,7 @@ async fn a_deletion_takes_along_what_its_right_reaches() {
     assert_eq!(push(&mut nurse, &deletion).await, Ok(json!({})));
     assert!(on_hub(&mut admin, "events", "theirs").await.is_some());
     assert_eq!(on_hub(&mut admin, "visits", "guest").await, None);
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
 
     // What the hub never had is nothing to hold.
     let gone = new_row(
@@ -395,7 +395,7 @@ async fn a_deletion_takes_along_what_its_right_reaches() {
     );
     let deletions = json!({"patients": lists(json!([gone]), json!([]), json!(["never", "neither"]))});
     assert_eq!(push(&mut nurse, &deletions).await, Ok(json!({})));
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
 }
 
 #[tokio::test]
@@ -442,7 +442,7 @@ async fn columns_and_tables_of_a_newer_app_are_kept() {
     let now = newer.clock.now();
     let first = edit(&json!({"blood_group": "A\u{2212}", "siblings": {"count": 3}}), now);
     assert_eq!(push(&mut newer, &first).await, Ok(json!({})));
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
     let row = row_of(&pulled(&mut admin, &start).await, "patients", &patient).unwrap();
     assert_eq!(
         (&row["blood_group"], &row["siblings"]),
@@ -478,7 +478,7 @@ async fn columns_and_tables_of_a_newer_app_are_kept() {
         .collect();
     assert_eq!(referrals.len(), 4, "each phone's once, however often it sends them");
     assert_eq!(referrals[0]["reason"], "unknown table");
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
 }
 
 #[tokio::test]
@@ -487,7 +487,7 @@ async fn a_push_and_a_phone_have_their_bounds() {
     let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
     let many = json!({"visits": lists(json!(vec![0; 30_000]), json!(vec![0; 20_001]), json!([]))});
     assert_eq!(push(&mut nurse, &many).await, Err(Some(413)));
-    held_on_the_panel(&place.hub, 0).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
 
     // A row that is too long is held, the others land; a photo may be longer.
     let photo = "x".repeat(3 << 20);
@@ -508,7 +508,7 @@ async fn a_push_and_a_phone_have_their_bounds() {
         ],
     )
     .await;
-    held_on_the_panel(&place.hub, 1).await;
+    place.hub.held_on_the_panel(1).await.unwrap();
     assert!(on_hub(&mut admin, "patients", "photo").await.is_some());
     assert!(on_hub(&mut admin, "patients", "short").await.is_some());
 
@@ -524,10 +524,10 @@ async fn a_push_and_a_phone_have_their_bounds() {
     let held = |from: usize| (from..from + 22).map(away).collect::<Vec<_>>();
     create(&mut nurse, "patients", &held(0)).await;
     create(&mut nurse, "patients", &held(22)).await;
-    held_on_the_panel(&place.hub, 45).await;
+    place.hub.held_on_the_panel(45).await.unwrap();
     let more = json!({"patients": lists(json!(held(44)), json!([]), json!([]))});
     assert_eq!(push(&mut nurse, &more).await, Err(Some(413)));
-    held_on_the_panel(&place.hub, 45).await;
+    place.hub.held_on_the_panel(45).await.unwrap();
     says_that_it_is_full(&place.hub, true).await;
     // Others go on, and room comes back when held rows are dropped.
     admin.sync().await.unwrap();
@@ -539,9 +539,9 @@ async fn a_push_and_a_phone_have_their_bounds() {
             .await
             .unwrap();
     }
-    held_on_the_panel(&place.hub, 35).await;
+    place.hub.held_on_the_panel(35).await.unwrap();
     assert_eq!(push(&mut nurse, &more).await, Ok(json!({})));
-    held_on_the_panel(&place.hub, 57).await;
+    place.hub.held_on_the_panel(57).await.unwrap();
     says_that_it_is_full(&place.hub, false).await;
 }
 

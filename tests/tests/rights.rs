@@ -3,7 +3,6 @@
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::compare::{Comparison, hub_as_seen_by};
 use hub_tests::hub::{Log, TestHub};
-use hub_tests::panel_client::Button;
 use hub_tests::phone::{Database, Generation, Phone};
 use hub_tests::schema::schema;
 use hub_tests::sight::Sight;
@@ -58,16 +57,6 @@ fn row_with(database: &Database, table: &str, column: &str, text: &str) -> Strin
     let mut rows = database.rows(table).unwrap();
     let found = rows.find(|(_, row)| row.get(definition, column).and_then(|cell| cell.as_text()) == Some(text));
     found.unwrap().0.to_owned()
-}
-
-/// What the panel says once somebody has pressed something; left alone, it looks every ten seconds.
-async fn held_on_the_panel(hub: &TestHub, count: usize) {
-    let mut panel = hub.hub.panel().await.unwrap();
-    panel.open_pairing().await.unwrap();
-    panel.press(Button::Back).await.unwrap();
-    let text = format!("{count} need help");
-    let says = |line: &String| line == &text || line.ends_with(&format!(" {text}"));
-    panel.wait_until(|screen| screen.lines.iter().any(says)).await.unwrap();
 }
 
 #[tokio::test]
@@ -136,7 +125,7 @@ async fn good_rows_land_and_bad_and_forbidden_ones_are_held() {
     let held = held_patients.len() - 1 + 1 + 2 + 2;
 
     assert_eq!(push(&mut nurse, &changes).await, Ok(json!({})));
-    held_on_the_panel(&hub, held).await;
+    hub.held_on_the_panel(held).await.unwrap();
     let mut expected = before.clone();
     expected
         .update("patients", &mine, &[("camp", "Good".into())], 0)
@@ -171,7 +160,7 @@ async fn good_rows_land_and_bad_and_forbidden_ones_are_held() {
         admin.database.cell("patients", &mine, "hometown"),
         Some(&"After".into())
     );
-    held_on_the_panel(&hub, held).await;
+    hub.held_on_the_panel(held).await.unwrap();
 
     // A held edit of a row that exists: the phone gets the hub's version back, and the others keep it.
     let visible = row_with(
@@ -194,7 +183,7 @@ async fn good_rows_land_and_bad_and_forbidden_ones_are_held() {
         seen.cell("events", &visible, "event_type"),
         before.cell("events", &visible, "event_type")
     );
-    held_on_the_panel(&hub, held + 1).await;
+    hub.held_on_the_panel(held + 1).await.unwrap();
 
     // Another user of the same clinic may.
     let mut doctor = synced(&hub, user(&clinic, "doctor")).await;

@@ -13,7 +13,7 @@ mod opened;
 #[path = "support/pushing.rs"]
 mod pushing;
 
-use pushing::{clinic, held_on_the_panel, lists, on_hub, pulled, push, row, user};
+use pushing::{clinic, lists, on_hub, pulled, push, row, user};
 
 const TABLES: [&str; 11] = [
     "patients",
@@ -177,7 +177,7 @@ async fn half_an_emoji_holds_nobody_back() {
         let data: Value = serde_json::from_str(row["metadata"].as_str().unwrap()).unwrap();
         assert_eq!(data, json!({"note": "\u{fffd}"}));
     }
-    held_on_the_panel(&hub, 0).await;
+    hub.held_on_the_panel(0).await.unwrap();
 
     // A name, an e-mail address and a password with one are names, addresses and passwords.
     let credentials: Box<serde_json::value::RawValue> =
@@ -234,7 +234,7 @@ async fn what_the_cloud_takes_for_a_date_stops_no_import() {
         assert_eq!(data, kept);
         assert!(on_hub(&mut phone, "events", &format!("e{number}")).await.is_some());
     }
-    held_on_the_panel(&hub, 0).await;
+    hub.held_on_the_panel(0).await.unwrap();
 }
 
 /// What apps, people and other systems put where something else belongs, as it stands in JSON.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{ANY_PORT, Hub, HubError, Log, PIN, import_by};
 use crate::clinic::{Clinic, DemoUser};
-use crate::panel_client::RecoveryCode;
+use crate::panel_client::{PanelError, RecoveryCode};
 use crate::phone::{HubClient, Phone};
 
 /// A hub in a folder of its own, set up with [`PIN`].
@@ -66,6 +66,14 @@ impl TestHub {
             phones: AtomicU8::new(1),
             program: program.to_owned(),
         })
+    }
+
+    /// Waits until the panel says that so many rows ask for a person.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_for_held`](crate::panel_client::PanelClient::wait_for_held).
+    pub async fn held_on_the_panel(&self, count: usize) -> Result<(), PanelError> {
+        self.hub.panel().await?.wait_for_held(count).await
     }
 
     /// A hub on a data folder that is there, set up with [`PIN`]; it is left locked. The folder is worked on in a copy.

@@ -77,6 +77,26 @@ impl PanelClient {
         self.pairing_code()
     }
 
+    /// Waits until home says that so many rows ask for a person; it looks once somebody has pressed something.
+    ///
+    /// # Errors
+    /// As [`PanelClient::open_pairing`].
+    pub async fn wait_for_held(&mut self, count: usize) -> Result<(), PanelError> {
+        self.open_pairing().await?;
+        self.press(Button::Back).await?;
+        let text = match count {
+            1 => "1 needs help".to_owned(),
+            _ => format!("{count} need help"),
+        };
+        let says = |line: &String| line == &text || line.ends_with(&format!(" {text}"));
+        let asks = |line: &String| line.contains("need help") || line.contains("needs help");
+        let is_told = |screen: &Screen| match count {
+            0 => !screen.lines.iter().any(asks),
+            _ => screen.lines.iter().any(says),
+        };
+        self.wait_until(is_told).await.map(drop)
+    }
+
     /// Reads the QR code out of the picture.
     ///
     /// # Errors

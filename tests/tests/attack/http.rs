@@ -182,11 +182,13 @@ async fn who_stops_half_way_is_not_waited_for() {
         &handshake,
     );
 
-    // Half-closed behind a whole request: it is answered; in the middle of one: nobody waits for the rest.
+    // Half-closed behind a whole request: it is answered, unless who is gone is seen first, for a phone that waits to be paired
+    // is not waited for when it leaves; in the middle of one: nobody waits for the rest.
     let mut stream = connect(&hub, 1).await;
     stream.write_all(whole.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
-    assert!(said(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let answer = said(&mut stream).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
     let mut stream = connect(&hub, 1).await;
     stream.write_all(&whole.as_bytes()[..whole.len() - 10]).await.unwrap();
     stream.shutdown().await.unwrap();

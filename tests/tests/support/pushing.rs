@@ -1,8 +1,6 @@
 //! Pushes that a test writes by hand, and what the hub then gives.
 
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
-use hub_tests::hub::TestHub;
-use hub_tests::panel_client::Button;
 use hub_tests::phone::Phone;
 use hub_tests::schema::{Kind, Table};
 use serde_json::{Value, json};
@@ -75,20 +73,4 @@ pub(crate) fn row(table: &Table, id: &str, values: &Value) -> Value {
         row[column] = value.clone();
     }
     row
-}
-
-/// Waits until the panel says that so many rows are held; it looks once somebody has pressed something.
-pub(crate) async fn held_on_the_panel(hub: &TestHub, count: usize) {
-    let mut panel = hub.hub.panel().await.unwrap();
-    panel.open_pairing().await.unwrap();
-    panel.press(Button::Back).await.unwrap();
-    let text = format!("{count} need help");
-    let says = |line: &String| line == &text || line.ends_with(&format!(" {text}"));
-    if count == 0 {
-        let silent =
-            |screen: &hub_tests::panel_client::Screen| !screen.lines.iter().any(|line| line.contains("need help"));
-        panel.wait_until(silent).await.unwrap();
-    } else {
-        panel.wait_until(|screen| screen.lines.iter().any(says)).await.unwrap();
-    }
 }
