@@ -10,7 +10,7 @@ use hub_appliance::appliance::ApplianceError;
 use hub_appliance::appliance::desk::Desk;
 use hub_appliance::appliance::export::{self, Format, Since};
 
-use super::{CommandError, complain, prompt, say};
+use super::{CommandError, OfHub, complain, prompt, say};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -21,16 +21,11 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     /// Check every entry, and that the signed end is there; fails where the log is not whole
-    Verify {
-        /// Folder of the hub's data
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
+    Verify(OfHub),
     /// Write the entries out, in their order
     Export {
-        /// Folder of the hub's data
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[command(flatten)]
+        of: OfHub,
         /// The first day (2026-03-31) or moment (2026-03-31T08:00:00Z), by UTC; else all that is kept
         #[arg(long, value_name = "TIME")]
         since: Option<Since>,
@@ -45,7 +40,7 @@ enum Action {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.action {
-        Action::Verify { data } => {
+        Action::Verify(OfHub { data }) => {
             let desk = Desk::open(data, prompt::pin)?;
             let known = desk.store.audit_broken().map_err(ApplianceError::from)?;
             let checked = desk.verify_log()?;
@@ -64,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             }
         }
         Action::Export {
-            data,
+            of: OfHub { data },
             since,
             format,
             to,

@@ -1,12 +1,11 @@
-//! `hub-appliance held`: what phones sent and the hub could not take, and what the cloud does not have, for a technician, while no hub runs on the data.
-
-use std::path::PathBuf;
+//! `hub-appliance held`: what phones sent and the hub could not take, and what the cloud does not have, for a technician, while
+//! no hub runs on the data.
 
 use clap::{Args, Subcommand};
 use hub_appliance::appliance::desk::{Desk, DeskError};
 use hub_appliance::appliance::held;
 
-use super::{CommandError, prompt, say};
+use super::{CommandError, OfHub, prompt, say};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -17,17 +16,9 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     /// List the rows, oldest first: id, time, table, reason, user, phone
-    List {
-        /// Folder of the hub's data
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
+    List(OfHub),
     /// List what the cloud does not have: since when, table, row, why
-    Cloud {
-        /// Folder of the hub's data
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
+    Cloud(OfHub),
     /// Print one as it was sent: a patient's record
     Show(One),
     /// Store one, whatever its sender may; what waits for it goes with it
@@ -38,44 +29,38 @@ enum Action {
 
 #[derive(Args)]
 struct One {
-    /// Folder of the hub's data
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    of: OfHub,
     /// Its id in the list
     id: String,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.action {
-        Action::List { data } => on(data, |desk| {
-            for row in held::list(&desk.store)? {
-                say(&row.to_string());
-            }
-            Ok(())
-        }),
-        Action::Cloud { data } => on(data, |desk| {
-            for row in held::list_of_cloud(&desk.store)? {
-                say(&row.to_string());
-            }
-            Ok(())
-        }),
-        Action::Show(One { data, id }) => on(data, |desk| {
+        Action::List(of) => on(of, |desk| say_each(&held::list(&desk.store)?)),
+        Action::Cloud(of) => on(of, |desk| say_each(&held::list_of_cloud(&desk.store)?)),
+        Action::Show(One { of, id }) => on(of, |desk| {
             say(&held::show(&desk.store, id)?);
             Ok(())
         }),
-        Action::Release(One { data, id }) => on(data, |desk| {
+        Action::Release(One { of, id }) => on(of, |desk| {
             held::release(&desk.store, id)?;
             say("released");
             Ok(())
         }),
-        Action::Drop(One { data, id }) => on(data, |desk| {
+        Action::Drop(One { of, id }) => on(of, |desk| {
             say(&format!("dropped: {}", held::drop(&desk.store, id)?));
             Ok(())
         }),
     }
 }
 
-fn on(data: &std::path::Path, work: impl FnOnce(&Desk) -> Result<(), DeskError>) -> Result<(), CommandError> {
+fn say_each(lines: &[impl ToString]) -> Result<(), DeskError> {
+    lines.iter().for_each(|line| say(&line.to_string()));
+    Ok(())
+}
+
+fn on(OfHub { data }: &OfHub, work: impl FnOnce(&Desk) -> Result<(), DeskError>) -> Result<(), CommandError> {
     let desk = Desk::open(data, prompt::pin)?;
     let done = work(&desk);
     desk.close()?;

@@ -27,6 +27,14 @@ use clap::Subcommand;
 pub(crate) use error::CommandError;
 use hub_appliance::system::calls::Keeps;
 
+/// Which hub a command is about that works while none runs.
+#[derive(clap::Args)]
+struct OfHub {
+    /// Folder of the hub's data
+    #[arg(long, value_name = "DIR")]
+    data: std::path::PathBuf,
+}
+
 /// What the program is to do.
 #[derive(Subcommand)]
 pub(crate) enum Command {

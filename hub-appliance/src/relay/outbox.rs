@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use super::batch::{List, Prepared, ROWS};
 use super::fit::{References, fit, is_uuid};
 use crate::clock::HubTime;
-use crate::store::relay::{CloudReason, Outgoing, Sent, push_order};
+use crate::store::relay::{CloudReason, Outgoing, Sent, Waiting, push_order};
 use crate::store::schema::TableId;
 use crate::store::{Snapshot, Store, StoreError};
 
@@ -67,7 +67,7 @@ impl Outbox for Records<'_> {
             let mut pending: HashSet<(TableId, Box<str>)> =
                 queue.iter().map(|row| (row.sent.table, row.sent.id.clone())).collect();
             let (sorted, last, count) = self.store.read::<_, StoreError>(|snapshot| {
-                let found = snapshot.outgoing(table, deleted, self.cursor, &next.after, ROWS)?;
+                let found = snapshot.outgoing(Waiting::AtHome, (table, deleted), self.cursor, &next.after, ROWS)?;
                 let last = found.last().map(|row| (row.version, row.id.clone()));
                 let count = found.len();
                 Ok((sort(snapshot, found, &mut pending, self.clinics)?, last, count))

@@ -115,8 +115,8 @@ impl Pairing {
         })
     }
 
-    /// Claims a place for one phone that calls from `address`, waiting while another one is being stored or decided about. `None` if the phone
-    /// `is_known` by then.
+    /// Claims a place for one phone that calls from `address`, waiting while another one is being stored or decided about.
+    /// `None` if the phone `is_known` by then.
     ///
     /// # Errors
     /// [`Failure::PairingClosed`] when there is none (any more), [`Failure::TooMany`] when too many wait.

@@ -13,8 +13,8 @@ use rusqlite::Connection;
 
 /// Instructions of SQLite's virtual machine between two steps: some milliseconds on a slow board.
 const INSTRUCTIONS: i32 = 50_000;
-/// How long work may take of which nothing is seen: of writing to the disk, the largest push brings some 200 MiB into the log, which are written twice, at
-/// 2 MiB/s on a worn card.
+/// How long work may take of which nothing is seen: of writing to the disk, the largest push brings some 200 MiB into the
+/// log, which are written twice, at 2 MiB/s on a worn card.
 const UNSEEN: Duration = Duration::from_secs(5 * 60);
 
 /// The number. Cheap to clone.

@@ -17,7 +17,7 @@ use crate::relay::batch::Prepared;
 use crate::relay::outbox::{sort, tables};
 use crate::relay::run::{WHOLE_MS, overlapping};
 use crate::store::audit::Entry;
-use crate::store::relay::{CloudState, CourierState, Sent};
+use crate::store::relay::{CloudState, CourierState, Sent, Waiting};
 use crate::store::schema::TableId;
 use crate::store::{Store, StoreError};
 
@@ -153,7 +153,13 @@ impl Packing<'_> {
         let mut after: (HubTime, Box<str>) = (HubTime::ZERO, "".into());
         loop {
             let (sorted, last) = self.store.read::<_, StoreError>(|snapshot| {
-                let found = snapshot.unacknowledged(table, deleted, self.cloud.push_cursor, &after, PORTION)?;
+                let found = snapshot.outgoing(
+                    Waiting::Anywhere,
+                    (table, deleted),
+                    self.cloud.push_cursor,
+                    &after,
+                    PORTION,
+                )?;
                 let last = (found.len() == PORTION).then(|| found.last().map(|row| (row.version, row.id.clone())));
                 let sorted = sort(snapshot, found, &mut self.pending, &self.cloud.clinics)?;
                 Ok((sorted, last.flatten()))

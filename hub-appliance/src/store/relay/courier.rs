@@ -8,7 +8,7 @@
 use rusqlite::Connection;
 
 use super::digest::Digests;
-use super::{CloudReason, Sent, ledger, outgoing};
+use super::{CloudReason, Sent, ledger};
 use crate::clock::HubTime;
 use crate::secret::SecretText;
 use crate::store::audit::Entry;
@@ -171,8 +171,7 @@ impl Store {
     pub fn note_packed(&self, sent: Vec<Sent>) -> Result<(), StoreError> {
         self.write(move |tx| {
             for row in &sent {
-                let nothing = || outgoing::of_nothing(row.table);
-                let digests = row.digests.clone().unwrap_or_else(nothing);
+                let digests = row.digests_then();
                 let name = row.table.table().name;
                 let connection = tx.connection();
                 connection
@@ -215,17 +214,12 @@ impl Store {
                     continue;
                 }
                 if entry.sent.as_ref().is_none_or(|(_, at)| at < version) {
-                    let nothing = || outgoing::of_nothing(*table);
-                    entry.sent = Some((sent.digests.clone().unwrap_or_else(nothing), *version));
+                    entry.sent = Some((sent.digests_then(), *version));
                     entry.missed = 0;
                 }
                 entry.answered = true;
                 ledger::put(tx, *table, id, &entry)?;
-                match sent.on_answer {
-                    None => {}
-                    Some(None) => outgoing::note_in_step(tx, *table, id, *version)?,
-                    Some(Some(reason)) => ledger::hold(tx, *table, id, *version, reason)?,
-                }
+                sent.take_answer_for_proof(tx)?;
             }
             Ok(())
         })

@@ -19,7 +19,7 @@ pub use answer::{AnswerSummary, Pulled};
 pub use courier::{CloudRow, CourierState, Delivered, compare_cloud_row};
 pub use digest::{Digests, digests};
 pub use ledger::CloudEntry;
-pub use outgoing::{Outgoing, Sent, after_push_order, push_order};
+pub use outgoing::{Outgoing, Sent, Waiting, after_push_order, push_order};
 pub use spool::Spool;
 
 use super::Store;

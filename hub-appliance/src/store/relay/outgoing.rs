@@ -78,6 +78,36 @@ pub struct Sent {
     pub on_answer: Option<Option<CloudReason>>,
 }
 
+impl Sent {
+    /// Of what the cloud is to hold then, where it is deleted of nothing.
+    pub(super) fn digests_then(&self) -> Digests {
+        let nothing = || {
+            let table = self.table.table();
+            digests(table, table.columns.iter().map(|_| None), None)
+        };
+        self.digests.clone().unwrap_or_else(nothing)
+    }
+
+    /// Where the answer itself is the proof: the row is acknowledged, or held.
+    pub(super) fn take_answer_for_proof(&self, tx: &WriteTx<'_>) -> Result<(), StoreError> {
+        match self.on_answer {
+            None => Ok(()),
+            Some(None) => note_in_step(tx, self.table, &self.id, self.version),
+            Some(Some(reason)) => ledger::hold(tx, self.table, &self.id, self.version, reason),
+        }
+    }
+}
+
+/// Which rows that the cloud does not have as they are here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Those that are not under way. A newer version waits until it is known what became of the one under way: the cloud might
+    /// show that one with a stamp of its own, as if it were an edit from after the newer one.
+    AtHome,
+    /// All that no cloud has acknowledged.
+    Anywhere,
+}
+
 /// Rows that the cloud does not have as they are here: `t` is the table.
 fn outstanding(table: TableId, select: &str, held: &str, rest: &str) -> String {
     let name = table.table().name;
@@ -98,49 +128,23 @@ pub(super) fn count(connection: &Connection, table: TableId, cursor: HubTime) ->
 }
 
 impl Snapshot<'_> {
-    /// Rows of a table that have to be sent and are not under way: at most `limit` of those changed after the push cursor
-    /// and behind `after`, in the order of their change times. Rows changed later than this snapshot are not among them.
+    /// Rows of a table that have to be sent: at most `limit` of those changed after the push cursor and behind `after`, in the
+    /// order of their change times. Rows changed later than this snapshot are not among them.
     ///
     /// # Errors
     /// What SQLite reports.
     pub fn outgoing(
         &self,
-        table: TableId,
-        deleted: bool,
+        waiting: Waiting,
+        (table, deleted): (TableId, bool),
         cursor: HubTime,
         after: &(HubTime, Box<str>),
         limit: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
-        // A newer version waits until it is known what became of the one under way: the cloud might show that one
-        // with a stamp of its own, as if it were an edit from after the newer one.
-        let under_way = " OR c.sent_at IS NOT NULL";
-        self.outgoing_but(under_way, table, deleted, cursor, after, limit)
-    }
-
-    /// The same of all that no cloud has acknowledged, under way or not.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn unacknowledged(
-        &self,
-        table: TableId,
-        deleted: bool,
-        cursor: HubTime,
-        after: &(HubTime, Box<str>),
-        limit: usize,
-    ) -> Result<Vec<Outgoing>, StoreError> {
-        self.outgoing_but("", table, deleted, cursor, after, limit)
-    }
-
-    fn outgoing_but(
-        &self,
-        but: &str,
-        table: TableId,
-        deleted: bool,
-        cursor: HubTime,
-        after: &(HubTime, Box<str>),
-        limit: usize,
-    ) -> Result<Vec<Outgoing>, StoreError> {
+        let but = match waiting {
+            Waiting::AtHome => " OR c.sent_at IS NOT NULL",
+            Waiting::Anywhere => "",
+        };
         let connection = self.connection()?;
         let sql = outstanding(
             table,
@@ -212,8 +216,7 @@ impl Store {
             for row in &sent {
                 let stored = rows::find(tx.connection(), row.table, &row.id)?;
                 let mut entry = ledger::find(tx.connection(), row.table, &row.id, stored.as_ref())?;
-                let digests = row.digests.clone().unwrap_or_else(|| of_nothing(row.table));
-                entry.sent = Some((digests, row.version));
+                entry.sent = Some((row.digests_then(), row.version));
                 (entry.answered, entry.missed) = (false, 0);
                 ledger::put(tx, row.table, &row.id, &entry)?;
             }
@@ -231,11 +234,7 @@ impl Store {
                 tx.connection()
                     .prepare_cached("UPDATE cloud_rows SET answered = 1 WHERE table_name = ?1 AND row_id = ?2")?
                     .execute((row.table.table().name, &*row.id))?;
-                match row.on_answer {
-                    None => {}
-                    Some(None) => note_in_step(tx, row.table, &row.id, row.version)?,
-                    Some(Some(reason)) => ledger::hold(tx, row.table, &row.id, row.version, reason)?,
-                }
+                row.take_answer_for_proof(tx)?;
             }
             Ok(())
         })
@@ -276,12 +275,6 @@ impl Store {
             Ok(())
         })
     }
-}
-
-/// The digests of a row that is not there.
-pub(super) fn of_nothing(table: TableId) -> Digests {
-    let columns = table.table().columns;
-    digests(table.table(), columns.iter().map(|_| None), None)
 }
 
 /// The cloud has this version of a row, or its deletion.

@@ -27,7 +27,7 @@ use super::schema::{ColumnType, TableId};
 
 /// The version of folding and words: an index of another one is made anew.
 const VERSION: i64 = 2;
-/// The columns of patients that an entry holds, folded; indexed ones.
+/// The columns of patients that are names: an entry holds them, folded, beside their words.
 const GLANCED: [&str; 2] = ["given_name", "surname"];
 /// Letters of a text's part.
 const PART: usize = 3;
@@ -283,12 +283,8 @@ struct Glance {
 }
 
 impl Glance {
-    /// Of a row of [`PATIENT`].
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let [given_name, surname] = GLANCED.map(|name| {
-            let at = COLUMNS.iter().position(|column| *column == name);
-            at.and_then(|at| row.get_ref(at).ok()).and_then(folded)
-        });
+    /// Of a row of [`PATIENT`], and its folded [`GLANCED`] columns.
+    fn of(row: &Row<'_>, [given_name, surname]: [Option<String>; 2]) -> rusqlite::Result<Self> {
         let after = COLUMNS.len();
         Ok(Self {
             id: row.get(after)?,
@@ -338,8 +334,8 @@ fn enter(connection: &Connection, patient: i64) -> Result<(), StoreError> {
     let glance = connection
         .prepare_cached(&PATIENT)?
         .query_row([patient], |row| {
-            words_of_patient(row, &mut words)?;
-            Glance::of(row)
+            let names = words_of_patient(row, &mut words)?;
+            Glance::of(row, names)
         })
         .optional()?;
     let Some(glance) = glance.filter(|glance| !glance.is_deleted) else {
@@ -370,17 +366,20 @@ fn enter(connection: &Connection, patient: i64) -> Result<(), StoreError> {
     glance.write(connection, patient)
 }
 
-fn words_of_patient(row: &Row<'_>, words: &mut String) -> rusqlite::Result<()> {
+/// Adds the words of a row of [`PATIENT`]; gives its [`GLANCED`] columns, folded.
+fn words_of_patient(row: &Row<'_>, words: &mut String) -> rusqlite::Result<[Option<String>; 2]> {
+    let mut glanced = [None, None];
     for (index, column) in COLUMNS.iter().enumerate() {
         let Some(text) = folded(row.get_ref(index)?) else {
             continue;
         };
         of_text(column, &text, words);
-        if matches!(*column, "given_name" | "surname") {
+        if let Some(at) = GLANCED.iter().position(|name| name == column) {
             words.extend(of_names(&text));
+            glanced[at] = Some(text);
         }
     }
-    Ok(())
+    Ok(glanced)
 }
 
 /// A value as text, folded; a number as people write it. None for null.

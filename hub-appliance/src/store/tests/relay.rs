@@ -1,7 +1,7 @@
 //! What the relay does in the store: answers of the cloud, what is sent, and what of it comes back.
 
 use super::*;
-use crate::store::relay::{AnswerSummary, Pulled, Sent, Spool, digests};
+use crate::store::relay::{AnswerSummary, Pulled, Sent, Spool, Waiting, digests};
 use crate::store::schema::TableId;
 use crate::store::sync::push::List;
 
@@ -42,7 +42,13 @@ fn send(hub: &Hub) -> Vec<String> {
     let mut names = Vec::new();
     let snapshot = hub.store.snapshot().unwrap();
     for deleted in [false, true] {
-        let rows = snapshot.outgoing(table, deleted, HubTime::ZERO, &(HubTime::ZERO, "".into()), 100);
+        let rows = snapshot.outgoing(
+            Waiting::AtHome,
+            (table, deleted),
+            HubTime::ZERO,
+            &(HubTime::ZERO, "".into()),
+            100,
+        );
         for row in rows.unwrap() {
             names.push(row.cells[1].as_text().unwrap_or_default().to_owned() + if deleted { " gone" } else { "" });
             sent.push(Sent {
@@ -275,7 +281,13 @@ fn a_deletion_of_a_row_that_never_got_there_is_told_once() {
     let table = TableId::named("patients").unwrap();
     let snapshot = hub.store.snapshot().unwrap();
     let row = snapshot
-        .outgoing(table, false, HubTime::ZERO, &(HubTime::ZERO, "".into()), 9)
+        .outgoing(
+            Waiting::AtHome,
+            (table, false),
+            HubTime::ZERO,
+            &(HubTime::ZERO, "".into()),
+            9,
+        )
         .unwrap()
         .remove(0);
     drop(snapshot);

@@ -409,5 +409,23 @@ fn room(card: &Listed) -> Option<Room> {
     })
 }
 
+/// A disk with a hub's records, for tests.
+#[cfg(test)]
+pub(super) fn a_finished_disk() -> Disk {
+    Disk {
+        device: "/dev/sda".into(),
+        name: "Stick".to_owned(),
+        sequence: 5,
+        scheme: Scheme::Gpt,
+        keys: ("/dev/sda1".into(), 1),
+        records: ("/dev/sda2".into(), 2),
+        stage: Stage::Finished,
+        is_on_system: false,
+        bytes: 32 << 30,
+        room: 31 << 30,
+        uuid: None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,7 @@ fn read(file: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::find::{Scheme, Stage};
+    use super::super::find::a_finished_disk;
     use super::*;
 
     #[test]
@@ -83,17 +83,9 @@ mod tests {
         let file = folder.path().join(FILE);
         assert!(!knows(&file));
         let mut disk = Disk {
-            device: "/dev/sda".into(),
             name: "SanDisk\u{7} Ultra".into(),
-            sequence: 5,
-            scheme: Scheme::Gpt,
-            keys: ("/dev/sda1".into(), 1),
-            records: ("/dev/sda2".into(), 2),
-            stage: Stage::Finished,
-            is_on_system: false,
-            bytes: 31_914_983_424,
-            room: 31_000_000_000,
             uuid: Some("0b5d6f2a-02".into()),
+            ..a_finished_disk()
         };
         fs::write(&file, text_for(&disk, false).unwrap()).unwrap();
         assert!(knows(&file) && chosen(&file).is_none());

@@ -81,28 +81,12 @@ fn facts_in(folder: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::find::{Scheme, Stage};
+    use super::super::find::a_finished_disk;
     use super::*;
-
-    fn disk() -> Disk {
-        Disk {
-            device: "/dev/sda".into(),
-            name: "Stick".to_owned(),
-            sequence: 5,
-            scheme: Scheme::Gpt,
-            keys: ("/dev/sda1".into(), 1),
-            records: ("/dev/sda2".into(), 2),
-            stage: Stage::Finished,
-            is_on_system: false,
-            bytes: 32 << 30,
-            room: 31 << 30,
-            uuid: None,
-        }
-    }
 
     #[test]
     fn a_disk_is_told_of_by_its_facts_and_what_is_none_is_unknown() {
-        let told = |json: &[u8]| Use::of(&disk(), Use::parse(json));
+        let told = |json: &[u8]| Use::of(&a_finished_disk(), Use::parse(json));
         let rival = told(br#"{"hub_name":"Clinic \u0007North","phones":12,"clock":1795741503000,"seal":"x"}"#);
         assert_eq!(
             (rival.hub.as_deref(), rival.phones, rival.used_at),
