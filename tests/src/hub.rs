@@ -3,6 +3,7 @@
 //! Promise: nothing of a hub outlives its value here (dropping kills it and takes its folder), and everything that it
 //! printed can be looked through afterwards.
 
+mod restoring;
 mod test_hub;
 
 use std::ffi::OsStr;
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use crate::panel_client::{PanelClient, PanelError};
 use crate::phone::client::ClientError;
 
+pub use restoring::restore;
 pub use test_hub::TestHub;
 
 /// How long a hub may take to begin listening or to end.
@@ -158,6 +160,15 @@ impl Hub {
     pub async fn start_on_disk(data: &Path, panel_socket: &Path, data_disk: &Path) -> Result<Self, HubError> {
         let more = [OsStr::new("--data-disk"), data_disk.as_os_str()];
         Self::start_with(data, panel_socket, ANY_PORT, Log::Warnings, &more).await
+    }
+
+    /// Starts a hub whose data and panel are in `folder`, at a free port, with more arguments.
+    ///
+    /// # Errors
+    /// As [`Hub::start`].
+    pub async fn start_in(folder: &Path, more: &[&OsStr]) -> Result<Self, HubError> {
+        let (data, panel) = (folder.join("data"), folder.join("panel.sock"));
+        Self::start_with(&data, &panel, ANY_PORT, Log::Warnings, more).await
     }
 
     /// The same with more arguments.

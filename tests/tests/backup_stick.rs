@@ -2,13 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::BufWriter;
+use std::path::PathBuf;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::hub_as_seen_by;
-use hub_tests::hub::{Hub, Log, PIN, binary, import};
+use hub_tests::hub::{self, Hub, PIN, import};
 use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
@@ -26,15 +25,7 @@ impl Place {
         let stick = self.path("stick");
         let [interval, often, usb] = ["--backup-interval", "100", "--usb"].map(OsStr::new);
         let more = [interval, often, usb, stick.as_os_str()];
-        Hub::start_with(
-            &self.path("data"),
-            &self.path("panel.sock"),
-            "127.0.0.1:0",
-            Log::Warnings,
-            &more,
-        )
-        .await
-        .unwrap()
+        Hub::start_in(self.0.path(), &more).await.unwrap()
     }
 
     /// The generations on the stick, the newest last.
@@ -53,28 +44,6 @@ async fn sees(panel: &mut PanelClient, says: &str) {
         .wait_until(|screen| screen.name == "backup" && screen.lines.iter().any(|line| line.contains(says)))
         .await;
     said.unwrap_or_else(|error| panic!("{says}: {error}"));
-}
-
-fn restore(from: &Path, data: &Path, code: &str) {
-    let mut child = Command::new(binary().unwrap())
-        .args(["restore", "--unlock-time", "0", "--from"])
-        .arg(from)
-        .arg("--data")
-        .arg(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut typed = child.stdin.take().unwrap();
-    writeln!(typed, "{code}\n{NEW_PIN}\n{NEW_PIN}").unwrap();
-    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = shown.next().unwrap().unwrap();
-    let groups: Vec<_> = line.split(": ").nth(1).unwrap().split('-').collect();
-    writeln!(typed, "{}\n{}", groups[2], groups[5]).unwrap();
-    for line in shown {
-        line.unwrap();
-    }
-    assert!(child.wait().unwrap().success());
 }
 
 /// A new phone of the doctor's.
@@ -153,7 +122,7 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
 
     hub.kill9().await.unwrap();
     fs::remove_dir_all(&data).unwrap();
-    restore(&stick, &data, &code.groups().join("-"));
+    assert!(hub::restore(&stick, &data, &code.groups().join("-"), NEW_PIN).unwrap());
     let hub = place.hub().await;
     let mut panel = hub.panel().await.unwrap();
     panel.unlock(NEW_PIN).await.unwrap();

@@ -11,11 +11,8 @@ use serde_json::Value;
 const BEHIND: &str = "100000000000";
 
 async fn start(folder: &Path) -> (Hub, PanelClient) {
-    let (data, socket) = (folder.join("data"), folder.join("panel.sock"));
     let more = ["--clock-behind", BEHIND].map(OsStr::new);
-    let hub = Hub::start_with(&data, &socket, "127.0.0.1:0", Log::Warnings, &more)
-        .await
-        .unwrap();
+    let hub = Hub::start_in(folder, &more).await.unwrap();
     let panel = hub.panel().await.unwrap();
     (hub, panel)
 }

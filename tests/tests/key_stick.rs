@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
-use hub_tests::hub::{Hub, Log, PIN};
+use hub_tests::hub::{Hub, PIN};
 use hub_tests::panel_client::{Button, PanelClient};
 use tempfile::TempDir;
 
@@ -53,12 +53,9 @@ impl Desk {
 }
 
 async fn start(folder: &TempDir) -> Hub {
-    let (data, socket) = (folder.path().join("data"), folder.path().join("panel.sock"));
     let stick = folder.path().join("stick");
     let more = [OsStr::new("--usb"), stick.as_os_str()];
-    Hub::start_with(&data, &socket, "127.0.0.1:0", Log::Warnings, &more)
-        .await
-        .unwrap()
+    Hub::start_in(folder.path(), &more).await.unwrap()
 }
 
 async fn enter(panel: &mut PanelClient) {

@@ -1,59 +1,26 @@
 //! A box that is lost: backed up, written to, destroyed, restored on another; and what phones make of that.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::{Comparison, hub_as_seen_by};
-use hub_tests::hub::{Log, PIN, TestHub, binary};
+use hub_tests::hub::{self, Log, PIN, TestHub};
 use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::pull::PullCounts;
 use hub_tests::phone::{Generation, Phone};
 
 const NEW_PIN: &str = "27182818";
 
-fn back_up(data: &Path, to: &Path) {
-    let mut child = Command::new(binary().unwrap())
-        .args(["backup", "--data"])
-        .arg(data)
-        .arg("--to")
-        .arg(to)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+async fn back_up(data: &Path, to: &Path) {
+    let output = hub::desk(data, &["backup", "--to", to.to_str().unwrap()], PIN)
+        .await
         .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{PIN}").unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
+    assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("checked"));
 }
 
-/// Whether it was restored. The new recovery code is typed back as a person would.
 fn restore(from: &Path, data: &Path, code: &str) -> bool {
-    let mut child = Command::new(binary().unwrap())
-        .args(["restore", "--unlock-time", "0", "--from"])
-        .arg(from)
-        .arg("--data")
-        .arg(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut typed = child.stdin.take().unwrap();
-    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
-    writeln!(typed, "{code}").unwrap();
-    // It may refuse before it asks for the rest.
-    let _ = writeln!(typed, "{NEW_PIN}\n{NEW_PIN}");
-    if let Some(Ok(line)) = shown.next() {
-        let new = line.split(": ").nth(1).unwrap().to_owned();
-        assert_ne!(new, code);
-        let groups: Vec<_> = new.split('-').collect();
-        writeln!(typed, "{}\n{}", groups[2], groups[5]).unwrap();
-        let _ = shown.next();
-    }
-    child.wait().unwrap().success()
+    hub::restore(from, data, code, NEW_PIN).unwrap()
 }
 
 fn patient(phone: &mut Phone, name: &str) -> String {
@@ -87,7 +54,7 @@ async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_
 
     hub.hub.terminate().await.unwrap();
     let stick = tempfile::tempdir().unwrap();
-    back_up(&hub.data(), stick.path());
+    back_up(&hub.data(), stick.path()).await;
     hub.start_again().await.unwrap();
 
     // What came in between is on the hub and on phones; some of it is marked as deleted on one of them.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use hub_tests::hub::{Hub, Log, PIN, binary};
+use hub_tests::hub::{Hub, PIN, binary};
 use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
 use serde_json::Value;
@@ -32,15 +32,7 @@ impl Place {
     async fn hub(&self) -> Hub {
         let stick = self.path("stick");
         let more = [Path::new("--usb").as_os_str(), stick.as_os_str()];
-        Hub::start_with(
-            &self.path("data"),
-            &self.path("panel.sock"),
-            "127.0.0.1:0",
-            Log::Warnings,
-            &more,
-        )
-        .await
-        .unwrap()
+        Hub::start_in(self.0.path(), &more).await.unwrap()
     }
 
     /// Makes a file of staff on the stick from a table.

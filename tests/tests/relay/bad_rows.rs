@@ -48,15 +48,7 @@ async fn among_many(generation: Generation) {
     let rows = number("HUB_TEST_ROWS", 1_000);
     let patient = world.phone.register_patient(&new_patient("Amina")).unwrap();
     let visit = world.phone.open_visit(&patient).unwrap();
-    let form = world
-        .phone
-        .database
-        .rows("event_forms")
-        .unwrap()
-        .next()
-        .unwrap()
-        .0
-        .to_owned();
+    let form = world.form();
     let mut bad = String::new();
     for row in 0..rows {
         let kind = if row == rows / 3 { "Bad" } else { "Consultation" };

@@ -39,15 +39,7 @@ async fn a_first_pull_and_a_first_push_over_a_satellite_end_and_what_arrived_is_
 
     let patient = world.phone.register_patient(&new_patient("Amina")).unwrap();
     let visit = world.phone.open_visit(&patient).unwrap();
-    let form = world
-        .phone
-        .database
-        .rows("event_forms")
-        .unwrap()
-        .next()
-        .unwrap()
-        .0
-        .to_owned();
+    let form = world.form();
     for row in 0..rows {
         let answers =
             json!([{"fieldId": "a", "name": "Complaint", "inputType": "text", "value": format!("made up {row}")}]);

@@ -122,6 +122,12 @@ impl Relayed {
         known.len()
     }
 
+    /// A form that events are recorded by.
+    pub(crate) fn form(&self) -> String {
+        let mut forms = self.phone.database.rows("event_forms").unwrap();
+        forms.next().unwrap().0.to_owned()
+    }
+
     /// A patient whom the clinic had from the beginning.
     pub(crate) fn patient(&self) -> String {
         let mut patients = self.phone.database.rows("patients").unwrap();
