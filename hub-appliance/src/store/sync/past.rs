@@ -79,10 +79,11 @@ pub(super) fn since(
     }
     // What was written under its number while it may have been another database is somebody else's.
     let is_own = |by: DeviceNumber, at: HubTime| by == device && at > seen.alone_since;
-    let is_unseen = stored.created_at > seen.base;
-    let is_new = is_unseen && !is_own(stored.created_by, stored.created_at);
+    let came_after = stored.created_at > seen.base;
+    let is_new = came_after && !is_own(stored.created_by, stored.created_at);
     let mut changes = Changes {
-        is_unseen,
+        // There are copies of phones alone; what the cloud leaves as it was is known by what it showed before.
+        is_unseen: came_after && device > DeviceNumber::HUB,
         ..Changes::default()
     };
     if !is_new && !history::has_changes_of_others(connection, table, row, seen, device)? {
