@@ -433,7 +433,13 @@ async fn a_damaged_page_is_never_read_over() {
     let mut refusals = 0;
     for part in [2, 3, 4, 5] {
         flip(&database, part);
-        hub.start_again().await.unwrap();
+        if let Err(error) = hub.start_again().await {
+            // A page of the schema, without which nothing opens.
+            assert!(error.to_string().contains("P02"), "{error}");
+            hub.hub.terminate().await.unwrap();
+            put_back(&whole);
+            continue;
+        }
         let before = phone.database.clone();
         // A page that no answer needs may go unseen; one that is needed is told, never passed over.
         match phone.force_download().await {
