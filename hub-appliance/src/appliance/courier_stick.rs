@@ -12,8 +12,7 @@ use serde_json::json;
 
 use super::audit::AuditSeal;
 use super::courier::{Exchanged, OfHub, Step, exchange};
-use crate::backup::Folder;
-use crate::keys::USB_KEY_FILE;
+use super::stick_use::stays_with_hub;
 use crate::panel::{UsbStanding, UsbStatus, UsbTrouble};
 use crate::relay::courier::CourierError;
 use crate::secret::wiping_stack;
@@ -199,8 +198,7 @@ impl Working {
         let sticks = self.parts.sticks.look()?;
         for stick in sticks.iter().filter(|stick| stick.has_files) {
             let looked = self.parts.sticks.open(stick, Access::ReadOnly)?;
-            let has_backups = !matches!(Folder::within(looked.path()).mark(), Ok(None));
-            if has_backups || looked.path().join(USB_KEY_FILE).exists() {
+            if stays_with_hub(looked.path()) {
                 continue;
             }
             if found.replace(stick).is_some() {

@@ -24,6 +24,7 @@ mod progress;
 pub mod restore;
 mod staff;
 mod status;
+mod stick_use;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

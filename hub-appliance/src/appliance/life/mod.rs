@@ -411,8 +411,6 @@ impl Life {
         // Only an open hub hands out times.
         if self.ticks.is_multiple_of(SAVE) {
             self.note_backup();
-        }
-        if self.ticks.is_multiple_of(SAVE) {
             self.note_facts();
         }
         Ok(())

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::disk::asked;
 use super::{Life, State, blocking};
 use crate::appliance::open::vault_path;
+use crate::appliance::stick_use::stays_with_hub;
 use crate::appliance::{ApplianceError, Config};
-use crate::backup::Folder;
-use crate::keys::{MasterKey, UsbKey, Vault, VaultError};
+use crate::keys::{MasterKey, Vault, VaultError};
 use crate::panel::{Fault, Phase, Question};
 use crate::store::{Inventory, Store, StoreError, StoreKey};
 use crate::system::data_disk::{DataDiskError, Move, Offer, Place};
@@ -75,9 +75,7 @@ pub(super) fn larger_disks(config: &Config) -> Result<Vec<Offer>, ApplianceError
 fn is_in_use(config: &Config, stick: &Stick) -> bool {
     let opened = config.sticks.open(stick, Access::ReadOnly);
     // What has no files that this system can read holds none that it wrote.
-    opened.is_ok_and(|mounted| {
-        !matches!(UsbKey::read(mounted.path()), Ok(None)) || !matches!(Folder::within(mounted.path()).mark(), Ok(None))
-    })
+    opened.is_ok_and(|mounted| stays_with_hub(mounted.path()))
 }
 
 impl Life {
