@@ -49,6 +49,7 @@ use crate::panel::{About, Fault, Language, Notice, Numerals, Phase, Status};
 use crate::server::{Gate, Limits, Server, ServerHandle};
 use crate::setup_file::LockSetup;
 use crate::store::StoreLock;
+use crate::system::board_key::{BoardKey, NoBoardKey};
 use crate::system::data_disk::{DataDisk, Folder};
 use crate::system::release::Release;
 use crate::system::sticks::{NoSticks, Sticks};
@@ -75,6 +76,8 @@ pub struct Config {
     pub disk: Arc<dyn DataDisk>,
     /// The USB sticks that it can reach.
     pub sticks: Arc<dyn Sticks>,
+    /// The board's own key.
+    pub board_key: Arc<dyn BoardKey>,
     /// How often what was committed goes to the backup stick while that is in.
     pub backup_interval: Duration,
     /// Where the phones' port is opened.
@@ -119,6 +122,7 @@ impl Config {
             data,
             disk: Arc::new(Folder),
             sticks: Arc::new(NoSticks),
+            board_key: Arc::new(NoBoardKey),
             backup_interval: Duration::from_secs(30),
             listen: SocketAddr::from(([0, 0, 0, 0], 4001)),
             first_import: None,

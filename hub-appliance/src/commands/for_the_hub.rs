@@ -26,13 +26,24 @@ pub(super) fn listen(path: &Path, owner: Owner) -> Result<UnixListener, CommandE
     bind(path, owner).map_err(CommandError::Socket)
 }
 
+/// Listens at `path`, in place of a stale socket, for whoever may search the folder that it is in: for a service that may give
+/// nothing to another user. A folder with the set-group-ID bit gives the socket its own group.
+pub(super) fn listen_in_folder(path: &Path) -> Result<UnixListener, CommandError> {
+    bind_anew(path, 0o660).map_err(CommandError::Socket)
+}
+
 fn bind(path: &Path, owner: Owner) -> io::Result<UnixListener> {
+    let listener = bind_anew(path, 0o600)?;
+    chown(path, Some(owner.user), Some(owner.group))?;
+    Ok(listener)
+}
+
+fn bind_anew(path: &Path, mode: u32) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    chown(path, Some(owner.user), Some(owner.group))?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok(listener)
 }

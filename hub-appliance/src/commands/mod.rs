@@ -6,6 +6,7 @@
 mod announce;
 mod audit;
 mod backup;
+mod board_key;
 mod courier;
 mod data_disk;
 mod error;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     DataDisk(data_disk::Arguments),
     /// Open USB sticks for the hub, as root.
     Sticks(sticks::Arguments),
+    /// Work on the board's own key for the hub.
+    BoardKey(board_key::Arguments),
     /// Read the owner's `hub-setup.toml` for the image's init.
     SetupFile(setup_file::Arguments),
     /// Say on the panel, for a while, that the plug may be pulled, and leave it dark.
@@ -85,6 +88,7 @@ impl Command {
             Self::SetClock(arguments) => set_clock::run(&arguments),
             Self::DataDisk(arguments) => data_disk::run(&arguments),
             Self::Sticks(arguments) => sticks::run(&arguments),
+            Self::BoardKey(arguments) => board_key::run(&arguments),
             Self::SetupFile(arguments) => setup_file::run(&arguments),
             Self::Unplug(arguments) => unplug::run(&arguments),
             Self::WrongBoard(arguments) => match wrong_board::run(&arguments)? {},
@@ -117,6 +121,7 @@ impl Command {
         match self {
             Self::DataDisk(_) => Keeps::Disks,
             Self::Sticks(_) => Keeps::Mounts,
+            Self::BoardKey(_) => Keeps::Least,
             _ => Keeps::Nothing,
         }
     }

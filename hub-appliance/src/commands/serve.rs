@@ -16,7 +16,7 @@ use hub_appliance::system::power::Power;
 use hub_appliance::system::release::Release;
 use hub_appliance::system::supply::Sensors;
 
-use super::{CommandError, complain, sticks};
+use super::{CommandError, board_key, complain, sticks};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -28,6 +28,8 @@ pub(crate) struct Arguments {
     data_disk: Option<PathBuf>,
     #[command(flatten)]
     sticks: sticks::Source,
+    #[command(flatten)]
+    board_key: board_key::Source,
     /// Address and port for the phones
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:4001")]
     listen: SocketAddr,
@@ -94,6 +96,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), CommandError> {
         setup_file: arguments.setup_file.clone(),
         release: Release::read(Path::new("/")),
         sticks: arguments.sticks.sticks(),
+        board_key: arguments.board_key.board_key(),
         backup_interval: Duration::from_millis(arguments.backup_interval),
         ..Config::new(arguments.data)
     };

@@ -81,12 +81,14 @@ const RUNNING: &[i64] = &[libc::SYS_execve, libc::SYS_execveat];
 /// `cryptsetup` keeps the disk's key in the kernel.
 const KEEPING_KEYS: &[i64] = &[libc::SYS_add_key, libc::SYS_keyctl, libc::SYS_request_key];
 
-/// Kinds of sockets: the machine's own, the network's, and the kernel's, which tells the addresses.
+/// Kinds of sockets: the machine's own, first; the network's, and the kernel's, which tells the addresses.
 const SOCKETS: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// What a process keeps beside what every one of ours needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
+    /// Nothing, and not even the network: it answers the machine's own.
+    Least,
     /// Nothing: it serves, reads and writes.
     Nothing,
     /// To mount, and to run programs that look at disks.
@@ -98,7 +100,7 @@ pub enum Keeps {
 impl Keeps {
     fn rules(self) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
         let mut given_up = NEVER.to_vec();
-        if self == Self::Nothing {
+        if matches!(self, Self::Least | Self::Nothing) {
             given_up.extend([MOUNTING, RUNNING].concat());
         }
         if self != Self::Disks {
@@ -110,7 +112,8 @@ impl Keeps {
                 let kind = u64::from(kind.unsigned_abs());
                 SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, kind)
             };
-            let others = SOCKETS.into_iter().map(other).collect::<Result<_, _>>()?;
+            let kept = if self == Self::Least { &SOCKETS[..1] } else { &SOCKETS };
+            let others = kept.iter().copied().map(other).collect::<Result<_, _>>()?;
             rules.insert(libc::SYS_socket, vec![SeccompRule::new(others)?]);
         }
         Ok(rules)
@@ -161,7 +164,7 @@ mod tests {
         thread.join().unwrap()
     }
 
-    const ALL: [Keeps; 3] = [Keeps::Nothing, Keeps::Mounts, Keeps::Disks];
+    const ALL: [Keeps; 4] = [Keeps::Least, Keeps::Nothing, Keeps::Mounts, Keeps::Disks];
 
     /// Mounts memory on a folder and takes it off again; without root's rights that fails too, with another error.
     fn try_to_mount(folder: &Path) -> Result<(), Errno> {
@@ -190,10 +193,12 @@ mod tests {
 
     #[test]
     fn who_serves_runs_and_mounts_nothing() {
-        let ran = keeping(Keeps::Nothing, || {
-            Command::new("/bin/true").status().map_err(|error| error.kind())
-        });
-        assert_eq!(ran.unwrap_err(), ErrorKind::PermissionDenied);
+        for keeps in [Keeps::Least, Keeps::Nothing] {
+            let ran = keeping(keeps, || {
+                Command::new("/bin/true").status().map_err(|error| error.kind())
+            });
+            assert_eq!(ran.unwrap_err(), ErrorKind::PermissionDenied, "{keeps:?}");
+        }
         for keeps in [Keeps::Mounts, Keeps::Disks] {
             assert!(keeping(keeps, || Command::new("/bin/true").status().unwrap().success()));
         }
@@ -202,13 +207,13 @@ mod tests {
             let folder = folder.path().to_owned();
             keeping(keeps, move || try_to_mount(&folder))
         });
-        assert_eq!(mounted[0], Err(Errno::EPERM));
+        assert_eq!(mounted[..2], [Err(Errno::EPERM); 2]);
         let expected = if nix::unistd::geteuid().is_root() {
             Errno::ENODEV
         } else {
             Errno::EPERM
         };
-        assert_eq!(mounted[1..], [Err(expected); 2]);
+        assert_eq!(mounted[2..], [Err(expected); 2]);
     }
 
     #[test]
@@ -233,6 +238,16 @@ mod tests {
             assert!(nix::ifaddrs::getifaddrs().unwrap().count() > 0);
             std::thread::spawn(|| ()).join().unwrap();
         });
+        let network = [AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Netlink];
+        for family in network {
+            let opened = keeping(Keeps::Least, move || of_family(family));
+            assert_eq!(
+                opened,
+                Err(Errno::EPERM),
+                "{family:?}: who has the board's key speaks to nobody"
+            );
+        }
+        keeping(Keeps::Least, || UnixStream::pair().unwrap());
         let packet = |keeps| keeping(keeps, || of_family(AddressFamily::Packet));
         assert_eq!(packet(Keeps::Nothing), Err(Errno::EPERM));
         assert_eq!(packet(Keeps::Mounts), Err(Errno::EPERM));

@@ -108,6 +108,7 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         ("hub-appliance set-clock", 104, 1_u64 << SYS_TIME),
         ("hub-appliance data-disk", 0, OVER_DISKS),
         ("hub-appliance sticks", 0, 1 << SYS_ADMIN | 1 << CHOWN),
+        ("hub-appliance board-key", 105, 0),
         ("udhcpc", 0, 1 << NET_ADMIN | 1 << NET_RAW | 1 << NET_BIND_SERVICE),
         ("start-watchdog", 0, 0),
         (
@@ -155,6 +156,19 @@ async fn not_even_root_can_change_the_system_and_nothing_gives_rights_away() {
         let command = format!("setpriv --reuid={user} --regid={user} --clear-groups cat {READ}");
         let said = at_shell(&mut vm, &command).await;
         assert_eq!(said.contains("readable"), reads, "{user}: {said}");
+    }
+    // To the board's key is no way but by the hub and by the service itself.
+    for (user, reaches) in [
+        ("hub", true),
+        ("board-key", true),
+        ("announce", false),
+        ("clock", false),
+    ] {
+        let command = format!(
+            "setpriv --reuid={user} --regid={user} --clear-groups sh -c '[ -w /run/board-key/socket ] && echo may'"
+        );
+        let said = at_shell(&mut vm, &command).await;
+        assert_eq!(said.contains("may"), reaches, "{user}: {said}");
     }
     let said = at_shell(&mut vm, "nft list chain inet hub cloud").await;
     assert!(said.contains("chain cloud") && !said.contains("accept"), "{said}");
