@@ -30,3 +30,33 @@ fn envelope() {
 fn call() {
     replay("call", targets::call);
 }
+
+#[test]
+fn key_slots() {
+    replay("key_slots", targets::key_slots);
+}
+
+#[test]
+fn manifest() {
+    replay("manifest", targets::manifest);
+}
+
+#[test]
+fn setup_file() {
+    replay("setup_file", targets::setup_file);
+}
+
+#[test]
+fn courier() {
+    replay("courier", targets::courier);
+}
+
+#[test]
+fn panel_line() {
+    replay("panel_line", targets::panel_line);
+}
+
+#[test]
+fn push() {
+    replay("push", targets::push);
+}

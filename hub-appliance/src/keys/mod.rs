@@ -49,6 +49,7 @@ pub use master::{MasterKey, VaultKey};
 pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
 pub use signing::{PUBLIC_LEN, SIGNATURE_LEN, SigningKey, is_signed_by};
+pub use slots_file::count_slots;
 pub use spare::unlock_spare;
 pub use usb_key::{USB_KEY_FILE, UsbKey, UsbKeyError};
 pub use vault::{CloudAccess, Vault, VaultError};

@@ -133,10 +133,26 @@ fn generation(path: &Path) -> Generation {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => return Generation::Damaged,
         Err(error) => return Generation::Unreadable(error),
     };
-    match checked_file::decode(&bytes) {
+    content(&bytes)
+}
+
+fn content(bytes: &[u8]) -> Generation {
+    match checked_file::decode(bytes) {
         Some((VERSION, body)) => Slots::from_json(body.get()).map_or(Generation::Damaged, Generation::Whole),
         Some((newer, _)) if newer > VERSION => Generation::Newer(newer),
         _ => Generation::Damaged,
+    }
+}
+
+/// How many ways to unlock the content of a `keyslots.json` has, those of newer firmware among them. Nothing is opened.
+///
+/// # Errors
+/// [`KeysError::Damaged`], [`KeysError::NewerVersion`].
+pub fn count_slots(bytes: &[u8]) -> Result<usize, KeysError> {
+    match content(bytes) {
+        Generation::Whole(slots) => Ok(slots.entries.len()),
+        Generation::Newer(found) => Err(KeysError::NewerVersion { found }),
+        _ => Err(KeysError::Damaged),
     }
 }
 

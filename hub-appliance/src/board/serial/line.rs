@@ -62,11 +62,12 @@ impl Line {
 }
 
 /// Why a line was not taken. Its text repeats nothing of the line, which may hold a PIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.message())]
+pub enum Refusal {
     /// Not one of the objects that can come in.
     Malformed,
-    /// Longer than [`MAX_INPUT`].
+    /// Longer than a line may be.
     TooLong,
     /// The hub is not keeping up with what is pressed.
     Busy,
@@ -134,7 +135,10 @@ impl<'de> Deserialize<'de> for Typed {
 }
 
 /// Reads one line, without its line feed.
-pub(super) fn parse(line: &[u8]) -> Result<Input, Refusal> {
+///
+/// # Errors
+/// [`Refusal::Malformed`] or [`Refusal::TooLong`].
+pub fn parse(line: &[u8]) -> Result<Input, Refusal> {
     if line.len() > MAX_INPUT {
         return Err(Refusal::TooLong);
     }

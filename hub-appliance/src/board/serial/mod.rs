@@ -21,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::line::Line;
+pub use self::line::{Refusal, parse as parse_line};
 use self::link::Endpoint;
 use self::service::{Outgoing, Service};
 use super::queue::{Queue, Signal};
