@@ -78,23 +78,39 @@ pub enum HubError {
 pub fn binary() -> Result<PathBuf, HubError> {
     let path = match std::env::var_os(BINARY_VARIABLE) {
         Some(path) => PathBuf::from(path),
-        None => {
-            let own = std::env::current_exe()?;
-            let folder = own.parent().unwrap_or(Path::new("."));
-            // Tests and benches stand one folder deeper than programs.
-            let profile = if folder.ends_with("deps") {
-                folder.parent().unwrap_or(folder)
-            } else {
-                folder
-            };
-            profile.join("hub-appliance")
-        }
+        None => beside()?,
     };
     if path.is_file() {
         Ok(path)
     } else {
         Err(HubError::NoBinary(path))
     }
+}
+
+/// Where the hub's binary stands that was built with this test or program.
+fn beside() -> io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().unwrap_or(Path::new("."));
+    // Tests and benches stand one folder deeper than programs.
+    let profile = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
+    Ok(profile.join("hub-appliance"))
+}
+
+/// Of options and their values, one behind the other, those that a program's `serve` knows: an older firmware's may lack
+/// some.
+async fn known_to<'a>(binary: &Path, options: &[&'a OsStr]) -> io::Result<Vec<&'a OsStr>> {
+    if binary == beside()? {
+        return Ok(options.to_vec());
+    }
+    let help = Command::new(binary).args(["serve", "--help"]).output().await?.stdout;
+    let help = String::from_utf8_lossy(&help);
+    let is_known = |option: &OsStr| help.split_whitespace().any(|word| option == word);
+    let pairs = options.chunks(2).filter(|pair| is_known(pair[0]));
+    Ok(pairs.flatten().copied().collect())
 }
 
 /// A free port of the loopback address.
@@ -193,22 +209,14 @@ impl Hub {
         log: Log,
         more: &[&OsStr],
     ) -> Result<Self, HubError> {
+        // Tests set up and unlock hundreds of hubs, by PINs that everybody knows.
+        let quickly = ["--unlock-time", "0"].map(OsStr::new);
         let mut child = Command::new(binary)
-            // Tests set up and unlock hundreds of hubs, by PINs that everybody knows.
-            .args([
-                "serve",
-                "--unlock-time",
-                "0",
-                "--listen",
-                listen,
-                "--board",
-                "serial",
-                "--data",
-            ])
+            .args(["serve", "--listen", listen, "--board", "serial", "--data"])
             .arg(data)
             .arg("--panel")
             .arg(panel_socket)
-            .args(more)
+            .args(known_to(binary, &[&quickly, more].concat()).await?)
             .env("RUST_LOG", log.filter())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
