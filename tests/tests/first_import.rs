@@ -205,7 +205,13 @@ async fn an_address_is_known_however_it_is_written_and_two_users_of_one_are_name
     let mut phone = Phone::new(hub.url()).unwrap();
     phone.client.handshake().await.unwrap();
     panel.keep().await.unwrap();
-    for typed in ["élise.ñ@clinic.example", " Élise.Ñ@CLINIC.example\t"] {
+    for typed in [
+        "élise.ñ@clinic.example",
+        " Élise.Ñ@CLINIC.example\t",
+        // Accents as some keyboards send them, and what comes along when an address is copied out of a message.
+        "e\u{301}lise.n\u{303}@clinic.example",
+        "\u{200f}\u{feff}élise.ñ@clinic.example\u{200b}",
+    ] {
         phone.log_in(typed, &known.password).await.unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! Users, their rights in each clinic, and which clinic a record belongs to.
 
 use rusqlite::{Connection, OptionalExtension};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::error::StoreError;
 use super::schema::TableId;
@@ -166,12 +167,21 @@ pub(super) fn clinic_of_patient(connection: &Connection, patient: &str) -> Resul
     Ok(clinic.flatten().filter(|clinic| !clinic.is_empty()))
 }
 
-/// An e-mail address as people tell it from others: without spaces around it, and in small letters.
+/// An e-mail address as people tell it from others: without spaces and marks that nobody sees around it, and in small
+/// letters, which count as the same whether an accent stands in its letter or behind it.
 #[must_use]
 pub fn folded_email(email: &str) -> String {
+    let email = email.trim_matches(|c: char| c.is_whitespace() || c.is_control() || INVISIBLE.contains(&c));
     // Letter by letter: whether a sigma ends a word says nothing of whose address it is.
-    email.trim().chars().flat_map(char::to_lowercase).collect()
+    email.chars().flat_map(char::to_lowercase).nfc().collect()
 }
+
+/// What comes along when an address is copied out of a message: marks of the direction of writing, joiners, a byte-order
+/// mark.
+const INVISIBLE: [char; 16] = [
+    '\u{ad}', '\u{61c}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}',
+    '\u{202c}', '\u{2060}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}', '\u{feff}',
+];
 
 /// The ids of the users who are not deleted, with their addresses as people tell them apart. A clinic has some dozens.
 fn addresses(connection: &Connection) -> Result<Vec<(String, String)>, StoreError> {

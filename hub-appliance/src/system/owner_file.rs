@@ -1,6 +1,7 @@
 //! Files that an owner puts on the card, with what computers make of their names and their text.
 //!
-//! A name in other case, or with the `.txt` that an editor adds and a computer hides, is the same file to whoever wrote it.
+//! A name in other case, or with an ending that a computer adds and hides (an editor's `.txt`, or the file's own a second
+//! time), is the same file to whoever wrote it.
 //! Two such files are not: which of them counts only their owner knows. Text is UTF-8, with or without a byte-order mark,
 //! or the UTF-16 that an editor calls "Unicode".
 
@@ -64,9 +65,10 @@ pub fn look_for(wanted: &Path) -> io::Result<OwnerFile> {
 fn is_taken_for(wanted: &str, there: &str) -> bool {
     let there = there.trim().to_ascii_lowercase();
     let wanted = wanted.to_ascii_lowercase();
+    let own = wanted.rfind('.').map_or("", |dot| &wanted[dot..]);
     there
         .strip_prefix(&wanted)
-        .is_some_and(|rest| matches!(rest, "" | ".txt"))
+        .is_some_and(|rest| ["", ".txt", own].contains(&rest))
 }
 
 /// The text of a file.
@@ -142,12 +144,20 @@ mod tests {
             "CLINIC.JSON",
             "Clinic.json.txt",
             "clinic.json.TXT",
+            "CLINIC.JSON.TXT",
+            "Clinic.JSON.json",
             "clinic.json ",
         ] {
             let folder = tempfile::tempdir().unwrap();
             let wanted = folder.path().join("clinic.json");
             assert_eq!(look_for(&wanted).unwrap(), OwnerFile::Absent);
-            for other in ["clinic.json.bak", "my clinic.json", "clinic", "hub-setup.toml"] {
+            for other in [
+                "clinic.json.bak",
+                "my clinic.json",
+                "clinic",
+                "._clinic.json",
+                "hub-setup.toml",
+            ] {
                 fs::write(folder.path().join(other), "").unwrap();
             }
             assert_eq!(look_for(&wanted).unwrap(), OwnerFile::Absent);
