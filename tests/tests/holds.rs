@@ -329,6 +329,61 @@ async fn a_move_to_a_clinic_without_rights_holds_that_column_alone() {
 }
 
 #[tokio::test]
+async fn a_move_to_a_patient_who_is_deleted_or_not_here_holds_that_column_alone() {
+    let place = Place::new().await;
+    let mut admin = place.phone("admin").await;
+    let patient = |id: &str| new_row("patients", id, &json!({"primary_clinic_id": place.home()}));
+    create(&mut admin, "patients", &[patient("p"), patient("gone")]).await;
+    let deletion = json!({"patients": lists(json!([]), json!([]), json!(["gone"]))});
+    assert_eq!(push(&mut admin, &deletion).await, Ok(json!({})));
+    let of_p = json!({"patient_id": "p", "clinic_id": place.home()});
+    let (visits, events) = (["v1"], ["e1", "e2"]);
+    create(&mut admin, "visits", &visits.map(|id| new_row("visits", id, &of_p))).await;
+    create(&mut admin, "events", &events.map(|id| new_row("events", id, &of_p))).await;
+    let moved = |id: &str, to: &str, column: &str| {
+        json!({"id": id, "patient_id": to, column: "Edited", "_changed": format!("patient_id,{column}"),
+            "updated_at": 1_760_000_009_000_i64})
+    };
+    let edits = json!({
+        "visits": lists(json!([]), json!([moved("v1", "gone", "provider_name")]), json!([])),
+        "events": lists(json!([]), json!([moved("e1", "gone", "event_type"), moved("e2", "later", "event_type")]), json!([])),
+    });
+    for _ in 0..2 {
+        assert_eq!(push(&mut admin, &edits).await, Ok(json!({})));
+    }
+    place.hub.held_on_the_panel(3).await.unwrap();
+    for (table, id, column) in [
+        ("visits", "v1", "provider_name"),
+        ("events", "e1", "event_type"),
+        ("events", "e2", "event_type"),
+    ] {
+        let row = on_hub(&mut admin, table, id).await.unwrap();
+        assert_eq!(
+            (&row["patient_id"], &row[column]),
+            (&json!("p"), &json!("Edited")),
+            "{id}"
+        );
+    }
+
+    // The one goes when its patient comes, the others when a person who administers the clinic says what is to be.
+    create(&mut admin, "patients", &[patient("later")]).await;
+    place.hub.held_on_the_panel(2).await.unwrap();
+    assert_eq!(on_hub(&mut admin, "events", "e2").await.unwrap()["patient_id"], "later");
+    let listed: Value = admin.client.query("held.list", json!({})).await.unwrap();
+    for (held, what) in listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(["held.release", "held.drop"])
+    {
+        assert_eq!(held["reason"], "its parent: patients");
+        let id = json!({"id": held["id"]});
+        admin.client.command::<Value>(what, id).await.unwrap();
+    }
+    place.hub.held_on_the_panel(0).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_deletion_takes_along_what_its_right_reaches() {
     let mut place = Place::new().await;
     let (home, away) = (place.home().to_owned(), place.away().to_owned());
@@ -479,6 +534,14 @@ async fn columns_and_tables_of_a_newer_app_are_kept() {
     assert_eq!(referrals.len(), 4, "each phone's once, however often it sends them");
     assert_eq!(referrals[0]["reason"], "unknown table");
     place.hub.held_on_the_panel(0).await.unwrap();
+
+    // What no reader of an answer could follow goes to nobody.
+    let nested = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let deep = edit(&json!({"siblings": nested}), now + 30_000);
+    assert_eq!(push(&mut admin, &deep).await, Ok(json!({})));
+    place.hub.held_on_the_panel(1).await.unwrap();
+    let row = on_hub(&mut older, "patients", &patient).await.unwrap();
+    assert_eq!(row["siblings"], json!({"count": 3}));
 }
 
 #[tokio::test]

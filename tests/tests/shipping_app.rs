@@ -273,7 +273,8 @@ async fn cursors_that_the_hub_never_gave() {
     other.sync().await.unwrap();
     #[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
     let fraction = given as f64 + 0.25;
-    for start in [json!(given), json!(fraction), json!(given.to_string())] {
+    let iso = jiff::Timestamp::from_millisecond(given).unwrap().to_string();
+    for start in [json!(given), json!(fraction), json!(given.to_string()), json!(iso)] {
         assert_eq!(pulled(&mut phone, &json!({"lastPulledAt": start})).await, 1, "{start}");
         assert_eq!(
             pulled(&mut phone, &json!({"last_pulled_at": start})).await,

@@ -187,6 +187,47 @@ async fn half_an_emoji_holds_nobody_back() {
 }
 
 #[tokio::test]
+async fn a_version_that_does_not_fit_keeps_no_other_of_the_same_push_out() {
+    let clinic = clinic();
+    let hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();
+    let admin = user(&clinic, "admin");
+    let mut phone = hub.phone(admin).await.unwrap();
+    let version = |id: &str, camp: &str, more: &Value| {
+        let mut values = json!({"primary_clinic_id": admin.clinic_id, "camp": camp});
+        values
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        row(schema().table("patients").unwrap(), id, &values)
+    };
+    let good = |id, camp| version(id, camp, &json!({}));
+    let misfit = |id, camp| version(id, camp, &json!({"given_name": 5}));
+    let gone = |id| version(id, "last", &json!({"given_name": 5, "is_deleted": true}));
+    let changes = json!({"patients": lists(
+        json!([good("first", "A"), misfit("last", "A"), good("twice", "A"), misfit("deleted", "A"), good("flagged", "A")]),
+        json!([misfit("first", "B"), good("last", "B"), good("twice", "B"), good("deleted", "B"), gone("flagged")]),
+        json!(["deleted"]),
+    )});
+    assert_eq!(push(&mut phone, &changes).await, Ok(json!({})));
+    for (id, camp) in [
+        ("first", Some("A")),
+        ("last", Some("B")),
+        ("twice", Some("B")),
+        ("deleted", None),
+        ("flagged", None),
+    ] {
+        let row = on_hub(&mut phone, "patients", id).await;
+        assert_eq!(row.as_ref().map(|row| row["camp"].as_str().unwrap()), camp, "{id}");
+    }
+    hub.held_on_the_panel(1).await.unwrap();
+    // Of one that is deleted only the id has to fit, wherever it stands.
+    let changes = json!({"patients": lists(json!([]), json!([gone("twice")]), json!([]))});
+    assert_eq!(push(&mut phone, &changes).await, Ok(json!({})));
+    assert_eq!(on_hub(&mut phone, "patients", "twice").await, None);
+    hub.held_on_the_panel(1).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_the_cloud_takes_for_a_date_stops_no_import() {
     let clinic = clinic();
     let mut hub = TestHub::with_clinic(&clinic, Log::Everything).await.unwrap();

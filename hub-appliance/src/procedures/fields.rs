@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::ProcedureError;
@@ -42,11 +41,6 @@ impl<'a> Fields<'a> {
     /// What a field holds; nothing where it is missing or null.
     fn raw(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).map(|raw| raw.get()).filter(|json| *json != "null")
-    }
-
-    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ProcedureError> {
-        let read = |json| serde_json::from_str(json).map_err(|_| ProcedureError::BadParameters);
-        self.raw(name).map(read).transpose()
     }
 
     /// Text; none where it is missing, null or empty.
@@ -95,8 +89,12 @@ impl<'a> Fields<'a> {
         if self.raw(name).is_some_and(|json| json.starts_with('"')) {
             return Ok(self.text(name)?.into_iter().collect());
         }
-        let texts: Option<FewValues<_, MAX_VALUES>> = self.read(name)?;
-        Ok(texts.map(|FewValues(texts)| texts).unwrap_or_default())
+        let Some(json) = self.raw(name) else {
+            return Ok(Vec::new());
+        };
+        let FewValues::<Lossy<'_>, MAX_VALUES>(texts) =
+            serde_json::from_str(json).map_err(|_| ProcedureError::BadParameters)?;
+        Ok(texts.into_iter().map(|Lossy(text)| text.into_owned()).collect())
     }
 
     /// An object's fields, in an order of their own; none where it is missing or null.
@@ -261,6 +259,19 @@ mod tests {
                 "{limit}"
             );
         }
+    }
+
+    #[test]
+    fn half_an_emoji_is_one_wherever_text_is_read() {
+        let fields = fields(r#"{"one":"x\ud83d","many":["\ude00 y","z"],"object":{"k\ud83d":"\ud83d"}}"#);
+        assert_eq!(fields.text("one"), Ok(Some("x\u{fffd}".to_owned())));
+        assert_eq!(fields.texts("one"), Ok(vec!["x\u{fffd}".to_owned()]));
+        assert_eq!(fields.texts("many"), Ok(vec!["\u{fffd} y".to_owned(), "z".to_owned()]));
+        let object = fields.object("object").unwrap();
+        assert_eq!(
+            object.all_texts(),
+            Ok(vec![("k\u{fffd}".to_owned(), "\u{fffd}".to_owned())])
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use rusqlite::OptionalExtension;
 
 use super::error::StoreError;
 use super::reads;
+use super::sync::stock;
 use super::writer::WriteTx;
 
 /// How long a create without an id is known again: an answer was lost, and a person tried once more.
@@ -82,11 +83,14 @@ impl WriteTx<'_> {
     /// # Errors
     /// What SQLite reports.
     pub fn dispensed(&self, item: &str) -> Result<Option<i64>, StoreError> {
-        let mut sum = self.connection().prepare_cached(
-            "SELECT sum(quantity_dispensed) FROM dispensing_records WHERE prescription_item_id = ?1 \
-             AND hub_deleted_at IS NULL",
-        )?;
-        Ok(sum.query_row([item], |row| row.get(0))?)
+        let live = self
+            .connection()
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM dispensing_records WHERE prescription_item_id = ?1 \
+                 AND hub_deleted_at IS NULL)",
+            )?
+            .query_row([item], |row| row.get::<_, bool>(0))?;
+        Ok(if live { stock::sum(self.connection(), item)? } else { None })
     }
 
     /// A row as the queries show it, as JSON; none where there is none.

@@ -139,6 +139,51 @@ async fn what_a_shelf_owes_is_not_given_back() {
 }
 
 #[tokio::test]
+async fn less_than_nothing_and_more_than_can_be_counted_are_handed_out_by_no_record() {
+    const MOST: i64 = 9_007_199_254_740_992;
+    let mut shelf = Shelf::new(1).await;
+    let all = shelf.stock["quantity_available"].as_i64().unwrap();
+    let item = shelf.item("i1", 0);
+    shelf.desk.create(0, shelf.base, "prescription_items", item).await;
+    let of_item = |shelf: &Shelf, id: &str, quantity: i64| {
+        let mut record = shelf.record(id, quantity);
+        record["prescription_item_id"] = "i1".into();
+        record["updated_at"] = shelf.desk.now.into();
+        record
+    };
+    let records = [("minus", -MOST), ("two", 2), ("most", MOST)].map(|(id, quantity)| of_item(&shelf, id, quantity));
+    let base = shelf.base;
+    for (record, moved) in records.into_iter().zip([0, -2, -all]) {
+        shelf.desk.create(0, base, RECORDS, record).await;
+        assert_eq!(shelf.moved().await, moved);
+    }
+    let dispensed = shelf.desk.row("prescription_items", "i1").await["quantity_dispensed"].clone();
+    assert_eq!(dispensed, MOST + 2);
+    // So many that their sum is no number of the database's; from no batch, as the shelf is empty by now.
+    let many: Vec<Value> = (0..1100)
+        .map(|number| {
+            let mut record = of_item(&shelf, &format!("m{number}"), MOST);
+            record["batch_id"] = Value::Null;
+            record
+        })
+        .collect();
+    shelf
+        .desk
+        .push(0, base, json!({RECORDS: lists(many.into(), json!([]), json!([]))}))
+        .await;
+    let client = &mut shelf.desk.phones[0].client;
+    client.handshake().await.unwrap();
+    let batch = shelf.stock["batch_id"].as_str().unwrap();
+    let more = json!({"id": "i1", "provider_id": "u", "batch_quantities": {batch: 1}});
+    let refused = client.command::<Value>("prescription_items.dispense", more).await;
+    assert_eq!(refused.unwrap_err().status(), Some(409));
+    // Given back is what was really taken.
+    let back = json!({RECORDS: lists(json!([]), json!([]), json!(["most", "minus"]))});
+    shelf.desk.push(0, base, back).await;
+    assert_eq!(shelf.moved().await, -2);
+}
+
+#[tokio::test]
 async fn two_phones_that_hand_out_four_and_five_leave_nine() {
     let mut shelf = Shelf::new(3).await;
     let item = shelf.item("i1", 0);

@@ -116,6 +116,9 @@ pub(in crate::store) fn judge(
     if ties.is_empty() {
         return Ok(Verdict::Write);
     }
+    if let Some(reason) = missing_patient(connection, table.table(), row, ties)? {
+        return Ok(Verdict::WriteWithout(ties, reason));
+    }
     let after = people::clinic_of(connection, table, |index| {
         let sent = row.cells[index].as_ref().filter(|_| ties.contains(index));
         sent.or(Some(&stored.cells[index]))
@@ -124,7 +127,8 @@ pub(in crate::store) fn judge(
         return Ok(Verdict::Write);
     }
     let Some(after) = after else {
-        return Ok(Verdict::WriteWithout(ties, HoldReason::NoClinic(None)));
+        let patient = patient_in(table.table(), row, ties);
+        return Ok(Verdict::WriteWithout(ties, HoldReason::NoClinic(patient)));
     };
     let permitted = permits(Operation::Edit, vec![after])?;
     Ok(if permitted {
@@ -179,6 +183,29 @@ fn missing_parent(connection: &Connection, table: &Table, row: &SentRow) -> Resu
         }
     }
     Ok(None)
+}
+
+/// The patient to whom a row is moved, if it is.
+fn patient_in(table: &Table, row: &SentRow, ties: ColumnSet) -> Option<Box<str>> {
+    let column = table.column("patient_id").filter(|column| ties.contains(*column));
+    column.and_then(|_| reference(table, row, "patient_id"))
+}
+
+/// Why a row can't be moved to another patient yet: that one is deleted, or held. Its patient would be on no phone.
+fn missing_patient(
+    connection: &Connection,
+    table: &Table,
+    row: &SentRow,
+    ties: ColumnSet,
+) -> Result<Option<HoldReason>, StoreError> {
+    let (Some(patient), Some(patients)) = (patient_in(table, row, ties), TableId::named("patients")) else {
+        return Ok(None);
+    };
+    let waits = match rows::find_deleted(connection, patients, &patient)? {
+        Some(deleted) => deleted,
+        None => held::is_held(connection, patients, &patient)?,
+    };
+    Ok(waits.then_some(HoldReason::Parent(patients, patient)))
 }
 
 /// The columns by which the sender takes a row to another clinic, perhaps, and the first of them.

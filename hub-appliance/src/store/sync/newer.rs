@@ -19,6 +19,29 @@ pub(super) const MAX_NAME: usize = 64;
 /// So many columns of a row at most.
 pub(super) const MAX_COLUMNS: usize = 64;
 
+/// Lists and objects within each other, at most: unlike other columns these go back to phones as JSON in JSON, and no app
+/// is to fail at a sync because of what another one nests.
+const MAX_DEPTH: usize = 100;
+
+/// Whether a value nests deeper than every reader of an answer can follow.
+pub(super) fn nests_too_deep(json: &str) -> bool {
+    let (mut depth, mut in_text, mut bytes) = (0_usize, false, json.bytes());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_text = !in_text,
+            // What is escaped ends no text.
+            b'\\' if in_text => drop(bytes.next()),
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
 /// A column that this firmware does not know, as it was sent.
 #[derive(Debug)]
 pub struct NewerColumn {
@@ -242,4 +265,18 @@ pub(in crate::store) fn adopt(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nests_counts_as_depth() {
+        let nested = |depth: usize| format!("{}{}", "[{\"a\":".repeat(depth / 2), "1}]".repeat(depth / 2));
+        assert!(!nests_too_deep(&nested(MAX_DEPTH)) && nests_too_deep(&nested(MAX_DEPTH + 2)));
+        let beside = format!("[{}[]]", "[],".repeat(5 * MAX_DEPTH));
+        let in_text = serde_json::Value::from("\"[\\".repeat(5 * MAX_DEPTH)).to_string();
+        assert!(!nests_too_deep(&beside) && !nests_too_deep(&in_text) && !nests_too_deep("1e400"));
+    }
 }

@@ -29,7 +29,7 @@ use crate::lossy::Lossy;
 use crate::store::error::StoreError;
 use crate::store::rows::StoredRow;
 use crate::store::schema::{ColumnSet, TableId};
-use crate::store::value::{Cell, Source};
+use crate::store::value::{Cell, Source, read_time};
 use crate::store::writer::WriteTx;
 
 /// Why a push is not looked at.
@@ -235,6 +235,9 @@ impl Push {
                     let earlier = &mut settled[*place.get()];
                     if earlier.delete && !pushed.delete {
                         earlier.edits.push(pushed);
+                    } else if pushed.row.is_err() && earlier.row.is_ok() {
+                        // What can't be stored takes the place of nothing: it is held beside what can.
+                        settled.push(pushed);
                     } else {
                         pushed.edits = std::mem::take(&mut earlier.edits);
                         let superseded = std::mem::replace(earlier, pushed);
@@ -334,6 +337,8 @@ impl PushedRow {
         let (id, row) = match read {
             Ok((row, _)) if is_too_long(table.table(), &row, text.len()) => (Some(row.id), Err(HoldReason::TooLarge)),
             Ok((row, None)) => (Some(row.id.clone()), Ok(row)),
+            // Of a row that is deleted only the id has to fit, in whichever list it stands.
+            Ok((row, Some(_))) if row.is_flagged_deleted(table.table()) => (Some(row.id.clone()), Ok(row)),
             Ok((row, Some(misfit))) => (Some(row.id), Err(HoldReason::WrongType(misfit))),
             Err(reason) => (None, Err(reason)),
         };
@@ -350,14 +355,15 @@ impl PushedRow {
     }
 }
 
-/// A phone's idea of when it pulled last: a number or a numeric string, else 0.
+/// A phone's idea of when it pulled last: a number, a numeric string or ISO 8601, else 0.
 #[must_use]
 pub fn last_pulled_at(raw: Option<&RawValue>) -> f64 {
-    let text = raw.map_or("0", |raw| raw.get().trim_matches('"'));
-    text.parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite())
-        .unwrap_or(0.0)
+    let json = raw.map_or("0", RawValue::get);
+    // Beyond what a time can be it is a number all the same, and counts as one that the hub never gave.
+    let number = json.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite());
+    #[allow(clippy::cast_precision_loss, reason = "times are within what a f64 holds exactly")]
+    let time = || read_time(json).map_or(0.0, |millis| millis as f64);
+    number.unwrap_or_else(time)
 }
 
 /// How many rows of a push went which way.

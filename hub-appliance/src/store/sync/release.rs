@@ -245,7 +245,9 @@ fn try_store(
     match judge(&mut applier, table, &row, stored.as_ref(), delete, gate)? {
         Verdict::Nothing => return Ok(Ok(())),
         Verdict::Write => {}
-        Verdict::Hold(HoldReason::Parent(parent, id)) if by_person => {
+        Verdict::Hold(HoldReason::Parent(parent, id)) | Verdict::WriteWithout(_, HoldReason::Parent(parent, id))
+            if by_person =>
+        {
             // A person may file a row under a patient who was deleted, but under none that is not there.
             if applier.stored(parent, &id)?.is_none() {
                 return Ok(Err(HoldReason::Parent(parent, id)));

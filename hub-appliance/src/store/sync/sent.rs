@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::generation::OF_FORCED_UPLOAD;
 use super::held::HoldReason;
 use super::limits::{MAX_ROW, MAX_ROW_WITH_PHOTO};
-use super::newer::{MAX_COLUMNS, MAX_NAME, NewerColumn};
+use super::newer::{MAX_COLUMNS, MAX_NAME, NewerColumn, nests_too_deep};
 use crate::lossy::{Lossy, mend_json};
 use crate::store::rows::StoredRow;
 use crate::store::schema::{ColumnSet, Table};
@@ -81,7 +81,8 @@ impl SentRow {
 /// those of the cloud that the table does not have.
 ///
 /// # Errors
-/// [`HoldReason::NotARow`], [`HoldReason::NoId`], or [`HoldReason::TooLarge`] for more newer columns than a row may have.
+/// [`HoldReason::NotARow`], [`HoldReason::NoId`], or [`HoldReason::TooLarge`] for more newer columns than a row may have,
+/// or more in one of them.
 pub fn read_row(
     table: &'static Table,
     json: &str,
@@ -95,7 +96,8 @@ pub fn read_row(
     });
     let (row, misfit) = fields.map_err(|_| HoldReason::NotARow)?;
     let row = row.ok_or(HoldReason::NoId)?;
-    if row.newer.len() > MAX_COLUMNS || row.newer.iter().any(|column| column.name.len() > MAX_NAME) {
+    let is_beyond = |column: &NewerColumn| column.name.len() > MAX_NAME || nests_too_deep(&column.value);
+    if row.newer.len() > MAX_COLUMNS || row.newer.iter().any(is_beyond) {
         return Err(HoldReason::TooLarge);
     }
     Ok((row, misfit))
@@ -230,10 +232,11 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
     }
 }
 
-/// `_changed`: names with commas between; missing, empty or no text: all columns that differ.
+/// `_changed`: names with commas between; missing, without a name or no text: all columns that differ.
 fn changed_names(raw: &RawValue) -> Option<String> {
     let Lossy(names) = serde_json::from_str(raw.get()).ok()?;
-    (!names.is_empty()).then(|| names.into_owned())
+    let names_any = names.split(',').any(|name| !name.trim().is_empty());
+    names_any.then(|| names.into_owned())
 }
 
 /// Whether a field that the table does not have may be a newer app's column: not what the app adds to every row itself.

@@ -5,7 +5,7 @@
 //! owed is remembered, so that a correction gives back what was really taken. The cloud does not count what the clinic hands
 //! out; a record that is the cloud's own is in its count already, and so is what the cloud makes of it later.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::apply::Applier;
 use super::history::Why;
@@ -241,8 +241,9 @@ pub(in crate::store) fn shift(applier: &mut Applier<'_, '_>, id: &str, by: i64, 
 }
 
 /// The sum of an item's live records; none where it has no record at all.
-fn sum(applier: &mut Applier<'_, '_>, item: &str) -> Result<Option<i64>, StoreError> {
-    let mut statement = applier.tx().connection().prepare_cached(
+pub(in crate::store) fn sum(connection: &Connection, item: &str) -> Result<Option<i64>, StoreError> {
+    // A total has no largest number that would make it fail; what is less than nothing hands out nothing.
+    let mut statement = connection.prepare_cached(
         "SELECT total(max(quantity_dispensed, 0)) FILTER (WHERE hub_deleted_at IS NULL), count(*) \
          FROM dispensing_records WHERE prescription_item_id = ?1",
     )?;
@@ -256,7 +257,7 @@ fn add_up(applier: &mut Applier<'_, '_>, item: &str) -> Result<(), StoreError> {
     let Some(items) = TableId::named(ITEMS) else {
         return Ok(());
     };
-    let Some(sum) = sum(applier, item)? else {
+    let Some(sum) = sum(applier.tx().connection(), item)? else {
         return Ok(());
     };
     let (Some(stored), Some(column)) = (applier.stored(items, item)?, items.table().column("quantity_dispensed"))
@@ -286,5 +287,5 @@ pub(super) fn reckoned(
     let Some(column) = column.filter(|column| row.cells[*column].is_some()) else {
         return Ok(None);
     };
-    Ok(sum(applier, &row.id)?.map(|_| column))
+    Ok(sum(applier.tx().connection(), &row.id)?.map(|_| column))
 }
