@@ -16,8 +16,8 @@ use crate::store::sync::apply::{Applied, Applier};
 use crate::store::sync::gatekeeper::{Access, Gatekeeper};
 use crate::store::sync::held::HoldReason;
 use crate::store::sync::history::Author;
-use crate::store::sync::push::write_row;
 use crate::store::sync::sent::SentRow;
+use crate::store::sync::writing::write_row;
 use crate::store::value::Cell;
 use crate::store::{StoreError, WriteTx};
 

@@ -12,7 +12,7 @@ use super::http::{Cloud, CloudError, PULLED, next_piece};
 use crate::store::StoreError;
 use crate::store::relay::Spool;
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 
 /// Pieces of a body that may wait to be read.
 const AHEAD: usize = 8;

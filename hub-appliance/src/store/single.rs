@@ -90,7 +90,11 @@ impl WriteTx<'_> {
                  AND hub_deleted_at IS NULL)",
             )?
             .query_row([item], |row| row.get::<_, bool>(0))?;
-        Ok(if live { stock::sum(self.connection(), item)? } else { None })
+        Ok(if live {
+            stock::sum(self.connection(), item)?
+        } else {
+            None
+        })
     }
 
     /// A row as the queries show it, as JSON; none where there is none.

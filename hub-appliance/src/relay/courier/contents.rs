@@ -21,7 +21,7 @@ use crate::clock::HubTime;
 use crate::relay::batch::{List as Of, Prepared};
 use crate::store::relay::{CloudReason, Delivered, Digests, Sent};
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 
 /// The longest line, bytes.
 const LINE: u64 = 16 * 1024 * 1024;

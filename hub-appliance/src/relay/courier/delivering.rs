@@ -27,7 +27,7 @@ use crate::relay::run::OVERLAP_MS;
 use crate::relay::status::Progress;
 use crate::store::relay::Spool;
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 
 /// What the desk is to do.
 #[derive(Debug)]

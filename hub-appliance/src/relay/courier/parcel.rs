@@ -13,7 +13,7 @@ use crate::relay::outbox::{Outbox, Place, tables};
 use crate::store::StoreError;
 use crate::store::relay::{CloudRow, Digests, Sent, Spool, compare_cloud_row};
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 
 /// What has become of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

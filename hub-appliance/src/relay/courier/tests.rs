@@ -18,7 +18,7 @@ use crate::keys::SigningKey;
 use crate::store::audit::AuditKey;
 use crate::store::relay::{Sent, digests};
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 use crate::store::value::Cell;
 use crate::store::{Store, StoreKey};
 

@@ -23,7 +23,7 @@ use crate::store::rows;
 use crate::store::schema::{CloudType, TableId};
 use crate::store::snapshot::Snapshot;
 use crate::store::sync::held;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 use crate::store::sync::sent::{SentRow, read_row};
 use crate::store::value::{Cell, Source};
 use crate::store::writer::WriteTx;

@@ -20,7 +20,7 @@ use crate::store::sync::cursors::Seen;
 use crate::store::sync::held::HoldReason;
 use crate::store::sync::history::Author;
 use crate::store::sync::judge::held_parent;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 use crate::store::sync::release::superseded;
 use crate::store::sync::sent::{SentRow, read_deleted, read_row};
 use crate::store::sync::stock;

@@ -16,7 +16,7 @@ use crate::store::connection::{Purpose, open};
 use crate::store::disk::Disk;
 use crate::store::error::StoreError;
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 
 /// What an answer may take of memory, bytes.
 const IN_MEMORY: usize = 4 * 1024 * 1024;

@@ -1,18 +1,16 @@
 //! Applying one row that came from outside (a phone, the cloud, a procedure) to the store.
 //!
 //! Whoever writes goes through here, so that each write is stamped by the change clock, merged by the same rules and
-//! leaves what it replaced in the history.
+//! leaves what it replaced in the history. How a row meets the stored one stands in [`meeting`](super::meeting), what a
+//! deletion does in [`deleting`](super::deleting).
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-
-use rusqlite::Connection;
 
 use super::attributes;
 use super::cursors::Seen;
 use super::history::{Author, Keeping, Why};
-use super::merge::{Merged, Now, SentCells, means, merge};
-use super::past::{self, Given, Past};
+use super::merge::Now;
+use super::past::{self, Given};
 use super::resend::resend;
 use super::sent::SentRow;
 use super::stock;
@@ -23,12 +21,6 @@ use crate::store::rows::{self, StoredRow};
 use crate::store::schema::TableId;
 use crate::store::value::Cell;
 use crate::store::writer::WriteTx;
-
-/// Tables whose rows go with a deleted row of another: (parent, column of the child).
-const CASCADES: [(&str, &str); 2] = [("patients", "patient_id"), ("visits", "visit_id")];
-
-/// Columns that a delete itself changes.
-const DELETION: [&str; 3] = ["is_deleted", "deleted_at", "updated_at"];
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +41,13 @@ pub enum Applied {
 
 /// Writes rows of one author into one transaction.
 pub struct Applier<'t, 'c> {
-    tx: &'t mut WriteTx<'c>,
-    author: Author,
-    seen: Seen,
+    pub(super) tx: &'t mut WriteTx<'c>,
+    pub(super) author: Author,
+    pub(super) seen: Seen,
     /// Whose the rows are that it writes: that device does not get them back.
-    origin: DeviceNumber,
+    pub(super) origin: DeviceNumber,
     /// What hangs on the rows to be deleted and is not deleted with them.
-    spared: HashSet<(TableId, String)>,
+    pub(super) spared: HashSet<(TableId, String)>,
 }
 
 impl<'t, 'c> Applier<'t, 'c> {
@@ -204,50 +196,6 @@ impl<'t, 'c> Applier<'t, 'c> {
         Ok(applied)
     }
 
-    /// Marks a row as deleted, with all that hangs on it. A whole row that the hub never had is kept, as a deleted one.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn delete(&mut self, table: TableId, row: &SentRow, stored: Option<&StoredRow>) -> Result<Applied, StoreError> {
-        match stored {
-            None if !row.is_whole() => Ok(Applied::NothingToDelete),
-            None => self.insert(table, row, true).map(|()| Applied::Deleted),
-            Some(stored) if stored.deleted => {
-                self.keep_last_edits(table, row, stored)?;
-                Ok(Applied::NothingToDelete)
-            }
-            Some(stored) => {
-                let by = self.origin;
-                self.keep_last_edits(table, row, stored)?;
-                self.mark_deleted(table, &row.id, stored, by)?;
-                self.cascade(table, &row.id)?;
-                Ok(Applied::Deleted)
-            }
-        }
-    }
-
-    /// As [`Self::delete`], of a row that its sender edited before: none of `edits`, oldest first, is lost.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub fn delete_after<'e>(
-        &mut self,
-        table: TableId,
-        row: &'e SentRow,
-        edits: impl DoubleEndedIterator<Item = &'e SentRow> + Clone,
-        stored: Option<&StoredRow>,
-    ) -> Result<Applied, StoreError> {
-        if let Some(stored) = stored {
-            for edit in edits {
-                self.keep_last_edits(table, edit, stored)?;
-            }
-            return self.delete(table, row, Some(stored));
-        }
-        // A bare id says nothing of the row; the hub never had it, so what was edited last is all there is of it.
-        let whole = std::iter::once(row).chain(edits.rev()).find(|row| row.is_whole());
-        self.delete(table, whole.unwrap_or(row), None)
-    }
-
     /// Keeps a value as it was sent, where another one came of it.
     ///
     /// # Errors
@@ -282,185 +230,14 @@ impl<'t, 'c> Applier<'t, 'c> {
         rows::update(self.tx.connection(), table, id, &take, now, DeviceNumber::HUB)
     }
 
-    /// Stores the cloud's row in the place of the hub's own, which is the same under another id.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub(super) fn take_over(
-        &mut self,
-        table: TableId,
-        row: &SentRow,
-        (id, stored): (&str, &StoredRow),
-    ) -> Result<Applied, StoreError> {
-        let past = past::since(self.tx.connection(), table, id, stored, self.seen, self.author.device)?;
-        let mut merged = merge(table.table(), &stored.cells, &row.cells, None, &past, self.now());
-        merged.take.retain(|(index, _)| *index != 0);
-        let now = self.tx.change_time();
-        let mut cells = stored.cells.clone();
-        for (index, cell) in &merged.take {
-            cells[*index] = cell.clone();
-        }
-        cells[0] = Cell::Text(row.id.clone());
-        let by = if merged.as_sent { self.origin } else { DeviceNumber::HUB };
-        rows::insert(self.tx.connection(), table, &cells, now, false, by)?;
-        self.keeping(table, &row.id, now, merged.edited_at)
-            .keep_once(self.tx.connection(), lost(&row.cells, &merged))?;
-        self.mark_deleted(table, id, stored, DeviceNumber::HUB)?;
-        attributes::note(self, id, &row.id)?;
-        Ok(Applied::Inserted)
-    }
-
-    /// Adds a row that is not there.
-    ///
-    /// # Errors
-    /// What SQLite reports.
-    pub(super) fn insert(&mut self, table: TableId, row: &SentRow, deleted: bool) -> Result<(), StoreError> {
-        let now = self.tx.change_time();
-        let edits = self.now();
-        let updated_at = table.table().column("updated_at");
-        let cells: Vec<Cell> = table
-            .table()
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                let sent = row.cells[index].clone().unwrap_or(Cell::Null);
-                match sent {
-                    Cell::Null if column.required => match column.name {
-                        "last_modified" | "server_created_at" => Cell::Integer(now.millis()),
-                        _ => Cell::empty(column.kind),
-                    },
-                    Cell::Integer(time) if Some(index) == updated_at => Cell::Integer(edits.not_ahead(time)),
-                    sent => sent,
-                }
-            })
-            .collect();
-        let as_sent = cells
-            .iter()
-            .zip(&row.cells)
-            .all(|(cell, sent)| sent.as_ref().is_none_or(|sent| cell.means(sent)));
-        rows::insert(self.tx.connection(), table, &cells, now, deleted, self.origin)?;
-        if !as_sent || row.converted {
-            self.resend(table, &row.id)?;
-        }
-        Ok(())
-    }
-
-    fn merge(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<Applied, StoreError> {
-        let past = past::since(
-            self.tx.connection(),
-            table,
-            &row.id,
-            stored,
-            self.seen,
-            self.author.device,
-        )?;
-        let reckoned = stock::reckoned(self, table, row)?;
-        let sent = without(&row.cells, reckoned);
-        // A merge that changes nothing must not move the change clock, so the time is only looked at here.
-        let mut merged = merge(table.table(), &stored.cells, &sent, row.changed, &past, self.now());
-        merged.as_sent &= !row.converted;
-        if let Some(column) = reckoned.filter(|column| !as_stored(row, stored, *column)) {
-            merged.as_sent = false;
-            if row.changed.is_none_or(|changed| changed.contains(column)) {
-                merged.lost.push(column);
-            }
-        }
-        let resend = !merged.as_sent && !self.gets_anyway(stored);
-        if merged.take.is_empty() && merged.lost.is_empty() && !resend {
-            return Ok(Applied::Unchanged);
-        }
-        let why = match (self.author.device, past) {
-            (DeviceNumber::CLOUD, _) => Why::Cloud,
-            (_, Past::Unchanged) => Why::Edit,
-            (_, Past::Changed(_)) => Why::Merge,
-        };
-        let now = self.tx.change_time();
-        // Null for empty, or the other way round, replaces nothing, and must not count as a change in later merges.
-        let replaced = merged.take.iter().filter_map(|(index, cell)| {
-            let old = &stored.cells[*index];
-            (!means(&table.table().columns[*index], cell, old)).then_some((*index, old))
-        });
-        let keeping = self.keeping(table, &row.id, now, merged.edited_at);
-        keeping.keep(self.tx.connection(), why, replaced)?;
-        if self.author.device == DeviceNumber::CLOUD {
-            // By this it is known what the cloud gave last, so the same value may have to stand there again.
-            keeping.keep(self.tx.connection(), Why::Lost, lost(&row.cells, &merged))?;
-        } else {
-            keeping.keep_once(self.tx.connection(), lost(&row.cells, &merged))?;
-        }
-        if merged.take.is_empty() {
-            if resend {
-                self.resend(table, &row.id)?;
-            }
-            return Ok(Applied::Unchanged);
-        }
-        let by = if merged.as_sent { self.origin } else { DeviceNumber::HUB };
-        rows::update(self.tx.connection(), table, &row.id, &merged.take, now, by)?;
-        Ok(Applied::Updated)
-    }
-
-    fn lose_to_delete(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<Applied, StoreError> {
-        let now = self.tx.change_time();
-        self.keeping(table, &row.id, now, self.edited_at(table, row))
-            .keep_once(self.tx.connection(), differing(row, stored))?;
-        if !self.gets_anyway(stored) {
-            // The sender knows of the deletion, or made it, and has the row all the same: tell it again.
-            self.resend(table, &row.id)?;
-        }
-        Ok(Applied::LostToDelete)
-    }
-
-    /// A row may have been edited before it was deleted: nobody gets to see those values, but they are not lost.
-    fn keep_last_edits(&mut self, table: TableId, row: &SentRow, stored: &StoredRow) -> Result<(), StoreError> {
-        let edits: Vec<_> = differing(row, stored)
-            .filter(|(index, _)| row.changed.is_none_or(|changed| changed.contains(*index)))
-            .filter(|(index, _)| !DELETION.contains(&table.table().columns[*index].name))
-            .collect();
-        if edits.is_empty() {
-            return Ok(());
-        }
-        let now = self.tx.change_time();
-        self.keeping(table, &row.id, now, self.edited_at(table, row))
-            .keep_once(self.tx.connection(), edits)
-    }
-
-    fn mark_deleted(
-        &mut self,
-        table: TableId,
-        id: &str,
-        stored: &StoredRow,
-        by: DeviceNumber,
-    ) -> Result<(), StoreError> {
-        let now = self.tx.change_time();
-        let flags = ["is_deleted", "deleted_at"]
-            .into_iter()
-            .filter_map(|name| table.table().column(name));
-        self.keeping(table, id, now, now.millis()).keep(
-            self.tx.connection(),
-            Why::Delete,
-            flags.map(|index| (index, &stored.cells[index])),
-        )?;
-        rows::mark_deleted(self.tx.connection(), table, id, now, by)?;
-        stock::follow(self, table, id, Some(stored))
-    }
-
-    /// The sender knows of the row it deleted, not of what went with it: those are the hub's doing.
-    fn cascade(&mut self, parent: TableId, id: &str) -> Result<(), StoreError> {
-        for (child, id) in children(self.tx.connection(), parent, id)? {
-            let child = (child, id);
-            if self.spared.contains(&child) {
-                continue;
-            }
-            if let Some(stored) = rows::find(self.tx.connection(), child.0, &child.1)? {
-                self.mark_deleted(child.0, &child.1, &stored, DeviceNumber::HUB)?;
-            }
-        }
-        Ok(())
-    }
-
     /// A write of this author in the history; `edited_at` says when the edit was made, epoch ms.
-    const fn keeping<'a>(&'a self, table: TableId, row: &'a str, at: HubTime, edited_at: i64) -> Keeping<'a> {
+    pub(super) const fn keeping<'a>(
+        &'a self,
+        table: TableId,
+        row: &'a str,
+        at: HubTime,
+        edited_at: i64,
+    ) -> Keeping<'a> {
         Keeping {
             table,
             row,
@@ -471,7 +248,7 @@ impl<'t, 'c> Applier<'t, 'c> {
     }
 
     /// The hub's time, without handing out a new one.
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         Now {
             at: self.tx.now(),
             is_trusted: self.tx.trusts_its_clock(),
@@ -484,7 +261,7 @@ impl<'t, 'c> Applier<'t, 'c> {
     }
 
     /// When a row's edit was made, as its sender says, epoch ms.
-    fn edited_at(&self, table: TableId, row: &SentRow) -> i64 {
+    pub(super) fn edited_at(&self, table: TableId, row: &SentRow) -> i64 {
         let column = table.table().column("updated_at");
         let time = column.and_then(|index| row.cells[index].as_ref()?.as_integer());
         time.map_or_else(|| self.tx.now().millis(), |time| self.now().not_ahead(time))
@@ -498,59 +275,4 @@ impl<'t, 'c> Applier<'t, 'c> {
             || self.writes_for_everybody()
             || (stored.changed_at > self.seen.given && !own)
     }
-}
-
-/// What was sent but for one column.
-fn without(sent: &SentCells, column: Option<usize>) -> Cow<'_, SentCells> {
-    let Some(column) = column else {
-        return Cow::Borrowed(sent);
-    };
-    let mut sent = sent.to_vec();
-    sent[column] = None;
-    Cow::Owned(sent)
-}
-
-/// Whether what was sent for a column means what is stored there.
-fn as_stored(row: &SentRow, stored: &StoredRow, column: usize) -> bool {
-    row.cells[column]
-        .as_ref()
-        .is_none_or(|sent| sent.means(&stored.cells[column]))
-}
-
-/// The sent values that lost.
-fn lost<'a>(sent: &'a SentCells, merged: &Merged) -> impl Iterator<Item = (usize, &'a Cell)> {
-    let lost = merged.lost.iter();
-    lost.filter_map(|index| sent[*index].as_ref().map(|cell| (*index, cell)))
-}
-
-/// What goes with a row when it is deleted.
-pub(super) fn children(
-    connection: &Connection,
-    parent: TableId,
-    id: &str,
-) -> Result<Vec<(TableId, String)>, StoreError> {
-    let Some((_, column)) = CASCADES.into_iter().find(|(name, _)| *name == parent.table().name) else {
-        return Ok(Vec::new());
-    };
-    let mut children = Vec::new();
-    for child in TableId::all().filter(|child| hangs_on(*child, column)) {
-        let ids = rows::live_ids(connection, child, column, id)?;
-        children.extend(ids.into_iter().map(|id| (child, id)));
-    }
-    Ok(children)
-}
-
-/// The sent values that mean something else than the stored ones.
-fn differing<'a>(row: &'a SentRow, stored: &'a StoredRow) -> impl Iterator<Item = (usize, &'a Cell)> {
-    let pairs = row.cells.iter().zip(&stored.cells).enumerate();
-    pairs.filter_map(|(index, (sent, stored))| {
-        let sent = sent.as_ref().filter(|sent| !sent.means(stored))?;
-        Some((index, sent))
-    })
-}
-
-/// Whether rows of `child` go with the row that their `column` names. Visits take only their events with them.
-fn hangs_on(child: TableId, column: &str) -> bool {
-    let table = child.table();
-    table.column(column).is_some() && (column == "patient_id" || table.name == "events")
 }

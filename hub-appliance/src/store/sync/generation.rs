@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use super::push::Lists;
+use super::lists::Lists;
 use crate::store::schema::Table;
 
 /// The version of the phone's schema that app 1.7 brought: whoever has its tables and columns runs it.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::generation::OF_FORCED_UPLOAD;
 use super::history::Author;
-use super::push::List;
+use super::lists::List;
 use crate::clock::HubTime;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;

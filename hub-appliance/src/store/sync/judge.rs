@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::apply::{Applier, children};
+use super::apply::Applier;
+use super::deleting::children;
 use super::gatekeeper::{Access, Gatekeeper, Operation};
 use super::held::{self, HoldReason};
 use super::sent::SentRow;

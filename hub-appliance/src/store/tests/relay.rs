@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::relay::{AnswerSummary, Pulled, Sent, Spool, Waiting, digests};
 use crate::store::schema::TableId;
-use crate::store::sync::push::List;
+use crate::store::sync::lists::List;
 
 const NOW: i64 = T + 1_000_000_000;
 
