@@ -66,3 +66,13 @@ fn log_to_stderr(command: &Command) {
         .with_ansi(false)
         .init();
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_options_of_all_commands_go_together() {
+        super::Arguments::command().debug_assert();
+    }
+}

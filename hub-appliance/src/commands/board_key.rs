@@ -8,8 +8,9 @@ use hub_appliance::system::board_key::{BoardKey, MailboxAt, NoBoardKey, Service,
 
 use super::{CommandError, for_the_hub};
 
-/// Where the board's key is.
+/// Where the board's key is. Its group has a name of its own, as that of the sticks stands beside it.
 #[derive(Args)]
+#[group(id = "board-key-source")]
 pub(crate) struct Source {
     /// Socket of `board-key`, where the board may have a key of its own
     #[arg(long, value_name = "SOCKET")]
