@@ -5,12 +5,14 @@ use serde_json::value::RawValue;
 use serde_json::{Map, json};
 
 use super::{Caller, Deed, ProcedureError, Procedures, Request, Session, reply};
+use crate::store::StoreError;
 use crate::store::devices::Scope;
 use crate::store::people::Right;
 use crate::store::sync::history::Author;
 use crate::store::sync::pull::PullSummary;
 use crate::store::sync::push::{Push, UnusablePush, last_pulled_at};
 use crate::store::sync::rights::UserGate;
+use crate::store::sync::taking::Trial;
 use crate::wire::envelope::Outgoing;
 
 #[derive(Deserialize)]
@@ -83,6 +85,47 @@ pub(super) fn push(
     request: &Request,
     answer: &mut Outgoing,
 ) -> Result<(), ProcedureError> {
+    let taken = match take_in(procedures, caller, session, request, Trial::Whole) {
+        Err(Untaken::RowRefused) => take_in(procedures, caller, session, request, Trial::ByRow),
+        taken => taken,
+    };
+    taken.map_err(|untaken| match untaken {
+        Untaken::RowRefused => ProcedureError::Unavailable,
+        Untaken::Failed(error) => error,
+    })?;
+    reply(answer, &json!({}))
+}
+
+/// Why nothing of a push was taken in.
+enum Untaken {
+    /// The database did not take the values of one of its rows.
+    RowRefused,
+    Failed(ProcedureError),
+}
+
+impl From<StoreError> for Untaken {
+    fn from(error: StoreError) -> Self {
+        if error.is_of_the_values() {
+            Self::RowRefused
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<ProcedureError> for Untaken {
+    fn from(error: ProcedureError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn take_in(
+    procedures: &Procedures,
+    caller: &Caller,
+    session: &Session,
+    request: &Request,
+    trial: Trial,
+) -> Result<(), Untaken> {
     let parameters = request.parameters();
     let push = Push::parse(parameters.json()).map_err(|unusable| match unusable {
         UnusablePush::Malformed => ProcedureError::BadParameters,
@@ -108,17 +151,17 @@ pub(super) fn push(
     procedures.store.write(move |tx| {
         let user = author.user.clone().unwrap_or_default();
         if !tx.admit_message(message.as_bytes())? {
-            return Err(ProcedureError::Replayed);
+            return Err(ProcedureError::Replayed.into());
         }
         let mut gate = UserGate::new(tx, &user, clinic)?;
         if !gate.may_write() {
-            return Err(ProcedureError::NotPermitted);
+            return Err(ProcedureError::NotPermitted.into());
         }
         if push.is_forced(parameters.json()) {
             tx.note_forced_upload(author.device, push.last_pulled_at())?;
         }
         let seen = tx.seen_at_push(author.device, push.last_pulled_at())?;
-        let summary = push.apply(tx, parameters.json(), &author, seen, &mut gate)?;
+        let summary = push.apply(tx, parameters.json(), &author, seen, &mut gate, trial)?;
         entry.detail = json!({
             "written": summary.written,
             "unchanged": summary.unchanged,
@@ -127,7 +170,6 @@ pub(super) fn push(
         })
         .to_string();
         tx.audit(&entry)?;
-        Ok::<_, ProcedureError>(())
-    })?;
-    reply(answer, &json!({}))
+        Ok(())
+    })
 }

@@ -1,7 +1,7 @@
 //! The store through its own surface, on real encrypted files.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::sync::generation::Generation;
 use super::sync::history::Author;
 use super::sync::pull::PullRequest;
 use super::sync::push::Push;
-use super::sync::taking::PushSummary;
+use super::sync::taking::{PushSummary, Trial};
 use super::*;
 use crate::clock::{SystemClock, TimeSource};
 use crate::ids::ClientId;
@@ -94,17 +94,26 @@ impl Hub {
         device: DeviceNumber,
         seen: Seen,
         changes: Value,
-        mut gate: impl Gatekeeper + Send + 'static,
+        gate: impl Gatekeeper + Send + 'static,
     ) -> PushSummary {
         let parameters = json!({"changes": changes, "lastPulledAt": seen.base.millis()}).to_string();
-        let push = Push::parse(&parameters).unwrap();
         let author = Author {
             device,
             user: Some("user-1".into()),
         };
-        self.store
-            .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut gate))
-            .unwrap()
+        let (parameters, gate) = (Arc::new(parameters), Arc::new(Mutex::new(gate)));
+        let take_in = |trial| {
+            let (parameters, author, gate) = (Arc::clone(&parameters), author.clone(), Arc::clone(&gate));
+            let push = Push::parse(&parameters).unwrap();
+            self.store
+                .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut *gate.lock().unwrap(), trial))
+        };
+        // As the procedure does.
+        match take_in(Trial::Whole) {
+            Err(error) if error.is_of_the_values() => take_in(Trial::ByRow),
+            taken => taken,
+        }
+        .unwrap()
     }
 
     fn push(&self, device: DeviceNumber, since: HubTime, changes: Value) -> PushSummary {

@@ -1,7 +1,7 @@
 //! The one writer: a thread that owns the write connection and runs the work it is handed.
 //!
-//! Work that waits at the same time shares one transaction, each piece in a savepoint of its own, so that twenty phones
-//! cost the SD card one flush and not twenty. A piece that fails or panics is rolled back alone. Nobody is told of
+//! Work that waits at the same time shares one transaction, each piece after the first in a savepoint of its own, so that
+//! twenty phones cost the SD card one flush and not twenty. A piece that fails or panics is rolled back alone. Nobody is told of
 //! success before the commit is on disk.
 
 use std::fs;
@@ -373,6 +373,16 @@ impl WriteTx<'_> {
     }
 }
 
+/// What is undone where a piece of work fails. Each statement that may fail half-way walks all that a savepoint around it has
+/// kept of the pages before, so that the first piece of a transaction, which is most often the only one, goes without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undo {
+    /// The transaction, which has no other changes yet.
+    Transaction,
+    /// The savepoint of the piece.
+    Savepoint,
+}
+
 struct Loop {
     connection: Connection,
     key: StoreKey,
@@ -429,10 +439,13 @@ impl Loop {
         let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
         let mut delivers = Vec::new();
         let mut all_kept = true;
+        let mut is_first = true;
         for work in works {
             // A disk that is full or fails makes SQLite end the transaction by itself, with all that came before.
             if begun.is_ok() && !self.connection.is_autocommit() {
-                let (deliver, is_kept) = self.piece(work);
+                let undo = if is_first { Undo::Transaction } else { Undo::Savepoint };
+                let (deliver, is_kept) = self.piece(work, undo);
+                is_first &= !is_kept;
                 all_kept &= is_kept;
                 delivers.extend(deliver);
             } else {
@@ -503,11 +516,11 @@ impl Loop {
         }
     }
 
-    /// Runs one piece of work in a savepoint, and says whether its changes stay. A panic leaves its caller without an answer.
-    fn piece(&mut self, work: Work) -> (Option<Deliver>, bool) {
+    /// Runs one piece of work, and says whether its changes stay. A panic leaves its caller without an answer.
+    fn piece(&mut self, work: Work, undo: Undo) -> (Option<Deliver>, bool) {
         self.pulse.step();
         let head = self.audit.clone();
-        if self.connection.execute_batch("SAVEPOINT piece").is_err() {
+        if undo == Undo::Savepoint && self.connection.execute_batch("SAVEPOINT piece").is_err() {
             return (None, false);
         }
         let mut transaction = WriteTx {
@@ -523,11 +536,16 @@ impl Loop {
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut transaction))).ok();
         let is_kept = done.as_ref().is_some_and(|done| done.keep);
         if !is_kept {
-            let _ = self.connection.execute_batch("ROLLBACK TO piece");
+            let _ = self.connection.execute_batch(match undo {
+                Undo::Transaction => "ROLLBACK; BEGIN IMMEDIATE",
+                Undo::Savepoint => "ROLLBACK TO piece",
+            });
             self.follower.forget();
             self.audit = head;
         }
-        let _ = self.connection.execute_batch("RELEASE piece");
+        if undo == Undo::Savepoint {
+            let _ = self.connection.execute_batch("RELEASE piece");
+        }
         (done.map(|done| done.deliver), is_kept)
     }
 }

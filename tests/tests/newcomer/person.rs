@@ -30,7 +30,6 @@ const MENU: [&str; 19] = [
 
 /// A language of the panel, by its place among those that a new hub asks about first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "each is played by some test")]
 pub(crate) enum Language {
     English,
     French,

@@ -10,10 +10,22 @@ use super::push::{Push, PushedRow, UnknownRow};
 use super::quota::Quota;
 use super::release;
 use super::sent::SentRow;
-use super::writing::apply_or_undo;
+use super::writing::{apply_or_undo, apply_row};
 use crate::store::error::StoreError;
 use crate::store::schema::{ColumnSet, TableId};
 use crate::store::writer::WriteTx;
+
+/// What is undone where the database does not take a row of a push.
+///
+/// A savepoint for each row is a third of what a push costs, and next to no push has a row that the database refuses. So all
+/// rows are taken in without, and only where one was refused once more, each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// All of the push: a row that is refused fails it.
+    Whole,
+    /// That row alone, which is held.
+    ByRow,
+}
 
 /// How many rows of a push went which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +53,8 @@ impl Push {
     /// Applies the push in the open transaction. `parameters` is the text that it was parsed from.
     ///
     /// # Errors
-    /// [`StoreError::OverQuota`], or what SQLite reports; then nothing of the push may stay.
+    /// [`StoreError::OverQuota`], or what SQLite reports; then nothing of the push may stay. With [`Trial::Whole`] that may
+    /// be of a row's values: then the push is to be parsed and applied anew, with [`Trial::ByRow`].
     pub fn apply(
         self,
         tx: &mut WriteTx<'_>,
@@ -49,6 +62,7 @@ impl Push {
         author: &Author,
         seen: Seen,
         gate: &mut dyn Gatekeeper,
+        trial: Trial,
     ) -> Result<PushSummary, StoreError> {
         let mut summary = PushSummary {
             skipped: self.skipped,
@@ -60,6 +74,7 @@ impl Push {
             author,
             quota,
             summary: &mut summary,
+            trial,
         };
         for pushed in self.rows {
             taking.row(pushed, parameters, gate)?;
@@ -83,6 +98,7 @@ struct Taking<'t, 'c, 'a> {
     author: &'a Author,
     quota: Quota,
     summary: &'a mut PushSummary,
+    trial: Trial,
 }
 
 impl Taking<'_, '_, '_> {
@@ -91,7 +107,10 @@ impl Taking<'_, '_, '_> {
         self.applier.tx().take_row()?;
         let text = &parameters[pushed.text.clone()];
         let (table, list) = (pushed.table, pushed.list);
-        let outcome = apply_or_undo(&mut self.applier, &mut pushed, gate)?;
+        let outcome = match self.trial {
+            Trial::ByRow => apply_or_undo(&mut self.applier, &mut pushed, gate)?,
+            Trial::Whole => apply_row(&mut self.applier, &mut pushed, gate)?,
+        };
         match outcome.applied {
             Ok(applied) => {
                 let before = self.summary.written;

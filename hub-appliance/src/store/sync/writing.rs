@@ -73,7 +73,8 @@ pub(super) fn apply_or_undo(
     }
 }
 
-fn apply_row(
+/// Judges one row, and writes what may be written of it.
+pub(super) fn apply_row(
     applier: &mut Applier<'_, '_>,
     pushed: &mut PushedRow,
     gate: &mut dyn Gatekeeper,

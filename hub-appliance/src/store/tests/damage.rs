@@ -29,7 +29,7 @@ fn write(hub: &Hub, number: usize, hometown: &str) -> Result<PushSummary, StoreE
     };
     let seen = Seen::up_to(hub.store.clock().peek());
     hub.store
-        .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut AllowAll))
+        .write(move |tx| push.apply(tx, &parameters, &author, seen, &mut AllowAll, Trial::ByRow))
 }
 
 /// Whether all that is read is what was written: names as they were, and hometowns that were acknowledged.

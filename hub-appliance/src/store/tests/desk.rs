@@ -88,7 +88,7 @@ impl Desk {
             .store
             .write(move |tx| {
                 let seen = tx.seen_at_push(author.device, push.last_pulled_at())?;
-                push.apply(tx, &parameters, &author, seen, &mut AllowAll)
+                push.apply(tx, &parameters, &author, seen, &mut AllowAll, Trial::ByRow)
             })
             .unwrap();
     }

@@ -29,7 +29,14 @@ fn push_by_rights(hub: &Hub, changes: &Value) -> PushSummary {
     hub.store
         .write(move |tx| {
             let mut gate = UserGate::new(tx, "user-1", None)?;
-            push.apply(tx, &parameters, &author, Seen::up_to(HubTime::ZERO), &mut gate)
+            push.apply(
+                tx,
+                &parameters,
+                &author,
+                Seen::up_to(HubTime::ZERO),
+                &mut gate,
+                Trial::ByRow,
+            )
         })
         .unwrap()
 }
@@ -322,7 +329,16 @@ fn a_device_writes_so_much_a_day_and_no_more() {
         let push = Push::parse(&parameters).unwrap();
         let author = Author { device, user: None };
         hub.store
-            .write(move |tx| push.apply(tx, &parameters, &author, Seen::up_to(tx.now()), &mut AllowAll))
+            .write(move |tx| {
+                push.apply(
+                    tx,
+                    &parameters,
+                    &author,
+                    Seen::up_to(tx.now()),
+                    &mut AllowAll,
+                    Trial::ByRow,
+                )
+            })
             .map(|summary| summary.written)
     };
     let bytes = |device: DeviceNumber| -> i64 {
@@ -436,4 +452,55 @@ fn a_firmware_that_is_newer_tries_once_what_could_not_be_read() {
     );
     let summaries = hub.store.read(|snapshot| snapshot.held_summaries(10)).unwrap();
     assert_eq!((summaries.len(), summaries[0].reason.as_str()), (1, "no id"));
+}
+
+#[test]
+fn a_row_that_the_database_refuses_is_held_and_leaves_nothing_while_all_others_land_once() {
+    let hub = hub();
+    hub.push(
+        A,
+        HubTime::ZERO,
+        created("patients", json!([patient("p", "Amina", T, "")])),
+    );
+    hub.push(
+        A,
+        HubTime::ZERO,
+        created("patients", json!([patient("q", "Bahati", T, "")])),
+    );
+    // A constraint that no value of today's meets.
+    hub.store
+        .write(|tx| {
+            let refuse = "CREATE TRIGGER refuse_new BEFORE INSERT ON patients WHEN new.given_name = 'Refused' \
+                          BEGIN SELECT RAISE(ABORT, 'refused'); END; \
+                          CREATE TRIGGER refuse_edit BEFORE UPDATE ON patients WHEN new.given_name = 'Refused' \
+                          BEGIN SELECT RAISE(ABORT, 'refused'); END;";
+            tx.connection().execute_batch(refuse).map_err(StoreError::from)
+        })
+        .unwrap();
+    let (_, base) = hub.pull(A, HubTime::ZERO);
+    let changes = json!({"patients": {
+        "created": [patient("first", "Chela", T, ""), patient("never", "Refused", T, ""), patient("last", "Dalia", T, "")],
+        "updated": [patient("p", "Refused", T + 1, "given_name"), patient("q", "Edited", T + 1, "given_name")],
+    }});
+    let summary = hub.push(A, base, changes);
+    assert_eq!((summary.written, summary.held), (3, 2));
+    assert_eq!(hub.held(), 2);
+    let (rows, _) = hub.pull(B, HubTime::ZERO);
+    let rows = rows["patients"]["created"].clone();
+    assert_eq!(ids(&rows), ["p", "q", "first", "last"]);
+    let name_of = |id: &str| &rows.as_array().unwrap().iter().find(|row| row["id"] == id).unwrap()["given_name"];
+    assert_eq!((name_of("p"), name_of("q")), (&json!("Amina"), &json!("Edited")));
+    let kept: Vec<String> = hub
+        .store
+        .write(|tx| {
+            let mut rows = tx.connection().prepare("SELECT row_id FROM history ORDER BY row_id")?;
+            let ids = rows.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok::<_, StoreError>(ids)
+        })
+        .unwrap();
+    assert_eq!(
+        kept,
+        ["q"],
+        "what was undone is in no history, and what landed is there once"
+    );
 }
