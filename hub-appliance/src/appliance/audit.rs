@@ -19,9 +19,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ApplianceError;
+use super::open::master_of;
+use super::vault_file::VaultFile;
 use crate::atomic_file;
 use crate::clock::HubTime;
-use crate::keys::{MasterKey, SigningKey, Vault};
+use crate::keys::{MasterKey, SigningKey, Vault, VaultError};
 use crate::secret::Secret;
 use crate::store::audit::{Break, Checked, Dropped, Head};
 use crate::store::{Store, StoreError};
@@ -227,9 +229,9 @@ struct Unusable;
 
 /// Signs the log of a store that was put back and that nobody has open: its end is another one now.
 pub(super) fn sign_put_back(keys_folder: &Path, store_folder: &Path, master: &MasterKey) -> Result<(), ApplianceError> {
-    let vault = Vault::load(&super::open::vault_path(store_folder), &master.vault_key())?;
-    let seal = AuditSeal::new(keys_folder, &vault)?;
-    match Store::audit_head_of(store_folder, &master.store_key())? {
+    let (_, vault) = VaultFile::open(store_folder, master)?;
+    let seal = AuditSeal::new(keys_folder, &vault.ok_or(VaultError::Missing)?)?;
+    match Store::audit_head_of(store_folder, &master_of(store_folder, master).store_key())? {
         Some(head) => seal.write(&head, Reason::PutBack),
         None => Ok(()),
     }

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::audit::Reason;
 use super::desk::{Desk, DeskError};
-use super::open::vault_path;
-use super::{ApplianceError, VERSION, store_folder};
+use super::{ApplianceError, VERSION};
 use crate::backup::{self, Folder, Source};
 use crate::keys::Pin;
 
@@ -21,17 +20,17 @@ pub fn backup(
     ask_pin: impl FnOnce() -> Result<Pin, ApplianceError>,
 ) -> Result<PathBuf, DeskError> {
     let desk = Desk::open(data, ask_pin)?;
-    let made = desk.back_up(data, to);
+    let made = desk.back_up(to);
     desk.close()?;
     made
 }
 
 impl Desk {
-    fn back_up(&self, data: &Path, to: &Path) -> Result<PathBuf, DeskError> {
+    fn back_up(&self, to: &Path) -> Result<PathBuf, DeskError> {
         self.seal.sign(&self.store, Reason::Backup)?;
         let source = Source {
             store: &self.store,
-            vault: &vault_path(&store_folder(data)),
+            vault: self.vault.path(),
             keys: &self.keys,
             backup: &self.backup,
             hub_id: &self.hub_id,

@@ -4,7 +4,6 @@
 //! promises that no stick is written to that bears no mark of this hub, which only a person at the panel puts there, and
 //! that what went before stays whole on a stick that is pulled out.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::audit::{AuditSeal, Reason};
+use super::rotation::BackupAccess;
+use super::vault_file::VaultFile;
 use super::{ApplianceError, VERSION};
 use crate::backup::{self, BackupError, BackupKeys, Folder, Follower, Source};
 use crate::clock::HubTime;
@@ -39,9 +40,9 @@ pub(super) struct Parts {
     pub(super) sticks: Arc<dyn Sticks>,
     pub(super) sensors: Sensors,
     pub(super) store: Arc<Store>,
-    pub(super) vault: PathBuf,
+    pub(super) vault: Arc<VaultFile>,
     pub(super) keys: Arc<KeyStore>,
-    pub(super) backup: Arc<BackupKeys>,
+    pub(super) backup: Arc<BackupAccess>,
     pub(super) seal: Arc<AuditSeal>,
     pub(super) hub_id: String,
     /// How often what was committed goes to the stick.
@@ -327,8 +328,14 @@ impl Working {
             self.is(BackupStanding::WeakPower);
             return;
         }
+        let access = Arc::clone(&self.parts.backup);
+        let Some((_taken, keys)) = access.take() else {
+            // The master key is about to be another one.
+            self.again_at = Instant::now() + LOOK;
+            return;
+        };
         self.is(BackupStanding::Copying(0));
-        let made = self.make(&stick);
+        let made = self.make(&stick, &keys);
         match made {
             Ok((mounted, follower)) => {
                 let generation = follower.generation().file_name().unwrap_or_default();
@@ -352,15 +359,15 @@ impl Working {
         }
     }
 
-    fn make(&self, stick: &Stick) -> Result<(Mounted, Follower), Failure> {
+    fn make(&self, stick: &Stick, keys: &Arc<BackupKeys>) -> Result<(Mounted, Follower), Failure> {
         let parts = &self.parts;
         let mounted = parts.sticks.open(stick, Access::ReadWrite)?;
         parts.seal.sign(&parts.store, Reason::Backup)?;
         let source = Source {
             store: &parts.store,
-            vault: &parts.vault,
+            vault: parts.vault.path(),
             keys: &parts.keys,
-            backup: &parts.backup,
+            backup: keys,
             hub_id: &parts.hub_id,
             firmware: VERSION,
             recipient: None,

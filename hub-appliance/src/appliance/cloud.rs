@@ -1,14 +1,15 @@
 //! The cloud in the life of the box: what the owner's file says of it, the vault that keeps the key, and the relay.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::status::Sources;
+use super::vault_file::VaultFile;
 use super::{ApplianceError, Config};
 use crate::clock::HubTime;
-use crate::keys::{CloudAccess, MasterKey, Vault, VaultKey};
+use crate::keys::{CloudAccess, Vault};
 use crate::panel::{CloudStanding, CloudStatus, Notice};
 use crate::relay::{Access, Relay, RelayState, Surroundings};
 use crate::setup_file::{CloudSetup, SetupFile};
@@ -21,8 +22,7 @@ const MINUTE_MS: i64 = 60 * 1000;
 /// Another cloud, or another key, than the hub works with: nothing of it counts before a person allowed it.
 pub(super) struct Offer {
     setup: CloudSetup,
-    key: VaultKey,
-    folder: PathBuf,
+    vault: Arc<VaultFile>,
 }
 
 impl Offer {
@@ -48,7 +48,7 @@ pub(super) struct Taken {
 /// What vault and store report.
 pub(super) fn take_in(
     config: &Config,
-    master: &MasterKey,
+    vault_file: &Arc<VaultFile>,
     vault: &mut Vault,
     store: &Store,
 ) -> Result<Taken, ApplianceError> {
@@ -60,20 +60,12 @@ pub(super) fn take_in(
         let is_first = vault.cloud.is_none() && setup.api_key.is_some();
         if is_known || is_first {
             let folder = file.parent().unwrap_or(Path::new("."));
-            settle(
-                &setup,
-                folder,
-                &config.store_folder(),
-                &master.vault_key(),
-                vault,
-                store,
-            )?;
+            *vault = settle(&setup, folder, vault_file, store)?;
             taken.notice = forget_key(config, file, &setup);
         } else if setup.api_key.is_some() {
             taken.offer = Some(Offer {
                 setup,
-                key: master.vault_key(),
-                folder: config.store_folder(),
+                vault: Arc::clone(vault_file),
             });
         }
     }
@@ -90,47 +82,42 @@ pub(super) fn accept(
     offer: &Offer,
     store: &Store,
 ) -> Result<(Option<Access>, Option<Notice>), ApplianceError> {
-    let mut vault = Vault::load(&super::open::vault_path(&offer.folder), &offer.key)?;
     let file = config.setup_file.clone().unwrap_or_default();
     let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
-    settle(&offer.setup, &folder, &offer.folder, &offer.key, &mut vault, store)?;
+    let vault = settle(&offer.setup, &folder, &offer.vault, store)?;
     Ok((access(&vault, store)?, forget_key(config, &file, &offer.setup)))
 }
 
-fn settle(
-    setup: &CloudSetup,
-    folder: &Path,
-    store_folder: &Path,
-    key: &VaultKey,
-    vault: &mut Vault,
-    store: &Store,
-) -> Result<(), ApplianceError> {
+fn settle(setup: &CloudSetup, folder: &Path, vault_file: &VaultFile, store: &Store) -> Result<Vault, ApplianceError> {
     let ca = setup.read_ca(folder).unwrap_or_else(|error| {
         tracing::warn!(%error, "the certificates of the cloud can't be read");
         String::new()
     });
-    let before = vault.cloud.take();
     // A courier may have carried records to this very cloud before there was a network.
     let carried_to = store.read(|snapshot| snapshot.courier())?.cloud;
-    let is_another = match &before {
-        Some(before) => before.url != setup.url,
-        None => !carried_to.is_empty() && carried_to != setup.url,
-    };
-    let api_key = setup
-        .api_key
-        .clone()
-        .or_else(|| before.as_ref().map(|before| before.api_key.clone()));
-    let cloud = CloudAccess {
-        url: setup.url.clone(),
-        api_key: api_key.unwrap_or_default(),
-        device_id: String::new(),
-    };
-    let name = setup.name.clone().unwrap_or_else(|| vault.hub_name.clone());
-    let is_news = before.as_ref() != Some(&cloud) || name != vault.hub_name;
-    vault.cloud = Some(cloud);
-    vault.hub_name = name;
+    let (mut is_another, mut is_news) = (false, false);
+    let vault = vault_file.change(|vault| {
+        let before = vault.cloud.take();
+        is_another = match &before {
+            Some(before) => before.url != setup.url,
+            None => !carried_to.is_empty() && carried_to != setup.url,
+        };
+        let api_key = setup
+            .api_key
+            .clone()
+            .or_else(|| before.as_ref().map(|before| before.api_key.clone()));
+        let cloud = CloudAccess {
+            url: setup.url.clone(),
+            api_key: api_key.unwrap_or_default(),
+            device_id: String::new(),
+        };
+        let name = setup.name.clone().unwrap_or_else(|| vault.hub_name.clone());
+        is_news = before.as_ref() != Some(&cloud) || name != vault.hub_name;
+        vault.cloud = Some(cloud);
+        vault.hub_name = name;
+        Ok(is_news)
+    })?;
     if is_news {
-        vault.save(&super::open::vault_path(store_folder), key)?;
         let host = reqwest::Url::parse(&setup.url)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned));
@@ -144,7 +131,7 @@ fn settle(
     }
     store.settle_cloud(ca, setup.time_zone.clone().unwrap_or_default(), is_another)?;
     store.note_cloud(setup.url.clone())?;
-    Ok(())
+    Ok(vault)
 }
 
 fn forget_key(config: &Config, file: &Path, setup: &CloudSetup) -> Option<Notice> {

@@ -11,6 +11,7 @@ use super::audit::{AuditSeal, Reason};
 use super::courier::OfHub;
 use super::facts::Facts;
 use super::held::HeldError;
+use super::vault_file::VaultFile;
 use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, store_folder};
 use crate::backup::BackupKeys;
 use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
@@ -58,6 +59,7 @@ pub struct Desk {
     pub(super) hub: OfHub,
     /// It calls a cloud itself.
     pub(super) is_relayed: bool,
+    pub(super) vault: VaultFile,
     /// What was found to be wrong with the audit log over the last day, and at its end.
     found: Option<Break>,
     _lock: StoreLock,
@@ -78,8 +80,12 @@ impl Desk {
         let lock = StoreLock::take(&folder).map_err(ApplianceError::from)?;
         let master = keys.unlock_with_pin(&ask_pin()?)?;
         let has_records = Facts::load(&folder).has_records();
-        let OpenStore { store, vault } =
-            OpenStore::open(&store_folder(data), &master, Arc::new(firmware_clock()), has_records)?;
+        let OpenStore {
+            store,
+            vault,
+            master,
+            vault_file,
+        } = OpenStore::open(&store_folder(data), &master, Arc::new(firmware_clock()), has_records)?;
         let seal = Arc::new(AuditSeal::new(&folder, &vault)?);
         let found = seal.check_last_day(&store)?.broken;
         if let Some(broken) = found {
@@ -93,6 +99,7 @@ impl Desk {
                 name: vault.hub_name.clone(),
             },
             is_relayed: vault.cloud.is_some(),
+            vault: vault_file,
             keys,
             store,
             seal,

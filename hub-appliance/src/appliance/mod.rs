@@ -22,9 +22,11 @@ mod panel_loop;
 mod panics;
 mod progress;
 pub mod restore;
+mod rotation;
 mod staff;
 mod status;
 mod stick_use;
+mod vault_file;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

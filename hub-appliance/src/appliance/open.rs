@@ -1,23 +1,27 @@
 //! Opening what the master key opens: the vault and the store.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::audit::{AuditSeal, Reason, sign_put_back};
+use super::rotation::BackupAccess;
+use super::vault_file::{VaultFile, vault_path};
 use super::{ApplianceError, Config, VERSION, cloud, courier, import};
 use crate::atomic_file;
 use crate::clock::HubClock;
 use crate::keys::{MasterKey, Vault};
 use crate::panel::Notice;
 use crate::procedures::{Emergency, Procedures, TokenKeys, TokenPolicy};
+use crate::secret::{Secret, SecretText};
 use crate::server::{OpenHub, Pairing};
 use crate::store::audit::Entry;
 use crate::store::devices::Devices;
 use crate::store::{Pulse, Store, new_id};
+use crate::system::data_disk::DataDiskError;
 use crate::system::release::Release;
 use crate::wire::handshake::IdentityKeys;
 use crate::wire::session::SessionTable;
@@ -34,6 +38,10 @@ pub struct OpenStore {
     pub vault: Vault,
     /// The records.
     pub store: Arc<Store>,
+    /// The master key that the records are under: while another takes its place, either of the two.
+    pub master: MasterKey,
+    /// Where the vault is.
+    pub vault_file: VaultFile,
 }
 
 impl OpenStore {
@@ -64,11 +72,10 @@ impl OpenStore {
         pulse: Pulse,
     ) -> Result<Self, ApplianceError> {
         atomic_file::private_folder(folder).map_err(ApplianceError::System)?;
-        let vault_path = vault_path(folder);
-        let vault_key = master.vault_key();
         // An empty file is no database: SQLite would make a new one of it.
         let database = fs::metadata(folder.join("hub.db"));
-        let (has_vault, has_store) = (vault_path.exists(), database.is_ok_and(|file| file.len() > 0));
+        let has_store = database.is_ok_and(|file| file.len() > 0);
+        let has_vault = vault_path(folder).exists();
         let is_missing = if has_records {
             !has_vault || !has_store
         } else {
@@ -77,27 +84,47 @@ impl OpenStore {
         if is_missing {
             return Err(ApplianceError::PartMissing);
         }
-        let store = Store::open_watched(folder, &master.store_key(), master.audit_key(), clock, pulse)?;
+        let of_records = master_of(folder, master);
+        let (vault_file, vault) = VaultFile::open(folder, master)?;
+        let audit_key = vault.as_ref().and_then(|vault| vault.audit.clone());
+        let audit_key = audit_key.unwrap_or_else(|| master.audit_key());
+        let store = Store::open_watched(folder, &of_records.store_key(), audit_key, clock, pulse)?;
         // The vault is made last, so where it is missing beside an empty store, set-up was cut short.
-        let vault = if has_vault {
-            Vault::load(&vault_path, &vault_key)?
-        } else if store.is_blank()? {
-            let vault = Vault::create(new_id(store.clock().now()), HUB_NAME.into())?;
-            vault.save(&vault_path, &vault_key)?;
-            vault
-        } else {
-            return Err(ApplianceError::PartMissing);
+        let vault = match vault {
+            Some(vault) => vault,
+            None if store.is_blank()? => {
+                let vault = Vault::create(new_id(store.clock().now()), HUB_NAME.into())?;
+                vault_file.create(&vault)?;
+                vault
+            }
+            None => return Err(ApplianceError::PartMissing),
         };
         Ok(Self {
             vault,
             store: Arc::new(store),
+            master: of_records,
+            vault_file,
         })
     }
 }
 
-/// The vault's file in the store's folder.
-pub(super) fn vault_path(folder: &Path) -> PathBuf {
-    folder.join("vault")
+/// The master key that the records in `folder`, which nobody has open, are under.
+pub(super) fn master_of(folder: &Path, master: &MasterKey) -> MasterKey {
+    let opens = |master: &MasterKey| Store::opens_with(folder, &master.store_key());
+    let next = master.next().filter(opens);
+    next.or_else(|| master.each().next()).unwrap_or_else(|| master.clone())
+}
+
+/// Does something that takes the disk's passphrase: by that of the key that takes the place of `master`, where the disk does
+/// not open by this one any more.
+pub(super) fn by_passphrase<T>(
+    master: &MasterKey,
+    work: impl Fn(&SecretText) -> Result<T, DataDiskError>,
+) -> Result<T, DataDiskError> {
+    match (work(&master.luks_passphrase()), master.next()) {
+        (Err(DataDiskError::Passphrase), Some(next)) => work(&next.luks_passphrase()),
+        (done, _) => done,
+    }
 }
 
 /// An open hub: what the gate lets requests use, and what the appliance keeps beside it.
@@ -116,6 +143,10 @@ pub(super) struct Opened {
     /// Another office to carry records to that the owner's file names.
     pub(super) other_office: Option<courier::Offer>,
     pub(super) log: CheckedLog,
+    /// Seals what the public facts say.
+    pub(super) facts_key: Secret<32>,
+    pub(super) backup: Arc<BackupAccess>,
+    pub(super) vault: Arc<VaultFile>,
 }
 
 /// The audit log as it was found.
@@ -158,9 +189,9 @@ pub(super) fn open_hub(
     sessions: Arc<SessionTable>,
     opening: &Opening,
 ) -> Result<Opened, Failure> {
-    let opened = opening
-        .pulse
-        .unseen_for(DISK, || config.disk.open(&master.luks_passphrase()));
+    let opened = opening.pulse.unseen_for(DISK, || {
+        by_passphrase(master, |passphrase| config.disk.open(passphrase))
+    });
     opened.map_err(|error| Failure {
         error: error.into(),
         has_copy: false,
@@ -168,7 +199,7 @@ pub(super) fn open_hub(
     })?;
     open_mounted(config, master, clock, sessions, opening).map_err(|error| {
         let folder = config.store_folder();
-        let schema = Store::schema_version(&folder, &master.store_key());
+        let schema = Store::schema_version(&folder, &master_of(&folder, master).store_key());
         let has_copy = error.is_of_the_store()
             && opening
                 .copy_of
@@ -184,7 +215,7 @@ pub(super) fn open_hub(
 
 /// Puts the copy back from before the migration from schema `version`. Blocking. The disk is closed afterwards.
 pub(super) fn put_back(config: &Config, master: &MasterKey, version: i64) -> Result<(), ApplianceError> {
-    config.disk.open(&master.luks_passphrase())?;
+    by_passphrase(master, |passphrase| config.disk.open(passphrase))?;
     let put = Store::put_migration_copy_back(&config.store_folder(), version);
     if put.is_ok()
         && let Err(error) = sign_put_back(&config.keys_folder(), &config.store_folder(), master)
@@ -217,11 +248,17 @@ fn open_mounted(
     opening: &Opening,
 ) -> Result<Opened, ApplianceError> {
     let (folder, pulse) = (config.store_folder(), opening.pulse.clone());
-    let OpenStore { mut vault, store } = OpenStore::open_watched(&folder, master, clock, opening.has_records, pulse)?;
+    let OpenStore {
+        mut vault,
+        store,
+        master,
+        vault_file,
+    } = OpenStore::open_watched(&folder, master, clock, opening.has_records, pulse)?;
+    let vault_file = Arc::new(vault_file);
     // Before anything is added to it. A log that is not whole keeps nobody from the records: the panel tells it.
     let log = store.pulse().unseen(|| check_log(config, &vault, &store))?;
     let notice = import::take_in(config, &store)?;
-    let mut cloud = cloud::take_in(config, master, &mut vault, &store)?;
+    let mut cloud = cloud::take_in(config, &vault_file, &mut vault, &store)?;
     let other_office = courier::take_in(config, &store)?;
     let notice = notice.or(cloud.notice.take());
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
@@ -269,6 +306,9 @@ fn open_mounted(
         cloud,
         other_office,
         log,
+        facts_key: master.facts_key(),
+        backup: Arc::new(BackupAccess::new(&master)),
+        vault: vault_file,
     })
 }
 

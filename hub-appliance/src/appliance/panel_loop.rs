@@ -12,7 +12,7 @@ use super::life::Event;
 use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
 use crate::panel::{
-    About, BackupStatus, CloudStatus, Frame, Input, Language, Numerals, Panel, Phase, Status, UsbStanding,
+    About, BackupStatus, CloudStatus, Frame, Input, KeyChange, Language, Numerals, Panel, Phase, Status, UsbStanding,
 };
 use crate::secret::wiping_stack;
 
@@ -34,6 +34,14 @@ impl Display {
     pub(super) fn cloud(&self) -> Option<CloudStatus> {
         match &self.lock().phase {
             Phase::Open(open) => Some(open.cloud),
+            _ => None,
+        }
+    }
+
+    /// What the panel says of the master key.
+    pub(super) fn key_change(&self) -> Option<KeyChange> {
+        match &self.lock().phase {
+            Phase::Open(open) => open.key_change,
             _ => None,
         }
     }

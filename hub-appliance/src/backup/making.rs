@@ -155,7 +155,7 @@ fn fill(
     let mut files = vec![
         database,
         put(folder, VAULT, &vault).map_err(full)?,
-        put(folder, KEY_SLOTS, &source.keys.spare()?).map_err(full)?,
+        put(folder, KEY_SLOTS, &source.keys.spare(&source.backup.master)?).map_err(full)?,
     ];
     if let Some(sealed) = source.recipient {
         files.push(put(folder, RECIPIENT, sealed).map_err(full)?);

@@ -42,7 +42,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::keys::MasterKey;
+use crate::keys::{MasterId, MasterKey};
 use crate::secret::Secret;
 use crate::store::StoreKey;
 
@@ -59,6 +59,7 @@ const LOG: &str = "log";
 /// What an open hub needs of its master key to write backups, and whoever restores to check them.
 #[derive(Debug)]
 pub struct BackupKeys {
+    master: MasterId,
     mac: Secret<32>,
     store: StoreKey,
 }
@@ -68,6 +69,7 @@ impl BackupKeys {
     #[must_use]
     pub fn of(master: &MasterKey) -> Self {
         Self {
+            master: master.name(),
             mac: master.backup_key(),
             store: master.store_key(),
         }

@@ -35,6 +35,10 @@ pub enum KeysError {
     /// It is the only way to unlock beside the recovery code.
     #[error("this is the only way to unlock")]
     LastWay,
+    /// A slot is of firmware that could not exchange the master key: the recovery code or the stick has to open it once, or
+    /// be made anew.
+    #[error("a key slot is of an older form")]
+    OldSlots,
     /// The key slots on this disk hold another master key than the one in use: the disk was exchanged.
     #[error("the key slots belong to another master key")]
     OtherMaster,

@@ -10,7 +10,7 @@ use super::kdf::KdfCost;
 use super::master::MasterKey;
 use super::pin::Pin;
 use super::recovery::RecoveryCode;
-use super::slot::{Factor, Slot};
+use super::slot::{Factor, Given, Slot};
 use super::slots_file::{Slots, SlotsFile};
 use super::ways::Way;
 use crate::atomic_file;
@@ -29,12 +29,23 @@ pub struct KeyStore {
     slots: Mutex<SlotsFile>,
 }
 
+/// When a slot is sealed anew by what opens it.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewal {
+    /// How long the key derivation is to take.
+    pub target: Duration,
+    /// Whether slots of an older form are brought up to the present one, which older firmware can't read.
+    pub brings_up: bool,
+    /// Now.
+    pub now: HubTime,
+}
+
 /// A set-up that exists in memory only, until the person has confirmed the recovery code.
 #[derive(Debug)]
 pub struct Prepared {
     pub(super) master: MasterKey,
     recovery: RecoveryCode,
-    slots: Slots,
+    pub(super) slots: Slots,
 }
 
 /// A slot that was opened.
@@ -126,33 +137,54 @@ impl KeyStore {
         self.try_pin(pin).map(|opened| opened.master)
     }
 
-    /// Opens the PIN slot, and seals it anew where a guess at it costs less than one that takes about `target` of this
-    /// board's processor: it was made on a slower board, by firmware that measured worse, or at a bad moment. Where that
-    /// can't be done the hub opens all the same, and the next time brings the next try.
+    /// Opens the PIN slot, and seals it anew where a guess at it costs less than one that takes about the target of this
+    /// board's processor: it was made on a slower board, by firmware that measured worse, or at a bad moment; and where it is
+    /// of an older form. Where that can't be done the hub opens all the same, and the next time brings the next try.
     ///
     /// # Errors
     /// As [`Self::unlock_with_pin`].
-    pub fn unlock_and_strengthen(&self, pin: &Pin, target: Duration, now: HubTime) -> Result<MasterKey, UnlockError> {
+    pub fn unlock_and_strengthen(&self, pin: &Pin, renewal: Renewal) -> Result<MasterKey, UnlockError> {
         let opened = self.try_pin(pin)?;
-        if opened.slot.cost().is_too_cheap(opened.took, target)
-            && let Err(error) = self.strengthen(&opened, pin, target, now)
-        {
-            tracing::warn!(%error, "the PIN's slot stays cheaper to guess than it should be");
+        if let Err(error) = self.strengthen(&opened, pin, renewal) {
+            tracing::warn!(%error, "the PIN's slot stays as it is, though it should be made anew");
         }
         Ok(opened.master)
     }
 
-    fn strengthen(&self, opened: &Opened, pin: &Pin, target: Duration, now: HubTime) -> Result<(), KeysError> {
-        let cost = KdfCost::calibrate(target)?;
-        if cost.work() <= opened.slot.cost().work() {
+    fn strengthen(&self, opened: &Opened, pin: &Pin, renewal: Renewal) -> Result<(), KeysError> {
+        let Opened { master, slot, took } = opened;
+        if !slot.is_paired() && !renewal.brings_up {
             return Ok(());
         }
-        let slot = Slot::seal(Factor::Pin, pin.digits(), &opened.master, cost, now)?;
+        if slot.cost().is_too_cheap(*took, renewal.target) {
+            let cost = KdfCost::calibrate(renewal.target)?;
+            if cost.work() > slot.cost().work() {
+                let new = Slot::seal(Factor::Pin, pin.digits(), master, cost, renewal.now)?;
+                return self.put_in_place(slot, new);
+            }
+        }
+        self.bring_up(slot, Given::typed(pin.digits()), master, renewal.brings_up)
+    }
+
+    /// Seals a slot of an older form anew, by what has just opened it.
+    pub(super) fn bring_up(
+        &self,
+        slot: &Slot,
+        given: Given<'_>,
+        master: &MasterKey,
+        is_allowed: bool,
+    ) -> Result<(), KeysError> {
+        if slot.is_paired() || !is_allowed {
+            return Ok(());
+        }
+        self.put_in_place(slot, slot.again(given, master)?)
+    }
+
+    fn put_in_place(&self, old: &Slot, new: Slot) -> Result<(), KeysError> {
         self.with_slots(|file| {
             let mut slots = file.load()?;
             // Another thread may have put a slot for another PIN there meanwhile.
-            if slots.asking_for(Factor::Pin).any(|there| *there == opened.slot) {
-                slots.replace(Factor::Pin, slot);
+            if slots.replace(old, new) {
                 file.save(&slots)?;
             }
             Ok(())
@@ -186,8 +218,8 @@ impl KeyStore {
             .map(|opened| opened.master)
     }
 
-    /// Puts a slot for `pin` in the place of the one with a PIN, with or without a stick; the old PIN opens nothing any more.
-    /// No data is touched.
+    /// Puts a slot for `pin` in the place of the one with a PIN, with or without a stick; the old PIN opens no slot any more.
+    /// No data is touched: that an older file of slots is worth nothing takes [`Self::begin_rotation`].
     ///
     /// # Errors
     /// [`KeysError`]; the old PIN is then still good.
@@ -195,13 +227,14 @@ impl KeyStore {
         self.add_way(master, Way::Pin, Some(pin), None, cost, now)
     }
 
-    /// Puts a slot for `code` in the place of the recovery slot; the old code opens nothing any more. To be called once
-    /// the person has confirmed the new code.
+    /// Puts a slot for `code` in the place of the recovery slot, as [`Self::change_pin`] does; the old code opens no slot any
+    /// more. To be called once the person has confirmed the new code.
     ///
     /// # Errors
     /// [`KeysError`]; the old code is then still good.
     pub fn change_recovery(&self, master: &MasterKey, code: &RecoveryCode, now: HubTime) -> Result<(), KeysError> {
-        self.change(master, Factor::Recovery, code.bytes(), KdfCost::FLOOR, now)
+        let slot = Slot::seal(Factor::Recovery, code.bytes(), master, KdfCost::FLOOR, now)?;
+        self.change(master, Some(slot), |factors| factors == [Factor::Recovery])
     }
 
     /// How long until the next attempt is allowed; zero on a hub that is not set up.
@@ -274,7 +307,7 @@ impl KeyStore {
 
     /// Ends the series of failures, and mends what the files lack. Neither is worth keeping the hub locked for.
     pub(super) fn after_unlock(&self, slots: &Slots, master: &MasterKey) -> Result<(), KeysError> {
-        if master.id() != slots.master_id {
+        if slots.fitting(master).is_none() {
             return Err(KeysError::Damaged);
         }
         if let Err(error) = self.attempts.reset() {
@@ -291,21 +324,21 @@ impl KeyStore {
         Ok(())
     }
 
-    fn change(
+    /// Takes the slots away that are to go, by their factors, and adds one. Where one goes, the master key is to be another.
+    pub(super) fn change(
         &self,
         master: &MasterKey,
-        factor: Factor,
-        typed: &[u8],
-        cost: KdfCost,
-        now: HubTime,
+        slot: Option<Slot>,
+        is_to_go: impl Fn(&[Factor]) -> bool,
     ) -> Result<(), KeysError> {
-        let slot = Slot::seal(factor, typed, master, cost, now)?;
         self.with_slots(|file| {
             let mut slots = file.load()?;
-            if slots.master_id != master.id() {
-                return Err(KeysError::OtherMaster);
+            let master = slots.fitting(master).ok_or(KeysError::OtherMaster)?;
+            slots.is_due |= slots.take_away(is_to_go);
+            if let Some(slot) = slot {
+                // Since it was made, another master key may have begun to take the place.
+                slots.add(slot.sealed_to(&master)?);
             }
-            slots.replace(factor, slot);
             Ok(file.save(&slots)?)
         })
     }

@@ -1,7 +1,7 @@
 //! Keys: how the hub is unlocked, and what is derived from it.
 //!
 //! ```text
-//! PIN or recovery code ─► Argon2id ─(key of a USB stick)─► key slot ─► master key ─► LUKS · SQLCipher · vault · audit
+//! PIN or recovery code ─► Argon2id ─(key of a USB stick)─► key slot ─► master key ─► LUKS · SQLCipher · vault
 //! ```
 //!
 //! | file | what it holds |
@@ -10,6 +10,7 @@
 //! | `pin`, `recovery` | what people type |
 //! | `kdf`, `sealing` | Argon2id, HKDF; AES-GCM |
 //! | `slot`, `slots_file` | one slot, and the file of all slots |
+//! | `sealed_master`, `rotation` | the master key sealed to a slot, and another one in its place |
 //! | `ways`, `usb_key` | the ways to unlock, and the key on a USB stick |
 //! | `attempts` | the back-off after wrong attempts |
 //! | `signing` | the hub's signature |
@@ -20,7 +21,8 @@
 //! | `checked_file` | files that tell when they are damaged |
 //!
 //! It promises that a wrong PIN costs an attempt even if the plug is pulled, that a power cut never leaves the hub
-//! without a way to unlock it, and that nothing secret is printed.
+//! without a way to unlock it, that what was taken away opens nothing once the master key is another, and that nothing
+//! secret is printed.
 #![forbid(unsafe_code)]
 
 mod attempts;
@@ -32,6 +34,8 @@ mod key_store;
 mod master;
 mod pin;
 mod recovery;
+mod rotation;
+mod sealed_master;
 mod sealing;
 mod signing;
 mod slot;
@@ -44,10 +48,11 @@ mod ways;
 pub use error::{KeysError, UnlockError};
 pub use harden::{Hardening, harden_process};
 pub use kdf::{KdfCost, KdfError};
-pub use key_store::{KeyStore, Prepared};
-pub use master::{MasterKey, VaultKey};
+pub use key_store::{KeyStore, Prepared, Renewal};
+pub use master::{MasterId, MasterKey, VaultKey};
 pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
+pub use rotation::Rotation;
 pub use signing::{PUBLIC_LEN, SIGNATURE_LEN, SigningKey, is_signed_by};
 pub use slots_file::count_slots;
 pub use spare::unlock_spare;

@@ -1,13 +1,16 @@
 //! `keyslots.json`: all slots, in two files of which one is whole at any moment.
 //!
-//! The frame is that of [`checked_file`], version 1, with the body
+//! The frame is that of [`checked_file`], version 2, with the body
 //!
 //! ```json
-//! {"master_id":"…16 bytes, base64url…","slots":[…]}
+//! {"master_id":"…16 bytes, base64url…","next_id":"…the same…","due":true,"slots":[…]}
 //! ```
 //!
-//! `master_id` names the master key: HKDF-SHA256(master, no salt, "hub master id v1", 16 bytes). Slots: see [`slot`]. A
-//! slot with a factor that this firmware does not know is kept as it stands and skipped.
+//! `master_id` names the master key: HKDF-SHA256(master, no salt, "hub master id v1", 16 bytes); `next_id` the one that takes
+//! its place, while it does; `due` says that one has to (see [`super::rotation`]). Slots: see [`slot`]. A slot with a factor
+//! that this firmware does not know is kept as it stands and skipped, until the master key is another. Version 1 knows
+//! neither of the two, nor slots of the present form; a file that needs nothing of them is left in it, so that the firmware
+//! of before can read it as long as the records may be put back for that.
 //!
 //! A change is written to `keyslots.json`, and once that is safe also to `keyslots.previous.json`. Until then the latter
 //! holds the generation before; afterwards it is a second copy against bit rot. It is brought level because a generation
@@ -23,12 +26,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::checked_file;
 use super::error::KeysError;
-use super::master::ID_LEN;
+use super::master::{ID_LEN, MasterKey};
 use super::slot::{self, Factor, Slot};
 use crate::atomic_file;
 
-/// The version of `keyslots.json` that this firmware reads and writes.
-pub(super) const VERSION: u32 = 1;
+/// The newest version of `keyslots.json` that this firmware reads, and writes.
+pub(super) const VERSION: u32 = 2;
+const FIRST_VERSION: u32 = 1;
 const MAX_BYTES: usize = 64 * 1024;
 const MAX_SLOTS: usize = 16;
 
@@ -43,6 +47,10 @@ pub(super) struct SlotsFile {
 #[derive(Debug)]
 pub(super) struct Slots {
     pub(super) master_id: [u8; ID_LEN],
+    /// The master key that takes its place.
+    pub(super) next_id: Option<[u8; ID_LEN]>,
+    /// Whether another one has to.
+    pub(super) is_due: bool,
     entries: Vec<Entry>,
 }
 
@@ -55,6 +63,10 @@ enum Entry {
 #[derive(Serialize, Deserialize)]
 struct BodyJson {
     master_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_id: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    due: bool,
     slots: Vec<Box<RawValue>>,
 }
 
@@ -103,7 +115,7 @@ impl SlotsFile {
 
     /// The content of a file with these slots.
     pub(super) fn encode(slots: &Slots) -> io::Result<Vec<u8>> {
-        checked_file::encode(VERSION, &slots.to_json()?)
+        checked_file::encode(slots.version(), &slots.to_json()?)
     }
 
     /// Writes whichever of the two files does not hold `slots` yet, the current one first. An error means that the
@@ -116,6 +128,14 @@ impl SlotsFile {
             tracing::warn!(%error, "the second copy of the key slots could not be written");
         }
         Ok(())
+    }
+
+    /// As [`Self::save`], but an error means that either of the two could not be written: for slots without which what is on
+    /// the disk would open no more, of which there have to be two copies.
+    pub(super) fn save_both(&self, slots: &Slots) -> io::Result<()> {
+        let bytes = Self::encode(slots)?;
+        level(&self.current, &bytes)?;
+        level(&self.previous, &bytes)
     }
 }
 
@@ -138,7 +158,9 @@ fn generation(path: &Path) -> Generation {
 
 fn content(bytes: &[u8]) -> Generation {
     match checked_file::decode(bytes) {
-        Some((VERSION, body)) => Slots::from_json(body.get()).map_or(Generation::Damaged, Generation::Whole),
+        Some((FIRST_VERSION..=VERSION, body)) => {
+            Slots::from_json(body.get()).map_or(Generation::Damaged, Generation::Whole)
+        }
         Some((newer, _)) if newer > VERSION => Generation::Newer(newer),
         _ => Generation::Damaged,
     }
@@ -160,8 +182,40 @@ impl Slots {
     pub(super) fn new(master_id: [u8; ID_LEN], slots: impl IntoIterator<Item = Slot>) -> Self {
         Self {
             master_id,
+            next_id: None,
+            is_due: false,
             entries: slots.into_iter().map(Entry::Known).collect(),
         }
+    }
+
+    /// The first version that can hold this.
+    fn version(&self) -> u32 {
+        let is_of_the_first = self.next_id.is_none() && !self.is_due && !self.known().any(Slot::is_paired);
+        if is_of_the_first { FIRST_VERSION } else { VERSION }
+    }
+
+    /// The slots whose factors are known.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Slot> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Known(slot) => Some(slot),
+            Entry::Foreign(_) => None,
+        })
+    }
+
+    /// What of `master` the slots hold: that which they are for, and the one that takes its place, if one does. `None` if
+    /// they are another's.
+    pub(super) fn fitting(&self, master: &MasterKey) -> Option<MasterKey> {
+        let of = |id: &[u8; ID_LEN]| master.each().find(|master| master.id() == *id);
+        let present = of(&self.master_id)?;
+        match &self.next_id {
+            None => Some(present),
+            Some(next) => Some(present.followed_by(of(next)?)),
+        }
+    }
+
+    /// Puts others in the place of all slots. Those with unknown factors go.
+    pub(super) fn replace_all(&mut self, slots: Vec<Slot>) {
+        self.entries = slots.into_iter().map(Entry::Known).collect();
     }
 
     /// The slots that open with `factor` alone.
@@ -172,9 +226,10 @@ impl Slots {
         })
     }
 
-    /// Those of them that open with `factor` alone.
-    pub(super) fn only(&self, factor: Factor) -> Self {
-        Self::new(self.master_id, self.asking_for(factor).cloned().collect::<Vec<_>>())
+    /// Those of them that open with `factor` alone, as far as they hold the master key of this id.
+    pub(super) fn only(&self, factor: Factor, id: &[u8; ID_LEN]) -> Self {
+        let slots = self.asking_for(factor).filter_map(|slot| slot.with_only(id));
+        Self::new(*id, slots.collect::<Vec<_>>())
     }
 
     /// The slots that ask for these factors and no others.
@@ -185,10 +240,12 @@ impl Slots {
         })
     }
 
-    /// Leaves out the slots that `is_wanted` does not want, by their factors. Those with unknown ones stay.
-    pub(super) fn keep(&mut self, is_wanted: impl Fn(&[Factor]) -> bool) {
+    /// Takes the slots away that are to go, by their factors, and says whether there was one. Those with unknown ones stay.
+    pub(super) fn take_away(&mut self, is_to_go: impl Fn(&[Factor]) -> bool) -> bool {
+        let before = self.entries.len();
         self.entries
-            .retain(|entry| !matches!(entry, Entry::Known(slot) if !is_wanted(slot.factors())));
+            .retain(|entry| !matches!(entry, Entry::Known(slot) if is_to_go(slot.factors())));
+        self.entries.len() < before
     }
 
     /// One more slot.
@@ -196,11 +253,13 @@ impl Slots {
         self.entries.push(Entry::Known(slot));
     }
 
-    /// Puts `slot` in the place of those that open with `factor` alone.
-    pub(super) fn replace(&mut self, factor: Factor, slot: Slot) {
-        self.entries
-            .retain(|entry| !matches!(entry, Entry::Known(slot) if slot.asks_for(factor)));
-        self.entries.push(Entry::Known(slot));
+    /// Puts `new` in the place of `old`, and says whether that was there.
+    pub(super) fn replace(&mut self, old: &Slot, new: Slot) -> bool {
+        let place = self.entries.iter_mut().find_map(|entry| match entry {
+            Entry::Known(slot) if slot == old => Some(slot),
+            _ => None,
+        });
+        place.map(|slot| *slot = new).is_some()
     }
 
     fn to_json(&self) -> io::Result<BodyJson> {
@@ -210,6 +269,8 @@ impl Slots {
         });
         Ok(BodyJson {
             master_id: BASE64_URL_SAFE_NO_PAD.encode(self.master_id),
+            next_id: self.next_id.map(|id| BASE64_URL_SAFE_NO_PAD.encode(id)),
+            due: self.is_due,
             slots: slots.collect::<Result<_, _>>()?,
         })
     }
@@ -221,6 +282,11 @@ impl Slots {
         }
         Some(Self {
             master_id: slot::bytes(&json.master_id)?,
+            next_id: match &json.next_id {
+                Some(id) => Some(slot::bytes(id)?),
+                None => None,
+            },
+            is_due: json.due,
             entries: json.slots.into_iter().map(Entry::from_raw).collect::<Option<_>>()?,
         })
     }

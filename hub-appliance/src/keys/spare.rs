@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::{KeysError, UnlockError};
 use super::kdf::KdfCost;
 use super::key_store::{KeyStore, Prepared};
-use super::master::MasterKey;
+use super::master::{MasterId, MasterKey};
 use super::pin::Pin;
 use super::recovery::RecoveryCode;
 use super::slot::Factor;
@@ -14,13 +14,19 @@ use super::slots_file::SlotsFile;
 use crate::clock::HubTime;
 
 impl KeyStore {
-    /// The content of a `keyslots.json` that the present recovery code opens, and nothing else.
+    /// The content of a `keyslots.json` that the present recovery code opens, and nothing else, for records under the
+    /// master key of this id.
     ///
     /// # Errors
-    /// [`KeysError::NoSlot`] if there is no recovery slot, or what reading the slots reports.
-    pub fn spare(&self) -> Result<Vec<u8>, KeysError> {
+    /// [`KeysError::NoSlot`] if there is no recovery slot for it, or what reading the slots reports.
+    pub fn spare(&self, master: &MasterId) -> Result<Vec<u8>, KeysError> {
         self.with_slots(|file| {
-            let slots = file.load()?.only(Factor::Recovery);
+            let all = file.load()?;
+            // A slot of the older form holds the present one.
+            if all.master_id != master.0 && all.next_id != Some(master.0) {
+                return Err(KeysError::OtherMaster);
+            }
+            let slots = all.only(Factor::Recovery, &master.0);
             if slots.asking_for(Factor::Recovery).next().is_none() {
                 return Err(KeysError::NoSlot);
             }
@@ -50,12 +56,15 @@ pub fn unlock_spare(folder: &Path, code: &RecoveryCode) -> Result<MasterKey, Unl
 }
 
 impl Prepared {
-    /// As [`Self::new`], for a hub that gets the master key back which it had before.
+    /// As [`Self::new`], for a hub that gets the master key back which it had before, until another takes its place: who has
+    /// an older file of slots has that too.
     ///
     /// # Errors
     /// [`KeysError::Random`], [`KeysError::Kdf`].
     pub fn again(master: MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
-        Self::of(master, pin, cost, now)
+        let mut prepared = Self::of(master, pin, cost, now)?;
+        prepared.slots.is_due = true;
+        Ok(prepared)
     }
 
     /// The key that the slots hold.

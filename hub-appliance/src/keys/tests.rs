@@ -15,6 +15,11 @@ use crate::secret::Secret;
 const NOW: HubTime = HubTime::from_millis(1_700_000_000_000);
 const COST: KdfCost = KdfCost::MINIMUM;
 const HOUR: Duration = Duration::from_hours(1);
+const RENEWAL: Renewal = Renewal {
+    target: Duration::ZERO,
+    brings_up: true,
+    now: NOW,
+};
 
 struct Disk {
     folder: TempDir,
@@ -72,7 +77,8 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     let file: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let mut body = file["body"].clone();
     change(&mut body);
-    fs::write(path, checked_file::encode(1, &body).unwrap()).unwrap();
+    let version = u32::try_from(file["version"].as_u64().unwrap()).unwrap();
+    fs::write(path, checked_file::encode(version, &body).unwrap()).unwrap();
 }
 
 fn flip(path: &Path) {
@@ -88,6 +94,8 @@ fn hex(text: &str) -> Vec<u8> {
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
         .collect()
 }
+
+mod exchange;
 
 #[test]
 fn opens_what_an_independent_implementation_sealed() {
@@ -125,6 +133,8 @@ fn opens_what_an_independent_implementation_sealed() {
                 api_key: crate::secret::SecretText::new("an API key".into()),
                 device_id: "hub-7".into(),
             }),
+            audit: None,
+            jwt_made_at: None,
         };
         assert_eq!(Vault::load(&vault, &master.vault_key()).unwrap(), expected);
     }
@@ -221,7 +231,7 @@ fn a_recovery_code_neither_counts_nor_waits_and_the_right_one_ends_the_wait() {
 }
 
 #[test]
-fn a_changed_pin_or_code_opens_the_same_master_and_the_old_one_nothing() {
+fn a_changed_pin_or_code_opens_the_same_master_until_it_is_exchanged_and_the_old_one_nothing() {
     let disk = Disk::set_up();
     let store = disk.start();
     let master = store.unlock_with_pin(&pin("12345678")).unwrap();
@@ -359,12 +369,12 @@ fn a_slot_with_unknown_factors_is_kept_and_skipped() {
 #[test]
 fn a_file_of_newer_firmware_is_told_and_left_alone() {
     let disk = Disk::set_up();
-    let newer = checked_file::encode(2, &json!({"anything": "else"})).unwrap();
+    let newer = checked_file::encode(3, &json!({"anything": "else"})).unwrap();
     fs::write(disk.current(), &newer).unwrap();
     let store = disk.start();
     assert!(matches!(
         store.unlock_with_pin(&pin("12345678")),
-        Err(UnlockError::Keys(KeysError::NewerVersion { found: 2 }))
+        Err(UnlockError::Keys(KeysError::NewerVersion { found: 3 }))
     ));
     assert_eq!(store.failures(), 0);
     assert_eq!(fs::read(disk.current()).unwrap(), newer);
@@ -426,8 +436,8 @@ fn the_ways_to_unlock_are_added_and_removed_and_one_is_always_left() {
     assert!(matches!(add(Way::Stick, "12345678", None), Err(KeysError::NeedsStick)));
     add(Way::Stick, "12345678", Some(&usb)).unwrap();
     assert_eq!(disk.start().ways().unwrap(), [Way::Pin, Way::Stick]);
-    assert_eq!(store.unlock_with_stick(&usb).unwrap().store_key(), disk.store_key);
-    assert!(is_wrong(store.unlock_with_stick(&other)));
+    assert_eq!(store.unlock_with_stick(&usb, true).unwrap().store_key(), disk.store_key);
+    assert!(is_wrong(store.unlock_with_stick(&other, true)));
     assert_eq!(store.failures(), 0, "a key is no attempt");
     disk.assert_opens("12345678");
 
@@ -435,7 +445,7 @@ fn the_ways_to_unlock_are_added_and_removed_and_one_is_always_left() {
     add(Way::PinAndStick, "87654321", Some(&usb)).unwrap();
     store.remove_way(&master, Way::Stick).unwrap();
     assert_eq!(store.ways().unwrap(), [Way::PinAndStick]);
-    let both = |digits: &str, usb| store.unlock_with_pin_and_stick(&pin(digits), usb);
+    let both = |digits: &str, usb| store.unlock_with_pin_and_stick(&pin(digits), usb, true);
     assert!(matches!(
         store.unlock_with_pin(&pin("87654321")),
         Err(UnlockError::Keys(KeysError::NoSlot))
@@ -450,7 +460,7 @@ fn the_ways_to_unlock_are_added_and_removed_and_one_is_always_left() {
     assert_eq!(store.failures(), 2);
     assert_eq!(both("87654321", Some(&usb)).unwrap().store_key(), disk.store_key);
     assert!(matches!(
-        store.unlock_with_stick(&usb),
+        store.unlock_with_stick(&usb, true),
         Err(UnlockError::Keys(KeysError::NoSlot))
     ));
 
@@ -488,7 +498,7 @@ fn a_power_cut_during_a_change_of_the_ways_leaves_the_old_or_the_new() {
         let opened = if current == &before {
             store.unlock_with_pin(&pin("12345678"))
         } else {
-            store.unlock_with_pin_and_stick(&pin("12345678"), Some(&usb))
+            store.unlock_with_pin_and_stick(&pin("12345678"), Some(&usb), true)
         };
         assert_eq!(opened.unwrap().store_key(), disk.store_key);
         assert_eq!(&fs::read(disk.previous()).unwrap(), current, "brought level");
@@ -506,7 +516,7 @@ fn passes(path: &Path) -> u64 {
 #[test]
 fn a_slot_that_is_too_cheap_to_guess_is_sealed_anew_by_the_pin_that_opens_it() {
     let disk = Disk::set_up();
-    let unlock = |digits| disk.start().unlock_and_strengthen(&pin(digits), Duration::ZERO, NOW);
+    let unlock = |digits| disk.start().unlock_and_strengthen(&pin(digits), RENEWAL);
     assert!(is_wrong(unlock("12345679")));
     assert_eq!(passes(&disk.current()), 1, "by nobody else");
 
@@ -561,7 +571,7 @@ fn nothing_secret_is_printed() {
     printed += &format!("{wrong:?} {wrong}");
     assert!(!printed.contains("12345678") && !printed.contains("87654321"));
     assert!(groups.iter().all(|group| !printed.contains(group.expose())));
-    assert!(printed.contains("MasterKey([secret])") && printed.contains("VaultKey([secret])"));
+    assert!(printed.contains("MasterKey { key: [secret]") && printed.contains("VaultKey([secret])"));
     for key in [master.secret(), &master.store_key(), master.vault_key().secret()] {
         assert!(!printed.contains(&format!("{:?}", key.expose())));
     }

@@ -1,13 +1,18 @@
 //! The vault: the hub's identity and the secrets it works with, in one sealed file in the encrypted store's folder.
 //!
 //! ```text
-//! file  = version 1 (u8) ‖ nonce (12 bytes, random) ‖ AES-256-GCM(vault key, nonce, plain, AAD = "hub vault" ‖ version)
+//! file  = version 2 (u8) ‖ nonce (12 bytes, random) ‖ AES-256-GCM(vault key, nonce, plain, AAD = "hub vault" ‖ version)
 //! plain = hub id (16) ‖ X25519 private key (32) ‖ P-256 private key (32, big-endian) ‖ current JWT key (32)
 //!       ‖ 0 or 1 (u8), with 1: previous JWT key (32)
 //!       ‖ hub name (text)
 //!       ‖ 0 or 1 (u8), with 1: cloud URL (text) ‖ API key (text) ‖ device id (text)
+//!       ‖ 0 or 1 (u8), with 1: audit key (32)
+//!       ‖ when the current JWT key was made (i64, epoch ms, big-endian)
 //! text  = length in bytes (u16, big-endian) ‖ UTF-8
 //! ```
+//!
+//! Version 1 ends before the audit key. It is kept where there is neither that nor the time after it, so that the firmware of
+//! before reads it as long as the records may be put back for that.
 
 use std::io;
 use std::path::Path;
@@ -18,13 +23,15 @@ use zeroize::Zeroizing;
 use super::master::VaultKey;
 use super::sealing::{self, NONCE_LEN, TAG_LEN};
 use crate::atomic_file;
+use crate::clock::HubTime;
 use crate::secret::{Secret, SecretText};
 
-const VERSION: u8 = 1;
-const AAD: &[u8] = b"hub vault\x01";
+const VERSION: u8 = 2;
+const FIRST_VERSION: u8 = 1;
+const AAD: &[u8] = b"hub vault";
 const MAX_TEXT: usize = 2048;
-/// Above the longest plaintext: five keys and identifiers of 32 bytes at most, four texts.
-const MAX_PLAIN: usize = 5 * 32 + 4 * (2 + MAX_TEXT) + 2;
+/// Above the longest plaintext: six keys and identifiers of 32 bytes at most, four texts.
+const MAX_PLAIN: usize = 6 * 32 + 4 * (2 + MAX_TEXT) + 3 + 8;
 const MAX_FILE: usize = 1 + NONCE_LEN + MAX_PLAIN + TAG_LEN;
 
 /// What the vault holds.
@@ -44,6 +51,11 @@ pub struct Vault {
     pub jwt_previous: Option<Secret<32>>,
     /// Set once the hub is registered with the cloud.
     pub cloud: Option<CloudAccess>,
+    /// Chains the audit log, where that is not by the key that is derived of the master key: it stays the same when another
+    /// master key takes its place, for the entries before are chained by it.
+    pub audit: Option<Secret<32>>,
+    /// When `jwt_current` was made; none where that was not written down.
+    pub jwt_made_at: Option<HubTime>,
 }
 
 /// How to reach the cloud.
@@ -97,6 +109,8 @@ impl Vault {
             jwt_current: Secret::random()?,
             jwt_previous: None,
             cloud: None,
+            audit: None,
+            jwt_made_at: None,
         })
     }
 
@@ -110,13 +124,13 @@ impl Vault {
             _ => error.into(),
         })?;
         let mut file = Zeroizing::new(file.ok_or(VaultError::Missing)?);
-        match file.first() {
-            Some(&VERSION) => {}
+        let version = match file.first() {
+            Some(&version @ FIRST_VERSION..=VERSION) => version,
             Some(&found) if found > VERSION => return Err(VaultError::NewerVersion { found }),
             _ => return Err(VaultError::Damaged),
-        }
-        open(&mut file[1..], key)
-            .and_then(|plain| Reader(plain).vault())
+        };
+        open(&mut file[1..], version, key)
+            .and_then(|plain| Reader(plain).vault(version))
             .ok_or(VaultError::Damaged)
     }
 
@@ -127,10 +141,19 @@ impl Vault {
     pub fn save(&self, path: &Path, key: &VaultKey) -> Result<(), VaultError> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce)?;
-        let mut plain = self.to_plain()?;
-        let tag = sealing::seal(key.secret(), nonce, AAD, &mut plain);
-        atomic_file::write(path, &[&[VERSION], &nonce[..], &plain, &tag].concat())?;
+        let (mut plain, version) = (self.to_plain()?, self.version());
+        let tag = sealing::seal(key.secret(), nonce, &aad(version), &mut plain);
+        atomic_file::write(path, &[&[version], &nonce[..], &plain, &tag].concat())?;
         Ok(())
+    }
+
+    /// The first version that can hold this.
+    const fn version(&self) -> u8 {
+        if self.audit.is_some() || self.jwt_made_at.is_some() {
+            VERSION
+        } else {
+            FIRST_VERSION
+        }
     }
 
     fn to_plain(&self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
@@ -150,6 +173,13 @@ impl Vault {
             put_text(&mut plain, &cloud.url)?;
             put_text(&mut plain, cloud.api_key.expose())?;
             put_text(&mut plain, &cloud.device_id)?;
+        }
+        if self.version() > FIRST_VERSION {
+            plain.push(u8::from(self.audit.is_some()));
+            if let Some(key) = &self.audit {
+                plain.extend(key.expose());
+            }
+            plain.extend(self.jwt_made_at.map_or(0, HubTime::millis).to_be_bytes());
         }
         Ok(plain)
     }
@@ -190,19 +220,23 @@ fn put_text(plain: &mut Vec<u8>, text: &str) -> Result<(), VaultError> {
 }
 
 /// Decrypts nonce ‖ ciphertext ‖ tag in place.
-fn open<'a>(sealed: &'a mut [u8], key: &VaultKey) -> Option<&'a [u8]> {
+fn open<'a>(sealed: &'a mut [u8], version: u8, key: &VaultKey) -> Option<&'a [u8]> {
     let (nonce, rest) = sealed.split_first_chunk_mut()?;
     let (plain, tag) = rest.split_last_chunk_mut()?;
-    sealing::open(key.secret(), *nonce, AAD, plain, *tag)?;
+    sealing::open(key.secret(), *nonce, &aad(version), plain, *tag)?;
     Some(plain)
+}
+
+fn aad(version: u8) -> Vec<u8> {
+    [AAD, &[version]].concat()
 }
 
 /// Takes the plaintext apart from its start.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn vault(mut self) -> Option<Vault> {
-        let vault = Vault {
+    fn vault(mut self, version: u8) -> Option<Vault> {
+        let mut vault = Vault {
             hub_id: Uuid::from_bytes(*self.array()?),
             x25519: self.key()?,
             p256: self.key()?,
@@ -210,7 +244,14 @@ impl<'a> Reader<'a> {
             jwt_previous: if self.flag()? { Some(self.key()?) } else { None },
             hub_name: self.text()?.to_owned(),
             cloud: if self.flag()? { Some(self.cloud()?) } else { None },
+            audit: None,
+            jwt_made_at: None,
         };
+        if version > FIRST_VERSION {
+            vault.audit = if self.flag()? { Some(self.key()?) } else { None };
+            let made_at = i64::from_be_bytes(*self.array()?);
+            vault.jwt_made_at = (made_at != 0).then(|| HubTime::from_millis(made_at));
+        }
         self.0.is_empty().then_some(vault)
     }
 
@@ -273,13 +314,24 @@ mod tests {
         }
     }
 
+    /// One that the first version can't hold.
+    fn exchanged() -> Vault {
+        Vault {
+            audit: Some(Secret::new([8; 32])),
+            jwt_made_at: Some(HubTime::from_millis(1_700_000_000_000)),
+            ..registered()
+        }
+    }
+
     #[test]
     fn is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault");
-        for vault in [Vault::create(Uuid::from_u128(7), String::new()).unwrap(), registered()] {
+        let plain = Vault::create(Uuid::from_u128(7), String::new()).unwrap();
+        for (vault, version) in [(plain, 1), (registered(), 1), (exchanged(), 2)] {
             vault.save(&path, &key(1)).unwrap();
             assert_eq!(Vault::load(&path, &key(1)).unwrap(), vault);
+            assert_eq!(fs::read(&path).unwrap()[0], version, "older firmware reads what it can");
         }
     }
 
@@ -324,7 +376,7 @@ mod tests {
     fn every_flipped_bit_and_every_cut_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault");
-        registered().save(&path, &key(1)).unwrap();
+        exchanged().save(&path, &key(1)).unwrap();
         let good = fs::read(&path).unwrap();
         for at in 0..good.len() {
             fs::write(&path, &good[..at]).unwrap();
@@ -351,10 +403,10 @@ mod tests {
     fn a_newer_version_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault");
-        fs::write(&path, [2; 200]).unwrap();
+        fs::write(&path, [3; 200]).unwrap();
         assert!(matches!(
             Vault::load(&path, &key(1)),
-            Err(VaultError::NewerVersion { found: 2 })
+            Err(VaultError::NewerVersion { found: 3 })
         ));
     }
 
@@ -370,7 +422,7 @@ mod tests {
                 api_key: SecretText::new(longest.clone()),
                 device_id: longest.clone(),
             }),
-            ..registered()
+            ..exchanged()
         };
         assert!(vault.to_plain().unwrap().len() <= MAX_PLAIN);
         vault.save(&path, &key(1)).unwrap();
@@ -392,11 +444,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_plaintext_of_another_shape_is_refused(cut in 1_usize..60, extra: Vec<u8>) {
-            let good = registered().to_plain().unwrap();
-            prop_assert!(Reader(&good).vault().is_some());
-            prop_assert!(Reader(&good[..good.len() - cut]).vault().is_none());
-            let long = [&good[..], &extra].concat();
-            prop_assert_eq!(Reader(&long).vault().is_some(), extra.is_empty());
+            for vault in [registered(), exchanged()] {
+                let (good, version) = (vault.to_plain().unwrap(), vault.version());
+                prop_assert!(Reader(&good).vault(version).is_some());
+                prop_assert!(Reader(&good[..good.len() - cut]).vault(version).is_none());
+                let long = [&good[..], &extra].concat();
+                prop_assert_eq!(Reader(&long).vault(version).is_some(), extra.is_empty());
+            }
         }
     }
 }

@@ -67,24 +67,30 @@ impl KeyStore {
         Ok(Way::ALL.into_iter().filter(is_there).collect())
     }
 
-    /// Opens the slot for the PIN and the key of the stick that is in. Counts like a PIN alone.
+    /// Opens the slot for the PIN and the key of the stick that is in. Counts like a PIN alone. `brings_up`: see [`Renewal`](super::Renewal).
     ///
     /// # Errors
     /// [`UnlockError`]; [`KeysError::NeedsStick`], with nothing counted, without a key.
-    pub fn unlock_with_pin_and_stick(&self, pin: &Pin, usb: Option<&UsbKey>) -> Result<MasterKey, UnlockError> {
+    pub fn unlock_with_pin_and_stick(
+        &self,
+        pin: &Pin,
+        usb: Option<&UsbKey>,
+        brings_up: bool,
+    ) -> Result<MasterKey, UnlockError> {
         let usb = usb.ok_or(KeysError::NeedsStick)?;
         self.has_way(Way::PinAndStick)?;
         self.count_attempt()?;
-        self.open_way(Way::PinAndStick, pin.digits(), usb)
+        self.open_way(Way::PinAndStick, pin.digits(), usb, brings_up)
     }
 
-    /// Opens the slot for the key of a stick alone. It is no attempt: 256 random bits are not guessed.
+    /// Opens the slot for the key of a stick alone. It is no attempt: 256 random bits are not guessed. `brings_up`: see
+    /// [`Renewal`](super::Renewal).
     ///
     /// # Errors
     /// [`UnlockError`], but never [`UnlockError::Wait`].
-    pub fn unlock_with_stick(&self, usb: &UsbKey) -> Result<MasterKey, UnlockError> {
+    pub fn unlock_with_stick(&self, usb: &UsbKey, brings_up: bool) -> Result<MasterKey, UnlockError> {
         self.has_way(Way::Stick)?;
-        self.open_way(Way::Stick, &[], usb)
+        self.open_way(Way::Stick, &[], usb, brings_up)
     }
 
     fn has_way(&self, way: Way) -> Result<(), KeysError> {
@@ -95,12 +101,15 @@ impl KeyStore {
         }
     }
 
-    fn open_way(&self, way: Way, typed: &[u8], usb: &UsbKey) -> Result<MasterKey, UnlockError> {
+    fn open_way(&self, way: Way, typed: &[u8], usb: &UsbKey, brings_up: bool) -> Result<MasterKey, UnlockError> {
         let slots = self.with_slots(|file| file.load())?;
         let given = Given { typed, usb: Some(usb) };
         for slot in slots.of(way.factors()) {
             if let Some((master, _)) = slot.open_by(given).map_err(KeysError::Kdf)? {
                 self.after_unlock(&slots, &master)?;
+                if let Err(error) = self.bring_up(slot, given, &master, brings_up) {
+                    tracing::warn!(%error, "a slot stays in its older form");
+                }
                 return Ok(master);
             }
         }
@@ -128,15 +137,7 @@ impl KeyStore {
         // The least is enough for a key of 256 bits, and keeps the start of the box short.
         let cost = if way.has_pin() { cost } else { KdfCost::FLOOR };
         let slot = Slot::seal_for(way.factors(), Given { typed, usb }, master, cost, now)?;
-        self.with_slots(|file| {
-            let mut slots = file.load()?;
-            if slots.master_id != master.id() {
-                return Err(KeysError::OtherMaster);
-            }
-            slots.keep(|factors| !way.replaces(factors));
-            slots.add(slot);
-            Ok(file.save(&slots)?)
-        })
+        self.change(master, Some(slot), |factors| way.replaces(factors))
     }
 
     /// From now on `way` does not open the hub.
@@ -144,17 +145,9 @@ impl KeyStore {
     /// # Errors
     /// [`KeysError::LastWay`], or another; then the ways are as they were.
     pub fn remove_way(&self, master: &MasterKey, way: Way) -> Result<(), KeysError> {
-        self.with_slots(|file| {
-            let mut slots = file.load()?;
-            if slots.master_id != master.id() {
-                return Err(KeysError::OtherMaster);
-            }
-            let is_other = |other: &Way| *other != way && slots.of(other.factors()).next().is_some();
-            if !Way::ALL.iter().any(is_other) {
-                return Err(KeysError::LastWay);
-            }
-            slots.keep(|factors| factors != way.factors());
-            Ok(file.save(&slots)?)
-        })
+        if self.ways()?.iter().all(|there| *there == way) {
+            return Err(KeysError::LastWay);
+        }
+        self.change(master, None, |factors| factors == way.factors())
     }
 }

@@ -220,6 +220,8 @@ pub struct OpenStatus {
     pub cloud: CloudStatus,
     /// How it is with the backups.
     pub backup: BackupStatus,
+    /// What a person has to know of the master key.
+    pub key_change: Option<KeyChange>,
     /// The owner's file names another cloud, or another key: a person has to allow it first. The cloud's host.
     pub other_cloud: Option<String>,
     /// How it is with what is carried by hand.
@@ -388,6 +390,15 @@ pub enum HeldReason {
     BelongsToNothing,
     /// The hub can't read it.
     Unreadable,
+}
+
+/// What a person has to know of the master key, of which nobody has to know that there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// Another one is being put in its place, so far in permille: until then an older copy of the keys opens the records.
+    AtWork(u16),
+    /// That waits for a new recovery code.
+    NeedsCode,
 }
 
 /// How it is with the backups.

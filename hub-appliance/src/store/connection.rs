@@ -22,6 +22,8 @@ pub(super) enum Purpose {
     Read,
     /// To look at a copy that nobody writes, wherever it lies: nothing is made beside it.
     Inspect,
+    /// To fill a new file, which is thrown away where that is cut short.
+    Fill,
 }
 
 impl Purpose {
@@ -29,7 +31,7 @@ impl Purpose {
     const fn cache_kib(self) -> u32 {
         match self {
             Self::Write => 8 * 1024,
-            Self::Read | Self::Inspect => 2 * 1024,
+            Self::Read | Self::Inspect | Self::Fill => 2 * 1024,
         }
     }
 }
@@ -44,14 +46,14 @@ impl Purpose {
 #[allow(clippy::disallowed_methods, reason = "the one place that opens the database")]
 pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Connection, StoreError> {
     let way = match purpose {
-        Purpose::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Purpose::Write | Purpose::Fill => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         Purpose::Read => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Purpose::Inspect => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
     };
     let flags = way | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match purpose {
         Purpose::Inspect => Connection::open_with_flags(still(path), flags)?,
-        Purpose::Write | Purpose::Read => Connection::open_with_flags(path, flags)?,
+        Purpose::Write | Purpose::Read | Purpose::Fill => Connection::open_with_flags(path, flags)?,
     };
     // SQLCipher would print to the console what this function returns as an error.
     connection.execute_batch("PRAGMA cipher_log_level = NONE;")?;
@@ -69,10 +71,20 @@ pub(super) fn open(path: &Path, key: &StoreKey, purpose: Purpose) -> Result<Conn
             connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216;")?
         }
         Purpose::Read | Purpose::Inspect => connection.execute_batch("PRAGMA query_only = ON;")?,
+        Purpose::Fill => connection.execute_batch("PRAGMA journal_mode = OFF;")?,
     }
     super::search::teach(&connection)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
+}
+
+/// A connection to no file, for as long as there is none to be had.
+///
+/// # Errors
+/// What SQLite reports.
+#[allow(clippy::disallowed_methods, reason = "nothing is ever stored in it")]
+pub(super) fn nowhere() -> Result<Connection, StoreError> {
+    Ok(Connection::open_in_memory()?)
 }
 
 /// The name of a file that does not change while it is open (SQLite, "Uniform Resource Identifiers").

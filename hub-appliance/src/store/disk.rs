@@ -65,11 +65,11 @@ impl Disk {
         }
     }
 
-    /// Makes sure that there is room for a migration that needs so many bytes.
+    /// Makes sure that there is room for so many bytes that are not records: where there is not, records still come in.
     ///
     /// # Errors
     /// [`StoreError::NoRoom`] if there is not, [`StoreError::Disk`] if the disk does not tell.
-    pub(super) fn has_room_to_migrate(&self, needed: u64) -> Result<(), StoreError> {
+    pub(super) fn has_room_aside(&self, needed: u64) -> Result<(), StoreError> {
         let free = self.free()?;
         if free >= needed {
             Ok(())
@@ -176,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_is_told_how_much_it_needs_and_has() {
+    fn what_needs_room_aside_is_told_how_much_it_needs_and_has() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::under(&folder.path().join("hub.db"));
-        disk.has_room_to_migrate(1).unwrap();
-        let refused = disk.has_room_to_migrate(u64::MAX);
+        disk.has_room_aside(1).unwrap();
+        let refused = disk.has_room_aside(u64::MAX);
         assert!(matches!(refused, Err(StoreError::NoRoom { needed: u64::MAX, free }) if free > 0));
         assert!(!disk.is_full(), "records still come in");
     }

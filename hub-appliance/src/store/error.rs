@@ -31,10 +31,10 @@ pub enum StoreError {
     /// The disk is full, but for what is kept back.
     #[error("the disk is full")]
     Full,
-    /// The disk has too little room for the copy that a migration begins with, so nothing was changed.
-    #[error("the disk has {free} bytes to spare, a migration needs {needed}")]
+    /// The disk has too little room for a copy that would have to lie on it, so nothing was changed.
+    #[error("the disk has {free} bytes to spare, a copy needs {needed}")]
     NoRoom {
-        /// What the copy and the migration need.
+        /// What the copy needs, with what is done to it.
         needed: u64,
         /// What is free beyond what is kept back.
         free: u64,
@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The log was let go, for it grew too long or the disk filled up: a copy that follows it has to begin anew.
     #[error("the log of changes was let go before all of it was copied")]
     Overrun,
+    /// It was broken off before it was done, and everything is as it was.
+    #[error("broken off")]
+    Stopped,
     /// The store was closed while the work waited.
     #[error("the store is closed")]
     Closed,

@@ -19,6 +19,7 @@ pub mod people;
 mod pulse;
 pub mod reads;
 mod refusals;
+mod rekey;
 pub mod relay;
 pub mod rows;
 pub mod schema;
@@ -36,7 +37,7 @@ mod writer;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -98,6 +99,8 @@ pub struct Store {
     path: PathBuf,
     /// Of the chain of the audit log.
     audit_key: AuditKey,
+    /// Held while the database comes under another key.
+    rekeying: Mutex<()>,
 }
 
 impl std::fmt::Debug for Store {
@@ -130,6 +133,7 @@ impl Store {
         pulse: Pulse,
     ) -> Result<Self, StoreError> {
         let path = database(folder);
+        rekey::clean(&path)?;
         let disk = Arc::new(Disk::under(&path));
         // A log that a power cut left is taken in.
         let mut connection = pulse.unseen(|| connection::open(&path, key, Purpose::Write))?;
@@ -162,6 +166,7 @@ impl Store {
             disk,
             path,
             audit_key,
+            rekeying: Mutex::new(()),
         };
         store.take_in_what_is_known_now()?;
         Ok(store)
@@ -180,6 +185,12 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the database in `folder`, which nobody has open, opens with this key.
+    #[must_use]
+    pub fn opens_with(folder: &Path, key: &StoreKey) -> bool {
+        Self::schema_version(folder, key).is_some()
+    }
+
     /// The version of the schema that the database in `folder` has, which nobody has open; none where there is no database
     /// that opens with this key.
     #[must_use]
@@ -194,6 +205,12 @@ impl Store {
     /// What SQLite reports.
     pub fn audit_head_of(folder: &Path, key: &StoreKey) -> Result<Option<audit::Head>, StoreError> {
         audit::Head::of(&connection::open(&database(folder), key, Purpose::Read)?)
+    }
+
+    /// Whether the open database is under this key.
+    #[must_use]
+    pub fn is_under(&self, key: &StoreKey) -> bool {
+        self.readers.are_under(key)
     }
 
     /// How its writer shows that it moves on.
@@ -323,6 +340,12 @@ impl Store {
     /// What the disk reports.
     pub fn drop_migration_copies(&self) -> Result<(), StoreError> {
         migrate::drop_copies(&self.path)
+    }
+
+    /// Whether there is a copy from before a migration, of whichever schema: it is under the key of then.
+    #[must_use]
+    pub fn has_migration_copies(&self) -> bool {
+        (1..=SCHEMA_VERSION).any(|version| migrate::has_copy(&self.path, version))
     }
 
     /// Whether the database in `folder` has a copy from before it was migrated from schema `version`.

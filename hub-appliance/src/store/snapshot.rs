@@ -18,12 +18,21 @@ use crate::clock::HubTime;
 /// The read connections.
 pub(super) struct Readers {
     path: PathBuf,
-    key: StoreKey,
-    idle: Mutex<Option<Vec<Reader>>>,
+    pool: Mutex<Option<Pool>>,
     returned: Condvar,
     interrupts: Mutex<Vec<InterruptHandle>>,
     /// How many patients there are, as far as somebody has counted.
     counts: Counts,
+}
+
+/// The connections of an open store.
+struct Pool {
+    idle: Vec<Reader>,
+    /// How many there are, idle or not.
+    count: usize,
+    key: StoreKey,
+    /// Nobody gets one.
+    is_paused: bool,
 }
 
 /// A connection, and whose interrupt handle is its own.
@@ -38,16 +47,15 @@ impl Readers {
     /// # Errors
     /// What SQLite reports.
     pub(super) fn open(path: &Path, key: &StoreKey, count: usize) -> Result<Self, StoreError> {
-        let connections = (0..count)
-            .map(|_| open(path, key, Purpose::Read))
-            .collect::<Result<Vec<_>, _>>()?;
-        let interrupts = connections.iter().map(Connection::get_interrupt_handle).collect();
-        let idle = connections.into_iter().enumerate();
-        let idle = idle.map(|(number, connection)| Reader { connection, number }).collect();
+        let (idle, interrupts) = open_all(path, key, count)?;
         Ok(Self {
             path: path.to_owned(),
-            key: key.clone(),
-            idle: Mutex::new(Some(idle)),
+            pool: Mutex::new(Some(Pool {
+                idle,
+                count,
+                key: key.clone(),
+                is_paused: false,
+            })),
             returned: Condvar::new(),
             interrupts: Mutex::new(interrupts),
             counts: Counts::default(),
@@ -59,17 +67,15 @@ impl Readers {
     /// # Errors
     /// [`StoreError::Closed`] after [`Readers::close`], or what SQLite reports.
     pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         let reader = loop {
-            match idle.as_mut() {
-                None => return Err(StoreError::Closed),
-                Some(readers) => match readers.pop() {
-                    Some(reader) => break reader,
-                    None => idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
-                },
+            let open = pool.as_mut().ok_or(StoreError::Closed)?;
+            match if open.is_paused { None } else { open.idle.pop() } {
+                Some(reader) => break reader,
+                None => pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner),
             }
         };
-        drop(idle);
+        drop(pool);
         let mut snapshot = Snapshot {
             readers: self,
             reader: Some(reader),
@@ -80,20 +86,57 @@ impl Readers {
     }
 
     fn give_back(&self, mut reader: Reader) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         // Once the store is closed nothing is opened any more.
-        if let Some(readers) = idle.as_mut() {
+        if let Some(open_pool) = pool.as_mut() {
             // Where no other can be opened it stays, and nobody gets what it reads.
             if !is_sound(&reader.connection)
-                && let Ok(connection) = open(&self.path, &self.key, Purpose::Read)
+                && let Ok(connection) = open(&self.path, &open_pool.key, Purpose::Read)
             {
                 self.interrupts()[reader.number] = connection.get_interrupt_handle();
                 reader.connection = connection;
             }
-            readers.push(reader);
+            open_pool.idle.push(reader);
         }
-        drop(idle);
+        drop(pool);
         self.returned.notify_all();
+    }
+
+    /// Whether the file is under this key.
+    pub(super) fn are_under(&self, key: &StoreKey) -> bool {
+        self.pool().as_ref().is_some_and(|open| open.key == *key)
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Option<Pool>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes all connections once the reads under way have ended, and has those that come wait. None, with everything as
+    /// it was, where one does not end within `patience`, or the store is closed.
+    pub(super) fn pause(&self, patience: Duration) -> Option<Paused<'_>> {
+        let deadline = Instant::now() + patience;
+        let mut pool = self.pool();
+        loop {
+            let open = pool.as_mut()?;
+            open.is_paused = true;
+            if open.idle.len() == open.count {
+                open.idle.clear();
+                open.count = 0;
+                return Some(Paused(self, open.key.clone()));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                open.is_paused = false;
+                drop(pool);
+                self.returned.notify_all();
+                return None;
+            }
+            pool = self
+                .returned
+                .wait_timeout(pool, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
     }
 
     fn interrupts(&self) -> MutexGuard<'_, Vec<InterruptHandle>> {
@@ -104,12 +147,12 @@ impl Readers {
     /// Returns whether all are closed.
     pub(super) fn close(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        let all = self.interrupts().len();
+        let mut pool = self.pool();
+        let all = pool.as_ref().map_or(0, |open| open.count);
         let mut closed = 0;
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            closed += idle.as_mut().map_or(0, |readers| readers.drain(..).count());
-            if closed == all || idle.is_none() {
+            closed += pool.as_mut().map_or(0, |open| open.idle.drain(..).count());
+            if closed == all || pool.is_none() {
                 break;
             }
             for interrupt in &*self.interrupts() {
@@ -119,16 +162,70 @@ impl Readers {
             if left.is_zero() {
                 break;
             }
-            idle = self
+            pool = self
                 .returned
-                .wait_timeout(idle, left)
+                .wait_timeout(pool, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        *idle = None;
-        drop(idle);
+        *pool = None;
+        drop(pool);
         self.returned.notify_all();
         closed == all
+    }
+}
+
+type Connections = (Vec<Reader>, Vec<InterruptHandle>);
+
+fn open_all(path: &Path, key: &StoreKey, count: usize) -> Result<Connections, StoreError> {
+    let connections = (0..count)
+        .map(|_| open(path, key, Purpose::Read))
+        .collect::<Result<Vec<_>, _>>()?;
+    let interrupts = connections.iter().map(Connection::get_interrupt_handle).collect();
+    let idle = connections.into_iter().enumerate();
+    let idle = idle.map(|(number, connection)| Reader { connection, number }).collect();
+    Ok((idle, interrupts))
+}
+
+/// Readers that have no connection, while the file is exchanged under them.
+pub(super) struct Paused<'a>(&'a Readers, StoreKey);
+
+impl Paused<'_> {
+    /// The key of the file that they were on.
+    pub(super) const fn key(&self) -> &StoreKey {
+        &self.1
+    }
+
+    /// Opens `count` connections to the file that is there now, and lets those in who wait.
+    ///
+    /// # Errors
+    /// What SQLite reports; the store then is closed for whoever reads.
+    pub(super) fn resume(self, key: &StoreKey, count: usize) -> Result<(), StoreError> {
+        let opened = open_all(&self.0.path, key, count);
+        let mut pool = self.0.pool();
+        // It may have been closed meanwhile.
+        if pool.is_some() {
+            *pool = match opened {
+                Ok((idle, interrupts)) => {
+                    *self.0.interrupts() = interrupts;
+                    Some(Pool {
+                        idle,
+                        count,
+                        key: key.clone(),
+                        is_paused: false,
+                    })
+                }
+                Err(error) => {
+                    *pool = None;
+                    drop(pool);
+                    self.0.returned.notify_all();
+                    return Err(error);
+                }
+            };
+        }
+        drop(pool);
+        self.0.returned.notify_all();
+        Ok(())
     }
 }
 

@@ -28,6 +28,7 @@ mod files;
 mod holds;
 mod lost;
 mod rejects;
+mod rekey;
 mod relay;
 mod resends;
 mod search;

@@ -7,6 +7,7 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,6 +21,7 @@ use super::disk::Disk;
 use super::error::StoreError;
 use super::log::{Between, Log};
 use super::pulse::Pulse;
+use super::rekey::Rekey;
 use super::search::Follower;
 use super::sync::release;
 use crate::clock::{HubClock, HubTime};
@@ -191,7 +193,7 @@ impl From<StoreError> for CommitFailure {
 type Deliver = Box<dyn FnOnce(Commit) + Send>;
 
 /// What a piece of work leaves: whether its changes stay, and whom to tell.
-struct Done {
+pub(super) struct Done {
     keep: bool,
     deliver: Deliver,
 }
@@ -199,11 +201,13 @@ struct Done {
 type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Done + Send>;
 
 /// What the thread is handed.
-enum Job {
+pub(super) enum Job {
     /// Work in a transaction.
     Work(Work),
     /// What is to be done between two transactions.
     Between(Box<dyn FnOnce(&Between<'_>) + Send>),
+    /// Another key for the database.
+    Rekey(Rekey),
 }
 
 /// The handle on the writer thread.
@@ -243,7 +247,7 @@ impl Writer {
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             let running = running;
             let writing = Loop {
-                connection,
+                connection: Rc::new(connection),
                 key,
                 interrupt: of_connection,
                 clock,
@@ -318,6 +322,14 @@ impl Writer {
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 
+    /// Has the database come under another key, beside what is written meanwhile; returns at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub(super) fn rekey(&self, rekey: Rekey) -> Result<(), StoreError> {
+        self.hand_in(Job::Rekey(rekey))
+    }
+
     fn hand_in(&self, job: Job) -> Result<(), StoreError> {
         let queue = self
             .queue
@@ -383,36 +395,45 @@ enum Undo {
     Savepoint,
 }
 
-struct Loop {
-    connection: Connection,
-    key: StoreKey,
+/// The thread.
+pub(super) struct Loop {
+    /// Shared with whoever copies it on this thread.
+    pub(super) connection: Rc<Connection>,
+    pub(super) key: StoreKey,
     interrupt: Arc<Mutex<InterruptHandle>>,
     clock: Arc<HubClock>,
     audit: AuditChain,
-    disk: Arc<Disk>,
-    pulse: Pulse,
+    pub(super) disk: Arc<Disk>,
+    pub(super) pulse: Pulse,
     follower: Follower,
-    log: Log,
+    pub(super) log: Log,
 }
 
 impl Loop {
     fn run(mut self, receiver: &Receiver<Job>) {
-        let mut between = None;
-        loop {
-            let job = between.take().map(Job::Between);
-            match job.map_or_else(|| receiver.recv(), Ok) {
-                Ok(Job::Work(first)) => {
+        while let Ok(job) = receiver.recv() {
+            self.turn(job, receiver);
+        }
+        self.checkpoint();
+    }
+
+    /// Does what it is handed, and as much of what waits behind it as goes into the same transaction.
+    pub(super) fn turn(&mut self, job: Job, receiver: &Receiver<Job>) {
+        let mut next = Some(job);
+        while let Some(job) = next.take() {
+            match job {
+                Job::Work(first) => {
                     let waiting = std::iter::from_fn(|| match receiver.try_recv() {
                         Ok(Job::Work(work)) => Some(work),
-                        Ok(Job::Between(work)) => {
-                            between = Some(work);
+                        Ok(other) => {
+                            next = Some(other);
                             None
                         }
                         Err(_) => None,
                     });
                     self.batch(std::iter::once(first).chain(waiting).take(BATCH));
                 }
-                Ok(Job::Between(work)) => {
+                Job::Between(work) => {
                     self.pulse.step();
                     let between = Between {
                         connection: &self.connection,
@@ -420,10 +441,9 @@ impl Loop {
                     };
                     self.pulse.unseen(|| work(&between));
                 }
-                Err(_) => break,
+                Job::Rekey(rekey) => self.rekey(rekey, receiver),
             }
         }
-        self.checkpoint();
     }
 
     /// Leaves nothing in the write-ahead log; should that fail, the next opening replays it.
@@ -497,20 +517,28 @@ impl Loop {
             .connection
             .path()
             .map(|path| open(Path::new(path), &self.key, Purpose::Write));
-        if let Some(Ok(mut connection)) = renewed
-            && self.follower.watch(&mut connection).is_ok()
-            && self.log.watch(&mut connection).is_ok()
-        {
-            self.pulse.follow(&mut connection);
-            let interrupt = connection.get_interrupt_handle();
-            *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
-            self.connection = connection;
-            let _ = self.audit.rewind(&self.connection);
+        if let Some(Ok(connection)) = renewed {
+            // Where it can't be, the next transaction that fails brings the next try.
+            let _ = self.adopt(connection);
         }
     }
 
+    /// Works on this connection from now on.
+    ///
+    /// # Errors
+    /// What SQLite reports; then it goes on with the one before.
+    pub(super) fn adopt(&mut self, mut connection: Connection) -> Result<(), StoreError> {
+        self.follower.watch(&mut connection)?;
+        self.log.watch(&mut connection)?;
+        self.pulse.follow(&mut connection);
+        let interrupt = connection.get_interrupt_handle();
+        *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = interrupt;
+        self.connection = Rc::new(connection);
+        self.audit.rewind(&self.connection)
+    }
+
     /// Takes notice of a transaction that failed as a whole.
-    fn note(&self, error: &StoreError) {
+    pub(super) fn note(&self, error: &StoreError) {
         if let Some(trouble) = error.trouble() {
             self.disk.note(trouble);
         }

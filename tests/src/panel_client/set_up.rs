@@ -41,6 +41,8 @@ enum Step {
         group: usize,
     },
     Home,
+    /// The end of an errand at an open hub.
+    Done,
     /// Something that passes by itself.
     Between,
     /// A screen that set-up does not lead to.
@@ -77,6 +79,22 @@ impl PanelClient {
         self.go_through(pin).await
     }
 
+    /// Has an open hub make another recovery code, as who knows the PIN does, and goes home; gives the new code.
+    ///
+    /// # Errors
+    /// [`PanelError::Refused`] when the hub does not make one, [`PanelError::Deadline`] when it does not take the PIN.
+    pub async fn renew_code(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
+        self.choose("New recovery code").await?;
+        self.wait_for("ask-pin").await?;
+        self.type_digits(pin).await?;
+        self.press(Button::Ok).await?;
+        self.wait_for("setup-recovery").await?;
+        let code = self.go_through(pin).await?;
+        self.press(Button::Ok).await?;
+        self.wait_for("home").await?;
+        Ok(code)
+    }
+
     /// Does what each screen of the set-up asks for, until the hub is open.
     async fn go_through(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
         let mut notes: [Option<String>; GROUPS] = Default::default();
@@ -101,7 +119,7 @@ impl PanelClient {
                     self.press(Button::Ok).await?;
                 }
                 Step::Between => {}
-                Step::Home => break,
+                Step::Home | Step::Done => break,
                 Step::Elsewhere => return Err(self.refused()),
             }
             self.wait_until(|screen| self::step(screen) != step).await?;
@@ -133,6 +151,7 @@ fn step(screen: &Screen) -> Step {
             None => Step::Write,
         },
         "home" => Step::Home,
+        "errand" => Step::Done,
         "setting-up" | "formatting" | "saving" | "unlocking" => Step::Between,
         _ => Step::Elsewhere,
     }

@@ -180,9 +180,11 @@ impl Life {
         };
         self.show();
         let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock));
+        let rotates = master.as_ref().clone();
         let stage = match blocking(move || Ok(keys.change_recovery(&master, &code, clock.now())?)).await {
             Ok(()) => {
                 self.audit("recovery.change", "ok").await;
+                self.rotate(rotates).await;
                 // What is on the backup stick opens with the old one.
                 self.back_up_now();
                 Stage::Ended(ErrandEnd::CodeRenewed)

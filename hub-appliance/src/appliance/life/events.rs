@@ -10,6 +10,7 @@ use crate::appliance::ApplianceError;
 use crate::appliance::panics::Panics;
 use crate::keys::UsbKey;
 use crate::panel::{Action, Obstacle};
+use crate::secret::Secret;
 use crate::server::{Hooks, PairedPhone};
 use crate::store::devices::PairError;
 use crate::system::sticks::Stick;
@@ -27,6 +28,8 @@ pub(in crate::appliance) enum Event {
     KeyStick(Stick, UsbKey),
     /// The stick with this number was taken out, which an open hub rests on.
     KeyTaken(u64),
+    /// Another master key took the place of the one before; this seals the public facts from now on.
+    Rotated(Secret<32>),
     /// There was a panic somewhere.
     Panicked,
     /// The hub is to end.

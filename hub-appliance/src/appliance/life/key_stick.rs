@@ -187,8 +187,8 @@ impl Life {
             return self.show();
         }
         self.show_phase(crate::panel::Phase::Unlocking);
-        let keys = Arc::clone(&self.keys);
-        match blocking_unlock(move || keys.unlock_with_stick(&key)).await {
+        let (keys, brings_up) = (Arc::clone(&self.keys), self.brings_slots_up());
+        match blocking_unlock(move || keys.unlock_with_stick(&key, brings_up)).await {
             Ok(master) => {
                 self.key_stick = Some(stick);
                 self.open(master, "unlock.stick").await;
@@ -220,10 +220,12 @@ impl Life {
     pub(super) async fn change_ways(&mut self, wish: Unlocking, pin: Pin, master: MasterKey) -> ErrandEnd {
         let (keys, sticks) = (Arc::clone(&self.keys), Arc::clone(&self.config.sticks));
         let (clock, target) = (Arc::clone(&self.clock), self.config.unlock_time);
+        let rotates = master.clone();
         let settled = super::blocking(move || Ok(settle(&keys, &*sticks, wish, &pin, &master, target, &clock))).await;
         match settled {
             Ok(Ok(stick)) => {
                 self.audit("unlocking.change", "ok").await;
+                self.rotate(rotates).await;
                 self.key_stick = stick;
                 let guard = self.guard();
                 let rests_on_stick = self.ways().iter().any(|way| way.has_stick());

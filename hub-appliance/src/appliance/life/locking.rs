@@ -109,7 +109,8 @@ async fn close(
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
     let closed = tokio::task::spawn_blocking(move || {
         wiping_stack(|| {
-            // Before the store: whatever it writes then is refused.
+            // Before the store: whatever it writes then is refused. Of these the first keeps the backups from being made.
+            drop(serving.rotating);
             drop(serving.relay);
             drop(serving.backup);
             let courier = serving.courier;

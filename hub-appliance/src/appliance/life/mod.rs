@@ -17,6 +17,7 @@ mod moving;
 mod opening;
 mod phones;
 mod pin_change;
+mod rotation;
 mod showing;
 mod supply;
 mod unlocking;
@@ -47,7 +48,9 @@ use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
 use super::panics::Panics;
 use super::progress::OpenedStore;
+use super::rotation::{BackupAccess, Rotating};
 use super::status::Sources;
+use super::vault_file::VaultFile;
 use super::{ApplianceError, Config, Ending, built_at};
 use crate::clock::{HubClock, LateClock};
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
@@ -123,6 +126,12 @@ struct Serving {
     facts_key: Secret<32>,
     /// What the hub is called.
     hub_name: String,
+    vault: Arc<VaultFile>,
+    backup_access: Arc<BackupAccess>,
+    /// Set while another master key takes the place of the present one.
+    rotating: Option<Rotating>,
+    /// Whether that waits until the recovery code is another.
+    needs_code: bool,
     identity: Identity,
     /// Phones that a person has not answered for, first come, first asked about.
     paired: VecDeque<PairedPhone>,
@@ -294,6 +303,7 @@ impl Life {
                     Some(Event::NotPaired(obstacle)) => self.tell(News::NotPaired(obstacle)),
                     Some(Event::KeyStick(stick, key)) => self.stick_put_in(stick, key).await,
                     Some(Event::KeyTaken(token)) => self.stick_taken_out(token).await?,
+                    Some(Event::Rotated(facts_key)) => self.rotated(facts_key),
                     Some(Event::Panicked) => if self.panicked().await? {
                         return Ok(Ending::Restart);
                     },
@@ -469,6 +479,7 @@ impl Life {
             || self.cloud_has_moved()
             || self.backup_has_moved()
             || self.courier_has_moved()
+            || self.rotation_has_moved()
         {
             self.show();
         }

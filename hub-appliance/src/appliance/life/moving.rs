@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::disk::asked;
 use super::{Life, State, blocking};
-use crate::appliance::open::vault_path;
+use crate::appliance::open::{by_passphrase, master_of};
 use crate::appliance::stick_use::stays_with_hub;
+use crate::appliance::vault_file::VaultFile;
 use crate::appliance::{ApplianceError, Config};
-use crate::keys::{MasterKey, Vault, VaultError};
+use crate::keys::{MasterKey, Vault};
 use crate::panel::{Fault, Phase, Question};
 use crate::store::{Inventory, Store, StoreError, StoreKey};
 use crate::system::data_disk::{DataDiskError, Move, Offer, Place};
@@ -173,14 +174,14 @@ impl Life {
 
 /// Copies, compares, and only then changes what is the original. Blocking.
 fn move_all(config: &Config, master: &MasterKey, to: u64, progress: &dyn Fn(u16)) -> Result<(), ApplianceError> {
-    let (disk, passphrase) = (&config.disk, master.luks_passphrase());
+    let disk = &config.disk;
     let folder = config.store_folder();
-    disk.open(&passphrase)?;
+    by_passphrase(master, |passphrase| disk.open(passphrase))?;
     let original = contents(&folder, master, Inventory::take);
     disk.close()?;
     let original = original?;
-    disk.copy(&passphrase, to, progress)?;
-    disk.open_copy(&passphrase)?;
+    by_passphrase(master, |passphrase| disk.copy(passphrase, to, progress))?;
+    by_passphrase(master, |passphrase| disk.open_copy(passphrase))?;
     let is_same = contents(&folder, master, Inventory::take_checked).map(|copy| copy == original);
     if !matches!(is_same, Ok(true)) {
         // The next try is not to go on with this.
@@ -201,9 +202,6 @@ fn contents(
     master: &MasterKey,
     take: fn(&Path, &StoreKey) -> Result<Inventory, StoreError>,
 ) -> Result<(Option<Vault>, Inventory), ApplianceError> {
-    let vault = match Vault::load(&vault_path(folder), &master.vault_key()) {
-        Err(VaultError::Missing) => None,
-        vault => Some(vault?),
-    };
-    Ok((vault, take(folder, &master.store_key())?))
+    let (_, vault) = VaultFile::open(folder, master)?;
+    Ok((vault, take(folder, &master_of(folder, master).store_key())?))
 }

@@ -11,14 +11,12 @@ use crate::appliance::backup_stick::{BackupStick, Parts};
 use crate::appliance::courier::OfHub;
 use crate::appliance::courier_stick::{self, CourierStick};
 use crate::appliance::facts::Writer;
-use crate::appliance::open::{Failure, Opened, Opening, open_hub, put_back, vault_path};
+use crate::appliance::open::{Failure, Opened, Opening, by_passphrase, open_hub, put_back};
 use crate::appliance::status::Sources;
 use crate::appliance::{ApplianceError, cloud};
-use crate::backup::BackupKeys;
 use crate::clock::HubTime;
-use crate::keys::MasterKey;
+use crate::keys::{MasterKey, Rotation};
 use crate::panel::{Fault, Identity, News, Phase};
-use crate::secret::Secret;
 use crate::store::SCHEMA_VERSION;
 use crate::system::cloud_way::CloudWay;
 use crate::system::data_disk::DataDiskError;
@@ -34,9 +32,8 @@ impl Life {
         if let Some(to) = self.moves {
             return self.move_data(master, to).await;
         }
-        let facts_key = master.facts_key();
-        let backup = Arc::new(BackupKeys::of(&master));
-        match self.facts.clock(&facts_key) {
+        let believed = master.each().find_map(|master| self.facts.clock(&master.facts_key()));
+        match believed {
             Some(clock) => self.clock.observe(clock),
             None => tracing::info!("the clock of the public facts is not believed: the records tell the last time"),
         }
@@ -54,6 +51,9 @@ impl Life {
             wrong_pins: std::mem::take(&mut self.wrong_pins),
             pulse: being_opened.pulse().clone(),
         };
+        // Where the slots don't tell, it is asked for again at the next unlock.
+        let is_due = !matches!(self.keys.rotation(), Ok(Rotation::Settled) | Err(_));
+        let rotates = is_due.then(|| master.clone());
         let opened = blocking(move || {
             let opened = open_hub(&config, &master, clock, sessions, &opening);
             Ok(opened.map_err(|failure| (failure, master)))
@@ -61,7 +61,12 @@ impl Life {
         let opened = opened.await;
         drop(being_opened);
         match (opened, before) {
-            (Ok(Ok(opened)), before) => self.serve(opened, facts_key, backup, before.is_none()).await,
+            (Ok(Ok(opened)), before) => {
+                self.serve(opened, before.is_none()).await;
+                if let Some(master) = rotates {
+                    self.rotate(master).await;
+                }
+            }
             (Ok(Err((failure, _))), _) if is_damaged(&failure.error) && reason == REPAIRED => {
                 self.past_repair(&failure.error);
             }
@@ -92,7 +97,7 @@ impl Life {
         progress(0);
         let disk = Arc::clone(&self.config.disk);
         let repaired = blocking(move || {
-            disk.repair(&master.luks_passphrase(), &progress)?;
+            by_passphrase(&master, |passphrase| disk.repair(passphrase, &progress))?;
             Ok(master)
         });
         match repaired.await {
@@ -130,7 +135,7 @@ impl Life {
     }
 
     /// `settled` says that this is not the first start of a firmware.
-    async fn serve(&mut self, opened: Opened, facts_key: Secret<32>, backup: Arc<BackupKeys>, settled: bool) {
+    async fn serve(&mut self, opened: Opened, settled: bool) {
         let Opened {
             hub,
             store,
@@ -142,6 +147,9 @@ impl Life {
             cloud: taken,
             other_office,
             log,
+            facts_key,
+            backup: access,
+            vault,
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
@@ -178,9 +186,9 @@ impl Life {
             sticks: Arc::clone(&self.config.sticks),
             sensors: self.config.sensors.clone(),
             store: Arc::clone(&sources.store),
-            vault: vault_path(&self.config.store_folder()),
+            vault: Arc::clone(&vault),
             keys: Arc::clone(&self.keys),
-            backup,
+            backup: Arc::clone(&access),
             seal: Arc::clone(&log.seal),
             hub_id: hub.hub_id.clone(),
             interval: self.config.backup_interval,
@@ -203,6 +211,10 @@ impl Life {
             sources,
             facts_key,
             hub_name,
+            vault,
+            backup_access: access,
+            rotating: None,
+            needs_code: false,
             identity,
             paired: VecDeque::new(),
             news: VecDeque::new(),

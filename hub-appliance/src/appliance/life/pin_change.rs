@@ -85,7 +85,7 @@ impl Life {
         let checked = blocking_unlock(move || match Pin::parse(pin.expose()) {
             Ok(pin) if with_stick => {
                 let key = find_key(&*sticks).map(|(_, key)| key);
-                keys.unlock_with_pin_and_stick(&pin, key.as_ref()).map(Some)
+                keys.unlock_with_pin_and_stick(&pin, key.as_ref(), false).map(Some)
             }
             Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
             Err(_) => Ok(None),
@@ -116,6 +116,7 @@ impl Life {
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
         let sticks = Arc::clone(&self.config.sticks);
         let with_stick = self.ways().contains(&Way::PinAndStick);
+        let rotates = master.as_ref().clone();
         let replaced = blocking(move || {
             if !with_stick {
                 return replace_pin(&keys, &master, &pin, target, &clock);
@@ -127,6 +128,7 @@ impl Life {
         let next = match replaced.await {
             Ok(()) => {
                 self.audit("pin.change", "ok").await;
+                self.rotate(rotates).await;
                 Change::Changed
             }
             Err(error) => {

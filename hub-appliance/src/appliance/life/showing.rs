@@ -64,6 +64,7 @@ impl Life {
             has_no_staff: !serving.has_staff,
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),
             backup: self.backup_status(),
+            key_change: self.key_change(),
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
             usb: serving.courier.status(),
             other_office: serving.other_office.as_ref().map(courier::Offer::ending),

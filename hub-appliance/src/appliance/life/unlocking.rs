@@ -7,7 +7,7 @@ use super::key_stick::find_key;
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::clock::HubClock;
-use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, UnlockError, Way};
+use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, Prepared, RecoveryCode, Renewal, UnlockError, Way};
 use crate::panel::{self, Phase};
 use crate::secret::{SecretText, wiping_stack};
 
@@ -71,17 +71,23 @@ impl Life {
         self.show_phase(Phase::Unlocking);
         self.wrong_pins = self.keys.failures();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
+        let brings_up = self.brings_slots_up();
         // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
         let sticks = Arc::clone(&self.config.sticks);
         let with_stick = self.ways().contains(&Way::PinAndStick);
         let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
             Ok(pin) if with_stick => {
                 let (stick, key) = find_key(&*sticks).unzip();
-                let master = keys.unlock_with_pin_and_stick(&pin, key.as_ref())?;
+                let master = keys.unlock_with_pin_and_stick(&pin, key.as_ref(), brings_up)?;
                 Ok(Some((master, stick)))
             }
             Ok(pin) => {
-                let master = keys.unlock_and_strengthen(&pin, target, clock.now())?;
+                let renewal = Renewal {
+                    target,
+                    brings_up,
+                    now: clock.now(),
+                };
+                let master = keys.unlock_and_strengthen(&pin, renewal)?;
                 Ok(Some((master, None)))
             }
             Err(_) => Ok(None),
@@ -94,6 +100,12 @@ impl Life {
             Ok(None) | Err(Refused::Again | Refused::NoStick) => {}
             Err(Refused::Failed(error)) => self.fail(&error),
         }
+    }
+
+    /// Whether slots of an older form may be brought up to the present one: not at the first start of a firmware, whose
+    /// records may be put back for the firmware before, which could not read them.
+    pub(super) fn brings_slots_up(&self) -> bool {
+        self.facts.writer_before().is_none()
     }
 
     /// After the recovery code: the new PIN first, so that there is one that somebody knows; then a new code.

@@ -9,7 +9,7 @@ use crate::panel::icons::Icon;
 use crate::panel::script::as_code;
 use crate::panel::strings::{Language, Strings};
 use crate::panel::text::{UNKNOWN, short_count};
-use crate::panel::view::{Clock, DEVELOPMENT, OpenStatus, Room, Supply};
+use crate::panel::view::{Clock, DEVELOPMENT, KeyChange, OpenStatus, Room, Supply};
 
 const FIGURE_TOP: i32 = 13;
 
@@ -100,6 +100,13 @@ fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
     }
     if open.clock == Clock::NotSet {
         remarks.push((Icon::CLOCK, strings.clock_bad_short.to_owned()));
+    }
+    match open.key_change {
+        Some(KeyChange::AtWork(permille)) => {
+            remarks.push((Icon::KEY, (strings.keys_at_work)((permille / 10).min(100))))
+        }
+        Some(KeyChange::NeedsCode) => remarks.push((Icon::KEY, strings.keys_need_code.to_owned())),
+        None => {}
     }
     if open.backup.is_late() {
         let none = open.backup.minutes_ago.is_none();

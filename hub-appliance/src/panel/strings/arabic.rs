@@ -220,6 +220,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "لا نسخة احتياطية بعد",
     backup_old: "النسخة قديمة",
+    keys_at_work: |percent| format!("مفاتيح جديدة: {percent}%"),
+    keys_need_code: "يلزم رمز جديد",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "ذاكرة النسخ غير هنا",
         BackupStanding::Following => "كل شيء على الذاكرة",

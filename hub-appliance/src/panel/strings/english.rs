@@ -266,6 +266,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "No backup yet",
     backup_old: "Backup is old",
+    keys_at_work: |percent| format!("New keys: {percent} %"),
+    keys_need_code: "New code needed",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "Backup stick is out",
         BackupStanding::Following => "Stick is up to date",

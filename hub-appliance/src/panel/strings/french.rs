@@ -259,6 +259,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "Aucune sauvegarde",
     backup_old: "Sauvegarde ancienne",
+    keys_at_work: |percent| format!("Clés neuves: {percent} %"),
+    keys_need_code: "Nouveau code requis",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "Clé USB absente",
         BackupStanding::Following => "Clé USB à jour",

@@ -309,6 +309,10 @@ pub(super) struct Strings {
     pub(super) backup_done: fn(Ago) -> String,
     pub(super) backup_none: &'static str,
     pub(super) backup_old: &'static str,
+    /// How far another master key is in the place of the present one, percent.
+    pub(super) keys_at_work: fn(u16) -> String,
+    /// That waits for a new recovery code.
+    pub(super) keys_need_code: &'static str,
     pub(super) backup_standing: fn(BackupStanding) -> &'static str,
     pub(super) backup_now: &'static str,
     pub(super) backup_use: &'static str,

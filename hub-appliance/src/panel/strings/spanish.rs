@@ -260,6 +260,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "Aún no hay copia",
     backup_old: "La copia es vieja",
+    keys_at_work: |percent| format!("Claves: {percent} %"),
+    keys_need_code: "Falta código nuevo",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "La memoria no está",
         BackupStanding::Following => "Memoria al día",

@@ -1,4 +1,4 @@
-//! The screens about backups.
+//! The screens about backups, and what home says of the keys.
 
 use super::*;
 
@@ -23,6 +23,15 @@ fn stick(bytes: u64) -> OfferedStick {
         bytes,
         token: 7,
     }
+}
+
+/// A hub whose master key becomes another one.
+fn with_key_change(change: KeyChange) -> Phase {
+    Phase::Open(OpenStatus {
+        held_rows: Some(0),
+        key_change: Some(change),
+        ..open()
+    })
 }
 
 /// A scene's name and how to get there.
@@ -60,6 +69,14 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         (
             "home-backup-old",
             Desk::speaking(language, with_backup(BackupStanding::Away, old, None)),
+        ),
+        (
+            "home-keys",
+            Desk::speaking(language, with_key_change(KeyChange::AtWork(400))),
+        ),
+        (
+            "home-keys-code",
+            Desk::speaking(language, with_key_change(KeyChange::NeedsCode)),
         ),
     ]
 }

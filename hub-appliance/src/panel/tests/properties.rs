@@ -338,6 +338,11 @@ prop_compose! {
             has_no_staff,
             ways: Ways { pin_and_stick: counts.0 % 2 == 1, stick: counts.0 % 3 == 1 },
             emergency,
+            key_change: match counts.0 % 4 {
+                0 => Some(KeyChange::AtWork(u16::MAX)),
+                1 => Some(KeyChange::NeedsCode),
+                _ => None,
+            },
         }
     }
 }

@@ -96,7 +96,7 @@ fn copy_first(connection: &Connection, path: &Path, disk: &Disk, pulse: &Pulse, 
     // One that a power cut left is of a database that has been written to since.
     forget_copy(path, found)?;
     let database = fs::metadata(path)?.len();
-    disk.has_room_to_migrate(database.saturating_add(STEPS_TAKE))?;
+    disk.has_room_aside(database.saturating_add(STEPS_TAKE))?;
     Ok(copy(path, &copy_path(path, found), pulse)?)
 }
 

@@ -184,7 +184,7 @@ fn mark_room(card: &Path, starts: [u64; 2]) -> io::Result<()> {
     card.sync_all()
 }
 
-fn encrypt(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
+pub(super) fn encrypt(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
     let arguments = [
         "luksFormat",
         "--batch-mode",

@@ -155,6 +155,14 @@ impl DataDisk for Helper {
         self.order(&Request::Repair(passphrase.clone()), progress)
     }
 
+    fn add_key(&self, present: &SecretText, new: &SecretText) -> Result<(), DataDiskError> {
+        self.order(&Request::AddKey(present.clone(), new.clone()), &|_| {})
+    }
+
+    fn keep_key(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        self.order(&Request::KeepKey(passphrase.clone()), &|_| {})
+    }
+
     fn close(&self) -> Result<(), DataDiskError> {
         self.order(&Request::Close, &|_| {})
     }

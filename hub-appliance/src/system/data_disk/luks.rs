@@ -16,7 +16,8 @@ use super::find::{Chosen, Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECOR
 use super::list::{Listed, has_lost_parts, list};
 use super::moving::close_copy;
 use super::volume::{
-    check, has_slots, holds_slots, is_mounted, lock, mount_ext4, mounted_device, repair, text, unlock,
+    add_key, check, has_slots, holds_slots, is_mounted, keep_key, lock, mount_ext4, mounted_device, repair, text,
+    unlock,
 };
 use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Rival, Tool, import_file, memory};
 use crate::secret::SecretText;
@@ -199,6 +200,14 @@ impl Luks {
         disk.cloned().ok_or(DataDiskError::State(state))
     }
 
+    /// The part for the records of the disk whose keys are mounted.
+    fn records(&self) -> Result<PathBuf, DataDiskError> {
+        let (found, mounted) = (self.look()?, mounted_device(&self.keys)?);
+        let disk = found.ours.iter().find(|disk| mounted.as_ref() == Some(&disk.keys.0));
+        disk.map(|disk| disk.records.0.clone())
+            .ok_or(DataDiskError::State(self.state_of(&found)?))
+    }
+
     /// Mounts the keys of the data disk, and no others.
     fn attach_keys(&self) -> Result<(), DataDiskError> {
         let found = self.look()?;
@@ -363,6 +372,14 @@ impl DataDisk for Luks {
             self.remember(&disk);
         }
         opened
+    }
+
+    fn add_key(&self, present: &SecretText, new: &SecretText) -> Result<(), DataDiskError> {
+        add_key(&self.records()?, present, new)
+    }
+
+    fn keep_key(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
+        keep_key(&self.records()?, passphrase)
     }
 
     fn repair(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {

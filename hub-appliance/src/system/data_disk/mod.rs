@@ -372,6 +372,23 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         Err(DataDiskError::Damaged)
     }
 
+    /// Has `new` open the part for the records too, which `present` opens; it may be open. Does nothing where it does so
+    /// already, or where there is no disk of the hub's own.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Passphrase`], or what failed; `present` opens it as before.
+    fn add_key(&self, _present: &SecretText, _new: &SecretText) -> Result<(), DataDiskError> {
+        Ok(())
+    }
+
+    /// Has nothing but `passphrase` open the part for the records.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Passphrase`] if it does not open it, or what failed.
+    fn keep_key(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
+        Ok(())
+    }
+
     /// Unmounts and closes the part for the records, and with that wipes its key. Does nothing if it is closed.
     ///
     /// # Errors

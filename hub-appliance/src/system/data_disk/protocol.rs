@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! → state | offers | roomier | rivals | choose <token of a rival> | close | open <passphrase> | repair <passphrase> | format <passphrase> [<token of an offer>]
+//!   | add-key <present passphrase> <another> | keep-key <passphrase>
 //!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
 //!   | forget-key
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
@@ -32,6 +33,8 @@ pub(super) enum Request {
     Format(SecretText, Option<u64>),
     Open(SecretText),
     Repair(SecretText),
+    AddKey(SecretText, SecretText),
+    KeepKey(SecretText),
     Movable,
     Copy(SecretText, u64),
     OpenCopy(SecretText),
@@ -58,6 +61,7 @@ pub(super) enum Answer {
 impl Request {
     /// The line for it, with its line feed. Wiped when dropped.
     pub(super) fn to_line(&self) -> Zeroizing<String> {
+        let mut another = None;
         let (verb, passphrase, token) = match self {
             Self::State => ("state", None, None),
             Self::Offers => ("offers", None, None),
@@ -68,6 +72,11 @@ impl Request {
             Self::Format(passphrase, token) => ("format", Some(passphrase), *token),
             Self::Open(passphrase) => ("open", Some(passphrase), None),
             Self::Repair(passphrase) => ("repair", Some(passphrase), None),
+            Self::AddKey(present, new) => {
+                another = Some(new);
+                ("add-key", Some(present), None)
+            }
+            Self::KeepKey(passphrase) => ("keep-key", Some(passphrase), None),
             Self::Movable => ("movable", None, None),
             Self::Copy(passphrase, token) => ("copy", Some(passphrase), Some(*token)),
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
@@ -78,7 +87,7 @@ impl Request {
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
         line.push_str(verb);
-        if let Some(passphrase) = passphrase {
+        for passphrase in passphrase.into_iter().chain(another) {
             line.push(' ');
             line.push_str(passphrase.expose());
         }
@@ -107,6 +116,8 @@ impl Request {
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
             ("repair", Some(passphrase)) => Self::Repair(read_passphrase(passphrase)?),
+            ("add-key", Some(present)) => Self::AddKey(read_passphrase(present)?, read_passphrase(words.next()?)?),
+            ("keep-key", Some(passphrase)) => Self::KeepKey(read_passphrase(passphrase)?),
             ("format", Some(passphrase)) => {
                 let token = words.next().map(|token| token.parse().ok());
                 Self::Format(
@@ -161,6 +172,8 @@ mod tests {
             Request::Format(secret(), Some(u64::MAX)),
             Request::Open(secret()),
             Request::Repair(secret()),
+            Request::AddKey(secret(), secret()),
+            Request::KeepKey(secret()),
             Request::Movable,
             Request::Copy(secret(), 7),
             Request::OpenCopy(secret()),
@@ -242,6 +255,10 @@ mod tests {
             &format!("shut {PASSPHRASE}"),
             &format!("open {PASSPHRASE} 1"),
             &format!("copy {PASSPHRASE}"),
+            &format!("add-key {PASSPHRASE}"),
+            &format!("add-key {PASSPHRASE} {PASSPHRASE} {PASSPHRASE}"),
+            &format!("keep-key {PASSPHRASE} {PASSPHRASE}"),
+            "keep-key 1",
             &format!("format {PASSPHRASE} "),
             &format!("format {PASSPHRASE} -1"),
             &format!("format {PASSPHRASE} 1 2"),

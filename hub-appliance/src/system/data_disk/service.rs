@@ -73,6 +73,8 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,
         Request::Open(passphrase) => disk.open(passphrase)?,
         Request::Repair(passphrase) => disk.repair(passphrase, progress)?,
+        Request::AddKey(present, new) => disk.add_key(present, new)?,
+        Request::KeepKey(passphrase) => disk.keep_key(passphrase)?,
         Request::Copy(passphrase, allowed) => disk.copy(passphrase, *allowed, progress)?,
         Request::OpenCopy(passphrase) => disk.open_copy(passphrase)?,
         Request::FinishMove => disk.finish_move()?,

@@ -1,5 +1,6 @@
 //! The parts of a data disk: mended, unlocked, mounted. For root only.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,9 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::libc::MS_NOSYMFOLLOW;
 use nix::mount::{MsFlags, mount, umount};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use zeroize::Zeroizing;
 
 use super::{DataDiskError, Tool};
 use crate::secret::SecretText;
@@ -34,6 +38,84 @@ pub(super) fn unlock(device: &Path, passphrase: &SecretText, name: &str) -> Resu
         0 => Ok(()),
         CRYPTSETUP_NO_PERMISSION => Err(DataDiskError::Passphrase),
         _ => Err(DataDiskError::Tool(Tool::Cryptsetup)),
+    }
+}
+
+/// Has `new` open a volume too that `old` opens. Does nothing where it does so already.
+pub(super) fn add_key(device: &Path, old: &SecretText, new: &SecretText) -> Result<(), DataDiskError> {
+    if opens(device, new, None)? {
+        return Ok(());
+    }
+    // Without a file for them, both are read from the standard input, a line each.
+    let arguments = [
+        "luksAddKey",
+        "--batch-mode",
+        "--pbkdf",
+        "pbkdf2",
+        "--pbkdf-force-iterations",
+        "1000",
+        text(device),
+    ];
+    let mut lines = Zeroizing::new(Vec::with_capacity(old.expose().len() + new.expose().len() + 2));
+    for passphrase in [old, new] {
+        lines.extend(passphrase.expose().as_bytes());
+        lines.push(b'\n');
+    }
+    match Tool::Cryptsetup.status(&arguments, &lines)? {
+        0 if opens(device, new, None)? => Ok(()),
+        CRYPTSETUP_NO_PERMISSION => Err(DataDiskError::Passphrase),
+        _ => Err(DataDiskError::Tool(Tool::Cryptsetup)),
+    }
+}
+
+/// Wipes all keys off a volume but the one that `passphrase` opens.
+///
+/// # Errors
+/// [`DataDiskError::Passphrase`], with nothing wiped, if it opens none.
+pub(super) fn keep_key(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
+    let slots = key_slots(device)?;
+    let mut ours = Vec::new();
+    for slot in &slots {
+        if opens(device, passphrase, Some(slot))? {
+            ours.push(slot);
+        }
+    }
+    if ours.is_empty() {
+        return Err(DataDiskError::Passphrase);
+    }
+    for slot in slots.iter().filter(|slot| !ours.contains(slot)) {
+        let arguments = ["luksKillSlot", "--batch-mode", "--key-file", "-", text(device), slot];
+        Tool::Cryptsetup.run(&arguments, passphrase.expose().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn opens(device: &Path, passphrase: &SecretText, slot: Option<&str>) -> Result<bool, DataDiskError> {
+    let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2", "--key-file", "-"];
+    if let Some(slot) = slot {
+        arguments.extend(["--key-slot", slot]);
+    }
+    arguments.push(text(device));
+    match Tool::Cryptsetup.status(&arguments, passphrase.expose().as_bytes())? {
+        0 => Ok(true),
+        CRYPTSETUP_NO_PERMISSION => Ok(false),
+        _ => Err(DataDiskError::Tool(Tool::Cryptsetup)),
+    }
+}
+
+/// The numbers of a volume's key slots (LUKS2 On-Disk Format, "Keyslots Object").
+fn key_slots(device: &Path) -> Result<Vec<String>, DataDiskError> {
+    #[derive(Deserialize)]
+    struct Header {
+        keyslots: BTreeMap<String, IgnoredAny>,
+    }
+    let failed = DataDiskError::Tool(Tool::Cryptsetup);
+    match Tool::Cryptsetup.output(&["luksDump", "--dump-json-metadata", text(device)])? {
+        (0, header) => {
+            let header: Header = serde_json::from_str(&header).map_err(|_| failed)?;
+            Ok(header.keyslots.into_keys().collect())
+        }
+        _ => Err(failed),
     }
 }
 
@@ -159,7 +241,32 @@ pub(super) fn text(path: &Path) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::encrypt;
     use super::*;
+
+    /// On a file, for which cryptsetup needs no rights.
+    #[test]
+    fn a_volume_gets_another_key_and_the_one_before_opens_it_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = folder.path().join("volume");
+        File::create(&device).unwrap().set_len(20 << 20).unwrap();
+        let [old, new, other] = ["a", "b", "c"].map(|letter| SecretText::new(letter.repeat(64)));
+        encrypt(&device, &old).unwrap();
+        assert_eq!(add_key(&device, &other, &new), Err(DataDiskError::Passphrase));
+        assert_eq!(keep_key(&device, &new), Err(DataDiskError::Passphrase));
+        for _ in 0..2 {
+            add_key(&device, &old, &new).unwrap();
+            assert_eq!(key_slots(&device).unwrap(), ["0", "1"]);
+        }
+        assert!(opens(&device, &old, None).unwrap() && opens(&device, &new, None).unwrap());
+        for _ in 0..2 {
+            keep_key(&device, &new).unwrap();
+            assert_eq!(key_slots(&device).unwrap(), ["1"]);
+        }
+        assert!(!opens(&device, &old, None).unwrap() && opens(&device, &new, None).unwrap());
+        add_key(&device, &old, &new).unwrap();
+        assert_eq!(key_slots(&device).unwrap(), ["1"], "a step that was gone is gone again");
+    }
 
     #[test]
     fn tells_how_much_is_checked() {

@@ -1,0 +1,73 @@
+//! Another master key in the life of the box: begun when a way to unlock is gone, shown where it takes long.
+
+use std::sync::Arc;
+
+use super::{Life, State, blocking};
+use crate::appliance::rotation::{Parts, Rotating};
+use crate::keys::{MasterKey, Rotation};
+use crate::panel::KeyChange;
+use crate::secret::Secret;
+
+impl Life {
+    /// Has another key take the place of the master key, if one is due. One that is at work goes on by itself.
+    pub(super) async fn rotate(&mut self, master: MasterKey) {
+        let State::Open(serving) = &mut self.state else { return };
+        // What it has done already is not done again.
+        if let Some(at_work) = serving.rotating.take()
+            && let Err(error) = blocking(move || {
+                drop(at_work);
+                Ok(())
+            })
+            .await
+        {
+            tracing::error!(%error, "the exchange of the master key was not broken off");
+        }
+        self.look_at_slots();
+        let State::Open(serving) = &mut self.state else { return };
+        let parts = Parts {
+            keys: Arc::clone(&self.keys),
+            disk: Arc::clone(&self.config.disk),
+            store: Arc::clone(&serving.sources.store),
+            vault: Arc::clone(&serving.vault),
+            backup: Arc::clone(&serving.backup_access),
+            events: self.events.clone(),
+        };
+        serving.rotating = Rotating::start(parts, master);
+    }
+
+    /// Another key has taken the place.
+    pub(super) fn rotated(&mut self, facts_key: Secret<32>) {
+        if let State::Open(serving) = &mut self.state {
+            self.facts.set_clock(self.clock.peek(), &facts_key);
+            serving.facts_key = facts_key;
+        }
+        self.save_facts();
+        self.look_at_slots();
+        // What is on the backup stick is under the one before.
+        self.back_up_now();
+        self.show();
+    }
+
+    /// What the panel says of it; nothing where a person has nothing to know.
+    pub(super) fn key_change(&self) -> Option<KeyChange> {
+        let State::Open(serving) = &self.state else {
+            return None;
+        };
+        let permille = serving.rotating.as_ref().and_then(Rotating::shown);
+        let needs_code = serving.needs_code.then_some(KeyChange::NeedsCode);
+        permille.map(KeyChange::AtWork).or(needs_code)
+    }
+
+    /// Looks whether a slot of an older form is in the way.
+    fn look_at_slots(&mut self) {
+        let rotation = self.keys.rotation();
+        if let State::Open(serving) = &mut self.state {
+            serving.needs_code = matches!(rotation, Ok(Rotation::Waits { for_code: true }));
+        }
+    }
+
+    /// Whether it stands otherwise with it than the panel said last.
+    pub(super) fn rotation_has_moved(&self) -> bool {
+        self.display.key_change() != self.key_change()
+    }
+}
