@@ -26,6 +26,7 @@ mod rotation;
 mod staff;
 mod status;
 mod stick_use;
+mod token_keys;
 mod vault_file;
 
 use std::io::Write as _;

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::audit::{AuditSeal, Reason, sign_put_back};
 use super::rotation::BackupAccess;
+use super::token_keys::{self, TokenTurn};
 use super::vault_file::{VaultFile, vault_path};
 use super::{ApplianceError, Config, VERSION, cloud, courier, import};
 use crate::atomic_file;
@@ -93,7 +94,8 @@ impl OpenStore {
         let vault = match vault {
             Some(vault) => vault,
             None if store.is_blank()? => {
-                let vault = Vault::create(new_id(store.clock().now()), HUB_NAME.into())?;
+                let now = store.clock().now();
+                let vault = Vault::create(new_id(now), HUB_NAME.into(), now)?;
                 vault_file.create(&vault)?;
                 vault
             }
@@ -147,6 +149,7 @@ pub(super) struct Opened {
     pub(super) facts_key: Secret<32>,
     pub(super) backup: Arc<BackupAccess>,
     pub(super) vault: Arc<VaultFile>,
+    pub(super) tokens: TokenTurn,
 }
 
 /// The audit log as it was found.
@@ -263,10 +266,17 @@ fn open_mounted(
     let notice = notice.or(cloud.notice.take());
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
     let hub_id = vault.hub_id.to_string();
+    match token_keys::turn(&vault_file, &store) {
+        Ok(Some(turned)) => vault = turned,
+        Ok(None) => {}
+        // The one that there is signs on, and a later look brings the next try.
+        Err(error) => tracing::error!(%error, "no other key signs tokens"),
+    }
     let keys = TokenKeys::new(&hub_id, &vault.jwt_current, vault.jwt_previous.as_ref());
     let procedures = Procedures::new(Arc::clone(&store), Arc::clone(&devices), keys, TokenPolicy::default())?;
     let pairing = Arc::new(Pairing::new());
     let emergency = procedures.emergency();
+    let tokens = TokenTurn::new(procedures.token_keys(), &vault);
     let entry = Entry {
         action: opening.reason,
         detail: firmware(&config.release),
@@ -309,6 +319,7 @@ fn open_mounted(
         facts_key: master.facts_key(),
         backup: Arc::new(BackupAccess::new(&master)),
         vault: vault_file,
+        tokens,
     })
 }
 

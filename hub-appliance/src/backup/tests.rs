@@ -40,7 +40,7 @@ impl Hub {
         let master = prepared.commit(&keys).unwrap();
         fs::create_dir(path.join("store")).unwrap();
         let store = Store::open(&path.join("store"), &master.store_key(), master.audit_key(), clock()).unwrap();
-        let vault = Vault::create(Uuid::from_u128(7), "Clinic".into()).unwrap();
+        let vault = Vault::create(Uuid::from_u128(7), "Clinic".into(), HubTime::ZERO).unwrap();
         vault.save(&path.join("store/vault"), &master.vault_key()).unwrap();
         Self {
             _folder: folder,

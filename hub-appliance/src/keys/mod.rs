@@ -16,7 +16,7 @@
 //! | `signing` | the hub's signature |
 //! | `spare` | the slots that go with a backup |
 //! | `master` | the master key and its derivations |
-//! | `vault` | the hub's identity and other secrets |
+//! | `vault`, `token_key` | the hub's identity and other secrets; when another key signs tokens |
 //! | `harden` | keeps key memory out of swap and core dumps |
 //! | `checked_file` | files that tell when they are damaged |
 //!
@@ -41,6 +41,7 @@ mod signing;
 mod slot;
 mod slots_file;
 mod spare;
+mod token_key;
 mod usb_key;
 mod vault;
 mod ways;
@@ -56,6 +57,7 @@ pub use rotation::Rotation;
 pub use signing::{PUBLIC_LEN, SIGNATURE_LEN, SigningKey, is_signed_by};
 pub use slots_file::count_slots;
 pub use spare::unlock_spare;
+pub use token_key::is_token_key_due;
 pub use usb_key::{USB_KEY_FILE, UsbKey, UsbKeyError};
 pub use vault::{CloudAccess, Vault, VaultError};
 pub use ways::Way;

@@ -96,11 +96,11 @@ pub enum VaultError {
 }
 
 impl Vault {
-    /// A vault with new keys and no cloud. Nothing is written.
+    /// A vault with new keys, made now, and no cloud. Nothing is written.
     ///
     /// # Errors
     /// [`VaultError::Random`].
-    pub fn create(hub_id: Uuid, hub_name: String) -> Result<Self, VaultError> {
+    pub fn create(hub_id: Uuid, hub_name: String, now: HubTime) -> Result<Self, VaultError> {
         Ok(Self {
             hub_id,
             hub_name,
@@ -110,7 +110,7 @@ impl Vault {
             jwt_previous: None,
             cloud: None,
             audit: None,
-            jwt_made_at: None,
+            jwt_made_at: Some(now),
         })
     }
 
@@ -302,19 +302,25 @@ mod tests {
         MasterKey::from_secret(Secret::new([byte; 32])).vault_key()
     }
 
+    fn new(id: u128, name: &str) -> Vault {
+        Vault::create(Uuid::from_u128(id), name.into(), HubTime::from_millis(1_700_000_000_000)).unwrap()
+    }
+
+    /// One of before there was more than the first version holds.
     fn registered() -> Vault {
         Vault {
+            jwt_made_at: None,
             jwt_previous: Some(Secret::new([9; 32])),
             cloud: Some(CloudAccess {
                 url: "https://cloud.example".into(),
                 api_key: SecretText::new("hush-hush".into()),
                 device_id: "hub-7".into(),
             }),
-            ..Vault::create(Uuid::from_u128(7), "Clinic".into()).unwrap()
+            ..new(7, "Clinic")
         }
     }
 
-    /// One that the first version can't hold.
+    /// One with all that there can be.
     fn exchanged() -> Vault {
         Vault {
             audit: Some(Secret::new([8; 32])),
@@ -327,8 +333,11 @@ mod tests {
     fn is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault");
-        let plain = Vault::create(Uuid::from_u128(7), String::new()).unwrap();
-        for (vault, version) in [(plain, 1), (registered(), 1), (exchanged(), 2)] {
+        let plain = Vault {
+            jwt_made_at: None,
+            ..new(7, "")
+        };
+        for (vault, version) in [(plain, 1), (registered(), 1), (new(7, ""), 2), (exchanged(), 2)] {
             vault.save(&path, &key(1)).unwrap();
             assert_eq!(Vault::load(&path, &key(1)).unwrap(), vault);
             assert_eq!(fs::read(&path).unwrap()[0], version, "older firmware reads what it can");
@@ -337,7 +346,7 @@ mod tests {
 
     #[test]
     fn new_vaults_have_keys_of_their_own_that_are_valid() {
-        let [one, other] = [1, 2].map(|id| Vault::create(Uuid::from_u128(id), "Clinic".into()).unwrap());
+        let [one, other] = [1, 2].map(|id| new(id, "Clinic"));
         let all: Vec<_> = [&one, &other]
             .iter()
             .flat_map(|vault| [&vault.x25519, &vault.p256, &vault.jwt_current])

@@ -264,7 +264,7 @@ pub struct Procedures {
     store: Arc<Store>,
     devices: Arc<Devices>,
     tokens: Tokens,
-    keys: TokenKeys,
+    keys: Arc<TokenKeys>,
     policy: TokenPolicy,
     backoff: LoginBackoff,
     second_tries: SecondTries,
@@ -293,7 +293,7 @@ impl Procedures {
             store,
             devices,
             tokens,
-            keys,
+            keys: Arc::new(keys),
             policy,
             backoff: LoginBackoff::default(),
             second_tries: SecondTries::default(),
@@ -305,6 +305,12 @@ impl Procedures {
     #[must_use]
     pub fn emergency(&self) -> Arc<Emergency> {
         Arc::clone(&self.emergency)
+    }
+
+    /// The keys of the tokens, for who puts others in their place.
+    #[must_use]
+    pub fn token_keys(&self) -> Arc<TokenKeys> {
+        Arc::clone(&self.keys)
     }
 
     /// About how many bytes the answer to a request will have that can be long (blocking).

@@ -3,7 +3,13 @@
 //! The shipping app never renews a token, so what limits it day by day is not `exp` but the record: an idle limit, the
 //! device it was issued to, and the user's password and permission (protocol, "Token").
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -18,6 +24,9 @@ use crate::store::tokens::TokenRecord;
 const AUDIENCE: &str = "hub-rpc";
 /// A token that is longer is none of ours.
 const MAX_LENGTH: usize = 2048;
+
+/// Bytes of a key's name: enough to tell two keys apart.
+const NAME_LEN: usize = 8;
 
 /// How long tokens live.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +56,35 @@ impl TokenPolicy {
     }
 }
 
-/// The keys that sign and check tokens: the current one, and the one before it while its tokens live.
+/// The keys that sign and check tokens: the current one, and the one before it while its tokens live. A token names the key
+/// that signed it (`kid`, RFC 7515, section 4.1.4); those of older firmware name none.
 pub struct TokenKeys {
     issuer: String,
+    keys: ArcSwap<Keys>,
+}
+
+struct Keys {
     signing: EncodingKey,
-    checking: Vec<DecodingKey>,
+    /// By their names, that of the one that signs first.
+    checking: Vec<(String, DecodingKey)>,
+}
+
+impl Keys {
+    fn new(current: &Secret<32>, previous: Option<&Secret<32>>) -> Self {
+        let named = |key: &Secret<32>| (name(key), DecodingKey::from_secret(key.expose()));
+        Self {
+            signing: EncodingKey::from_secret(current.expose()),
+            checking: std::iter::once(current).chain(previous).map(named).collect(),
+        }
+    }
+}
+
+/// The public name of a key: tells which of the hub's it is, and nothing about it. What is signed for it is no token: these
+/// have no spaces.
+fn name(key: &Secret<32>) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes keys of any length");
+    mac.update(b"hub token key name v1");
+    BASE64_URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..NAME_LEN])
 }
 
 impl TokenKeys {
@@ -61,16 +94,20 @@ impl TokenKeys {
         hs256::install();
         Self {
             issuer: format!("hub:{hub_id}"),
-            signing: EncodingKey::from_secret(current.expose()),
-            checking: std::iter::once(current)
-                .chain(previous)
-                .map(|key| DecodingKey::from_secret(key.expose()))
-                .collect(),
+            keys: ArcSwap::from_pointee(Keys::new(current, previous)),
         }
     }
 
+    /// Works with these from now on.
+    pub fn replace(&self, current: &Secret<32>, previous: Option<&Secret<32>>) {
+        self.keys.store(Arc::new(Keys::new(current, previous)));
+    }
+
     fn sign(&self, claims: &Claims) -> Result<SecretText, ProcedureError> {
-        encode(&Header::new(Algorithm::HS256), claims, &self.signing)
+        let keys = self.keys.load();
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = keys.checking.first().map(|(name, _)| name.clone());
+        encode(&header, claims, &keys.signing)
             .map(SecretText::new)
             .map_err(|_| ProcedureError::Unavailable)
     }
@@ -82,9 +119,12 @@ impl TokenKeys {
         // Times are compared with the hub clock, not with the system's.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        self.checking
+        let named = decode_header(token).ok()?.kid;
+        let keys = self.keys.load();
+        keys.checking
             .iter()
-            .find_map(|key| decode(token, key, &validation).ok())
+            .filter(|(name, _)| named.as_ref().is_none_or(|named| named == name))
+            .find_map(|(_, key)| decode(token, key, &validation).ok())
             .map(|data| data.claims)
     }
 }

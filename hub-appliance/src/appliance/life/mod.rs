@@ -50,6 +50,7 @@ use super::panics::Panics;
 use super::progress::OpenedStore;
 use super::rotation::{BackupAccess, Rotating};
 use super::status::Sources;
+use super::token_keys::TokenTurn;
 use super::vault_file::VaultFile;
 use super::{ApplianceError, Config, Ending, built_at};
 use crate::clock::{HubClock, LateClock};
@@ -127,6 +128,7 @@ struct Serving {
     /// What the hub is called.
     hub_name: String,
     vault: Arc<VaultFile>,
+    tokens: TokenTurn,
     backup_access: Arc<BackupAccess>,
     /// Set while another master key takes the place of the present one.
     rotating: Option<Rotating>,
@@ -497,6 +499,7 @@ impl Life {
                 tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
             }
             self.write_refusals().await;
+            self.turn_token_key().await;
             self.tend_log();
         }
         Ok(())

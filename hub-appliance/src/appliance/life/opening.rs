@@ -150,6 +150,7 @@ impl Life {
             facts_key,
             backup: access,
             vault,
+            tokens,
         } = opened;
         let identity = Identity {
             hub_id: hub.hub_id.clone(),
@@ -212,6 +213,7 @@ impl Life {
             facts_key,
             hub_name,
             vault,
+            tokens,
             backup_access: access,
             rotating: None,
             needs_code: false,

@@ -1,9 +1,11 @@
-//! Another master key in the life of the box: begun when a way to unlock is gone, shown where it takes long.
+//! Other keys in the life of the box: another master key, begun when a way to unlock is gone and shown where it takes long;
+//! another one for tokens, when its time has come.
 
 use std::sync::Arc;
 
 use super::{Life, State, blocking};
 use crate::appliance::rotation::{Parts, Rotating};
+use crate::appliance::token_keys;
 use crate::keys::{MasterKey, Rotation};
 use crate::panel::KeyChange;
 use crate::secret::Secret;
@@ -46,6 +48,26 @@ impl Life {
         // What is on the backup stick is under the one before.
         self.back_up_now();
         self.show();
+    }
+
+    /// Has another key sign tokens, if that is due.
+    pub(super) async fn turn_token_key(&mut self) {
+        let State::Open(serving) = &self.state else { return };
+        if !serving.tokens.is_due(self.clock.peek()) {
+            return;
+        }
+        let (vault, store) = (Arc::clone(&serving.vault), Arc::clone(&serving.sources.store));
+        let turned = blocking(move || token_keys::turn(&vault, &store)).await;
+        let State::Open(serving) = &mut self.state else { return };
+        match turned {
+            Ok(Some(vault)) => {
+                serving.tokens.take(&vault);
+                // A hub out of the backup that there is would know none of the tokens from now on.
+                self.back_up_now();
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "no other key signs tokens"),
+        }
     }
 
     /// What the panel says of it; nothing where a person has nothing to know.

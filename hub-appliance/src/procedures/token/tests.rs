@@ -50,10 +50,13 @@ impl TimeSource for Times {
 }
 
 fn start(folder: &Path, times: &Times) -> Procedures {
+    start_with(folder, times, TokenKeys::new("h", &Secret::new([3; 32]), None))
+}
+
+fn start_with(folder: &Path, times: &Times, keys: TokenKeys) -> Procedures {
     let clock = Arc::new(HubClock::new(Box::new(times.clone()), HubTime::ZERO));
     let store = Arc::new(Store::open(folder, &Secret::new([1; 32]), Secret::new([2; 32]), clock).unwrap());
     let devices = Arc::new(Devices::load(Arc::clone(&store)).unwrap());
-    let keys = TokenKeys::new("h", &Secret::new([3; 32]), None);
     Procedures::new(store, devices, keys, TokenPolicy::default()).unwrap()
 }
 
@@ -155,4 +158,54 @@ fn hours_without_a_call_count_over_a_start_but_not_while_the_box_is_off() {
     assert!(is_good(&procedures, &token));
     times.pass(25 * HOUR);
     assert!(!is_good(&procedures, &token));
+}
+
+/// A token as a firmware made it that named no keys.
+fn without_name(procedures: &Procedures, token: &SecretText, key: &Secret<32>) -> SecretText {
+    let claims = procedures.keys.check(token.expose()).unwrap();
+    let signing = EncodingKey::from_secret(key.expose());
+    SecretText::new(encode(&Header::new(Algorithm::HS256), &claims, &signing).unwrap())
+}
+
+#[test]
+fn a_token_is_good_as_long_as_the_key_that_signed_it_is_one_of_the_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let times = Times::at(BEGAN, HOUR);
+    let procedures = start(folder.path(), &times);
+    let user = add_user(&procedures.store);
+    let [first, second, third] = [3, 4, 5].map(|byte| Secret::new([byte; 32]));
+    let token = log_in(&procedures, &user);
+    let unnamed = without_name(&procedures, &token, &first);
+    assert!(is_good(&procedures, &unnamed), "of a firmware before");
+    let keys = procedures.token_keys();
+    keys.replace(&second, Some(&first));
+    let later = log_in(&procedures, &user);
+    for token in [&token, &unnamed, &later] {
+        assert!(is_good(&procedures, token));
+    }
+    let named = |token: &SecretText| decode_header(token.expose()).unwrap().kid.unwrap();
+    assert_ne!(named(&token), named(&later));
+    keys.replace(&third, Some(&second));
+    assert!(is_good(&procedures, &later));
+    assert!(!is_good(&procedures, &token) && !is_good(&procedures, &unnamed));
+}
+
+#[test]
+fn a_token_that_names_another_key_than_the_one_that_signed_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let times = Times::at(BEGAN, HOUR);
+    let [first, second] = [3, 4].map(|byte| Secret::new([byte; 32]));
+    let keys = TokenKeys::new("h", &second, Some(&first));
+    let procedures = start_with(folder.path(), &times, keys);
+    let user = add_user(&procedures.store);
+    let token = log_in(&procedures, &user);
+    let claims = procedures.keys.check(token.expose()).unwrap();
+    let naming = |named: &str| {
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(named.to_owned());
+        SecretText::new(encode(&header, &claims, &EncodingKey::from_secret(first.expose())).unwrap())
+    };
+    assert!(is_good(&procedures, &naming(&name(&first))));
+    assert!(!is_good(&procedures, &naming(&name(&second))));
+    assert!(!is_good(&procedures, &naming("")));
 }
