@@ -116,6 +116,7 @@ fn phases() -> Vec<Phase> {
         failures: 3,
         tries_left: 1,
         needs_stick: false,
+        fewest_digits: 8,
     };
     let disk = Question::NewDisk {
         name: "SanDisk Ultra Fit 3.1 Mobile Gen".into(),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use hub_tests::hub::{Hub, PIN};
-use hub_tests::panel_client::{Button, PanelClient};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
 use tempfile::TempDir;
 
 /// A hub and its stick.
@@ -37,6 +37,11 @@ impl Desk {
 
     /// Goes to this way to unlock, has it, or has it removed, and says what came of it.
     async fn choose(&self, way: &str, button: &str) -> String {
+        self.choose_with(PIN, way, button).await
+    }
+
+    /// The same, by a hub's PIN that is another.
+    async fn choose_with(&self, pin: &str, way: &str, button: &str) -> String {
         let mut panel = self.hub.panel().await.unwrap();
         panel.choose("Keys").await.unwrap();
         panel.wait_for("keys").await.unwrap();
@@ -44,7 +49,8 @@ impl Desk {
         panel.wait_for("key").await.unwrap();
         panel.take(button).await.unwrap();
         panel.wait_for("ask-pin").await.unwrap();
-        enter(&mut panel).await;
+        panel.type_digits(pin).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
         let said = panel.wait_for("errand").await.unwrap().lines.join(" ");
         panel.press(Button::Ok).await.unwrap();
         panel.wait_for("home").await.unwrap();
@@ -56,11 +62,6 @@ async fn start(folder: &TempDir) -> Hub {
     let stick = folder.path().join("stick");
     let more = [OsStr::new("--usb"), stick.as_os_str()];
     Hub::start_in(folder.path(), &more).await.unwrap()
-}
-
-async fn enter(panel: &mut PanelClient) {
-    panel.type_digits(PIN).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +129,58 @@ async fn with_both_asked_for_the_pin_is_nothing_without_the_stick() {
     assert!(said.contains("The PIN alone opens"), "{said}");
     desk.take_out();
     panel.lock().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+}
+
+/// Chooses a PIN in the menu, with as many digits as the panel asks for at least.
+async fn change_pin(panel: &mut PanelClient, present: &str, new: &str, asks: &str) {
+    panel.open_pin_change().await.unwrap();
+    let text = |says: &'static str| move |screen: &Screen| screen.lines.join(" ").contains(says);
+    panel.wait_until(text("Current PIN")).await.unwrap();
+    panel.type_digits(present).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    let screen = panel.wait_until(text("New PIN")).await.unwrap();
+    assert!(screen.lines.join(" ").contains(asks), "{:?}", screen.lines);
+    panel.type_digits(new).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(text("PIN again")).await.unwrap();
+    panel.type_digits(new).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(text("PIN changed")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_digits_are_enough_with_the_stick_which_goes_only_after_a_longer_pin() {
+    const SHORT: &str = "271828";
+    const LONG: &str = "27182845";
+    let desk = Desk::new().await;
+    desk.choose("PIN and stick", "Use it").await;
+    let mut panel = desk.hub.panel().await.unwrap();
+    change_pin(&mut panel, PIN, SHORT, "Choose 6 to 12 digits").await;
+    panel.lock().await.unwrap();
+    panel.unlock(SHORT).await.unwrap();
+    let said = desk.choose_with(SHORT, "PIN alone", "Use it").await;
+    assert!(said.contains("8 digits or more"), "{said}");
+    // Nothing was changed.
+    panel.lock().await.unwrap();
+    desk.take_out();
+    let asks = |screen: &Screen| screen.lines.join(" ").contains("Put the key stick in");
+    panel.wait_until(asks).await.unwrap();
+    desk.put_in();
+    panel
+        .wait_until(|screen| screen.name == "locked" && !asks(screen))
+        .await
+        .unwrap();
+    panel.unlock(SHORT).await.unwrap();
+
+    change_pin(&mut panel, SHORT, LONG, "Choose 6 to 12 digits").await;
+    let said = desk.choose_with(LONG, "PIN alone", "Use it").await;
+    assert!(said.contains("The PIN alone opens"), "{said}");
+    change_pin(&mut panel, LONG, PIN, "Choose 8 to 12 digits").await;
+    panel.lock().await.unwrap();
+    desk.take_out();
     panel.unlock(PIN).await.unwrap();
 }
 

@@ -52,7 +52,7 @@ pub enum ApplianceError {
     #[error("the copy differs from the original")]
     CopyDiffers,
     /// What was typed is no PIN.
-    #[error("that is no PIN: a PIN has 8 to 12 digits")]
+    #[error("that is no PIN: a PIN has 8 to 12 digits, or 6 beside a stick")]
     Pin,
     /// The bundle to import could not be read.
     #[error("the bundle cannot be read: {0}")]

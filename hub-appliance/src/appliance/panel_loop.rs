@@ -291,6 +291,7 @@ mod tests {
                 failures: 0,
                 tries_left: 4,
                 needs_stick: false,
+                fewest_digits: 8,
             },
             about: About::default(),
             language: Language::English,

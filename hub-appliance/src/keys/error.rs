@@ -32,6 +32,9 @@ pub enum KeysError {
     /// The PIN opens the hub only together with the key on a USB stick; nothing was checked and nothing counted.
     #[error("the stick with the key is not in")]
     NeedsStick,
+    /// A PIN that is all that is asked for has more digits than this one.
+    #[error("a PIN alone has at least {} digits", super::pin::Pin::MIN_DIGITS_ALONE)]
+    PinTooShort,
     /// It is the only way to unlock beside the recovery code.
     #[error("this is the only way to unlock")]
     LastWay,

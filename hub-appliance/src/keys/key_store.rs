@@ -61,12 +61,15 @@ impl Prepared {
     /// random bits the least is enough. Writes nothing.
     ///
     /// # Errors
-    /// [`KeysError::Random`], [`KeysError::Kdf`].
+    /// [`KeysError::PinTooShort`], [`KeysError::Random`], [`KeysError::Kdf`].
     pub fn new(pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
         Self::of(MasterKey::generate()?, pin, cost, now)
     }
 
     pub(super) fn of(master: MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
+        if !pin.is_enough_alone() {
+            return Err(KeysError::PinTooShort);
+        }
         let recovery = RecoveryCode::generate()?;
         let slots = [
             Slot::seal(Factor::Pin, pin.digits(), &master, cost, now)?,

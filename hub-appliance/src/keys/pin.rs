@@ -6,10 +6,11 @@ use subtle::ConstantTimeEq;
 
 use crate::secret::SecretText;
 
-/// A PIN of 8 to 12 ASCII digits, not all the same.
+/// A PIN of 6 to 12 ASCII digits, not all the same.
 ///
-/// Eight is the least for a slot that has no hardware factor: against somebody who took the disk, a PIN is only as strong as
-/// its length times the cost of Argon2id.
+/// Fewer than 8 are no PIN for a slot that asks for nothing else, which [`Self::is_enough_alone`] tells: against somebody who
+/// took the disk, a PIN is only as strong as its length times the cost of Argon2id. Where a slot asks for a key on a stick
+/// too, which can't be guessed, it only has to keep off who stands at the box and has the wait after wrong PINs before them.
 #[derive(Clone)]
 pub struct Pin(SecretText);
 
@@ -32,7 +33,9 @@ pub enum PinError {
 
 impl Pin {
     /// The least number of digits.
-    pub const MIN_DIGITS: usize = 8;
+    pub const MIN_DIGITS: usize = 6;
+    /// The least number of digits where a PIN is all that is asked for.
+    pub const MIN_DIGITS_ALONE: usize = 8;
     /// The greatest number of digits.
     pub const MAX_DIGITS: usize = 12;
 
@@ -55,6 +58,12 @@ impl Pin {
             return Err(PinError::TooSimple);
         }
         Ok(Self(SecretText::new(text.to_owned())))
+    }
+
+    /// Whether it may be all that opens the hub.
+    #[must_use]
+    pub fn is_enough_alone(&self) -> bool {
+        self.digits().len() >= Self::MIN_DIGITS_ALONE
     }
 
     pub(super) fn digits(&self) -> &[u8] {
@@ -81,9 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_eight_to_twelve_digits() {
-        for good in ["12345678", "87654321", "00000001", "123456789012"] {
-            assert_eq!(Pin::parse(good).unwrap().digits(), good.as_bytes());
+    fn takes_six_to_twelve_digits_of_which_eight_are_enough_alone() {
+        for good in ["123456", "1234567", "12345678", "87654321", "00000001", "123456789012"] {
+            let pin = Pin::parse(good).unwrap();
+            assert_eq!(pin.digits(), good.as_bytes());
+            assert_eq!(pin.is_enough_alone(), good.len() >= 8, "{good}");
         }
     }
 
@@ -91,7 +102,7 @@ mod tests {
     fn says_what_is_wrong() {
         for (bad, why) in [
             ("", PinError::TooShort),
-            ("1234567", PinError::TooShort),
+            ("12345", PinError::TooShort),
             ("1234567890123", PinError::TooLong),
             ("1234567a", PinError::NotDigits),
             ("1234 5678", PinError::NotDigits),

@@ -60,7 +60,7 @@ impl Prepared {
     /// an older file of slots has that too.
     ///
     /// # Errors
-    /// [`KeysError::Random`], [`KeysError::Kdf`].
+    /// [`KeysError::PinTooShort`], [`KeysError::Random`], [`KeysError::Kdf`].
     pub fn again(master: MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
         let mut prepared = Self::of(master, pin, cost, now)?;
         prepared.slots.is_due = true;

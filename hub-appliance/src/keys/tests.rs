@@ -473,6 +473,37 @@ fn the_ways_to_unlock_are_added_and_removed_and_one_is_always_left() {
 
 /// Each state of the disk that a power cut during such a change can leave.
 #[test]
+fn six_digits_are_enough_beside_a_stick_and_never_alone() {
+    let disk = Disk::set_up();
+    let store = disk.start();
+    let usb = UsbKey::read_or_make(disk.folder.path()).unwrap();
+    let short = pin("135790");
+    let master = store.unlock_with_pin(&pin("12345678")).unwrap();
+    let alone = |store: &KeyStore| store.add_way(&master, Way::Pin, Some(&short), None, COST, NOW);
+    assert!(matches!(alone(&store), Err(KeysError::PinTooShort)));
+    assert!(matches!(
+        store.change_pin(&master, &short, COST, NOW),
+        Err(KeysError::PinTooShort)
+    ));
+    assert!(matches!(Prepared::new(&short, COST, NOW), Err(KeysError::PinTooShort)));
+    store
+        .add_way(&master, Way::PinAndStick, Some(&short), Some(&usb), COST, NOW)
+        .unwrap();
+    store.unlock_with_pin_and_stick(&short, Some(&usb), true).unwrap();
+    // The stick goes with a longer PIN, or not.
+    assert!(matches!(alone(&store), Err(KeysError::PinTooShort)));
+    assert!(matches!(
+        store.remove_way(&master, Way::PinAndStick),
+        Err(KeysError::LastWay)
+    ));
+    assert_eq!(store.ways().unwrap(), [Way::PinAndStick]);
+    let long = pin("13579024");
+    store.add_way(&master, Way::Pin, Some(&long), None, COST, NOW).unwrap();
+    store.unlock_with_pin(&long).unwrap();
+    assert!(is_wrong(store.unlock_with_pin(&short)));
+}
+
+#[test]
 fn a_power_cut_during_a_change_of_the_ways_leaves_the_old_or_the_new() {
     let disk = Disk::set_up();
     let store = disk.start();

@@ -303,7 +303,12 @@ mod tests {
     }
 
     fn new(id: u128, name: &str) -> Vault {
-        Vault::create(Uuid::from_u128(id), name.into(), HubTime::from_millis(1_700_000_000_000)).unwrap()
+        Vault::create(
+            Uuid::from_u128(id),
+            name.into(),
+            HubTime::from_millis(1_700_000_000_000),
+        )
+        .unwrap()
     }
 
     /// One of before there was more than the first version holds.

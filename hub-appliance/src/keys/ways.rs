@@ -47,6 +47,15 @@ impl Way {
         matches!(self, Self::PinAndStick | Self::Stick)
     }
 
+    /// How few digits a PIN may have where it opens in this way; none is typed for the stick alone.
+    #[must_use]
+    pub const fn fewest_digits(self) -> usize {
+        match self {
+            Self::Pin => Pin::MIN_DIGITS_ALONE,
+            Self::PinAndStick | Self::Stick => Pin::MIN_DIGITS,
+        }
+    }
+
     /// Whether a slot with these factors goes when this way is added.
     fn replaces(self, factors: &[Factor]) -> bool {
         factors == self.factors()
@@ -119,7 +128,7 @@ impl KeyStore {
     /// From now on `way` opens the hub, by this PIN and this key as far as it asks for them, and what it replaces does not.
     ///
     /// # Errors
-    /// [`KeysError`]; then the ways are as they were.
+    /// [`KeysError::PinTooShort`] for a PIN that is not enough for it, or another; then the ways are as they were.
     pub fn add_way(
         &self,
         master: &MasterKey,
@@ -130,6 +139,7 @@ impl KeyStore {
         now: HubTime,
     ) -> Result<(), KeysError> {
         let typed = match (way.has_pin(), pin) {
+            (true, Some(pin)) if pin.digits().len() < way.fewest_digits() => return Err(KeysError::PinTooShort),
             (true, Some(pin)) => pin.digits(),
             (true, None) => return Err(KeysError::NoSlot),
             (false, _) => &[],

@@ -79,7 +79,7 @@ pub enum Action {
     },
     /// The recovery code is written down: two of its groups were typed back. Expects `Open`.
     RecoveryConfirmed,
-    /// Unlock with this PIN (8 to 12 digits). Expects `Unlocking`, then `Open` or `Locked`.
+    /// Unlock with this PIN (6 to 12 digits). Expects `Unlocking`, then `Open` or `Locked`.
     Unlock {
         /// The PIN as typed.
         pin: SecretText,
@@ -98,12 +98,12 @@ pub enum Action {
     Answer(Question, bool),
     /// Start to change the PIN of the open hub. Expects `pin_change` in the status.
     BeginPinChange,
-    /// Try this as the present PIN (8 to 12 digits). Expects `Checking`, then `Ask` or `Choose`.
+    /// Try this as the present PIN (6 to 12 digits). Expects `Checking`, then `Ask` or `Choose`.
     CheckPin {
         /// The PIN as typed.
         pin: SecretText,
     },
-    /// Put this PIN (8 to 12 digits) in the place of the one that was tried. Expects `Changing`, then `Changed` or
+    /// Put this PIN (8 to 12 digits, 6 beside a stick) in the place of the one that was tried. Expects `Changing`, then `Changed` or
     /// `Failed`.
     ChangePin {
         /// The PIN, typed the same twice.

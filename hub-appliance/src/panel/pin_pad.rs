@@ -12,8 +12,10 @@ use super::strings::Note;
 use super::view::RecoveryCode;
 use crate::secret::SecretText;
 
-/// The fewest digits of a PIN.
-pub(super) const PIN_MIN: usize = 8;
+/// The fewest digits of a PIN that is all that is asked for.
+pub(super) const PIN_ALONE: usize = 8;
+/// The fewest digits of a PIN that is good only with a stick in.
+pub(super) const PIN_WITH_STICK: usize = 6;
 /// The most digits of a PIN.
 pub(super) const PIN_MAX: usize = 12;
 
@@ -202,9 +204,9 @@ impl PadMaker {
         Self(seed)
     }
 
-    /// A pad for a PIN.
-    pub(super) fn pin(&mut self) -> Pad {
-        Pad::new(PIN_MIN, PIN_MAX, self.start())
+    /// A pad for a PIN of so many digits at least.
+    pub(super) fn pin(&mut self, fewest: usize) -> Pad {
+        Pad::new(fewest, PIN_MAX, self.start())
     }
 
     /// A pad for one group of the recovery code.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::pin_pad::{PIN_ALONE, PIN_WITH_STICK};
 use super::script::Numerals;
 use super::strings::Language;
 
@@ -139,6 +140,8 @@ pub enum Phase {
         tries_left: u32,
         /// The PIN is worth nothing as long as the stick with the key is not in.
         needs_stick: bool,
+        /// As many digits a PIN has at least.
+        fewest_digits: usize,
     },
     /// Unlocked by the recovery code: asks for a new PIN, then goes on to `Confirming` a new code.
     Renewing,
@@ -534,6 +537,12 @@ pub struct Ways {
 }
 
 impl Ways {
+    /// As many digits a PIN has at least: fewer are enough where it is good only with the stick in.
+    #[must_use]
+    pub const fn fewest_digits(self) -> usize {
+        if self.pin_and_stick { PIN_WITH_STICK } else { PIN_ALONE }
+    }
+
     /// How many ways there are to choose from.
     pub(super) const COUNT: usize = 3;
 
@@ -641,6 +650,8 @@ pub enum ErrandEnd {
     OtherKeyFile,
     /// The stick can't be read or written.
     StickFailed,
+    /// The PIN is too short to be all that is asked for; it stays with the stick.
+    PinTooShort,
     /// Staff may read any record for half an hour.
     EmergencyOpen,
     /// There is no other disk that the records could be moved to.

@@ -272,6 +272,9 @@ fn settle(
         Unlocking::PinAndStick => Way::PinAndStick,
         Unlocking::Stick => Way::Stick,
     };
+    if way == Way::Pin && !pin.is_enough_alone() {
+        return Err(ErrandEnd::PinTooShort);
+    }
     let with = way.has_stick().then(|| make_key(sticks)).transpose()?;
     let (stick, key) = with.unzip();
     let cost = KdfCost::calibrate(target).map_err(|error| failed(&error.into()))?;

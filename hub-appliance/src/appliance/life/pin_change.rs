@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::key_stick::find_key;
-use super::unlocking::{Refused, blocking_unlock, replace_pin};
+use super::unlocking::{Refused, blocking_unlock, enough_for, replace_pin};
 use super::{Life, Serving, State, Tries, blocking};
 use crate::keys::{KdfCost, KeysError, MasterKey, Pin, Way};
 use crate::panel::PinChange;
@@ -106,7 +106,9 @@ impl Life {
 
     /// What is no PIN changes nothing: another may be chosen.
     pub(super) async fn change_pin(&mut self, pin: SecretText) {
-        let Ok(pin) = Pin::parse(pin.expose()) else { return };
+        let with_stick = self.ways().contains(&Way::PinAndStick);
+        let way = if with_stick { Way::PinAndStick } else { Way::Pin };
+        let Some(pin) = enough_for(way, &pin) else { return };
         let State::Open(serving) = &mut self.state else { return };
         let Some(Change::Permitted { master, .. }) = serving.pin_change.take() else {
             return;
@@ -115,7 +117,6 @@ impl Life {
         self.show();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
         let sticks = Arc::clone(&self.config.sticks);
-        let with_stick = self.ways().contains(&Way::PinAndStick);
         let rotates = master.as_ref().clone();
         let replaced = blocking(move || {
             if !with_stick {

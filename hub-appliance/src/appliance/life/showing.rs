@@ -33,6 +33,7 @@ impl Life {
                     failures,
                     tries_left: left,
                     needs_stick: self.needs_stick(),
+                    fewest_digits: key_stick::shown(&self.ways()).fewest_digits(),
                 }
             }
             State::Open(serving) => Phase::Open(self.open_status(serving)),

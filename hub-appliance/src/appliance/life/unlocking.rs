@@ -12,9 +12,9 @@ use crate::panel::{self, Phase};
 use crate::secret::{SecretText, wiping_stack};
 
 impl Life {
-    /// What is no PIN changes nothing here and in [`Self::renew_pin`]: another may be chosen.
+    /// What is no PIN that is enough changes nothing here and in [`Self::renew_pin`]: another may be chosen.
     pub(super) async fn set_up(&mut self, pin: SecretText) {
-        let Ok(pin) = Pin::parse(pin.expose()) else { return };
+        let Some(pin) = enough_for(Way::Pin, &pin) else { return };
         if !matches!(self.state, State::SetUp) {
             return;
         }
@@ -110,7 +110,7 @@ impl Life {
 
     /// After the recovery code: the new PIN first, so that there is one that somebody knows; then a new code.
     pub(super) async fn renew_pin(&mut self, pin: SecretText) {
-        let Ok(pin) = Pin::parse(pin.expose()) else { return };
+        let Some(pin) = enough_for(Way::Pin, &pin) else { return };
         match std::mem::replace(&mut self.state, State::Fault) {
             State::ChoosingPin(master) => {
                 self.show_phase(Phase::Unlocking);
@@ -150,6 +150,12 @@ impl Life {
             Err(Refused::Failed(error)) => self.fail(&error),
         }
     }
+}
+
+/// What was typed, if it is a PIN that is enough for this way to unlock.
+pub(super) fn enough_for(way: Way, typed: &SecretText) -> Option<Pin> {
+    let pin = Pin::parse(typed.expose()).ok()?;
+    (typed.expose().len() >= way.fewest_digits()).then_some(pin)
 }
 
 /// Puts `pin` in the place of the present PIN, at a cost measured anew. Blocking.
@@ -224,7 +230,8 @@ mod tests {
             (0..10_u8, 1..14_usize).prop_map(|(digit, length)| digit.to_string().repeat(length)),
         ]) {
             let asked = chosen(&digits);
-            prop_assert_eq!(asked.is_some(), Pin::parse(&digits).is_ok());
+            let pin = Pin::parse(&digits);
+            prop_assert_eq!(asked.is_some(), pin.is_ok_and(|pin| pin.is_enough_alone()));
             prop_assert!(asked.is_none_or(|pin| pin.expose() == digits));
         }
     }

@@ -163,6 +163,26 @@ fn a_way_that_goes_while_the_key_is_exchanged_has_it_exchanged_once_more() {
 }
 
 #[test]
+fn nothing_is_begun_before_both_files_have_both_keys() {
+    let disk = Disk::set_up();
+    let store = disk.start();
+    let master = store.unlock_with_pin(&pin("12345678")).unwrap();
+    store.change_pin(&master, &pin("87654321"), COST, NOW).unwrap();
+    fs::remove_file(disk.previous()).unwrap();
+    fs::create_dir(disk.previous()).unwrap();
+    assert!(matches!(store.begin_rotation(&master), Err(KeysError::Io(_))));
+    let both = store.unlock_with_pin(&pin("87654321")).unwrap();
+    assert!(
+        matches!(store.begin_rotation(&both), Err(KeysError::Io(_))),
+        "nor at the next try"
+    );
+    fs::remove_dir(disk.previous()).unwrap();
+    let begun = store.begin_rotation(&both).unwrap().unwrap();
+    assert_eq!(keys(&begun), keys(&both));
+    assert_eq!(fs::read(disk.current()).unwrap(), fs::read(disk.previous()).unwrap());
+}
+
+#[test]
 fn no_key_is_sealed_to_a_slot_that_somebody_put_into_the_file() {
     let (disk, other) = (Disk::set_up(), Disk::set_up());
     let theirs: Value = serde_json::from_slice(&fs::read(other.current()).unwrap()).unwrap();

@@ -18,7 +18,8 @@ pub(super) fn present(canvas: &mut Canvas<'_>, pad: &Pad, strings: &Strings) -> 
 
 pub(super) fn choose(canvas: &mut Canvas<'_>, pad: &Pad, strings: &Strings) -> &'static str {
     canvas.step_header(strings.choose_pin, 2, STEPS);
-    pad::draw(canvas, strings.choose_pin_text, pad, Show::Dots, strings);
+    let [first, second] = (strings.choose_pin_text)(pad.fill().1);
+    pad::draw(canvas, [&first, &second], pad, Show::Dots, strings);
     NAME
 }
 

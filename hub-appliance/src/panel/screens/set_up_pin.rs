@@ -23,7 +23,8 @@ pub(super) fn welcome(canvas: &mut Canvas<'_>, chosen: Language, numerals: Numer
 
 pub(super) fn choose(canvas: &mut Canvas<'_>, pad: &Pad, strings: &Strings) -> &'static str {
     canvas.step_header(strings.choose_pin, 1, STEPS);
-    pad::draw(canvas, strings.choose_pin_text, pad, Show::Dots, strings);
+    let [first, second] = (strings.choose_pin_text)(pad.fill().1);
+    pad::draw(canvas, [&first, &second], pad, Show::Dots, strings);
     NAME
 }
 

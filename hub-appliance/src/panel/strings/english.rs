@@ -56,7 +56,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     go_on: "go on",
     choose_pin: "New PIN",
-    choose_pin_text: ["Choose 8 to 12 digits", "that only staff know"],
+    choose_pin_text: |fewest| [format!("Choose {fewest} to 12 digits"), "that only staff know".into()],
     repeat_pin: "PIN again",
     repeat_pin_text: ["Type the same PIN", "once more"],
     setting_up: "Setting up",
@@ -411,6 +411,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::StickFailed => {
             ["The stick could not", "be read or written.", "Try another one.", ""].map(String::from)
         }
+        ErrandEnd::PinTooShort => [
+            "A PIN alone needs 8",
+            "digits or more. First",
+            "choose a longer one:",
+            "menu, Change PIN.",
+        ]
+        .map(String::from),
         ErrandEnd::EmergencyOpen => [
             "For 30 minutes staff",
             "may read all records",

@@ -53,7 +53,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     go_on: "continuer",
     choose_pin: "Nouveau PIN",
-    choose_pin_text: ["De 8 à 12 chiffres,", "réservés à l'équipe"],
+    choose_pin_text: |fewest| [format!("De {fewest} à 12 chiffres,"), "réservés à l'équipe".into()],
     repeat_pin: "Confirmer PIN",
     repeat_pin_text: ["Tapez le même PIN", "encore une fois"],
     setting_up: "Préparation",
@@ -402,6 +402,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::StickFailed => {
             ["La clé USB ne peut", "être lue ou écrite.", "Prenez-en une autre.", ""].map(String::from)
         }
+        ErrandEnd::PinTooShort => [
+            "Un PIN seul demande 8",
+            "chiffres ou plus.",
+            "Allongez-le d'abord :",
+            "menu, Changer le PIN.",
+        ]
+        .map(String::from),
         ErrandEnd::EmergencyOpen => [
             "Pendant 30 minutes,",
             "le personnel lit tout",

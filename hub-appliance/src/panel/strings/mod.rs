@@ -146,7 +146,8 @@ pub(super) struct Strings {
     pub(super) import_file_text: fn(ImportFile) -> [String; 4],
     pub(super) go_on: &'static str,
     pub(super) choose_pin: &'static str,
-    pub(super) choose_pin_text: [&'static str; 2],
+    /// As many digits it has at least.
+    pub(super) choose_pin_text: fn(usize) -> [String; 2],
     pub(super) repeat_pin: &'static str,
     pub(super) repeat_pin_text: [&'static str; 2],
     pub(super) setting_up: &'static str,

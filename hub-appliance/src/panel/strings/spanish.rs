@@ -51,7 +51,7 @@ pub(super) static STRINGS: Strings = Strings {
     },
     go_on: "seguir",
     choose_pin: "PIN nuevo",
-    choose_pin_text: ["De 8 a 12 cifras que", "sólo sepa el equipo"],
+    choose_pin_text: |fewest| [format!("De {fewest} a 12 cifras que"), "sólo sepa el equipo".into()],
     repeat_pin: "PIN otra vez",
     repeat_pin_text: ["Teclee el mismo PIN", "otra vez"],
     setting_up: "Preparando",
@@ -398,6 +398,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ]
         .map(String::from),
         ErrandEnd::StickFailed => ["No se pudo leer ni", "escribir la memoria.", "Pruebe otra.", ""].map(String::from),
+        ErrandEnd::PinTooShort => [
+            "Un PIN solo pide 8",
+            "cifras o más. Antes",
+            "elija otro: menú,",
+            "Cambiar el PIN.",
+        ]
+        .map(String::from),
         ErrandEnd::EmergencyOpen => [
             "Por 30 minutos el",
             "personal lee todo en",

@@ -86,6 +86,11 @@ pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
         ("keys-sticks", STICK, ErrandEnd::SeveralSticks),
         ("keys-other-file", STICK, ErrandEnd::OtherKeyFile),
         ("keys-failed", STICK, ErrandEnd::StickFailed),
+        (
+            "keys-pin-too-short",
+            Errand::Unlocking(Unlocking::Pin),
+            ErrandEnd::PinTooShort,
+        ),
     ]
 }
 
@@ -237,6 +242,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 failures: 0,
                 tries_left: 4,
                 needs_stick: true,
+                fewest_digits: 6,
             },
             |_| {},
         ),

@@ -186,6 +186,7 @@ fn locked(wait: u64, failures: u32, tries_left: u32) -> Phase {
         failures,
         tries_left,
         needs_stick: false,
+        fewest_digits: 8,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the hub does: where its status leads.
 
 use crate::panel::clock_entry::ClockEntry;
-use crate::panel::pin_pad::{CodeEntry, PadMaker};
+use crate::panel::pin_pad::{CodeEntry, PIN_ALONE, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
 use crate::panel::view::{ErrandStep, Notice, OpenStatus, Phase, PinChange, Question, Status};
@@ -33,15 +33,15 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
 
         (Phase::SetUp, same) if same.is_set_up() => same,
         (Phase::SetUp, State::Working(Work { job: Job::SetUp, .. })) => {
-            State::ChoosePin(pads.pin().saying(Note::TooSimple))
+            State::ChoosePin(pads.pin(PIN_ALONE).saying(Note::TooSimple))
         }
         (Phase::SetUp, _) => State::Welcome(status.language),
 
         (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
         (Phase::Renewing, State::Working(Work { job: Job::RenewPin, .. })) => {
-            State::ChoosePin(pads.pin().saying(Note::TooSimple))
+            State::ChoosePin(pads.pin(PIN_ALONE).saying(Note::TooSimple))
         }
-        (Phase::Renewing, _) => State::ChoosePin(pads.pin()),
+        (Phase::Renewing, _) => State::ChoosePin(pads.pin(PIN_ALONE)),
         (Phase::Confirming { .. }, same) if same.is_about_code() => same,
         (Phase::Confirming { .. }, _) => State::ExplainCode,
 
@@ -55,14 +55,18 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Locked { .. }, same @ (State::EnterCode(_) | State::ChooseLanguage(_))) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
-        // The PIN was not tried. An empty field asks for the stick for as long as there is none, which a note would not.
-        (Phase::Locked { needs_stick: true, .. }, State::Working(Work { job: Job::Unlock, .. })) => {
-            State::EnterPin(pads.pin())
-        }
-        (Phase::Locked { tries_left, .. }, State::Working(Work { job: Job::Unlock, .. })) => {
-            State::EnterPin(pads.pin().saying(Note::WrongPin(*tries_left)))
-        }
-        (Phase::Locked { .. }, _) => State::EnterPin(pads.pin()),
+        // A PIN was not tried where the stick was missing. An empty field asks for that as long as there is none, which a note
+        // would not.
+        (
+            Phase::Locked {
+                needs_stick: false,
+                tries_left,
+                fewest_digits,
+                ..
+            },
+            State::Working(Work { job: Job::Unlock, .. }),
+        ) => State::EnterPin(pads.pin(*fewest_digits).saying(Note::WrongPin(*tries_left))),
+        (Phase::Locked { fewest_digits, .. }, _) => State::EnterPin(pads.pin(*fewest_digits)),
 
         (Phase::Open(_), state) if opened(&state) && status.notice.as_ref().is_some_and(Notice::is_of_opening) => {
             State::Notice
@@ -94,12 +98,12 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
     if let Some(change) = open.pin_change
         && (open.paired.is_none() || change.is_at_work())
     {
-        return follow_pin_change(state, change, pads);
+        return follow_pin_change(state, change, open.ways.fewest_digits(), pads);
     }
     if let Some((_, step)) = &open.errand
         && (open.paired.is_none() || step.is_at_work())
     {
-        return follow_errand(state, step, pads);
+        return follow_errand(state, step, open.ways.fewest_digits(), pads);
     }
     match (&open.paired, &open.pairing, state) {
         (_, _, state) if open.news.is_some() => open.news.map_or(state, State::News),
@@ -173,22 +177,22 @@ fn ask(state: State, question: Question) -> State {
     }
 }
 
-fn follow_pin_change(state: State, change: PinChange, pads: &mut PadMaker) -> State {
+fn follow_pin_change(state: State, change: PinChange, fewest: usize, pads: &mut PadMaker) -> State {
     match (change, state) {
         (PinChange::Ask { wait, .. }, _) if !wait.is_zero() => State::PinWait,
         (PinChange::Ask { .. }, same @ State::PresentPin(_)) => same,
         (PinChange::Ask { tries_left, .. }, State::Working(Work { job: Job::CheckPin, .. })) => {
-            State::PresentPin(pads.pin().saying(Note::WrongPin(tries_left)))
+            State::PresentPin(pads.pin(fewest).saying(Note::WrongPin(tries_left)))
         }
-        (PinChange::Ask { .. }, _) => State::PresentPin(pads.pin()),
+        (PinChange::Ask { .. }, _) => State::PresentPin(pads.pin(fewest)),
         (PinChange::Choose, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
         (
             PinChange::Choose,
             State::Working(Work {
                 job: Job::ChangePin, ..
             }),
-        ) => State::ChoosePin(pads.pin().saying(Note::TooSimple)),
-        (PinChange::Choose, _) => State::ChoosePin(pads.pin()),
+        ) => State::ChoosePin(pads.pin(fewest).saying(Note::TooSimple)),
+        (PinChange::Choose, _) => State::ChoosePin(pads.pin(fewest)),
         (PinChange::Checking, state) => Work::begun(Job::CheckPin, &state),
         (PinChange::Changing, state) => Work::begun(Job::ChangePin, &state),
         (PinChange::Changed, _) => State::PinChanged,
@@ -196,14 +200,14 @@ fn follow_pin_change(state: State, change: PinChange, pads: &mut PadMaker) -> St
     }
 }
 
-fn follow_errand(state: State, step: &ErrandStep, pads: &mut PadMaker) -> State {
+fn follow_errand(state: State, step: &ErrandStep, fewest: usize, pads: &mut PadMaker) -> State {
     match (step, state) {
         (ErrandStep::Ask { wait, .. }, _) if !wait.is_zero() => State::PinWait,
         (ErrandStep::Ask { .. }, same @ State::ErrandPin(_)) => same,
         (ErrandStep::Ask { tries_left, .. }, State::Working(Work { job: Job::CheckPin, .. })) => {
-            State::ErrandPin(pads.pin().saying(Note::WrongPin(*tries_left)))
+            State::ErrandPin(pads.pin(fewest).saying(Note::WrongPin(*tries_left)))
         }
-        (ErrandStep::Ask { .. }, _) => State::ErrandPin(pads.pin()),
+        (ErrandStep::Ask { .. }, _) => State::ErrandPin(pads.pin(fewest)),
         (ErrandStep::Checking, state) => Work::begun(Job::CheckPin, &state),
         (ErrandStep::AtWork, state) => Work::begun(Job::Errand, &state),
         (ErrandStep::Staff(_), State::Staff(choice)) => State::Staff(choice),

@@ -14,7 +14,7 @@ use self::look_up::{
     offered_stick, phones, place, readers, ways, wrong_group,
 };
 use super::input::{Action, Digits};
-use super::pin_pad::{CodeEntry, Pad, PadEvent, PadMaker};
+use super::pin_pad::{CodeEntry, PIN_ALONE, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
 use super::view::{Errand, Phase, Status, Ways};
@@ -46,10 +46,13 @@ pub(super) fn step(
         (State::Welcome(language), Event::Previous) => State::Welcome(language.previous()),
         (State::Welcome(language), Event::Next) => State::Welcome(language.next()),
         (State::Welcome(language), Event::Ok) => {
-            return (State::ChoosePin(pads.pin()), Some(Action::SetLanguage(language)));
+            return (
+                State::ChoosePin(pads.pin(PIN_ALONE)),
+                Some(Action::SetLanguage(language)),
+            );
         }
         (State::Welcome(language), Event::Typed(digits)) => {
-            let pad = typed(pads.pin(), &digits);
+            let pad = typed(pads.pin(PIN_ALONE), &digits);
             return (State::ChoosePin(pad), Some(Action::SetLanguage(language)));
         }
 
