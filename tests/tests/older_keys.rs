@@ -119,10 +119,11 @@ async fn older_slots_open_and_once_all_were_made_anew_a_copy_of_them_opens_nothi
     let older = Older::new();
     let before = older.slots();
     let mut hub = older.start().await;
-    let mut panel = hub.panel().await.unwrap();
-    panel.unlock(PIN).await.unwrap();
-    panel.lock().await.unwrap();
+    hub.panel().await.unwrap().unlock(PIN).await.unwrap();
+    hub.terminate().await.unwrap();
     older.put_in();
+    let mut hub = older.start().await;
+    let mut panel = hub.panel().await.unwrap();
     panel.wait_for("home").await.unwrap();
     change_pin(&mut panel).await;
     // What is on the paper can't be brought up without the paper.
@@ -140,12 +141,12 @@ async fn older_slots_open_and_once_all_were_made_anew_a_copy_of_them_opens_nothi
     hub.panel().await.unwrap().unlock(PIN).await.unwrap_err();
     hub.terminate().await.unwrap();
     older.put_slots(&now);
-    let hub = older.start().await;
-    let mut panel = hub.panel().await.unwrap();
-    panel.unlock(NEW_PIN).await.unwrap();
-    panel.lock().await.unwrap();
+    let mut hub = older.start().await;
+    hub.panel().await.unwrap().unlock(NEW_PIN).await.unwrap();
+    hub.terminate().await.unwrap();
     older.put_in();
-    panel.wait_for("home").await.unwrap();
+    let hub = older.start().await;
+    hub.panel().await.unwrap().wait_for("home").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,9 +186,11 @@ async fn an_older_backup_comes_back_and_its_keys_become_others() {
 #[ignore = "writes the fixture anew, with an older firmware's program"]
 async fn write_the_fixture() {
     let to = PathBuf::from(std::env::var_os("HUB_TEST_FIXTURE").expect("HUB_TEST_FIXTURE names a folder"));
-    let (data, stick) = (to.join("data"), to.join("stick"));
+    let (data, stick, backup) = (to.join("data"), to.join("stick"), to.join("backup"));
     let _ = fs::remove_dir_all(&to);
-    fs::create_dir_all(&stick).unwrap();
+    for folder in [&stick, &backup] {
+        fs::create_dir_all(folder).unwrap();
+    }
     let more = [OsStr::new("--usb"), stick.as_os_str()];
     let mut hub = Hub::start_in(&to, &more).await.unwrap();
     let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
@@ -198,9 +201,9 @@ async fn write_the_fixture() {
         .write_bundle(BufWriter::new(fs::File::create(&bundle).unwrap()))
         .unwrap();
     assert!(import(&data, &bundle, PIN).await.unwrap().status.success());
-    let backup = to.join("backup");
-    let made = hub::desk(&data, &["backup", "--to", backup.to_str().unwrap()], PIN);
-    let made = made.await.unwrap();
+    let made = hub::desk(&data, &["backup", "--to", backup.to_str().unwrap()], PIN)
+        .await
+        .unwrap();
     assert!(made.status.success(), "{made:?}");
 
     let mut hub = Hub::start_in(&to, &more).await.unwrap();
@@ -213,6 +216,7 @@ async fn write_the_fixture() {
     hub.terminate().await.unwrap();
     fs::write(to.join("code.txt"), code.groups().join("-")).unwrap();
     for name in ["bundle.json", "panel.sock"] {
+        // The socket goes with its hub.
         let _ = fs::remove_file(to.join(name));
     }
 }
