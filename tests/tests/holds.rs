@@ -6,6 +6,7 @@ use hub_appliance::store::devices::DeviceNumber;
 use hub_tests::clinic::{Clinic, DemoUser};
 use hub_tests::hub::{Log, TestHub};
 use hub_tests::panel_client::Button;
+use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::{Database, Generation, Phone};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
@@ -381,6 +382,67 @@ async fn a_move_to_a_patient_who_is_deleted_or_not_here_holds_that_column_alone(
         admin.client.command::<Value>(what, id).await.unwrap();
     }
     place.hub.held_on_the_panel(0).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_edited_before_a_right_went_waits_until_it_is_back() {
+    let mut place = Place::new().await;
+    let (mut nurse, mut admin) = (place.phone("nurse").await, place.phone("admin").await);
+    let home = place.home().to_owned();
+    let patient = row_with(&nurse.database, "patients", "primary_clinic_id", &home);
+    let visit = row_with(&nurse.database, "visits", "clinic_id", &home);
+    let before = on_hub(&mut admin, "patients", &patient).await.unwrap();
+    nurse.edit("patients", &patient, &[("camp", "Mine".into())]).unwrap();
+    nurse
+        .edit("visits", &visit, &[("provider_name", "Mine".into())])
+        .unwrap();
+    let registered = nurse
+        .register_patient(&NewPatient {
+            given_name: "New".into(),
+            ..NewPatient::default()
+        })
+        .unwrap();
+    nurse.open_visit(&registered).unwrap();
+    nurse.pull().await.unwrap();
+
+    // Between its pull and its push.
+    let hour = 3_600_000;
+    let now = nurse.clock.now();
+    let take_in = async |place: &mut Place, rights: &[&str], at: i64| {
+        let mut granted = grant(user(&place.clinic, "nurse"), &place.home().to_owned(), rights);
+        granted["changes"]["user_clinic_permissions"]["created"][0]["updated_at"] = json!(at);
+        let taken_in = place.hub.take_in(|file| Ok(serde_json::to_writer(file, &granted)?));
+        taken_in.await.unwrap();
+    };
+    take_in(
+        &mut place,
+        &["can_register_patients", "can_view_history"],
+        now - 2 * hour,
+    )
+    .await;
+    nurse.client.handshake().await.unwrap();
+    nurse.push().await.unwrap();
+    place.hub.held_on_the_panel(3).await.unwrap();
+    assert!(on_hub(&mut admin, "patients", &registered).await.is_some());
+    assert_eq!(
+        on_hub(&mut admin, "patients", &patient).await.unwrap()["camp"],
+        before["camp"]
+    );
+    nurse.sync().await.unwrap();
+    let camp = nurse.database.cell("patients", &patient, "camp").unwrap();
+    assert_eq!(json!(camp), before["camp"], "its phone has the hub's again");
+
+    let rights = ["can_register_patients", "can_view_history", "can_edit_records"];
+    take_in(&mut place, &rights, now - hour).await;
+    place.hub.held_on_the_panel(0).await.unwrap();
+    for phone in [&mut nurse, &mut admin] {
+        phone.sync().await.unwrap();
+        assert_eq!(phone.database.cell("patients", &patient, "camp"), Some(&"Mine".into()));
+        assert_eq!(
+            phone.database.cell("visits", &visit, "provider_name"),
+            Some(&"Mine".into())
+        );
+    }
 }
 
 #[tokio::test]
