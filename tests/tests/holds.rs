@@ -409,7 +409,7 @@ async fn what_was_edited_before_a_right_went_waits_until_it_is_back() {
     let hour = 3_600_000;
     let now = nurse.clock.now();
     let take_in = async |place: &mut Place, rights: &[&str], at: i64| {
-        let mut granted = grant(user(&place.clinic, "nurse"), &place.home().to_owned(), rights);
+        let mut granted = grant(user(&place.clinic, "nurse"), place.home(), rights);
         granted["changes"]["user_clinic_permissions"]["created"][0]["updated_at"] = json!(at);
         let taken_in = place.hub.take_in(|file| Ok(serde_json::to_writer(file, &granted)?));
         taken_in.await.unwrap();

@@ -12,7 +12,7 @@ use hub_tests::sight::Sight;
 use serde_json::Value;
 
 use crate::phone::{ATTRIBUTES, Phone};
-use crate::world::{IN_STOCK, World, left_in_stock};
+use crate::world::{IN_STOCK, USERS, World, left_in_stock};
 
 /// A table since 12, which goes only to phones that are known to have it.
 const NEW_TABLE: &str = "patient_risk_profiles";
@@ -99,7 +99,7 @@ impl World {
         let row_id = entry.row_id.as_deref().unwrap();
         let stands = match entry.reason.as_str() {
             "no clinic" => stored("patients", patient).is_none(),
-            reason if reason.starts_with("not permitted") => self.may_hold,
+            reason if reason.starts_with("not permitted") => self.may_hold && !self.may_write(entry, &sent),
             reason => match reason.strip_prefix("its parent: ") {
                 Some(table) if table == entry.table && is_held(table, row_id) => true,
                 Some("patients") => parent("patients", "patient_id"),
@@ -108,6 +108,21 @@ impl World {
             },
         };
         assert!(stands, "held without a reason: {entry:?}");
+    }
+
+    /// Whether who sent a held row may write it by now: in each clinic that it is tied to, as it is and as it is to be.
+    fn may_write(&self, entry: &HeldEntry, sent: &Value) -> bool {
+        let user = USERS.iter().position(|user| Some(user.id) == entry.user.as_deref());
+        let patient = sent["patient_id"].as_str().unwrap_or_default();
+        let own = ["clinic_id", "primary_clinic_id"].map(|column| sent[column].as_str().map(str::to_owned));
+        let to_be = own
+            .into_iter()
+            .flatten()
+            .next()
+            .or_else(|| self.clinic_of("patients", patient));
+        let is = self.clinic_of(&entry.table, entry.row_id.as_deref().unwrap_or_default());
+        let mut tied = [is, to_be].into_iter().flatten().peekable();
+        tied.peek().is_some() && tied.all(|clinic| self.edits[user.unwrap()].contains(clinic.as_str()))
     }
 
     /// Rows of permissions are the user's own: the hub's, as somebody else sees it, has others.

@@ -69,6 +69,8 @@ pub(crate) enum Step {
     Switch { phone: usize, user: usize },
     /// A user may look into a clinic, or no more.
     Rights { user: usize, clinic: usize, view: bool },
+    /// A user may edit records in a clinic, or no more.
+    Edits { user: usize, clinic: usize, may: bool },
     /// The phone's state is put by.
     Backup { phone: usize },
     /// The phone is put back to the state that was put by.
@@ -111,6 +113,8 @@ fn step() -> impl Strategy<Value = Step> {
     let rare = prop_oneof![
         2 => (phone.clone(), 0..USERS.len()).prop_map(|(phone, user)| Step::Switch { phone, user }),
         2 => (0..USERS.len(), 0..CLINICS.len(), any::<bool>()).prop_map(|(user, clinic, view)| Step::Rights { user, clinic, view }),
+        2 => (0..USERS.len(), 0..CLINICS.len(), prop::bool::weighted(0.4))
+            .prop_map(|(user, clinic, may)| Step::Edits { user, clinic, may }),
         1 => phone.clone().prop_map(|phone| Step::Backup { phone }),
         1 => phone.clone().prop_map(|phone| Step::Restore { phone }),
         1 => phone.prop_map(|phone| Step::Copy { phone }),
@@ -263,6 +267,22 @@ fn a_form_of_a_copy_that_the_other_has_filled_in_is_kept() {
         parent: 0,
     };
     play(&[made, Step::Copy { phone: 0 }, event(4, 0), event(0, 1)]);
+}
+
+#[test]
+fn an_edit_that_a_user_without_the_right_sends_with_a_deletion_is_kept() {
+    let while_it_is_pushed = Step::Push {
+        phone: 2,
+        lost: false,
+        meanwhile: Some((1, 0)),
+    };
+    let deleted = Step::Flag {
+        phone: 2,
+        table: 0,
+        row: 1,
+        deleted: true,
+    };
+    play(&[deleted, while_it_is_pushed, Step::Switch { phone: 2, user: 3 }]);
 }
 
 #[test]

@@ -55,6 +55,13 @@ pub(crate) const USERS: [User; 4] = [
         clinics: &["clinic-b"],
     },
 ];
+/// A right that comes and goes.
+#[derive(Clone, Copy)]
+enum Right {
+    View,
+    Edit,
+}
+
 /// The user who sees everything, always.
 pub(crate) const ADMIN: usize = 0;
 pub(crate) const PHONES: usize = 4;
@@ -82,7 +89,7 @@ static TEMPLATE: LazyLock<(TempDir, Tokens, i64)> = LazyLock::new(|| {
     let rights = USERS.iter().enumerate().flat_map(|(place, user)| {
         user.clinics
             .iter()
-            .map(move |clinic| rights_row(place, clinic, true, BEGIN))
+            .map(move |clinic| rights_row(place, clinic, &[], BEGIN))
     });
     let clinic = |id| json!({"id": id, "name": id, "is_archived": false, "address": "Route 1", "city": "B"});
     let patient = |id, clinic| json!({"id": id, "given_name": "Amina", "primary_clinic_id": clinic});
@@ -112,12 +119,12 @@ static TEMPLATE: LazyLock<(TempDir, Tokens, i64)> = LazyLock::new(|| {
 /// Tokens by device and user.
 type Tokens = BTreeMap<(Uuid, usize), String>;
 
-/// A permission row as the cloud sends it: all rights, or all but the one to look in.
-fn rights_row(user: usize, clinic: &str, view: bool, at: i64) -> Value {
+/// A permission row as the cloud sends it: all rights but those that are withheld.
+fn rights_row(user: usize, clinic: &str, withheld: &[&str], at: i64) -> Value {
     let id = USERS[user].id;
     let mut row = json!({"id": format!("{id}-in-{clinic}"), "user_id": id, "clinic_id": clinic, "updated_at": at});
     for right in hub_tests::clinic::RIGHTS {
-        row[right] = json!(right != "can_view_history" || view);
+        row[right] = json!(!withheld.contains(&right));
     }
     row
 }
@@ -130,6 +137,8 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     /// Which clinics each user may look into.
     views: [BTreeSet<&'static str>; USERS.len()],
+    /// Where each user may edit records.
+    pub(crate) edits: [BTreeSet<&'static str>; USERS.len()],
     /// Devices that have shown that they run app 1.7.
     pub(crate) shown: BTreeSet<Uuid>,
     /// Rows may have changed hands: from here on what a user pushes may not be the user's to write.
@@ -152,6 +161,7 @@ impl World {
             tokens: tokens.clone(),
             journal: Journal::default(),
             views: USERS.map(|user| user.clinics.iter().copied().collect()),
+            edits: USERS.map(|user| user.clinics.iter().copied().collect()),
             shown: BTreeSet::new(),
             may_hold: false,
             moved: false,
@@ -234,7 +244,11 @@ impl World {
                 phone.user = user;
                 phone.pulled = false;
             }
-            Step::Rights { user, clinic, view } => self.give(user, CLINICS[clinic], view),
+            Step::Rights { user, clinic, view } => self.give(user, CLINICS[clinic], Right::View, view),
+            Step::Edits { user, clinic, may } => {
+                self.may_hold = true;
+                self.give(user, CLINICS[clinic], Right::Edit, may);
+            }
             Step::Backup { phone } => {
                 let phone = &mut self.phones[phone % count];
                 phone.backup = Some(phone.database.clone());
@@ -278,20 +292,27 @@ impl World {
         }
     }
 
-    fn give(&mut self, user: usize, clinic: &'static str, view: bool) {
+    fn give(&mut self, user: usize, clinic: &'static str, right: Right, given: bool) {
         if user == ADMIN || !USERS[user].clinics.contains(&clinic) {
             return;
         }
+        let of_user = match right {
+            Right::View => &mut self.views[user],
+            Right::Edit => &mut self.edits[user],
+        };
+        if given {
+            of_user.insert(clinic);
+        } else {
+            of_user.remove(clinic);
+        }
+        let mut withheld = Vec::new();
+        withheld.extend((!self.views[user].contains(clinic)).then_some("can_view_history"));
+        withheld.extend((!self.edits[user].contains(clinic)).then_some("can_edit_records"));
         let at = self.hub().time();
-        let row = rights_row(user, clinic, view, at);
+        let row = rights_row(user, clinic, &withheld, at);
         let lists = json!({"created": [], "updated": [row], "deleted": []});
         self.hub()
             .import(&json!({"success": true, "timestamp": at, "changes": {"user_clinic_permissions": lists}}));
-        if view {
-            self.views[user].insert(clinic);
-        } else {
-            self.views[user].remove(clinic);
-        }
     }
 
     /// The app of the phone has forced uploads and downloads, and does not fail by its own doing: it would ask anew for
@@ -441,7 +462,7 @@ impl World {
             for row in rows.into_iter().flatten() {
                 let id = row["id"].as_str().unwrap();
                 let clinic = self.clinic_of(table, id);
-                if clinic.is_some_and(|clinic| !self.phones[phone].user().clinics.contains(&clinic.as_str())) {
+                if clinic.is_some_and(|clinic| !self.edits[self.phones[phone].user].contains(clinic.as_str())) {
                     stamped.insert((table.clone(), id.to_owned()));
                 }
             }
@@ -450,7 +471,7 @@ impl World {
     }
 
     /// The clinic that a stored row is tied to.
-    fn clinic_of(&self, table: &str, id: &str) -> Option<String> {
+    pub(crate) fn clinic_of(&self, table: &str, id: &str) -> Option<String> {
         let text = |table: &str, id: &str, column: &str| -> Option<String> {
             let table = TableId::named(table)?;
             let row = self.hub().store.read(|snapshot| snapshot.row(table, id)).unwrap()?;

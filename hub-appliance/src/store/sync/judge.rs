@@ -99,11 +99,15 @@ pub(in crate::store) fn judge(
     };
     let clinic = people::clinic_of(connection, table, |index| Some(&stored.cells[index]))?;
     if delete {
-        let permitted = permits(Operation::Delete, clinic.into_iter().collect())?;
-        return Ok(match (permitted, stored.deleted) {
-            (true, _) => Verdict::Write,
-            (false, true) => Verdict::Nothing,
-            (false, false) => Verdict::Hold(HoldReason::NotPermitted),
+        if permits(Operation::Delete, clinic.into_iter().collect())? {
+            return Ok(Verdict::Write);
+        }
+        // What is deleted already may have been edited all the same.
+        let is_nothing = stored.deleted && asks_for_nothing(connection, table, row, stored, base)?;
+        return Ok(if is_nothing {
+            Verdict::Nothing
+        } else {
+            Verdict::Hold(HoldReason::NotPermitted)
         });
     }
     if !permits(Operation::Edit, clinic.iter().cloned().collect())? {
