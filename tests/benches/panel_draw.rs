@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use hub_appliance::panel::{
     About, BackupStanding, BackupStatus, Button, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
-    ErrandEnd, ErrandStep, Fault, Frame, HeldButton, HeldReason, HeldRow, Identity, Input, Language, News, Numerals,
-    OpenStatus, PairedPhone, PairingStatus, Panel, Phase, Phone, PhoneStanding, PinChange, Question, RecordKind,
-    RecoveryCode, Resolution, StaffFigures, Status,
+    ErrandEnd, ErrandStep, Fault, Frame, HeldButton, HeldReason, HeldRow, Identity, Input, Lacks, Language, News,
+    Numerals, OpenStatus, PairedPhone, PairingStatus, Panel, Phase, Phone, PhoneStanding, PinChange, Question,
+    RecordKind, RecoveryCode, Resolution, StaffFigures, Status,
 };
 
 /// Presses on each kind of hub, in a language, on a display.
@@ -115,7 +115,7 @@ fn phases() -> Vec<Phase> {
         wait: Duration::from_secs(seconds),
         failures: 3,
         tries_left: 1,
-        needs_stick: false,
+        lacks: Lacks::Nothing,
         fewest_digits: 8,
     };
     let disk = Question::NewDisk {

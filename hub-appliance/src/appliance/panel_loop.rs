@@ -222,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::board::{self, BeaconSetup, BoardKind};
-    use crate::panel::{Button, Digits, Resolution};
+    use crate::panel::{Button, Digits, Lacks, Resolution};
 
     const PIN: &str = "28471936";
 
@@ -290,7 +290,7 @@ mod tests {
                 wait: Duration::ZERO,
                 failures: 0,
                 tries_left: 4,
-                needs_stick: false,
+                lacks: Lacks::Nothing,
                 fewest_digits: 8,
             },
             about: About::default(),

@@ -32,6 +32,13 @@ pub enum KeysError {
     /// The PIN opens the hub only together with the key on a USB stick; nothing was checked and nothing counted.
     #[error("the stick with the key is not in")]
     NeedsStick,
+    /// The PIN, or nobody, opens the hub only by the key of a board, which does not answer; nothing was counted if it was asked
+    /// before.
+    #[error("the board's own key does not answer")]
+    NeedsBoard,
+    /// The slot is for the key of another board; nothing was checked and nothing counted.
+    #[error("the slot is for the key of another board")]
+    OtherBoard,
     /// A PIN that is all that is asked for has more digits than this one.
     #[error("a PIN alone has at least {} digits", super::pin::Pin::MIN_DIGITS_ALONE)]
     PinTooShort,

@@ -12,7 +12,7 @@ use super::pin::Pin;
 use super::recovery::RecoveryCode;
 use super::slot::{Factor, Given, Slot};
 use super::slots_file::{Slots, SlotsFile};
-use super::ways::Way;
+use super::ways::{Held, Way};
 use crate::atomic_file;
 use crate::clock::HubTime;
 use crate::secret::SecretText;
@@ -227,7 +227,7 @@ impl KeyStore {
     /// # Errors
     /// [`KeysError`]; the old PIN is then still good.
     pub fn change_pin(&self, master: &MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<(), KeysError> {
-        self.add_way(master, Way::Pin, Some(pin), None, cost, now)
+        self.add_way(master, Way::Pin, Some(pin), Held::NOTHING, cost, now)
     }
 
     /// Puts a slot for `code` in the place of the recovery slot, as [`Self::change_pin`] does; the old code opens no slot any
@@ -289,7 +289,7 @@ impl KeyStore {
 
     fn open(&self, slots: &Slots, factor: Factor, typed: &[u8]) -> Result<Opened, UnlockError> {
         for slot in slots.asking_for(factor) {
-            if let Some((master, took)) = slot.open(typed).map_err(KeysError::Kdf)? {
+            if let Some((master, took)) = slot.open(typed)? {
                 self.after_unlock(slots, &master)?;
                 return Ok(Opened {
                     master,

@@ -1,7 +1,7 @@
 //! Keys: how the hub is unlocked, and what is derived from it.
 //!
 //! ```text
-//! PIN or recovery code ─► Argon2id ─(key of a USB stick)─► key slot ─► master key ─► LUKS · SQLCipher · vault
+//! PIN or recovery code ─► Argon2id ─(key of a USB stick or of the board)─► key slot ─► master key ─► LUKS · SQLCipher · vault
 //! ```
 //!
 //! | file | what it holds |
@@ -11,7 +11,7 @@
 //! | `kdf`, `sealing` | Argon2id, HKDF; AES-GCM |
 //! | `slot`, `slots_file` | one slot, and the file of all slots |
 //! | `sealed_master`, `rotation` | the master key sealed to a slot, and another one in its place |
-//! | `ways`, `usb_key` | the ways to unlock, and the key on a USB stick |
+//! | `ways`, `usb_key`, `board_key` | the ways to unlock, the key on a USB stick, and that of the board |
 //! | `attempts` | the back-off after wrong attempts |
 //! | `signing` | the hub's signature |
 //! | `spare` | the slots that go with a backup |
@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod attempts;
+mod board_key;
 mod checked_file;
 mod error;
 mod harden;
@@ -46,6 +47,7 @@ mod usb_key;
 mod vault;
 mod ways;
 
+pub use board_key::BoardKey;
 pub use error::{KeysError, UnlockError};
 pub use harden::{Hardening, harden_process};
 pub use kdf::{KdfCost, KdfError};
@@ -60,7 +62,7 @@ pub use spare::unlock_spare;
 pub use token_key::is_token_key_due;
 pub use usb_key::{USB_KEY_FILE, UsbKey, UsbKeyError};
 pub use vault::{CloudAccess, Vault, VaultError};
-pub use ways::Way;
+pub use ways::{Held, Way};
 
 #[cfg(test)]
 mod tests;

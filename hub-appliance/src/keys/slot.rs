@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! a    = Argon2id(what was typed, salt, cost)                                  32 bytes; see kdf.rs
-//! h    = HMAC-SHA256(key of the stick, a ‖ salt)                               for the factor usb; empty without it
-//! KEK  = HKDF-SHA256(a ‖ h, salt, "hub key slot v1" ‖ factors)                 typed is empty where a stick is all
+//! h    = HMAC-SHA256(key of the stick or the board, a ‖ salt)                  for the factors usb and otp; empty without
+//! KEK  = HKDF-SHA256(a ‖ h, salt, "hub key slot v1" ‖ factors)                 typed is empty where no PIN is asked for
 //! slot = AES-256-GCM(KEK, nonce, private key, AAD = header ‖ public key)       X25519; to it: see sealed_master.rs
 //!
 //! header  = version 2 (u8) ‖ count of factors (u8) ‖ factors ‖ KDF (u8, 1 = Argon2id 1.3)
 //!         ‖ memory in KiB (u32) ‖ iterations (u32) ‖ lanes (u32) ‖ salt (16 bytes) ‖ created (i64, epoch ms)
+//!         ‖ board (16 bytes)                                                  for the factor otp: which key it has to be
 //! factors = for each: length (u8) ‖ name in ASCII                              numbers are big-endian
 //! vouch   = HMAC-SHA256(vouch key of the newest master key, header ‖ public key)
 //! ```
@@ -33,12 +34,13 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::board_key::BOARD_ID_LEN;
 use super::error::KeysError;
-use super::kdf::{self, KdfCost, KdfError, SALT_LEN};
+use super::kdf::{self, KdfCost, SALT_LEN};
 use super::master::{ID_LEN, MasterKey};
 use super::sealed_master::{PUBLIC_LEN, SealedMaster, SealedMasterJson, SlotKey};
 use super::sealing::{self, NONCE_LEN, TAG_LEN};
-use super::usb_key::UsbKey;
+use super::ways::Held;
 use crate::clock::HubTime;
 use crate::secret::Secret;
 
@@ -59,6 +61,8 @@ pub(super) enum Factor {
     Pin,
     /// The key on a USB stick.
     Usb,
+    /// The board's own key, in memory that is programmed once.
+    Otp,
     Recovery,
 }
 
@@ -67,13 +71,14 @@ impl Factor {
         match self {
             Self::Pin => "pin",
             Self::Usb => "usb",
+            Self::Otp => "otp",
             Self::Recovery => "recovery",
         }
     }
 
     /// `None` for a factor that this firmware does not know.
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Pin, Self::Usb, Self::Recovery]
+        [Self::Pin, Self::Usb, Self::Otp, Self::Recovery]
             .into_iter()
             .find(|factor| factor.name() == name)
     }
@@ -84,13 +89,16 @@ impl Factor {
 pub(super) struct Given<'a> {
     /// What a person typed; empty where nothing was.
     pub(super) typed: &'a [u8],
-    /// The key of the stick that is in.
-    pub(super) usb: Option<&'a UsbKey>,
+    /// What nobody can type.
+    pub(super) held: Held<'a>,
 }
 
 impl<'a> Given<'a> {
     pub(super) const fn typed(typed: &'a [u8]) -> Self {
-        Self { typed, usb: None }
+        Self {
+            typed,
+            held: Held::NOTHING,
+        }
     }
 }
 
@@ -127,6 +135,8 @@ struct Header {
     cost: KdfCost,
     salt: [u8; SALT_LEN],
     created: HubTime,
+    /// For the factor otp: which board's key it is.
+    board: Option<[u8; BOARD_ID_LEN]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +151,9 @@ struct SlotJson {
     salt: String,
     nonce: String,
     sealed: String,
+    // With the factor otp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    board: Option<String>,
     // All three or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public: Option<String>,
@@ -175,8 +188,9 @@ impl Slot {
             cost,
             salt: random()?,
             created,
+            board: board_of(factors, given.held),
         };
-        let (kek, _) = header.kek(given)?.ok_or(KeysError::NeedsStick)?;
+        let (kek, _) = header.kek(given)?;
         let nonce = random()?;
         let mut private = Secret::random()?;
         let public = SlotKey::of(&private).public();
@@ -247,14 +261,23 @@ impl Slot {
 
     /// The master key, and how much of the processor it took to find out; `None` if `typed` is wrong or the slot was
     /// changed.
-    pub(super) fn open(&self, typed: &[u8]) -> Result<Option<(MasterKey, Duration)>, KdfError> {
+    pub(super) fn open(&self, typed: &[u8]) -> Result<Option<(MasterKey, Duration)>, KeysError> {
         self.open_by(Given::typed(typed))
     }
 
-    /// As [`Self::open`], by what is given for all of its factors; `None` too if one of them is missing.
-    pub(super) fn open_by(&self, given: Given<'_>) -> Result<Option<(MasterKey, Duration)>, KdfError> {
-        let opened = self.header.kek(given)?;
-        Ok(opened.and_then(|(kek, took)| Some((self.open_with(&kek)?, took))))
+    /// As [`Self::open`], by what is given for all of its factors; `None` too if one of them is missing or another's. That a
+    /// board's key does not answer is an error, for it says nothing of the PIN.
+    pub(super) fn open_by(&self, given: Given<'_>) -> Result<Option<(MasterKey, Duration)>, KeysError> {
+        match self.header.kek(given) {
+            Ok((kek, took)) => Ok(self.open_with(&kek).map(|master| (master, took))),
+            Err(KeysError::NeedsStick | KeysError::OtherBoard) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it asks for the key of a board, and for this one's.
+    pub(super) fn is_for_board(&self, id: &[u8; BOARD_ID_LEN]) -> bool {
+        self.header.board.as_ref() == Some(id)
     }
 
     /// What one guess at it costs.
@@ -296,6 +319,7 @@ impl Slot {
             cost,
             salt,
             created,
+            board,
         } = &self.header;
         let pair = match &self.form {
             Form::Direct => None,
@@ -311,6 +335,7 @@ impl Slot {
             salt: BASE64_URL_SAFE_NO_PAD.encode(salt),
             nonce: BASE64_URL_SAFE_NO_PAD.encode(self.nonce),
             sealed: BASE64_URL_SAFE_NO_PAD.encode([&self.sealed[..], &self.tag].concat()),
+            board: board.map(|board| BASE64_URL_SAFE_NO_PAD.encode(board)),
             public: pair.map(|pair| BASE64_URL_SAFE_NO_PAD.encode(pair.public)),
             vouch: pair.map(|pair| BASE64_URL_SAFE_NO_PAD.encode(pair.vouch)),
             masters: pair.map(|pair| pair.masters.iter().map(SealedMaster::to_json).collect()),
@@ -327,7 +352,12 @@ impl Slot {
             .factors
             .iter()
             .map(|name| Factor::from_name(name))
-            .collect::<Option<_>>()?;
+            .collect::<Option<Vec<_>>>()?;
+        let board = match (factors.contains(&Factor::Otp), &json.board) {
+            (true, Some(board)) => Some(bytes(board)?),
+            (false, None) => None,
+            _ => return None,
+        };
         let sealed: [u8; SEALED_LEN + TAG_LEN] = bytes(&json.sealed)?;
         let (sealed, tag) = sealed.split_at(SEALED_LEN);
         let form = match (&json.public, &json.vouch, &json.masters) {
@@ -341,6 +371,7 @@ impl Slot {
                 cost: KdfCost::new(json.memory_kib, json.iterations, json.lanes).ok()?,
                 salt: bytes(&json.salt)?,
                 created: HubTime::from_millis(json.created),
+                board,
             },
             nonce: bytes(&json.nonce)?,
             sealed: sealed.try_into().ok()?,
@@ -373,24 +404,32 @@ fn vouch(header: &Header, public: &[u8; PUBLIC_LEN], master: &MasterKey) -> Secr
 }
 
 impl Header {
-    /// The key, and how much of the processor it took; `None` where the stick is missing.
-    fn kek(&self, given: Given<'_>) -> Result<Option<(Secret<32>, Duration)>, KdfError> {
-        let usb = match (self.factors.contains(&Factor::Usb), given.usb) {
-            (true, None) => return Ok(None),
-            (true, usb) => usb,
-            (false, _) => None,
-        };
+    /// The key, and how much of the processor it took. What is missing is told before anything is computed.
+    fn kek(&self, given: Given<'_>) -> Result<(Secret<32>, Duration), KeysError> {
+        let Held { usb, board } = given.held;
+        let asks_for = |factor| self.factors.contains(&factor);
+        let usb = usb.filter(|_| asks_for(Factor::Usb));
+        let board = board.filter(|_| asks_for(Factor::Otp));
+        match (usb, board) {
+            (None, _) if asks_for(Factor::Usb) => return Err(KeysError::NeedsStick),
+            (_, None) if asks_for(Factor::Otp) => return Err(KeysError::NeedsBoard),
+            (_, Some(board)) if self.board.as_ref() != Some(board.id()) => return Err(KeysError::OtherBoard),
+            _ => {}
+        }
         let (stretched, took) = kdf::timed(given.typed, &self.salt, self.cost)?;
-        let mut material = Zeroizing::new(Vec::with_capacity(2 * stretched.expose().len()));
+        let mut material = Zeroizing::new(Vec::with_capacity(3 * stretched.expose().len()));
         material.extend(stretched.expose());
+        let mut message = Zeroizing::new(Vec::with_capacity(stretched.expose().len() + SALT_LEN));
+        message.extend(stretched.expose());
+        message.extend(self.salt);
         if let Some(usb) = usb {
-            let mut message = Zeroizing::new(Vec::with_capacity(stretched.expose().len() + SALT_LEN));
-            message.extend(stretched.expose());
-            message.extend(self.salt);
             material.extend(usb.hmac(&message).expose());
         }
+        if let Some(board) = board {
+            material.extend(board.hmac(&message).ok_or(KeysError::NeedsBoard)?.expose());
+        }
         let info = [KEK_LABEL, &self.factor_bytes()].concat();
-        Ok(Some((kdf::hkdf(&material, &self.salt, &info), took)))
+        Ok((kdf::hkdf(&material, &self.salt, &info), took))
     }
 
     /// What is authenticated with what is sealed.
@@ -411,6 +450,7 @@ impl Header {
         }
         bytes.extend(self.salt);
         bytes.extend(self.created.millis().to_be_bytes());
+        bytes.extend(self.board.iter().flatten());
         bytes
     }
 
@@ -423,6 +463,12 @@ impl Header {
         }
         bytes
     }
+}
+
+/// Which board's key a slot with these factors is for; a factor without its key is told when the slot is sealed.
+fn board_of(factors: &[Factor], held: Held<'_>) -> Option<[u8; BOARD_ID_LEN]> {
+    let board = held.board.filter(|_| factors.contains(&Factor::Otp));
+    board.map(|board| *board.id())
 }
 
 /// Exactly `N` bytes of base64url without padding.
@@ -449,6 +495,7 @@ mod tests {
             cost: KdfCost::new(65536, 3, 1).unwrap(),
             salt: [7; SALT_LEN],
             created: HubTime::from_millis(1_700_000_000_000),
+            board: None,
         };
         let public = SlotKey::of(&Secret::new([6; 32])).public();
         let masters = both()

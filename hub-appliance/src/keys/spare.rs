@@ -42,7 +42,7 @@ impl KeyStore {
 pub fn unlock_spare(folder: &Path, code: &RecoveryCode) -> Result<MasterKey, UnlockError> {
     let slots = SlotsFile::within(folder).load()?;
     for slot in slots.asking_for(Factor::Recovery) {
-        if let Some((master, _)) = slot.open(code.bytes()).map_err(KeysError::Kdf)? {
+        if let Some((master, _)) = slot.open(code.bytes())? {
             if master.id() != slots.master_id {
                 return Err(KeysError::Damaged.into());
             }

@@ -95,6 +95,7 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
+mod board;
 mod exchange;
 
 #[test]
@@ -353,7 +354,7 @@ fn a_power_cut_during_set_up_leaves_a_hub_that_is_set_up_or_not() {
 #[test]
 fn a_slot_with_unknown_factors_is_kept_and_skipped() {
     let disk = Disk::set_up();
-    let foreign = json!({"factors": ["pin", "otp"], "anything": {"nested": [1, 2.5, null]}});
+    let foreign = json!({"factors": ["pin", "iris"], "anything": {"nested": [1, 2.5, null]}});
     edit(&disk.current(), |body| {
         body["slots"].as_array_mut().unwrap().insert(0, foreign.clone());
     });
@@ -429,7 +430,8 @@ fn the_ways_to_unlock_are_added_and_removed_and_one_is_always_left() {
         .each_ref()
         .map(|stick| UsbKey::read_or_make(stick.path()).unwrap());
     let master = store.unlock_with_pin(&pin("12345678")).unwrap();
-    let add = |way, digits: &str, usb| store.add_way(&master, way, Some(&pin(digits)), usb, COST, NOW);
+    let add =
+        |way, digits: &str, usb| store.add_way(&master, way, Some(&pin(digits)), Held { usb, board: None }, COST, NOW);
 
     assert_eq!(store.ways().unwrap(), [Way::Pin]);
     assert!(matches!(store.remove_way(&master, Way::Pin), Err(KeysError::LastWay)));
@@ -479,7 +481,7 @@ fn six_digits_are_enough_beside_a_stick_and_never_alone() {
     let usb = UsbKey::read_or_make(disk.folder.path()).unwrap();
     let short = pin("135790");
     let master = store.unlock_with_pin(&pin("12345678")).unwrap();
-    let alone = |store: &KeyStore| store.add_way(&master, Way::Pin, Some(&short), None, COST, NOW);
+    let alone = |store: &KeyStore| store.add_way(&master, Way::Pin, Some(&short), Held::NOTHING, COST, NOW);
     assert!(matches!(alone(&store), Err(KeysError::PinTooShort)));
     assert!(matches!(
         store.change_pin(&master, &short, COST, NOW),
@@ -487,7 +489,7 @@ fn six_digits_are_enough_beside_a_stick_and_never_alone() {
     ));
     assert!(matches!(Prepared::new(&short, COST, NOW), Err(KeysError::PinTooShort)));
     store
-        .add_way(&master, Way::PinAndStick, Some(&short), Some(&usb), COST, NOW)
+        .add_way(&master, Way::PinAndStick, Some(&short), Held::stick(&usb), COST, NOW)
         .unwrap();
     store.unlock_with_pin_and_stick(&short, Some(&usb), true).unwrap();
     // The stick goes with a longer PIN, or not.
@@ -498,7 +500,9 @@ fn six_digits_are_enough_beside_a_stick_and_never_alone() {
     ));
     assert_eq!(store.ways().unwrap(), [Way::PinAndStick]);
     let long = pin("13579024");
-    store.add_way(&master, Way::Pin, Some(&long), None, COST, NOW).unwrap();
+    store
+        .add_way(&master, Way::Pin, Some(&long), Held::NOTHING, COST, NOW)
+        .unwrap();
     store.unlock_with_pin(&long).unwrap();
     assert!(is_wrong(store.unlock_with_pin(&short)));
 }
@@ -511,7 +515,14 @@ fn a_power_cut_during_a_change_of_the_ways_leaves_the_old_or_the_new() {
     let usb = UsbKey::read_or_make(stick.path()).unwrap();
     let before = fs::read(disk.current()).unwrap();
     let master = store.unlock_with_pin(&pin("12345678")).unwrap();
-    let change = store.add_way(&master, Way::PinAndStick, Some(&pin("12345678")), Some(&usb), COST, NOW);
+    let change = store.add_way(
+        &master,
+        Way::PinAndStick,
+        Some(&pin("12345678")),
+        Held::stick(&usb),
+        COST,
+        NOW,
+    );
     change.unwrap();
     let after = fs::read(disk.current()).unwrap();
     for (current, previous, fresh) in [

@@ -72,7 +72,7 @@ pub use self::script::Numerals;
 pub use self::strings::Language;
 pub use self::view::{
     About, BackupStanding, BackupStatus, Beacon, Clock, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus,
-    Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KeyChange, KnownDisk, News,
+    Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KeyChange, KnownDisk, Lacks, News,
     Notice, Obstacle, OfferedStick, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
     Question, RecordKind, RecoveryCode, StaffFigures, Status, Supply, Unlocking, UsbStanding, UsbStatus, UsbTrouble,
     Ways,

@@ -14,8 +14,8 @@ use crate::secret::SecretText;
 
 /// The fewest digits of a PIN that is all that is asked for.
 pub(super) const PIN_ALONE: usize = 8;
-/// The fewest digits of a PIN that is good only with a stick in.
-pub(super) const PIN_WITH_STICK: usize = 6;
+/// The fewest digits of a PIN that is good only with a key of 256 bits: on a stick, or in the box.
+pub(super) const PIN_WITH_KEY: usize = 6;
 /// The most digits of a PIN.
 pub(super) const PIN_MAX: usize = 12;
 

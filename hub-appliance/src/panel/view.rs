@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::pin_pad::{PIN_ALONE, PIN_WITH_STICK};
+use super::pin_pad::{PIN_ALONE, PIN_WITH_KEY};
 use super::script::Numerals;
 use super::strings::Language;
 
@@ -138,8 +138,8 @@ pub enum Phase {
         failures: u32,
         /// Wrong PINs that can still be typed before there is a wait.
         tries_left: u32,
-        /// The PIN is worth nothing as long as the stick with the key is not in.
-        needs_stick: bool,
+        /// What is missing that it was to be opened by.
+        lacks: Lacks,
         /// As many digits a PIN has at least.
         fewest_digits: usize,
     },
@@ -176,6 +176,29 @@ pub enum Phase {
     },
     /// Stopped by something that a person has to see.
     Fault(Fault),
+}
+
+/// What a locked hub misses that it was to be opened by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lacks {
+    /// Nothing, as far as that is known.
+    #[default]
+    Nothing,
+    /// The stick with the key; without it the PIN is worth nothing.
+    Stick,
+    /// The box that the disk belongs to, whose key is another's; without it the PIN is worth nothing.
+    Box,
+    /// The key of the box, which has none or does not answer; without it the PIN is worth nothing.
+    BoxKey,
+    /// The box in which the disk would open by itself; in this one somebody has to.
+    BoxAlone,
+}
+
+impl Lacks {
+    /// Whether a PIN is not tried, for it could not be enough.
+    pub(super) const fn makes_pin_useless(self) -> bool {
+        matches!(self, Self::Stick | Self::Box | Self::BoxKey)
+    }
 }
 
 /// What an open hub has to say of itself.
@@ -231,6 +254,8 @@ pub struct OpenStatus {
     pub usb: UsbStatus,
     /// The owner's file names another office to carry records to: a person has to allow it first. How its key ends.
     pub other_office: Option<String>,
+    /// The disk was opened by the key of another box before, and could be by that of this one.
+    pub offers_box: bool,
 }
 
 /// How it is with what is carried by hand.
@@ -525,6 +550,12 @@ pub enum Unlocking {
     Stick,
     /// By the stick alone no more.
     NoStick,
+    /// By the PIN, in this box only.
+    PinAndBox,
+    /// In this box too, without a person.
+    Box,
+    /// By the box alone no more.
+    NoBox,
 }
 
 /// How the hub is unlocked: by the PIN, and by what else.
@@ -534,24 +565,36 @@ pub struct Ways {
     pub pin_and_stick: bool,
     /// The stick is enough.
     pub stick: bool,
+    /// The PIN is good only in this box.
+    pub pin_and_box: bool,
+    /// The box is enough.
+    pub in_box: bool,
+    /// Whether the box has a key of its own, or can get one.
+    pub box_has_key: bool,
 }
 
 impl Ways {
-    /// As many digits a PIN has at least: fewer are enough where it is good only with the stick in.
+    /// As many digits a PIN has at least: fewer are enough where it is good only with the stick in, or in this box.
     #[must_use]
     pub const fn fewest_digits(self) -> usize {
-        if self.pin_and_stick { PIN_WITH_STICK } else { PIN_ALONE }
+        if self.pin_and_stick || self.pin_and_box {
+            PIN_WITH_KEY
+        } else {
+            PIN_ALONE
+        }
     }
 
     /// How many ways there are to choose from.
-    pub(super) const COUNT: usize = 3;
+    pub(super) const COUNT: usize = 5;
 
-    /// Whether the way at this place (the PIN alone, PIN and stick, the stick alone) opens the hub.
+    /// Whether the way at this place (the PIN alone, PIN and stick, the stick alone, PIN and box, the box alone) opens the hub.
     pub(super) const fn has(self, at: usize) -> bool {
         match at {
-            0 => !self.pin_and_stick,
+            0 => !self.pin_and_stick && !self.pin_and_box,
             1 => self.pin_and_stick,
-            _ => self.stick,
+            2 => self.stick,
+            3 => self.pin_and_box,
+            _ => self.in_box,
         }
     }
 
@@ -562,8 +605,16 @@ impl Ways {
             (1, false) => Some(Unlocking::PinAndStick),
             (2, false) => Some(Unlocking::Stick),
             (2, true) => Some(Unlocking::NoStick),
+            (3, false) if self.box_has_key => Some(Unlocking::PinAndBox),
+            (4, false) if self.box_has_key => Some(Unlocking::Box),
+            (4, true) => Some(Unlocking::NoBox),
             _ => None,
         }
+    }
+
+    /// Whether the way at this place can't be chosen, for the box has no key.
+    pub(super) const fn lacks_key(self, at: usize) -> bool {
+        at >= 3 && !self.has(at) && !self.box_has_key
     }
 }
 
@@ -652,6 +703,8 @@ pub enum ErrandEnd {
     StickFailed,
     /// The PIN is too short to be all that is asked for; it stays with the stick.
     PinTooShort,
+    /// The key of the box does not answer as it should.
+    BoxFailed,
     /// Staff may read any record for half an hour.
     EmergencyOpen,
     /// There is no other disk that the records could be moved to.
@@ -922,6 +975,13 @@ pub enum Question {
         /// How the office's key ends.
         ending: String,
     },
+    /// Is the box to get a key of its own, which stays in it for ever? Asked twice.
+    BoxKey {
+        /// Whether it is the second time.
+        again: bool,
+    },
+    /// The disk was opened by the key of another box: is it to be by that of this one?
+    NewBox,
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.

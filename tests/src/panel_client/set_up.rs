@@ -150,7 +150,8 @@ fn step(screen: &Screen) -> Step {
             None if groups(&screen.lines).is_empty() => Step::Explain,
             None => Step::Write,
         },
-        "home" => Step::Home,
+        // Of the box that the disk is in now a person is asked when the hub is open.
+        "home" | "new-box" => Step::Home,
         "errand" => Step::Done,
         "setting-up" | "formatting" | "saving" | "unlocking" => Step::Between,
         _ => Step::Elsewhere,

@@ -168,6 +168,8 @@ impl Life {
             {
                 self.answer_office(yes).await;
             }
+            State::Open(_) if self.board_key_question().as_ref() == Some(question) => self.answer_board_key(yes).await,
+            State::Open(_) if *question == Question::NewBox => self.answer_new_box(yes),
             State::DiskAway { begins_anew: false } if *question == Question::DiskAway => self.disk_is_away(yes),
             State::DiskAway { begins_anew: true } if *question == Question::BeginAnew && yes => {
                 self.state = State::SetUp;

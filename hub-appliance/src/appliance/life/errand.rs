@@ -13,7 +13,7 @@ use super::{Life, Serving, State, Tries, blocking};
 use crate::appliance::built_at;
 use crate::appliance::staff::{self, Found};
 use crate::clock::{ClockSource, HubTime, SetClockError};
-use crate::keys::{KeysError, MasterKey, Pin, RecoveryCode};
+use crate::keys::{KeysError, MasterKey, Pin, RecoveryCode, Way};
 use crate::panel::{Errand, ErrandEnd, ErrandStep, Question, Unlocking};
 use crate::secret::SecretText;
 use crate::system::ntp::BELIEVED_MS;
@@ -22,7 +22,7 @@ use crate::system::ntp::BELIEVED_MS;
 const PERMIT: Duration = Duration::from_secs(20 * 60);
 
 /// How far it has come.
-enum Stage {
+pub(super) enum Stage {
     Asking,
     Checking,
     AtWork,
@@ -30,6 +30,13 @@ enum Stage {
     Clock,
     /// A person decides about a larger disk.
     LargerDisk(LargerDisk),
+    /// A person decides whether the board gets a key, for ever.
+    BoardKey {
+        master: Box<MasterKey>,
+        pin: Pin,
+        /// Whether that was decided once already.
+        again: bool,
+    },
     /// The file of staff was read.
     Staff(Box<Found>),
     /// The new code is to be written down; the old one is good until then.
@@ -46,6 +53,17 @@ pub(super) struct OnErrand {
     errand: Errand,
     stage: Stage,
     since: Instant,
+}
+
+impl OnErrand {
+    pub(super) const fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// How far it had come; the hub is at work from now on.
+    pub(super) fn take_stage(&mut self) -> Stage {
+        std::mem::replace(&mut self.stage, Stage::AtWork)
+    }
 }
 
 impl Life {
@@ -95,13 +113,17 @@ impl Life {
         let typed = pin.clone();
         let stage = match self.try_pin(pin).await {
             Tried::Wrong => Stage::Asking,
-            Tried::NoStick => Stage::Ended(ErrandEnd::NoStick),
+            Tried::Lacks if self.ways().contains(&Way::PinAndBoard) => Stage::Ended(ErrandEnd::BoxFailed),
+            Tried::Lacks => Stage::Ended(ErrandEnd::NoStick),
             Tried::Failed => Stage::Ended(ErrandEnd::Failed),
             Tried::Right(master) => {
                 self.errand_is(Stage::AtWork);
                 self.show();
                 match (self.errand_wish(), Pin::parse(typed.expose())) {
-                    (Some(wish), Ok(pin)) => Stage::Ended(self.change_ways(wish, pin, master).await),
+                    (Some(wish), Ok(pin)) => match self.prepare_board(wish, pin, master).await {
+                        Ok((pin, master)) => Stage::Ended(self.change_ways(wish, pin, master).await),
+                        Err(stage) => stage,
+                    },
                     _ => self.go_on(master).await,
                 }
             }
@@ -147,7 +169,7 @@ impl Life {
     }
 
     /// How the hub is to be unlocked, if that is the errand.
-    fn errand_wish(&self) -> Option<Unlocking> {
+    pub(super) fn errand_wish(&self) -> Option<Unlocking> {
         let State::Open(serving) = &self.state else {
             return None;
         };
@@ -230,6 +252,7 @@ impl Life {
             Stage::Checking => ErrandStep::Checking,
             Stage::AtWork => ErrandStep::AtWork,
             Stage::LargerDisk(larger) => ErrandStep::Decide(larger.question()),
+            Stage::BoardKey { again, .. } => ErrandStep::Decide(Question::BoxKey { again: *again }),
             Stage::Clock => ErrandStep::Clock(self.clock.peek().millis()),
             Stage::Staff(found) => ErrandStep::Staff(found.figures()),
             Stage::Code { code, ask, .. } => ErrandStep::Code {
@@ -294,7 +317,7 @@ impl Life {
         }
     }
 
-    fn errand_is(&mut self, stage: Stage) {
+    pub(super) fn errand_is(&mut self, stage: Stage) {
         if let State::Open(serving) = &mut self.state
             && let Some(on) = &mut serving.errand
         {

@@ -12,8 +12,8 @@ use super::unlocking::blocking_unlock;
 use super::{Event, Life, State};
 use crate::appliance::ApplianceError;
 use crate::clock::HubClock;
-use crate::keys::{KdfCost, KeyStore, KeysError, MasterKey, Pin, UsbKey, UsbKeyError, Way};
-use crate::panel::{ErrandEnd, Unlocking, Ways};
+use crate::keys::{BoardKey, Held, KdfCost, KeyStore, KeysError, MasterKey, Pin, UsbKey, UsbKeyError, Way};
+use crate::panel::{ErrandEnd, Lacks, Unlocking};
 use crate::secret::wiping_stack;
 use crate::system::sticks::{Access, Stick, Sticks, SticksError};
 
@@ -170,15 +170,24 @@ impl Life {
         });
     }
 
-    /// Whether the PIN is worth nothing as long as no stick is put in.
-    pub(super) fn needs_stick(&self) -> bool {
-        self.ways().contains(&Way::PinAndStick) && !self.stick_watch.has_key()
+    /// What is missing that a locked hub was to be opened by.
+    pub(super) fn lacks(&self) -> Lacks {
+        let ways = self.ways();
+        if ways.contains(&Way::PinAndStick) && !self.stick_watch.has_key() {
+            Lacks::Stick
+        } else {
+            self.lacks_of_board(&ways)
+        }
     }
 
-    /// Whether what the panel says of the stick has changed.
-    pub(super) fn stick_has_moved(&mut self) -> bool {
-        let needs = matches!(self.state, State::Locked) && self.needs_stick();
-        std::mem::replace(&mut self.told_of_stick, needs) != needs
+    /// Whether what the panel says of that has changed.
+    pub(super) fn lacks_other_than_told(&mut self) -> bool {
+        let lacks = if matches!(self.state, State::Locked) {
+            self.lacks()
+        } else {
+            Lacks::Nothing
+        };
+        std::mem::replace(&mut self.told_of, lacks) != lacks
     }
 
     /// A stick with a key was put into a locked hub, or is in it at its start.
@@ -220,8 +229,15 @@ impl Life {
     pub(super) async fn change_ways(&mut self, wish: Unlocking, pin: Pin, master: MasterKey) -> ErrandEnd {
         let (keys, sticks) = (Arc::clone(&self.keys), Arc::clone(&self.config.sticks));
         let (clock, target) = (Arc::clone(&self.clock), self.config.unlock_time);
-        let rotates = master.clone();
-        let settled = super::blocking(move || Ok(settle(&keys, &*sticks, wish, &pin, &master, target, &clock))).await;
+        let (rotates, board) = (master.clone(), self.board());
+        let settled = super::blocking(move || {
+            let means = Means {
+                sticks: &*sticks,
+                board: board.as_deref(),
+            };
+            Ok(settle(&keys, &means, wish, &pin, &master, target, &clock))
+        });
+        let settled = settled.await;
         match settled {
             Ok(Ok(stick)) => {
                 self.audit("unlocking.change", "ok").await;
@@ -245,18 +261,16 @@ impl Life {
     }
 }
 
-/// How the panel shows these ways.
-pub(super) fn shown(ways: &[Way]) -> Ways {
-    Ways {
-        pin_and_stick: ways.contains(&Way::PinAndStick),
-        stick: ways.contains(&Way::Stick),
-    }
+/// What there is beside a PIN.
+struct Means<'a> {
+    sticks: &'a dyn Sticks,
+    board: Option<&'a BoardKey>,
 }
 
 /// Does it, and gives the stick that the hub rests on from now on. Blocking.
 fn settle(
     keys: &KeyStore,
-    sticks: &dyn Sticks,
+    means: &Means<'_>,
     wish: Unlocking,
     pin: &Pin,
     master: &MasterKey,
@@ -264,10 +278,17 @@ fn settle(
     clock: &HubClock,
 ) -> Result<Option<Stick>, ErrandEnd> {
     let way = match wish {
-        Unlocking::NoStick => {
-            keys.remove_way(master, Way::Stick).map_err(|error| failed(&error))?;
+        Unlocking::NoStick | Unlocking::NoBox => {
+            let way = if wish == Unlocking::NoBox {
+                Way::Board
+            } else {
+                Way::Stick
+            };
+            keys.remove_way(master, way).map_err(|error| failed(&error))?;
             return Ok(None);
         }
+        Unlocking::PinAndBox => Way::PinAndBoard,
+        Unlocking::Box => Way::Board,
         Unlocking::Pin => Way::Pin,
         Unlocking::PinAndStick => Way::PinAndStick,
         Unlocking::Stick => Way::Stick,
@@ -275,17 +296,24 @@ fn settle(
     if way == Way::Pin && !pin.is_enough_alone() {
         return Err(ErrandEnd::PinTooShort);
     }
-    let with = way.has_stick().then(|| make_key(sticks)).transpose()?;
+    let with = way.has_stick().then(|| make_key(means.sticks)).transpose()?;
     let (stick, key) = with.unzip();
     let cost = KdfCost::calibrate(target).map_err(|error| failed(&error.into()))?;
-    let added = keys.add_way(master, way, Some(pin), key.as_ref(), cost, clock.now());
+    let held = Held {
+        usb: key.as_ref(),
+        board: means.board,
+    };
+    let added = keys.add_way(master, way, Some(pin), held, cost, clock.now());
     added.map_err(|error| failed(&error))?;
     Ok(stick)
 }
 
 fn failed(error: &KeysError) -> ErrandEnd {
     tracing::error!(%error, "how the hub is unlocked could not be changed");
-    ErrandEnd::Failed
+    match error {
+        KeysError::NeedsBoard => ErrandEnd::BoxFailed,
+        _ => ErrandEnd::Failed,
+    }
 }
 
 /// The key on the one stick that is in; makes one where there is none.

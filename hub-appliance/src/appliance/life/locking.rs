@@ -57,6 +57,7 @@ impl Life {
         }
         self.show_phase(Phase::Locking);
         self.stick_watch.pass_over();
+        self.board_watch.pass_over();
         self.let_out(CloudWay::Shut);
         let draining = self.gate.lock();
         self.note_backup();

@@ -3,6 +3,7 @@
 mod address;
 mod auto_lock;
 mod backup;
+mod board_key;
 mod cloud;
 mod courier;
 mod disk;
@@ -17,6 +18,7 @@ mod moving;
 mod opening;
 mod phones;
 mod pin_change;
+mod pin_way;
 mod rotation;
 mod showing;
 mod supply;
@@ -31,6 +33,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
 use self::auto_lock::AutoLock;
+use self::board_key::BoardWatch;
 use self::disk::{Look, taken};
 use self::emergency::EndedBy;
 use self::errand::OnErrand;
@@ -55,7 +58,7 @@ use super::vault_file::VaultFile;
 use super::{ApplianceError, Config, Ending, built_at};
 use crate::clock::{HubClock, LateClock};
 use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
-use crate::panel::{Action, EmergencyReader, Fault, Identity, Language, News, Notice, PairedPhone, Phase};
+use crate::panel::{Action, EmergencyReader, Fault, Identity, Lacks, Language, News, Notice, PairedPhone, Phase};
 use crate::procedures::Emergency;
 use crate::relay::Relay;
 use crate::secret::{Secret, wiping_stack};
@@ -216,8 +219,9 @@ pub(super) struct Life {
     stick_watch: StickWatch,
     /// The stick whose key opens the hub just now.
     key_stick: Option<Stick>,
-    /// Whether the panel asked for the stick last.
-    told_of_stick: bool,
+    board_watch: BoardWatch,
+    /// What the panel said last that is missing.
+    told_of: Lacks,
 }
 
 impl Life {
@@ -259,7 +263,8 @@ impl Life {
             events,
             stick_watch: StickWatch::default(),
             key_stick: None,
-            told_of_stick: false,
+            board_watch: BoardWatch::default(),
+            told_of: Lacks::Nothing,
         }
     }
 
@@ -406,7 +411,9 @@ impl Life {
             self.serve_wait(elapsed);
         }
         self.look_for_stick();
-        if self.stick_has_moved() {
+        self.look_at_board();
+        self.open_by_board().await;
+        if self.lacks_other_than_told() {
             self.show();
         }
         if matches!(self.state, State::Open(_)) {

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::key_stick::find_key;
-use super::unlocking::{Refused, blocking_unlock, enough_for, replace_pin};
+use super::unlocking::{Refused, blocking_unlock, enough_for};
 use super::{Life, Serving, State, Tries, blocking};
-use crate::keys::{KdfCost, KeysError, MasterKey, Pin, Way};
+use crate::keys::{KdfCost, KeysError, MasterKey, Pin};
 use crate::panel::PinChange;
 use crate::secret::SecretText;
 use crate::store::audit::Entry;
@@ -29,8 +28,8 @@ pub(super) enum Change {
 pub(super) enum Tried {
     Right(MasterKey),
     Wrong,
-    /// It is worth nothing without the stick.
-    NoStick,
+    /// It is worth nothing without the stick or the board.
+    Lacks,
     Failed,
 }
 
@@ -72,22 +71,20 @@ impl Life {
                 since: Instant::now(),
             },
             Tried::Wrong => Change::Asking,
-            Tried::NoStick | Tried::Failed => Change::Failed,
+            Tried::Lacks | Tried::Failed => Change::Failed,
         };
         self.set_change(Some(next));
     }
 
     /// Tries what somebody typed at the open hub as the present PIN. It counts as an attempt, and a wrong one is written down.
     pub(super) async fn try_pin(&self, pin: SecretText) -> Tried {
-        let (keys, sticks) = (Arc::clone(&self.keys), Arc::clone(&self.config.sticks));
-        let with_stick = self.ways().contains(&Way::PinAndStick);
+        let (keys, way) = (Arc::clone(&self.keys), self.pin_way());
         // As at the lock: what can be no PIN is refused and needs no try.
         let checked = blocking_unlock(move || match Pin::parse(pin.expose()) {
-            Ok(pin) if with_stick => {
-                let key = find_key(&*sticks).map(|(_, key)| key);
-                keys.unlock_with_pin_and_stick(&pin, key.as_ref(), false).map(Some)
+            Ok(pin) => {
+                let tried = way.try_both(&keys, &pin, &way.look(), false);
+                tried.unwrap_or_else(|| keys.unlock_with_pin(&pin)).map(Some)
             }
-            Ok(pin) => keys.unlock_with_pin(&pin).map(Some),
             Err(_) => Ok(None),
         });
         match checked.await {
@@ -96,7 +93,7 @@ impl Life {
                 self.audit("pin.check", "refused").await;
                 Tried::Wrong
             }
-            Err(Refused::NoStick) => Tried::NoStick,
+            Err(Refused::Lacks) => Tried::Lacks,
             Err(Refused::Failed(error)) => {
                 tracing::error!(%error, "the present PIN could not be checked");
                 Tried::Failed
@@ -106,9 +103,8 @@ impl Life {
 
     /// What is no PIN changes nothing: another may be chosen.
     pub(super) async fn change_pin(&mut self, pin: SecretText) {
-        let with_stick = self.ways().contains(&Way::PinAndStick);
-        let way = if with_stick { Way::PinAndStick } else { Way::Pin };
-        let Some(pin) = enough_for(way, &pin) else { return };
+        let way = self.pin_way();
+        let Some(pin) = enough_for(way.way, &pin) else { return };
         let State::Open(serving) = &mut self.state else { return };
         let Some(Change::Permitted { master, .. }) = serving.pin_change.take() else {
             return;
@@ -116,15 +112,11 @@ impl Life {
         self.set_change(Some(Change::Changing));
         self.show();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
-        let sticks = Arc::clone(&self.config.sticks);
         let rotates = master.as_ref().clone();
         let replaced = blocking(move || {
-            if !with_stick {
-                return replace_pin(&keys, &master, &pin, target, &clock);
-            }
-            let key = find_key(&*sticks).map(|(_, key)| key);
             let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
-            Ok(keys.add_way(&master, Way::PinAndStick, Some(&pin), key.as_ref(), cost, clock.now())?)
+            let found = way.look();
+            Ok(keys.add_way(&master, way.way, Some(&pin), found.held(), cost, clock.now())?)
         });
         let next = match replaced.await {
             Ok(()) => {

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{FREE_TRIES, Life, Serving, State, Tries, key_stick};
+use super::{FREE_TRIES, Life, Serving, State, Tries};
 use crate::appliance::{cloud, courier};
 use crate::keys::RecoveryCode;
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
@@ -32,8 +32,8 @@ impl Life {
                     wait,
                     failures,
                     tries_left: left,
-                    needs_stick: self.needs_stick(),
-                    fewest_digits: key_stick::shown(&self.ways()).fewest_digits(),
+                    lacks: self.lacks(),
+                    fewest_digits: self.shown_ways().fewest_digits(),
                 }
             }
             State::Open(serving) => Phase::Open(self.open_status(serving)),
@@ -60,7 +60,8 @@ impl Life {
             news: serving.news.front().copied(),
             pin_change: self.pin_change_status(serving),
             errand: self.errand_status(serving),
-            ways: key_stick::shown(&self.ways()),
+            ways: self.shown_ways(),
+            offers_box: self.board_watch.is_offered(),
             emergency: self.emergency_status(serving),
             has_no_staff: !serving.has_staff,
             cloud: cloud::status(serving.relay.as_ref(), self.clock.peek()),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::key_stick::find_key;
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::clock::HubClock;
@@ -73,31 +72,31 @@ impl Life {
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
         let brings_up = self.brings_slots_up();
         // A PIN that no PIN can be is refused like a wrong one, but needs no try: it says nothing of the right one.
-        let sticks = Arc::clone(&self.config.sticks);
-        let with_stick = self.ways().contains(&Way::PinAndStick);
-        let unlocked = blocking_unlock(move || match Pin::parse(pin.expose()) {
-            Ok(pin) if with_stick => {
-                let (stick, key) = find_key(&*sticks).unzip();
-                let master = keys.unlock_with_pin_and_stick(&pin, key.as_ref(), brings_up)?;
-                Ok(Some((master, stick)))
-            }
-            Ok(pin) => {
-                let renewal = Renewal {
-                    target,
-                    brings_up,
-                    now: clock.now(),
-                };
-                let master = keys.unlock_and_strengthen(&pin, renewal)?;
-                Ok(Some((master, None)))
-            }
-            Err(_) => Ok(None),
+        let way = self.pin_way();
+        let unlocked = blocking_unlock(move || {
+            let Ok(pin) = Pin::parse(pin.expose()) else {
+                return Ok(None);
+            };
+            let found = way.look();
+            let master = match way.try_both(&keys, &pin, &found, brings_up) {
+                Some(tried) => tried?,
+                None => {
+                    let renewal = Renewal {
+                        target,
+                        brings_up,
+                        now: clock.now(),
+                    };
+                    keys.unlock_and_strengthen(&pin, renewal)?
+                }
+            };
+            Ok(Some((master, found.stick)))
         });
         match unlocked.await {
             Ok(Some((master, stick))) => {
                 self.key_stick = stick;
                 self.open(master, "unlock").await;
             }
-            Ok(None) | Err(Refused::Again | Refused::NoStick) => {}
+            Ok(None) | Err(Refused::Again | Refused::Lacks) => {}
             Err(Refused::Failed(error)) => self.fail(&error),
         }
     }
@@ -145,8 +144,12 @@ impl Life {
             },
         );
         match unlocked.await {
-            Ok(Some(master)) => self.state = State::ChoosingPin(Box::new(master)),
-            Ok(None) | Err(Refused::Again | Refused::NoStick) => {}
+            Ok(Some(master)) => {
+                // Before the new PIN takes the place of the one that was good on another board.
+                self.offer_board();
+                self.state = State::ChoosingPin(Box::new(master));
+            }
+            Ok(None) | Err(Refused::Again | Refused::Lacks) => {}
             Err(Refused::Failed(error)) => self.fail(&error),
         }
     }
@@ -174,8 +177,8 @@ pub(super) fn replace_pin(
 pub(super) enum Refused {
     /// It was wrong, or has to wait: the panel shows what the keys say.
     Again,
-    /// The PIN is worth nothing without the stick, and was not tried.
-    NoStick,
+    /// The PIN is worth nothing without the stick or the board, and was not tried.
+    Lacks,
     /// It could not be tried.
     Failed(ApplianceError),
 }
@@ -186,7 +189,9 @@ pub(super) async fn blocking_unlock<T: Send + 'static>(
     match tokio::task::spawn_blocking(|| wiping_stack(unlock)).await {
         Ok(Ok(unlocked)) => Ok(unlocked),
         Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
-        Ok(Err(UnlockError::Keys(KeysError::NeedsStick))) => Err(Refused::NoStick),
+        Ok(Err(UnlockError::Keys(KeysError::NeedsStick | KeysError::NeedsBoard | KeysError::OtherBoard))) => {
+            Err(Refused::Lacks)
+        }
         Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
         Err(_) => Err(Refused::Failed(ApplianceError::Panicked)),
     }

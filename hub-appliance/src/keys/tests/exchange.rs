@@ -47,7 +47,9 @@ fn an_older_file_of_slots_with_the_pin_or_the_code_of_then_does_not_open_to_the_
     let master = store.unlock_with_pin(&pin("12345678")).unwrap();
     assert_eq!(store.rotation().unwrap(), Rotation::Settled);
     assert!(store.begin_rotation(&master).unwrap().is_none(), "nothing is due");
-    store.add_way(&master, Way::Stick, None, Some(&usb), COST, NOW).unwrap();
+    store
+        .add_way(&master, Way::Stick, None, Held::stick(&usb), COST, NOW)
+        .unwrap();
     assert_eq!(store.rotation().unwrap(), Rotation::Settled, "nothing was taken away");
     let before = copied(&disk);
 

@@ -23,9 +23,15 @@ pub(super) fn one(canvas: &mut Canvas<'_>, ways: Ways, at: usize, choice: Choice
         strings.key_names[at],
         if ways.has(at) { Icon::CHECK } else { Icon::KEY },
     );
-    canvas.paragraph(0, &strings.key_texts[at]);
+    if ways.lacks_key(at) {
+        canvas.paragraph(0, &strings.key_no_box);
+    } else {
+        canvas.paragraph(0, &strings.key_texts[at]);
+    }
     match ways.wish(at) {
-        Some(Unlocking::NoStick) => canvas.buttons([strings.key_remove, strings.back_button], choice as usize),
+        Some(Unlocking::NoStick | Unlocking::NoBox) => {
+            canvas.buttons([strings.key_remove, strings.back_button], choice as usize)
+        }
         Some(_) => canvas.buttons([strings.key_use, strings.back_button], choice as usize),
         None => canvas.hint(strings.back),
     }

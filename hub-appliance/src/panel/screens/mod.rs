@@ -84,12 +84,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
             Some((_, ask)) => set_up_recovery::check(canvas, asked_group(ask, *step) + 1, pad, strings),
             None => working::between(canvas, moment, strings),
         },
-        (
-            State::EnterPin(pad),
-            Phase::Locked {
-                failures, needs_stick, ..
-            },
-        ) => locked::draw(canvas, pad, *failures, *needs_stick, strings),
+        (State::EnterPin(pad), Phase::Locked { failures, lacks, .. }) => {
+            locked::draw(canvas, pad, *failures, *lacks, strings)
+        }
         (State::Keys(chosen), Phase::Open(open)) => keys::list(canvas, open.ways, *chosen, strings),
         (State::Key { at, choice }, Phase::Open(open)) => keys::one(canvas, open.ways, *at, *choice, strings),
         (State::Wait, Phase::Locked { failures, .. }) => wait::locked(canvas, moment.left, *failures, strings),

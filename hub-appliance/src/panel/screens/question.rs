@@ -1,5 +1,6 @@
 //! `new-disk`, `disk-away`, `begin-anew`, `which-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`,
-//! `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`: what a person has to decide before the hub goes on.
+//! `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `box-key`, `box-key-again`,
+//! `new-box`: what a person has to decide before the hub goes on.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -32,6 +33,9 @@ pub(super) fn draw(
         Question::Repair => ("repair", Icon::WARNING),
         Question::OtherCloud { .. } => ("other-cloud", Icon::WARNING),
         Question::OtherOffice { .. } => ("other-office", Icon::WARNING),
+        Question::BoxKey { again: false } => ("box-key", Icon::WARNING),
+        Question::BoxKey { again: true } => ("box-key-again", Icon::WARNING),
+        Question::NewBox => ("new-box", Icon::KEY),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     canvas.header(asked.title, icon);

@@ -158,15 +158,27 @@ pub(super) static STRINGS: Strings = Strings {
     menu_change_pin: "Change PIN",
     menu_keys: "Keys",
     keys: "Ways to unlock",
-    key_names: ["PIN alone", "PIN and stick", "Stick alone"],
+    key_names: [
+        "PIN alone",
+        "PIN and stick",
+        "Stick alone",
+        "PIN and this box",
+        "This box alone",
+    ],
     key_texts: [
         ["Who steals the box", "has to know the PIN.", ""],
         ["Who steals the box", "needs both. Keep the", "stick away from it."],
         ["Opens at the start.", "Who takes both can", "read all records."],
+        ["Opens by the PIN, in", "this box only. A disk", "taken out stays shut."],
+        ["Opens by itself. Safe", "is only a disk taken", "without its box."],
     ],
+    key_no_box: ["This box has no key", "of its own that the", "hub can use."],
     key_use: "Use it",
     key_remove: "Remove",
     locked_needs_stick: ["Put the key stick in,", "then type the PIN"],
+    locked_other_box: ["Disk of another box:", "hold OK for the code"],
+    locked_no_box_key: ["No key in this box:", "hold OK for the code"],
+    locked_not_alone: ["Disk of another box:", "type the PIN"],
     menu_lock: "Lock now",
     menu_power_off: "Switch off",
     language: "Language",
@@ -389,6 +401,26 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "not open the hub any",
             "more. The PIN does.",
             "",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::PinAndBox) => [
+            "PIN and this box open",
+            "the hub now. In any",
+            "other box only the",
+            "recovery code does.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Box) => {
+            ["The hub opens by", "itself at the start,", "in this box only.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::NoBox) => {
+            ["The box alone does", "not open the hub any", "more. The PIN does.", ""].map(String::from)
+        }
+        ErrandEnd::BoxFailed => [
+            "The box's own key",
+            "does not answer as it",
+            "should. The hub opens",
+            "as before.",
         ]
         .map(String::from),
         ErrandEnd::NoStick => [
@@ -704,6 +736,21 @@ fn question(question: &Question) -> Asked {
                 format!("office ...{}", printable(ending, 8)),
                 "if you say yes.".into(),
             ],
+            yes: "Yes",
+        },
+        Question::BoxKey { again: false } => Asked {
+            title: "Key for the box?",
+            text: ["The box gets a key of", "its own, for ever. It", "can't be undone."].map(String::from),
+            yes: "Yes",
+        },
+        Question::BoxKey { again: true } => Asked {
+            title: "Really for ever?",
+            text: ["The key stays in this", "box, with any disk or", "card, and can't go."].map(String::from),
+            yes: "Write",
+        },
+        Question::NewBox => Asked {
+            title: "Another box",
+            text: ["The disk was another", "box's. Shall this box", "open it from now on?"].map(String::from),
             yes: "Yes",
         },
         Question::PutBack { firmware } => Asked {

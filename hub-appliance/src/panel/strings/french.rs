@@ -152,15 +152,27 @@ pub(super) static STRINGS: Strings = Strings {
     menu_change_pin: "Changer le PIN",
     menu_keys: "Clés",
     keys: "Déverrouiller",
-    key_names: ["PIN seul", "PIN et clé USB", "Clé USB seule"],
+    key_names: [
+        "PIN seul",
+        "PIN et clé USB",
+        "Clé USB seule",
+        "PIN et ce boîtier",
+        "Ce boîtier seul",
+    ],
     key_texts: [
         ["Un voleur du boîtier", "doit connaître le", "PIN."],
         ["Un voleur doit avoir", "les deux. Gardez la", "clé loin du boîtier."],
         ["S'ouvre au démarrage.", "Qui prend les deux", "lit tous les dossiers"],
+        ["S'ouvre par le PIN,", "ici seulement. Disque", "emporté: illisible."],
+        ["S'ouvre tout seul. Ne", "protège qu'un disque", "pris sans le boîtier."],
     ],
+    key_no_box: ["Ce boîtier n'a pas de", "clé à lui que le hub", "puisse employer."],
     key_use: "Choisir",
     key_remove: "Retirer",
     locked_needs_stick: ["Mettez la clé USB,", "puis tapez le PIN"],
+    locked_other_box: ["Disque d'un autre", "boîtier. OK long"],
+    locked_no_box_key: ["Boîtier sans clé. OK", "long: code de secours"],
+    locked_not_alone: ["Disque d'un autre", "boîtier: tapez le PIN"],
     menu_lock: "Verrouiller",
     menu_power_off: "Éteindre",
     language: "Langue",
@@ -381,6 +393,22 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         .map(String::from),
         ErrandEnd::Unlocking(Unlocking::NoStick) => {
             ["La clé USB seule", "n'ouvre plus le hub.", "Le PIN l'ouvre.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::PinAndBox) => [
+            "Le PIN et ce boîtier",
+            "ouvrent le hub.",
+            "Ailleurs, seul le",
+            "code de secours.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Box) => {
+            ["Le hub s'ouvre seul", "au démarrage, dans ce", "boîtier seulement.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::NoBox) => {
+            ["Le boîtier seul", "n'ouvre plus le hub.", "Le PIN l'ouvre.", ""].map(String::from)
+        }
+        ErrandEnd::BoxFailed => {
+            ["La clé du boîtier ne", "répond pas. Le hub", "s'ouvre comme avant.", ""].map(String::from)
         }
         ErrandEnd::NoStick => [
             "Aucune clé USB avec",
@@ -698,6 +726,21 @@ fn question(question: &Question) -> Asked {
                 format!("bureau ...{}", printable(ending, 8)),
                 "si vous dites oui.".into(),
             ],
+            yes: "Oui",
+        },
+        Question::BoxKey { again: false } => Asked {
+            title: "Clé du boîtier ?",
+            text: ["Le boîtier reçoit une", "clé à lui, à jamais:", "c'est irréversible."].map(String::from),
+            yes: "Oui",
+        },
+        Question::BoxKey { again: true } => Asked {
+            title: "Vraiment ?",
+            text: ["Elle reste dans ce", "boîtier, quel que", "soit le disque."].map(String::from),
+            yes: "Écrire",
+        },
+        Question::NewBox => Asked {
+            title: "Autre boîtier",
+            text: ["Le disque était à un", "autre boîtier. Celui-", "ci doit-il l'ouvrir ?"].map(String::from),
             yes: "Oui",
         },
         Question::PutBack { firmware } => Asked {

@@ -153,15 +153,27 @@ pub(super) static STRINGS: Strings = Strings {
     menu_change_pin: "Cambiar el PIN",
     menu_keys: "Llaves",
     keys: "Formas de abrir",
-    key_names: ["Sólo PIN", "PIN y memoria", "Sólo memoria"],
+    key_names: [
+        "Sólo PIN",
+        "PIN y memoria",
+        "Sólo memoria",
+        "PIN y esta caja",
+        "Sólo esta caja",
+    ],
     key_texts: [
         ["Quien robe la caja", "tiene que saber el", "PIN."],
         ["Quien la robe quiere", "ambos. Guarde la", "memoria aparte."],
         ["Se abre al encender.", "Con caja y memoria se", "lee todo."],
+        ["Abre con el PIN, sólo", "en esta caja. Fuera,", "el disco no se lee."],
+        ["Se abre sola. Protege", "sólo un disco robado", "sin su caja."],
     ],
+    key_no_box: ["Esta caja no tiene", "llave propia que el", "hub pueda usar."],
     key_use: "Usar",
     key_remove: "Quitar",
     locked_needs_stick: ["Ponga la memoria USB", "y teclee el PIN"],
+    locked_other_box: ["Disco de otra caja:", "OK largo para código"],
+    locked_no_box_key: ["Caja sin llave:", "OK largo para código"],
+    locked_not_alone: ["Disco de otra caja:", "teclee el PIN"],
     menu_lock: "Bloquear",
     menu_power_off: "Apagar",
     language: "Idioma",
@@ -379,6 +391,22 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         .map(String::from),
         ErrandEnd::Unlocking(Unlocking::NoStick) => {
             ["La memoria sola ya no", "abre el hub. El PIN", "lo abre.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::PinAndBox) => [
+            "El PIN y esta caja",
+            "abren el hub. En otra",
+            "sólo el código de",
+            "recuperación.",
+        ]
+        .map(String::from),
+        ErrandEnd::Unlocking(Unlocking::Box) => {
+            ["El hub se abre solo", "al encender, sólo en", "esta caja.", ""].map(String::from)
+        }
+        ErrandEnd::Unlocking(Unlocking::NoBox) => {
+            ["La caja sola ya no", "abre el hub. El PIN", "lo abre.", ""].map(String::from)
+        }
+        ErrandEnd::BoxFailed => {
+            ["La llave de la caja", "no responde. El hub", "se abre como antes.", ""].map(String::from)
         }
         ErrandEnd::NoStick => [
             "No hay memoria USB",
@@ -686,6 +714,21 @@ fn question(question: &Question) -> Asked {
                 format!("oficina ...{}", printable(ending, 8)),
                 "si dice que sí.".into(),
             ],
+            yes: "Sí",
+        },
+        Question::BoxKey { again: false } => Asked {
+            title: "¿Llave de la caja?",
+            text: ["La caja recibe llave", "propia para siempre.", "No se puede deshacer."].map(String::from),
+            yes: "Sí",
+        },
+        Question::BoxKey { again: true } => Asked {
+            title: "¿De verdad?",
+            text: ["Queda en esta caja,", "con cualquier disco o", "tarjeta."].map(String::from),
+            yes: "Escribir",
+        },
+        Question::NewBox => Asked {
+            title: "Otra caja",
+            text: ["El disco era de otra", "caja. ¿Lo abre ésta", "desde ahora?"].map(String::from),
             yes: "Sí",
         },
         Question::PutBack { firmware } => Asked {

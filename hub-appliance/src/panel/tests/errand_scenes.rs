@@ -241,7 +241,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 wait: Duration::ZERO,
                 failures: 0,
                 tries_left: 4,
-                needs_stick: true,
+                lacks: Lacks::Stick,
                 fewest_digits: 6,
             },
             |_| {},
@@ -251,6 +251,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ways: Ways {
             pin_and_stick: true,
             stick: true,
+            ..Ways::default()
         },
         ..open()
     });

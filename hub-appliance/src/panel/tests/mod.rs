@@ -1,6 +1,7 @@
 //! The panel as a person meets it: buttons and digits in, pictures and decisions out.
 
 mod backup_scenes;
+mod box_scenes;
 mod camera;
 mod cloud_scenes;
 mod disk_scenes;
@@ -185,7 +186,7 @@ fn locked(wait: u64, failures: u32, tries_left: u32) -> Phase {
         wait: Duration::from_secs(wait),
         failures,
         tries_left,
-        needs_stick: false,
+        lacks: Lacks::Nothing,
         fewest_digits: 8,
     }
 }

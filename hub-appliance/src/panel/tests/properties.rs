@@ -7,7 +7,10 @@ use super::pin_pad::Pad;
 use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 62] = [
+const SCREENS: [&str; 65] = [
+    "box-key",
+    "box-key-again",
+    "new-box",
     "unplug",
     "larger-disk",
     "go-on-moving",
@@ -235,6 +238,8 @@ fn errand() -> impl Strategy<Value = (Errand, ErrandStep)> {
         }),
         prop::sample::select(vec![
             Question::LargerDisk,
+            Question::BoxKey { again: false },
+            Question::BoxKey { again: true },
             Question::NewDisk {
                 name: "Stick".into(),
                 bytes: 1
@@ -336,7 +341,14 @@ prop_compose! {
             usb,
             errand,
             has_no_staff,
-            ways: Ways { pin_and_stick: counts.0 % 2 == 1, stick: counts.0 % 3 == 1 },
+            ways: Ways {
+                pin_and_stick: counts.0 % 2 == 1,
+                stick: counts.0 % 3 == 1,
+                pin_and_box: counts.0 % 4 == 2,
+                in_box: counts.0 % 5 == 1,
+                box_has_key: counts.0 % 7 < 3,
+            },
+            offers_box: counts.0 % 11 == 3,
             emergency,
             key_change: match counts.0 % 4 {
                 0 => Some(KeyChange::AtWork(u16::MAX)),
@@ -375,6 +387,8 @@ fn phase() -> impl Strategy<Value = Phase> {
         }),
         (prop_oneof![Just(0), 0_u64..100_000], any::<(u32, u32)>())
             .prop_map(|(wait, (failures, tries_left))| locked(wait, failures, tries_left)),
+        prop::sample::select(vec![Lacks::Stick, Lacks::Box, Lacks::BoxKey, Lacks::BoxAlone])
+            .prop_map(box_scenes::lacking),
         Just(Phase::Unlocking),
         Just(Phase::Open(with_phones())),
         Just(paired(3, None)),

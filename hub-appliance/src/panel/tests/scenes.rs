@@ -427,5 +427,6 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
     all.extend(backup_scenes::all(language));
     all.extend(usb_scenes::all(language));
     all.extend(errand_scenes::all(language));
+    all.extend(box_scenes::all(language));
     all
 }

@@ -55,17 +55,19 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Locked { .. }, same @ (State::EnterCode(_) | State::ChooseLanguage(_))) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
-        // A PIN was not tried where the stick was missing. An empty field asks for that as long as there is none, which a note
-        // would not.
+        // A PIN was not tried where something was missing beside it. An empty field says what for as long as it is, which a
+        // note would not.
         (
             Phase::Locked {
-                needs_stick: false,
+                lacks,
                 tries_left,
                 fewest_digits,
                 ..
             },
             State::Working(Work { job: Job::Unlock, .. }),
-        ) => State::EnterPin(pads.pin(*fewest_digits).saying(Note::WrongPin(*tries_left))),
+        ) if !lacks.makes_pin_useless() => {
+            State::EnterPin(pads.pin(*fewest_digits).saying(Note::WrongPin(*tries_left)))
+        }
         (Phase::Locked { fewest_digits, .. }, _) => State::EnterPin(pads.pin(*fewest_digits)),
 
         (Phase::Open(_), state) if opened(&state) && status.notice.as_ref().is_some_and(Notice::is_of_opening) => {
@@ -145,6 +147,7 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
                 ending: open.other_office.clone().unwrap_or_default(),
             },
         ),
+        (None, None, state) if open.offers_box => ask(state, Question::NewBox),
         (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
             if !open.phones.iter().any(|phone| phone.number == number) =>
         {

@@ -1,16 +1,13 @@
 //! The process that works on the board's key, beside a played firmware: the same HMAC whether the firmware computes or shows the
 //! key, a key programmed only where there is none, and no answer that confuses it.
 
-#[path = "support/played_mailbox.rs"]
-mod played_mailbox;
-
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 
+use super::played_mailbox::{Bench, Board, Manner, start};
 use hub_appliance::system::board_key::{BoardKey, BoardKeyError, BoardKeyState, MAX_MESSAGE, Service, Through};
-use played_mailbox::{Bench, Board, Manner, start};
 
 /// A scalar of P-256: below the order, and no row is zero.
 const KEY: [u32; 8] = [
