@@ -270,6 +270,34 @@ fn a_form_of_a_copy_that_the_other_has_filled_in_is_kept() {
 }
 
 #[test]
+fn a_copy_whose_answers_are_lost_gets_what_the_other_pushed_before_they_were_told_apart() {
+    play(&[
+        Step::Copy { phone: 1 },
+        patient(1, false),
+        push(1),
+        pull(4),
+        answer(3),
+        push(3),
+        Step::Pull { phone: 4, lost: true },
+        pull(4),
+    ]);
+    // The other one pulled as well, and its answer was taken for lost.
+    play(&[
+        answer(2),
+        Step::Copy { phone: 1 },
+        push(2),
+        patient(1, false),
+        pull(1),
+        push(1),
+        pull(4),
+        answer(3),
+        push(3),
+        Step::Pull { phone: 4, lost: true },
+        pull(4),
+    ]);
+}
+
+#[test]
 fn an_edit_that_a_user_without_the_right_sends_with_a_deletion_is_kept() {
     let while_it_is_pushed = Step::Push {
         phone: 2,

@@ -256,14 +256,16 @@ fn database_at(
         let places = places_before(connection, device, at)?;
         return Ok(places.map(|places| Earlier::with_all(at, places)));
     };
+    // The first place where they parted counts, also where it may only have been an answer that was lost: that one may be
+    // what a copy took, which shows when it asks from there, perhaps after this one.
     let mut parted = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM answers WHERE device = ?1 AND asked = ?2 AND at <> ?3)")?;
     let (mut has_all, mut answered, mut answer) = (at, at, Some((named.asked, named.another)));
     for _ in 0..STEPS_BACK {
         let Some((asked, false)) = answer else { break };
-        if parted.query_row((device.0, asked.millis(), answered.millis()), |row| row.get(0))? {
+        let has_parted = parted.query_row((device.0, asked.millis(), answered.millis()), |row| row.get(0))?;
+        if has_parted {
             has_all = asked;
-            break;
         }
         answered = asked;
         answer = earlier_answer(connection, device, asked)?.map(|earlier| (earlier.asked, earlier.another));
