@@ -351,6 +351,7 @@ impl Carried {
         assert!(run.contains("Waiting"), "{run}");
         let Counts { pushed, pulls, .. } = self.cloud.take_counts();
         assert!(pulls > 0);
+        let pushed: Vec<&str> = pushed.iter().map(|pushed| pushed.row.as_str()).collect();
         assert_eq!(
             pushed,
             [format!("patients/{chidi}")],
@@ -559,4 +560,32 @@ async fn a_hub_that_does_not_run_is_carried_for_by_commands() {
     let (shown, _) = world.exchange("b").await;
     assert!(shown.contains(": 0 rows"), "{shown}");
     assert!(world.hub.hub.printed().find("Amina").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_office_gets_nothing_before_a_person_has_allowed_it() {
+    let mut world = Carried::new(Generation::C1).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    phone.register_patient(&new_patient("Amina")).unwrap();
+    phone.sync().await.unwrap();
+    let other = Desk::new(&world.cloud);
+    fs::write(world.hub.setup_file(), other.init().await).unwrap();
+    let is_for = async |desk: &Desk, stick: &Path| {
+        let bundle = on_stick(stick, "export-").pop().unwrap();
+        !said(&desk.deliver(&bundle, stick, None).await).contains("another receiver")
+    };
+    for (yes, stick) in [(false, "a"), (true, "b")] {
+        world.hub.hub.terminate().await.unwrap();
+        world.hub.start_again().await.unwrap();
+        let mut panel = world.hub.hub.panel().await.unwrap();
+        panel.answer("other-office", yes).await.unwrap();
+        let stick = world.carry(stick).await;
+        assert_eq!(is_for(&other, &stick).await, yes);
+        assert_eq!(is_for(&world.desk, &stick).await, !yes);
+    }
+    // It is asked once: the hub knows that office now.
+    world.hub.hub.terminate().await.unwrap();
+    world.hub.start_again().await.unwrap();
+    world.carry("b").await;
 }

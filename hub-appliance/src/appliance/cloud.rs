@@ -10,10 +10,11 @@ use super::vault_file::VaultFile;
 use super::{ApplianceError, Config};
 use crate::clock::HubTime;
 use crate::keys::{CloudAccess, Vault};
-use crate::panel::{CloudStanding, CloudStatus, Notice};
+use crate::panel::{CloudStanding, CloudStatus, Notice, WithdrawnClinic};
 use crate::relay::{Access, Relay, RelayState, Surroundings};
 use crate::setup_file::{CloudSetup, SetupFile};
 use crate::store::audit::Entry;
+use crate::store::relay::Withdrawn;
 use crate::store::{Store, StoreError};
 use crate::system::network;
 
@@ -197,6 +198,21 @@ pub(super) fn status(relay: Option<&Relay>, now: HubTime) -> CloudStatus {
         waiting: status.waiting,
         held: status.held,
     }
+}
+
+/// The clinic whose records a person has to decide about, for the panel.
+pub(super) fn withdrawn(relay: Option<&Relay>) -> Option<WithdrawnClinic> {
+    let offered = relay?.withdrawn()?;
+    Some(WithdrawnClinic {
+        name: name_of(&offered),
+        patients: offered.patients,
+    })
+}
+
+/// What a person knows a clinic by; where the hub has no name of it, how its id begins.
+pub(super) fn name_of(clinic: &Withdrawn) -> String {
+    let name = clinic.name.clone().filter(|name| !name.trim().is_empty());
+    name.unwrap_or_else(|| clinic.clinic.chars().take(8).collect())
 }
 
 struct Around {

@@ -13,6 +13,7 @@ use super::progress::Turns;
 use crate::board::{Board, BoardError, Event as BoardEvent, Picture, Waker};
 use crate::panel::{
     About, BackupStatus, CloudStatus, Frame, Input, KeyChange, Language, Numerals, Panel, Phase, Status, UsbStanding,
+    WithdrawnClinic,
 };
 use crate::secret::wiping_stack;
 
@@ -31,9 +32,9 @@ impl Display {
     }
 
     /// How the panel says that it is with the cloud; none while it says nothing of that.
-    pub(super) fn cloud(&self) -> Option<CloudStatus> {
+    pub(super) fn cloud(&self) -> Option<(CloudStatus, Option<WithdrawnClinic>)> {
         match &self.lock().phase {
-            Phase::Open(open) => Some(open.cloud),
+            Phase::Open(open) => Some((open.cloud, open.withdrawn.clone())),
             _ => None,
         }
     }

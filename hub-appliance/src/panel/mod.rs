@@ -27,7 +27,7 @@
 //! | `emergency` | how long staff may still read any record, and ending that | choose · home |
 //! | `emergency-over` | who read by it, and how often; comes up by itself until it was seen | on · on |
 //! | `which-disk` | there are several data disks: whose each is, one after the other | choose · the next |
-//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving`, `other-cloud`, `other-office` | a person has to decide; no is chosen | choose · no |
+//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `withdrawn-clinic` | a person has to decide; no is chosen | choose · no |
 //! | `formatting`, `moving`, `repairing` | the data disk is being made, or repaired; the records are being moved to it | |
 //! | `off`, `unplug` | locked, and about to lose power; nothing is written any more | |
 //! | `no-network` | pairing was asked for without a network | home · home |
@@ -75,7 +75,7 @@ pub use self::view::{
     Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KeyChange, KnownDisk, Lacks, News,
     Notice, Obstacle, OfferedStick, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
     Question, RecordKind, RecoveryCode, StaffFigures, Status, Supply, Unlocking, UsbStanding, UsbStatus, UsbTrouble,
-    Ways,
+    Ways, WithdrawnClinic,
 };
 
 use self::canvas::Canvas;

@@ -256,6 +256,17 @@ pub struct OpenStatus {
     pub other_office: Option<String>,
     /// The disk was opened by the key of another box before, and could be by that of this one.
     pub offers_box: bool,
+    /// The cloud has taken a clinic away from the hub: a person has to allow that its records go.
+    pub withdrawn: Option<WithdrawnClinic>,
+}
+
+/// A clinic that is not the hub's any more, and all of whose records the cloud has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithdrawnClinic {
+    /// Its name. Comes from outside; drawn as the name of a [`PairedPhone`].
+    pub name: String,
+    /// How many patients go with it.
+    pub patients: u32,
 }
 
 /// How it is with what is carried by hand.
@@ -751,6 +762,8 @@ impl OpenStatus {
             || self.room() == Room::None
             || self.supply != Supply::Good
             || self.other_cloud.is_some()
+            || self.other_office.is_some()
+            || self.withdrawn.is_some()
             || self.news.is_some_and(is_bad)
     }
 
@@ -982,6 +995,13 @@ pub enum Question {
     },
     /// The disk was opened by the key of another box: is it to be by that of this one?
     NewBox,
+    /// The cloud has taken a clinic away from this hub, and has all of its records: are they to be deleted here?
+    Withdrawn {
+        /// The clinic's name. Comes from outside; drawn as the name of a [`PairedPhone`].
+        clinic: String,
+        /// How many patients go with it.
+        patients: u32,
+    },
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.

@@ -31,6 +31,7 @@ use self::http::Cloud;
 use self::status::Progress;
 use crate::secret::{SecretText, wiping_stack};
 use crate::store::Store;
+use crate::store::relay::Withdrawn;
 
 /// How often the network, and whether there is something to send, are looked at.
 const LOOK: Duration = Duration::from_secs(10);
@@ -56,6 +57,8 @@ pub trait Surroundings: Send + 'static {
 
 enum Order {
     Run(Wish),
+    /// What the cloud has taken away with this clinic is deleted.
+    Delete(String),
 }
 
 /// A relay that runs. Dropping it ends it: at once, whatever it is doing.
@@ -114,6 +117,22 @@ impl Relay {
         }
     }
 
+    /// The clinic that the cloud has taken away, and whose records a person has to decide about.
+    #[must_use]
+    pub fn withdrawn(&self) -> Option<Withdrawn> {
+        self.progress.offered()
+    }
+
+    /// A person has decided about the records of the clinic: they are deleted, or stay and nobody is asked again before the
+    /// hub is unlocked anew.
+    pub fn answer_withdrawn(&self, clinic: String, delete: bool) {
+        self.progress.settle(&clinic);
+        if let Some(orders) = self.orders.as_ref().filter(|_| delete) {
+            // It ends only with this.
+            let _ = orders.send(Order::Delete(clinic));
+        }
+    }
+
     /// Ends it and waits until it has.
     pub fn stop(mut self) {
         self.end();
@@ -151,6 +170,7 @@ impl<S: Surroundings> Working<S> {
         let began = Instant::now();
         let mut schedule = Schedule::default();
         let mut wish = Wish::default();
+        run::look_for_withdrawn(&self.store, &self.progress);
         loop {
             if self.progress.get().state != RelayState::Refused
                 && let Err(error) = run::look(&self.store, &self.progress)
@@ -180,7 +200,11 @@ impl<S: Surroundings> Working<S> {
                         status.runs += 1;
                     });
                     tracing::info!(run = self.progress.get().runs, ?state, "a run of the relay has ended");
-                    if asked.is_some_and(|asked| asked.whole) {
+                    for clinic in asked.clinics {
+                        self.delete(&clinic, &orders);
+                    }
+                    run::look_for_withdrawn(&self.store, &self.progress);
+                    if asked.wish.is_some_and(|asked| asked.whole) {
                         wish = Wish {
                             asked: true,
                             whole: true,
@@ -201,26 +225,53 @@ impl<S: Surroundings> Working<S> {
                     wish = asked;
                     schedule.asked();
                 }
+                Ok(Some(Order::Delete(clinic))) => {
+                    self.delete(&clinic, &orders);
+                    run::look_for_withdrawn(&self.store, &self.progress);
+                }
                 Err(_) => {}
+            }
+        }
+    }
+
+    /// Deletes what the cloud has taken away with a clinic, as far as it gets before the relay is to end: then a person is asked
+    /// about the rest.
+    fn delete(&self, clinic: &str, orders: &UnboundedReceiver<Order>) {
+        while !orders.is_closed() {
+            match self.store.delete_withdrawn(clinic) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "the records of a clinic that was taken away are not all deleted");
+                    break;
+                }
             }
         }
     }
 }
 
+/// What a person asked for during a run.
+#[derive(Default)]
+struct Asked {
+    wish: Option<Wish>,
+    /// Clinics whose records are to go.
+    clinics: Vec<String>,
+}
+
 /// Works until it is done; none if the relay is to end before. An order that comes meanwhile is what is being done, unless
 /// it asks for more than that.
-async fn until_dropped<T>(
-    work: impl Future<Output = T>,
-    orders: &mut UnboundedReceiver<Order>,
-) -> Option<(T, Option<Wish>)> {
+async fn until_dropped<T>(work: impl Future<Output = T>, orders: &mut UnboundedReceiver<Order>) -> Option<(T, Asked)> {
     let mut work = std::pin::pin!(work);
-    let mut asked: Option<Wish> = None;
+    let mut asked = Asked::default();
     loop {
         tokio::select! {
             done = &mut work => return Some((done, asked)),
-            order = orders.recv() => {
-                let Order::Run(wish) = order?;
-                asked = Some(Wish { asked: true, whole: wish.whole || asked.is_some_and(|asked| asked.whole) });
+            order = orders.recv() => match order? {
+                Order::Run(wish) => {
+                    let whole = wish.whole || asked.wish.is_some_and(|asked| asked.whole);
+                    asked.wish = Some(Wish { asked: true, whole });
+                }
+                Order::Delete(clinic) => asked.clinics.push(clinic),
             }
         }
     }

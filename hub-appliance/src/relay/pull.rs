@@ -1,7 +1,9 @@
 //! Pulling: the answer is read as it comes, row by row, into the store's spool.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::rc::Rc;
 
 use bytes::{Buf as _, Bytes};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -16,8 +18,10 @@ use crate::store::sync::lists::List;
 
 /// Pieces of a body that may wait to be read.
 const AHEAD: usize = 8;
-/// The most that one row may take, bytes.
+/// The most that one row may take, and what is around it, bytes.
 const ROW: u64 = 16 * 1024 * 1024;
+/// What can be a `timestamp`, epoch ms: to the end of the year 9999.
+const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
 
 /// Why there is no answer to apply.
 #[derive(Debug, thiserror::Error)]
@@ -63,16 +67,21 @@ pub(super) async fn pull(cloud: &Cloud, since: i64, mut spool: Spool) -> Result<
 }
 
 /// Reads an answer.
-fn read(pieces: Pieces, spool: &mut Spool) -> Result<i64, PullError> {
-    let mut taking = Taking { spool, failure: None };
-    let mut reader = BufReader::with_capacity(64 * 1024, pieces);
+fn read(pieces: impl Read, spool: &mut Spool) -> Result<i64, PullError> {
+    let allowance = Rc::new(Cell::new(ROW));
+    let mut taking = Taking {
+        spool,
+        failure: None,
+        allowance: Rc::clone(&allowance),
+    };
+    let mut reader = BufReader::with_capacity(64 * 1024, Rationed { pieces, allowance });
     let mut deserializer = serde_json::Deserializer::from_reader(&mut reader);
     let answer = AnswerSeed(&mut taking).deserialize(&mut deserializer);
     let answer = answer.and_then(|answer| deserializer.end().map(|()| answer));
     match (answer, taking.failure) {
         (_, Some(failure)) => Err(failure.into()),
-        (Ok(Some(timestamp)), None) => Ok(timestamp),
-        (Ok(None) | Err(_), None) => Err(CloudError::Answer.into()),
+        (Ok(Some(timestamp)), None) if TIMES.contains(&timestamp) => Ok(timestamp),
+        (Ok(_) | Err(_), None) => Err(CloudError::Answer.into()),
     }
 }
 
@@ -105,16 +114,44 @@ impl Read for Pieces {
     }
 }
 
+/// A body of which no more is read at a time than is allowed: a row or a name has to be in memory, whatever its length.
+struct Rationed<R> {
+    pieces: R,
+    /// Bytes that may still be read.
+    allowance: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.pieces.read(buffer)?;
+        let left = self.allowance.get().checked_sub(count as u64);
+        self.allowance.set(left.ok_or(io::ErrorKind::FileTooLarge)?);
+        Ok(count)
+    }
+}
+
 struct Taking<'a> {
     spool: &'a mut Spool,
     failure: Option<StoreError>,
+    allowance: Rc<Cell<u64>>,
 }
 
 impl Taking<'_> {
+    /// The next row or name may be as long as any.
+    fn go_on(&self) {
+        self.allowance.set(ROW);
+    }
+
+    /// Reads over a value, which may be of any length: nothing of it is kept.
+    fn skip<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<(), A::Error> {
+        self.allowance.set(PULLED);
+        map.next_value::<IgnoredAny>()?;
+        self.go_on();
+        Ok(())
+    }
+
     fn take(&mut self, table: TableId, list: List, json: &str) -> Result<(), &'static str> {
-        if json.len() as u64 > ROW {
-            return Err("a row that is none");
-        }
+        self.go_on();
         self.spool.push(table, list, json).map_err(|error| {
             self.failure = Some(error);
             "the spool"
@@ -150,9 +187,7 @@ impl<'de> Visitor<'de> for AnswerSeed<'_, '_> {
                     map.next_value_seed(Tables(&mut *self.0))?;
                     has_changes = true;
                 }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                _ => self.0.skip(&mut map)?,
             }
         }
         Ok(timestamp.filter(|_| success && has_changes))
@@ -178,15 +213,14 @@ impl<'de> Visitor<'de> for Tables<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
+            self.0.go_on();
             // Other hubs with their keys' digests, and PINs of devices, come too: dropped unread.
             match TableId::named(&name).filter(|table| table.table().cloud.pulls()) {
                 Some(table) => {
                     self.0.spool.has_table(table);
                     map.next_value_seed(TableLists(&mut *self.0, table))?;
                 }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                None => self.0.skip(&mut map)?,
             }
         }
         Ok(())
@@ -219,9 +253,7 @@ impl<'de> Visitor<'de> for TableLists<'_, '_> {
             let lists = [List::Created, List::Updated, List::Deleted];
             match lists.into_iter().find(|list| list.name() == name) {
                 Some(list) => map.next_value_seed(Rows(&mut *self.0, self.1, list))?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                None => self.0.skip(&mut map)?,
             }
         }
         Ok(())
@@ -254,5 +286,77 @@ impl<'de> Visitor<'de> for Rows<'_, '_> {
             self.0.take(self.1, self.2, row.get()).map_err(A::Error::custom)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads an answer: how many rows it has, and its time.
+    fn answer(text: &str) -> Result<(u64, i64), PullError> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::within(folder.path(), "answer");
+        let timestamp = read(text.as_bytes(), &mut spool)?;
+        Ok((spool.rows(), timestamp))
+    }
+
+    #[test]
+    fn an_answer_is_read_whatever_else_is_in_it_and_however_much() {
+        let long = "x".repeat(17 * 1024 * 1024);
+        let text = format!(
+            r#"{{"success":true,"more":[{{"a":["{long}"]}}],"changes":{{"undefined":{{"created":[{{"key_hash":"{long}"}}]}},
+            "no_such_table":{{"created":[{{}}]}},"patients":{{"created":[{{"id":1}},{{"id":2}}],"more":["{long}"],"deleted":["a"],
+            "updated":null}},"visits":null}},"timestamp":17}}"#
+        );
+        assert_eq!(answer(&text).unwrap(), (3, 17));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_no_answer() {
+        let with = |changes: &str, time: &str| format!(r#"{{"success":true,"changes":{changes},"timestamp":{time}}}"#);
+        let patients = |rows: &str| with(&format!(r#"{{"patients":{{"created":[{rows}]}}}}"#), "17");
+        assert!(answer(&patients("{}")).is_ok());
+        let long = "x".repeat(17 * 1024 * 1024);
+        let made = [
+            patients(&format!(r#"{{"id":"{long}"}}"#)),
+            with(&format!(r#"{{"{long}":{{}}}}"#), "17"),
+            patients("{}}"),
+            patients("{},"),
+            patients(&"[".repeat(1_000_000)),
+            patients("{}") + "{}",
+            with(r#"{"patients":[]}"#, "17"),
+            with(r#"{"patients":{"created":{}}}"#, "17"),
+            with("[]", "17"),
+        ];
+        let times = [
+            "-1",
+            "1e99",
+            "9223372036854775807",
+            "253402300800000",
+            "null",
+            "17.5",
+            r#""17""#,
+        ];
+        let others = [
+            r#"{"success":false,"changes":{},"timestamp":17}"#,
+            r#"{"success":"true","changes":{},"timestamp":17}"#,
+            r#"{"changes":{},"timestamp":17}"#,
+            r#"{"success":true,"timestamp":17}"#,
+            "[object Object]",
+            "<html>Welcome to the hotel</html>",
+            "null",
+            "",
+        ];
+        let times = times.iter().map(|time| with("{}", time));
+        let others = others.iter().map(|text| (*text).to_owned());
+        for text in made.into_iter().chain(times).chain(others) {
+            let answered = answer(&text);
+            let start: String = text.chars().take(60).collect();
+            assert!(
+                matches!(answered, Err(PullError::Cloud(CloudError::Answer))),
+                "{start}: {answered:?}"
+            );
+        }
     }
 }

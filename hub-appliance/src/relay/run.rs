@@ -6,6 +6,7 @@ use super::http::{Cloud, CloudError};
 use super::outbox::Records;
 use super::pull::{self, PullError};
 use super::push::Push;
+use super::registration::Device;
 use super::schedule::Ended;
 use super::status::{Progress, RelayState};
 use crate::store::relay::{CloudState, Pulled};
@@ -15,6 +16,9 @@ use crate::store::{Store, StoreError};
 pub(super) const OVERLAP_MS: i64 = 10 * 60 * 1000;
 /// After this the cloud is asked for everything once, ms: some changes are never announced.
 pub(super) const WHOLE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// A `timestamp` that is earlier than the one before by more than this tells that the cloud's clock was set back, and not
+/// that another of its machines answered, ms.
+const SET_BACK_MS: i64 = 60 * 1000;
 
 /// What a run is to do beside what there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,15 +71,10 @@ async fn attempt(
         || device.clinics().len() != state.clinics.len()
         || device.clinics().iter().any(|clinic| !state.clinics.contains(clinic))
         || now - state.whole_pull_at.millis() > WHOLE_MS;
-    let since = if is_whole { 0 } else { overlapping(&state) };
-    let pulled = |timestamp, is_whole| Pulled {
-        timestamp,
-        is_whole,
-        clinics: device.clinics().to_vec(),
-    };
-    let (spool, timestamp) = pull::pull(cloud, since, store.spool()).await?;
-    store.apply_answer(&spool, pulled(timestamp, since == 0))?;
-    drop(spool);
+    if device.clinics().iter().any(|clinic| !state.clinics.contains(clinic)) {
+        store.forget_withdrawn()?;
+    }
+    let (since, timestamp) = receive(cloud, store, &state, &device, is_whole).await?;
     store.retry_cloud_holds(wish.asked)?;
     let total = store.read(|snapshot| snapshot.cloud_waiting())?;
     if total > 0 {
@@ -98,11 +97,50 @@ async fn attempt(
             progress.is(RelayState::Receiving);
             let since = (timestamp - OVERLAP_MS).max(1);
             let (spool, timestamp) = pull::pull(cloud, since, store.spool()).await?;
-            store.apply_answer(&spool, pulled(timestamp, false))?;
+            store.apply_answer(&spool, pulled(timestamp, since, device.clinics()))?;
         }
     }
     store.end_cloud_run()?;
     Ok(None)
+}
+
+/// Pulls what the cloud has for this hub, and applies it. Gives what the pull began at, and the answer's `timestamp`.
+async fn receive(
+    cloud: &Cloud,
+    store: &Store,
+    state: &CloudState,
+    device: &Device,
+    is_whole: bool,
+) -> Result<(i64, i64), PullError> {
+    if !is_whole || state.pull_cursor > 0 {
+        let mut since = overlapping(state);
+        let (mut spool, mut timestamp) = pull::pull(cloud, since, store.spool()).await?;
+        if timestamp < state.pull_cursor - SET_BACK_MS {
+            // What changed between the two times is told by neither: everything is asked for, with the deletions.
+            tracing::warn!("the cloud's clock was set back");
+            drop(spool);
+            since = 1;
+            (spool, timestamp) = pull::pull(cloud, since, store.spool()).await?;
+        }
+        // A clinic that came counts once its old rows are here.
+        let clinics = if is_whole { &state.clinics } else { device.clinics() };
+        store.apply_answer(&spool, pulled(timestamp, since, clinics))?;
+        if !is_whole {
+            return Ok((since, timestamp));
+        }
+    }
+    // From 0 the cloud tells of no deletions: those came just now.
+    let (spool, timestamp) = pull::pull(cloud, 0, store.spool()).await?;
+    store.apply_answer(&spool, pulled(timestamp, 0, device.clinics()))?;
+    Ok((0, timestamp))
+}
+
+fn pulled(timestamp: i64, since: i64, clinics: &[String]) -> Pulled {
+    Pulled {
+        timestamp,
+        is_whole: since == 0,
+        clinics: clinics.to_vec(),
+    }
 }
 
 pub(super) fn overlapping(state: &CloudState) -> i64 {
@@ -110,6 +148,15 @@ pub(super) fn overlapping(state: &CloudState) -> i64 {
         0
     } else {
         (state.pull_cursor - OVERLAP_MS).max(1)
+    }
+}
+
+/// Looks for a clinic that the cloud has taken away, and about which a person can decide.
+pub(super) fn look_for_withdrawn(store: &Store, progress: &Progress) {
+    let settled = progress.settled();
+    // A store that does not tell is reported where it is used.
+    if let Ok(withdrawn) = store.read(|snapshot| snapshot.withdrawn(&settled)) {
+        progress.offer(withdrawn);
     }
 }
 

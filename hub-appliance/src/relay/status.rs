@@ -1,8 +1,9 @@
 //! What the relay says of itself, for the panel.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::HubTime;
+use crate::store::relay::Withdrawn;
 
 /// Where the relay is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,15 +53,54 @@ pub struct RelayStatus {
 
 /// The status, shared with who shows it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<Mutex<RelayStatus>>);
+pub(super) struct Progress(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    status: Mutex<RelayStatus>,
+    clinics: Mutex<Clinics>,
+}
+
+/// Clinics that the cloud has taken away.
+#[derive(Debug, Default)]
+struct Clinics {
+    /// The one that a person is asked about.
+    offered: Option<Withdrawn>,
+    /// Those that are to stay, or are being deleted: by their ids.
+    settled: Vec<String>,
+}
 
 impl Progress {
     pub(super) fn get(&self) -> RelayStatus {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0.status)
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut RelayStatus)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.0.status));
+    }
+
+    /// The clinic that a person is asked about.
+    pub(super) fn offered(&self) -> Option<Withdrawn> {
+        lock(&self.0.clinics).offered.clone()
+    }
+
+    /// Clinics that nobody is to be asked about.
+    pub(super) fn settled(&self) -> Vec<String> {
+        lock(&self.0.clinics).settled.clone()
+    }
+
+    pub(super) fn offer(&self, withdrawn: Option<Withdrawn>) {
+        let mut clinics = lock(&self.0.clinics);
+        let is_settled = |offered: &Withdrawn| clinics.settled.contains(&offered.clinic);
+        let offered = withdrawn.filter(|offered| !is_settled(offered));
+        clinics.offered = offered;
+    }
+
+    /// A person has decided.
+    pub(super) fn settle(&self, clinic: &str) {
+        let mut clinics = lock(&self.0.clinics);
+        clinics.settled.push(clinic.to_owned());
+        clinics.offered.take_if(|offered| offered.clinic == clinic);
     }
 
     pub(super) fn is(&self, state: RelayState) {
@@ -80,4 +120,8 @@ impl Progress {
             }
         });
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -35,6 +35,7 @@ mod search;
 mod sight;
 mod sync;
 mod upgrade;
+mod withdrawn;
 
 const A: DeviceNumber = DeviceNumber(101);
 const B: DeviceNumber = DeviceNumber(102);

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,7 +17,10 @@ use tokio::net::TcpListener;
 
 use super::postgres::PostgresError;
 use super::push::Outcome;
-use super::{Fault, Generation, Shared, answer, iso, lock, push};
+use super::{Call, Fault, Generation, Said, Shared, answer, iso, lock, push};
+
+/// The header that tells which push an answer is to, for the tests' link alone.
+pub(super) const PUSH: &str = "stand-in-push";
 
 /// Why a connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,14 @@ async fn handle(shared: &Shared, request: Request<Incoming>) -> Result<Answer, C
     let method = request.method().clone();
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
     shared.count(|counts| counts.bytes_in += body.len() as u64);
+    let call = match path.as_str() {
+        "/api/hub/verify-key" => Call::Verify,
+        _ if body.is_empty() => Call::Pull,
+        _ => Call::Push,
+    };
+    if let Some(Fault::Says(_, said)) = shared.fault(|fault| matches!(fault, Fault::Says(of, _) if *of == call)) {
+        return Ok(say(said));
+    }
     match (method, path.as_str()) {
         (Method::POST, "/api/hub/verify-key") => {
             shared.count(|counts| counts.verify += 1);
@@ -73,7 +85,7 @@ async fn handle(shared: &Shared, request: Request<Incoming>) -> Result<Answer, C
                 return Ok(plain(401, json!({"error": "Unauthorized"}).to_string()));
             }
             if shared.fault(|fault| *fault == Fault::Unavailable).is_some() {
-                return Ok(plain(500, "upstream".into()));
+                return Ok(plain(500, "upstream"));
             }
             if body.is_empty() {
                 pull(shared, &query).await
@@ -138,6 +150,7 @@ async fn pull(shared: &Shared, query: &str) -> Result<Answer, Cut> {
 
 async fn take(shared: &Shared, body: &[u8]) -> Result<Answer, Cut> {
     shared.count(|counts| counts.pushes += 1);
+    let number = shared.pushes.fetch_add(1, Ordering::Relaxed);
     if shared.fault(|fault| *fault == Fault::CutBeforePush).is_some() {
         return Err(Cut);
     }
@@ -145,7 +158,7 @@ async fn take(shared: &Shared, body: &[u8]) -> Result<Answer, Cut> {
     let is_c2 = switches.generation == Generation::C2;
     let failed = || match (is_c2, switches.object_object) {
         (true, _) => plain(500, json!({"error": "Internal error"}).to_string()),
-        (false, true) => plain(200, "[object Object]".into()),
+        (false, true) => plain(200, "[object Object]"),
         (false, false) => plain(
             500,
             json!({"status": 500, "unhandled": true, "message": "HTTPError"}).to_string(),
@@ -163,7 +176,7 @@ async fn take(shared: &Shared, body: &[u8]) -> Result<Answer, Cut> {
         Fault::CutInPush(rows) => rows,
         _ => usize::MAX,
     });
-    let outcome = push::push(shared, &body, most).await;
+    let outcome = push::push(shared, number, &body, most).await;
     if matches!(outcome, Ok(Outcome::Cut)) {
         return Err(Cut);
     }
@@ -171,13 +184,27 @@ async fn take(shared: &Shared, body: &[u8]) -> Result<Answer, Cut> {
         return Err(Cut);
     }
     Ok(match outcome {
-        Ok(Outcome::Success) => plain(200, json!({"success": true}).to_string()),
+        Ok(Outcome::Success) => {
+            let mut answer = plain(200, json!({"success": true}).to_string());
+            answer.headers_mut().insert(PUSH, number.into());
+            answer
+        }
         Ok(Outcome::Failed | Outcome::Cut) | Err(_) => failed(),
     })
 }
 
-fn plain(status: u16, body: String) -> Answer {
-    let mut answer = Response::new(http_body_util::Either::Left(Full::new(Bytes::from(body))));
+fn say(said: Said) -> Answer {
+    let mut answer = plain(said.status, said.body);
+    if let Some((name, value)) = said.header
+        && let Ok(value) = value.parse()
+    {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+fn plain(status: u16, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(http_body_util::Either::Left(Full::new(body.into())));
     *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
     answer
 }

@@ -4,6 +4,7 @@
 //! arrives so much later. An outage keeps everything back until it is over, as a dish does that lost its satellite:
 //! connections outlive it. A cut ends all connections, as a router does that got another address.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,8 +13,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
+use super::http::PUSH;
 use super::lock;
 
 /// Bytes that are carried at once.
@@ -28,8 +30,8 @@ pub struct Quality {
     pub rate: u64,
     /// How often nothing gets through, and for how long.
     pub outage: Option<(Duration, Duration)>,
-    /// How often all connections end.
-    pub cut_every: Option<Duration>,
+    /// After how many bytes that went up all connections end.
+    pub cut_after: Option<u64>,
 }
 
 impl Quality {
@@ -38,7 +40,7 @@ impl Quality {
         latency: Duration::ZERO,
         rate: 1_000_000_000,
         outage: None,
-        cut_every: None,
+        cut_after: None,
     };
 
     /// A satellite: 600 ms there and back, 256 kbit/s, three seconds of every twenty without it. `faster` shrinks all times
@@ -52,15 +54,15 @@ impl Quality {
                 Duration::from_secs(20).checked_div(faster).expect("not 0"),
                 Duration::from_secs(3).checked_div(faster).expect("not 0"),
             )),
-            cut_every: None,
+            cut_after: None,
         }
     }
 
-    /// The same with all connections cut every twenty seconds.
+    /// The same with all connections cut after what twenty seconds carry, however long the rest takes.
     #[must_use]
     pub const fn cut_satellite(faster: u32) -> Self {
         Self {
-            cut_every: Some(Duration::from_secs(20).checked_div(faster).expect("not 0")),
+            cut_after: Some(20 * 32_000),
             ..Self::satellite(faster)
         }
     }
@@ -71,7 +73,7 @@ impl Quality {
 pub struct Link {
     url: String,
     shared: Arc<Shared>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,9 @@ struct Shared {
     free_at: [Mutex<Instant>; 2],
     carried: [AtomicU64; 2],
     cuts: watch::Sender<u64>,
+    /// Bytes that went up since the last cut.
+    uncut: AtomicU64,
+    answers: Mutex<BTreeSet<u64>>,
 }
 
 impl Link {
@@ -100,13 +105,12 @@ impl Link {
             free_at: [Mutex::new(now), Mutex::new(now)],
             carried: [AtomicU64::new(0), AtomicU64::new(0)],
             cuts: watch::Sender::new(0),
+            uncut: AtomicU64::new(0),
+            answers: Mutex::default(),
         });
         Ok(Self {
             url: format!("http://{}", listener.local_addr()?),
-            tasks: vec![
-                tokio::spawn(accept(listener, Arc::clone(&shared))),
-                tokio::spawn(cut_in_time(Arc::clone(&shared))),
-            ],
+            task: tokio::spawn(accept(listener, Arc::clone(&shared))),
             shared,
         })
     }
@@ -128,6 +132,17 @@ impl Link {
         *self.shared.cuts.borrow()
     }
 
+    /// Ends all connections, once.
+    pub fn cut(&self) {
+        self.shared.cut();
+    }
+
+    /// The pushes whose answers, that the cloud took all of it, have got through.
+    #[must_use]
+    pub fn answers(&self) -> BTreeSet<u64> {
+        lock(&self.shared.answers).clone()
+    }
+
     /// Bytes that went up and down since this was asked last, with all that HTTP says around the bodies.
     #[must_use]
     pub fn take_carried(&self) -> [u64; 2] {
@@ -137,8 +152,8 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+        self.task.abort();
+        self.cut();
     }
 }
 
@@ -147,11 +162,22 @@ impl Shared {
         *lock(&self.quality)
     }
 
+    fn cut(&self) {
+        self.uncut.store(0, Ordering::Relaxed);
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
     /// When so many bytes have been taken by the link, and when they arrive.
     fn carry(&self, way: usize, bytes: usize) -> (Instant, Instant) {
         let quality = self.quality();
         let bytes = bytes as u64;
         self.carried[way].fetch_add(bytes, Ordering::Relaxed);
+        if way == 0 {
+            let uncut = self.uncut.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            if quality.cut_after.is_some_and(|most| uncut >= most) {
+                self.cut();
+            }
+        }
         let mut free_at = lock(&self.free_at[way]);
         let begins = (*free_at).max(Instant::now());
         let mut taken = begins + Duration::from_micros(bytes * 1_000_000 / quality.rate.max(1));
@@ -188,18 +214,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn cut_in_time(shared: Arc<Shared>) {
-    loop {
-        match shared.quality().cut_every {
-            Some(every) => {
-                sleep(every).await;
-                if shared.quality().cut_every.is_some() {
-                    shared.cuts.send_modify(|cuts| *cuts += 1);
-                }
-            }
-            None => sleep(Duration::from_millis(100)).await,
-        }
+/// Which push a piece of the way down is the whole answer to: small as it is, it comes in one.
+fn push_answered(piece: &[u8]) -> Option<u64> {
+    let (head, body) = std::str::from_utf8(piece).ok()?.split_once("\r\n\r\n")?;
+    if body != r#"{"success":true}"# {
+        return None;
     }
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    headers.find(|(name, _)| *name == PUSH)?.1.parse().ok()
 }
 
 /// Carries one direction of a connection until one side ends it.
@@ -222,6 +244,9 @@ async fn pump(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + 
             sleep_until(arrives).await;
             if to.write_all(&piece).await.is_err() {
                 return;
+            }
+            if let Some(number) = push_answered(&piece) {
+                lock(&shared.answers).insert(number);
             }
         }
         // The other side has ended; a broken pipe says the same.

@@ -13,7 +13,7 @@ mod postgres;
 mod push;
 mod tables;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -70,8 +70,30 @@ pub struct Switches {
     pub faults: Vec<Fault>,
 }
 
-/// Something that goes wrong once.
+/// What is asked of the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Who this hub is.
+    Verify,
+    /// What it has.
+    Pull,
+    /// To take rows.
+    Push,
+}
+
+/// An answer that is none of the cloud's program: a portal's, a proxy's, a broken machine's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// Its status.
+    pub status: u16,
+    /// One of its headers, if it is to have one.
+    pub header: Option<(&'static str, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// Something that goes wrong once.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The connection ends after so many bytes of the answer to a pull.
     DropPullAfter(usize),
@@ -85,6 +107,8 @@ pub enum Fault {
     CutInPush(usize),
     /// A row of a pull is missed: its transaction was open.
     MissNewest,
+    /// Something else answers this call, of which nothing is done.
+    Says(Call, Said),
 }
 
 impl Default for Switches {
@@ -125,8 +149,17 @@ pub struct Counts {
     pub bytes_in: u64,
     /// Bytes of answers' bodies.
     pub bytes_out: u64,
-    /// Ids of the rows that were pushed, each time.
-    pub pushed: Vec<String>,
+    /// The rows that were pushed, each time.
+    pub pushed: Vec<Pushed>,
+}
+
+/// A row, or a deletion, that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// `table/id`.
+    pub row: String,
+    /// Which push it was in, by the number that its answer bears (see [`Link::answers`]).
+    pub push: u64,
 }
 
 /// A running cloud. Dropping it ends it and takes its database.
@@ -147,6 +180,8 @@ pub(crate) struct Shared {
     pub(crate) key: Mutex<String>,
     pub(crate) requests: Mutex<Vec<std::time::Instant>>,
     pub(crate) last_stamp: AtomicI64,
+    /// Pushes so far.
+    pub(crate) pushes: AtomicU64,
     /// Something was counted.
     pub(crate) counted: Notify,
 }
@@ -176,6 +211,7 @@ impl Cloud {
             key: Mutex::new(API_KEY.to_owned()),
             requests: Mutex::default(),
             last_stamp: AtomicI64::new(0),
+            pushes: AtomicU64::new(0),
             counted: Notify::new(),
         });
         database::fill(&shared, clinic, DAYS).await?;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::postgres::PostgresError;
 use super::tables::{PUSH_ORDER, columns};
-use super::{Generation, Shared, Switches, iso, lock};
+use super::{Generation, Pushed, Shared, Switches, iso, lock};
 
 /// What the cloud answers.
 pub(super) enum Outcome {
@@ -26,8 +26,8 @@ const STAMPED: [&str; 5] = [
 /// Rows that get a visit where they have none.
 const NEED_A_VISIT: [&str; 3] = ["events", "appointments", "prescriptions"];
 
-/// Takes a push, of which no more than `most` rows are done.
-pub(super) async fn push(shared: &Shared, body: &Value, most: usize) -> Result<Outcome, PostgresError> {
+/// Takes the push of that number, of which no more than `most` rows are done.
+pub(super) async fn push(shared: &Shared, number: u64, body: &Value, most: usize) -> Result<Outcome, PostgresError> {
     let switches = shared.switches();
     let mut done = 0;
     for table in order(&switches) {
@@ -38,12 +38,7 @@ pub(super) async fn push(shared: &Shared, body: &Value, most: usize) -> Result<O
                     return Ok(Outcome::Cut);
                 }
                 done += 1;
-                shared.count(|counts| {
-                    counts.rows_pushed += 1;
-                    counts
-                        .pushed
-                        .push(format!("{table}/{}", row["id"].as_str().unwrap_or_default()));
-                });
+                note(shared, number, table, &row["id"]);
                 match take(shared, &switches, table, row).await {
                     Ok(()) => {}
                     Err(error) if switches.generation == Generation::C2 && error.is_of_a_row() => {}
@@ -54,12 +49,7 @@ pub(super) async fn push(shared: &Shared, body: &Value, most: usize) -> Result<O
         }
         for id in lists["deleted"].as_array().into_iter().flatten() {
             done += 1;
-            shared.count(|counts| {
-                counts.rows_pushed += 1;
-                counts
-                    .pushed
-                    .push(format!("{table}/{}", id.as_str().unwrap_or_default()));
-            });
+            note(shared, number, table, id);
             match super::database::delete(shared, table, id.as_str().unwrap_or_default()).await {
                 Ok(()) => {}
                 Err(error) if switches.generation == Generation::C2 && error.is_of_a_row() => {}
@@ -70,6 +60,16 @@ pub(super) async fn push(shared: &Shared, body: &Value, most: usize) -> Result<O
     }
     shared.count(|counts| counts.rows_taken += done as u64);
     Ok(Outcome::Success)
+}
+
+fn note(shared: &Shared, number: u64, table: &str, id: &Value) {
+    shared.count(|counts| {
+        counts.rows_pushed += 1;
+        counts.pushed.push(Pushed {
+            row: format!("{table}/{}", id.as_str().unwrap_or_default()),
+            push: number,
+        });
+    });
 }
 
 /// The newer cloud takes items before the dispensing records that name them, and knows risk profiles.

@@ -31,6 +31,9 @@ const CLOSED: [&str; 22] = [
     "repairing",
 ];
 
+/// What an open hub may have to ask before anything else.
+const ASKED: [&str; 3] = ["other-cloud", "other-office", "withdrawn-clinic"];
+
 impl PanelClient {
     /// Unlocks with the PIN.
     ///
@@ -47,6 +50,9 @@ impl PanelClient {
         self.press(Button::Ok).await?;
         self.wait_until(|screen| screen.name != "locked").await?;
         self.wait_until(|screen| screen.name != "unlocking").await?;
+        if ASKED.contains(&self.screen.name.as_str()) {
+            return Ok(());
+        }
         self.expect("home")
     }
 
@@ -239,8 +245,10 @@ impl PanelClient {
     /// As [`PanelClient::wait_until`].
     pub async fn wait_for_cloud(&mut self, says: &str) -> Result<(), PanelError> {
         self.wake().await?;
-        self.choose("Cloud").await?;
-        self.wait_for("cloud").await?;
+        if self.screen.name != "cloud" {
+            self.choose("Cloud").await?;
+            self.wait_for("cloud").await?;
+        }
         self.wait_until(|screen| !is_relaying(screen) && screen.lines.iter().any(|line| line.contains(says)))
             .await?;
         Ok(())

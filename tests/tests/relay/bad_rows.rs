@@ -80,7 +80,7 @@ async fn among_many(generation: Generation) {
     assert_eq!(world.assert_nothing_acknowledged_is_missing().await, 1);
     let reason = match generation {
         Generation::C1 => "the cloud refuses it",
-        Generation::C2 => "the cloud did not keep it",
+        Generation::C2 => "sent, but the cloud does not show it",
     };
     assert_eq!(
         world.unacknowledged().await,

@@ -5,6 +5,7 @@
 mod chance;
 
 mod bad_rows;
+mod clock_and_history;
 mod day;
 mod faults;
 mod kills;
@@ -16,6 +17,8 @@ mod kills;
 )]
 mod limits;
 mod memory;
+mod odd_answers;
+mod other_cloud;
 mod people;
 mod slow_link;
 mod staff;

@@ -2,8 +2,8 @@
 
 use hub_tests::clinic::DemoUser;
 use hub_tests::cloud::Generation;
-use hub_tests::compare::hub_as_seen_by;
-use hub_tests::hub::Log;
+use hub_tests::compare::{Comparison, hub_as_seen_by};
+use hub_tests::hub::{self, Log, PIN};
 use hub_tests::phone::{Database, Generation as App, Phone};
 use hub_tests::schema::schema;
 use serde_json::{Value, json};
@@ -209,4 +209,53 @@ async fn what_the_cloud_says_of_the_hub_itself_is_heeded_and_phones_work_on() {
         !world.hub.hub.printed().contains("00112233445566778899aabbccddeeff"),
         "the key is in the log"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_records_of_a_clinic_that_was_taken_away_go_when_a_person_allows_it_and_come_back_with_the_clinic() {
+    let mut world = Relayed::new(Generation::C1, Log::Warnings).await;
+    let (here, there) = (world.user("admin").clinic_id, world.user("doctor.two").clinic_id);
+    let mut of_other = world.phone_of("doctor.two").await;
+    let patient = of_other.register_patient(&new_patient("Sent")).unwrap();
+    of_other.sync().await.unwrap();
+    world.run_through().await;
+    world.phone.sync().await.unwrap();
+    let before = hub_as_seen_by(&mut of_other).await.unwrap();
+
+    world.cloud.give_clinics(&[&here]);
+    world.run_through().await;
+    // Who says no is not asked again before the hub is unlocked anew.
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    panel.answer("withdrawn-clinic", false).await.unwrap();
+    world.run_through().await;
+    world.hub.hub.terminate().await.unwrap();
+    world.hub.start_again().await.unwrap();
+    world.hub.hub.wait_for_run(0).await.unwrap();
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    panel.answer("withdrawn-clinic", true).await.unwrap();
+    // That is done before the next run, and a phone that had all of it hears of it.
+    world.run_through().await;
+    world.phone.sync().await.unwrap();
+    let table = schema().table("patients").unwrap();
+    let left = world.phone.database.row("patients", &patient);
+    assert!(left.is_none_or(|row| row.is_deleted(table)));
+    let _ = world.cloud.take_counts();
+    world.run_through().await;
+    assert_eq!(
+        world.cloud.take_counts().rows_pushed,
+        0,
+        "the cloud hears nothing of it"
+    );
+    world.hub.hub.terminate().await.unwrap();
+    let export = ["audit", "export", "--format", "jsonl"];
+    let exported = hub::desk(&world.hub.data(), &export, PIN).await.unwrap();
+    let log = String::from_utf8(exported.stdout).unwrap();
+    assert_eq!(log.matches("cloud.clinic_deleted").count(), 1);
+
+    world.cloud.give_clinics(&[&here, &there]);
+    world.hub.start_again().await.unwrap();
+    world.hub.hub.wait_for_run(0).await.unwrap();
+    let mut of_other = world.phone_of("doctor.two").await;
+    let after = hub_as_seen_by(&mut of_other).await.unwrap();
+    assert_eq!(Comparison::of_one_user().compare(&before, &after), Ok(()));
 }

@@ -94,6 +94,7 @@ async fn each_wart_of_the_stand_in_bites_and_has_a_switch() {
     visits_and_echoes(&mut talk).await;
     stamps_and_drops(&mut talk).await;
     days_and_open_transactions(&mut talk).await;
+    history_and_clock(&mut talk).await;
     one_bucket(&mut talk).await;
 }
 
@@ -240,6 +241,46 @@ async fn days_and_open_transactions(talk: &mut Talk) {
     let visits = |answer: Value| answer["changes"]["visits"]["created"].as_array().unwrap().len();
     let missed = visits(talk.pull(1).await);
     assert_eq!(visits(talk.pull(1).await), missed + 1);
+}
+
+/// The newer cloud's organisation may set how old a row may be to be told; and its clock may be wrong.
+async fn history_and_clock(talk: &mut Talk) {
+    talk.only(|switches| switches.generation = Generation::C2);
+    let now = jiff::Timestamp::now();
+    let at = format!("{now:.3}");
+    let mut young = talk.patient(&id(61), "Young", &at);
+    young["created_at"] = at.as_str().into();
+    talk.push(created("patients", json!([young]))).await;
+    for since in [0, 1] {
+        talk.only(|switches| switches.generation = Generation::C2);
+        let told = |answer: Value, number: u8| answer["changes"]["patients"].to_string().contains(&id(number));
+        // The first is from the beginning of the year.
+        assert!(told(talk.pull(since).await, 1) && told(talk.pull(since).await, 61));
+        talk.cloud.switch(|switches| switches.history_days = Some(7));
+        assert!(!told(talk.pull(since).await, 1) && told(talk.pull(since).await, 61));
+        let users = talk.pull(since).await["changes"]["users"]["updated"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert!(users > 0, "users are told whatever their age");
+    }
+
+    const DAY_MS: i64 = 86_400_000;
+    talk.only(|switches| switches.clock_off = DAY_MS);
+    let tomorrow = now.as_millisecond() + DAY_MS;
+    assert!(talk.pull(1).await["timestamp"].as_i64().unwrap() >= tomorrow);
+    talk.push(created("patients", json!([talk.patient(&id(62), "Ahead", EARLY)])))
+        .await;
+    let stamped = talk.row("patients", &id(62)).await.unwrap()["last_modified"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        stamped.parse::<jiff::Timestamp>().unwrap().as_millisecond() >= tomorrow,
+        "{stamped}"
+    );
+    talk.only(|_| {});
+    assert!(talk.pull(1).await["timestamp"].as_i64().unwrap() < tomorrow);
 }
 
 async fn one_bucket(talk: &mut Talk) {

@@ -22,7 +22,8 @@ impl Life {
             return false;
         };
         let status = cloud::status(serving.relay.as_ref(), self.clock.peek());
-        self.display.cloud() != Some(status)
+        let withdrawn = cloud::withdrawn(serving.relay.as_ref());
+        self.display.cloud() != Some((status, withdrawn))
     }
 
     /// A person decided whether the records go to another cloud from now on.

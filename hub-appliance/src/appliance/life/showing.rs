@@ -70,6 +70,7 @@ impl Life {
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
             usb: serving.courier.status(),
             other_office: serving.other_office.as_ref().map(courier::Offer::ending),
+            withdrawn: cloud::withdrawn(serving.relay.as_ref()),
             ..status
         }
     }

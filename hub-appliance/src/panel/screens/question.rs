@@ -1,5 +1,5 @@
 //! `new-disk`, `disk-away`, `begin-anew`, `which-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`,
-//! `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `box-key`, `box-key-again`,
+//! `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `withdrawn-clinic`, `box-key`, `box-key-again`,
 //! `new-box`: what a person has to decide before the hub goes on.
 
 use super::Moment;
@@ -36,6 +36,7 @@ pub(super) fn draw(
         Question::BoxKey { again: false } => ("box-key", Icon::WARNING),
         Question::BoxKey { again: true } => ("box-key-again", Icon::WARNING),
         Question::NewBox => ("new-box", Icon::KEY),
+        Question::Withdrawn { .. } => ("withdrawn-clinic", Icon::WARNING),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     canvas.header(asked.title, icon);

@@ -568,6 +568,11 @@ fn question(question: &Question) -> Asked {
             "كتابة",
         ),
         Question::NewBox => ("جهاز آخر", lines(["كان القرص لجهاز آخر", "أيفتحه هذا الجهاز؟"]), "نعم"),
+        Question::Withdrawn { clinic, patients } => (
+            "مسح سجلات عيادة؟",
+            [as_name(&printable(clinic, NAME)), format!("مرضى: {patients}")],
+            "مسح",
+        ),
         Question::PutBack { firmware } => (
             "فشل التحديث",
             [

@@ -753,6 +753,15 @@ fn question(question: &Question) -> Asked {
             text: ["The disk was another", "box's. Shall this box", "open it from now on?"].map(String::from),
             yes: "Yes",
         },
+        Question::Withdrawn { clinic, patients } => Asked {
+            title: "Delete a clinic?",
+            text: [
+                "No longer this hub's:".into(),
+                printable(clinic, 21),
+                format!("Patients: {patients}"),
+            ],
+            yes: "Delete",
+        },
         Question::PutBack { firmware } => Asked {
             title: "Update failed",
             text: [

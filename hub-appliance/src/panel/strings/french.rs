@@ -743,6 +743,15 @@ fn question(question: &Question) -> Asked {
             text: ["Le disque était à un", "autre boîtier. Celui-", "ci doit-il l'ouvrir ?"].map(String::from),
             yes: "Oui",
         },
+        Question::Withdrawn { clinic, patients } => Asked {
+            title: "Effacer clinique ?",
+            text: [
+                "N'est plus à ce hub :".into(),
+                printable(clinic, 21),
+                format!("Patients : {patients}"),
+            ],
+            yes: "Effacer",
+        },
         Question::PutBack { firmware } => Asked {
             title: "Échec mise à jour",
             text: [

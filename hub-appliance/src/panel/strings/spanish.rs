@@ -731,6 +731,15 @@ fn question(question: &Question) -> Asked {
             text: ["El disco era de otra", "caja. ¿Lo abre ésta", "desde ahora?"].map(String::from),
             yes: "Sí",
         },
+        Question::Withdrawn { clinic, patients } => Asked {
+            title: "¿Borrar clínica?",
+            text: [
+                "Ya no es de este hub:".into(),
+                printable(clinic, 21),
+                format!("Pacientes: {patients}"),
+            ],
+            yes: "Borrar",
+        },
         Question::PutBack { firmware } => Asked {
             title: "No se actualizó",
             text: [

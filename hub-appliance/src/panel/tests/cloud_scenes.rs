@@ -46,6 +46,13 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         other_cloud: Some("another-cloud.example.org".into()),
         ..with_cloud(CloudStanding::Done(3), 0, 0)
     };
+    let withdrawn = OpenStatus {
+        withdrawn: Some(WithdrawnClinic {
+            name: "Clinic by the river North".into(),
+            patients: 1200,
+        }),
+        ..with_cloud(CloudStanding::Done(3), 0, 0)
+    };
     let names = [
         "cloud-never",
         "cloud-no-network",
@@ -88,6 +95,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ),
         ("notice-cloud-key", key_left),
         ("other-cloud", Desk::speaking(language, Phase::Open(other))),
+        ("withdrawn-clinic", Desk::speaking(language, Phase::Open(withdrawn))),
     ]);
     all
 }

@@ -7,7 +7,7 @@ use super::pin_pad::Pad;
 use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 65] = [
+const SCREENS: [&str; 66] = [
     "box-key",
     "box-key-again",
     "new-box",
@@ -62,6 +62,7 @@ const SCREENS: [&str; 65] = [
     "other-office",
     "cloud",
     "other-cloud",
+    "withdrawn-clinic",
     "ask-pin",
     "keys",
     "key",
@@ -314,6 +315,7 @@ prop_compose! {
         pin_change in prop::option::of(pin_change()),
         (cloud, backup, usb) in (cloud_status(), backup_status(), usb_status()),
         (other_cloud, other_office) in any::<(Option<String>, Option<String>)>(),
+        withdrawn in prop::option::of(any::<(String, u32)>()),
         errand in prop::option::of(errand()),
         has_no_staff: bool,
         emergency in prop::option::of(emergency()),
@@ -338,6 +340,7 @@ prop_compose! {
             backup,
             other_cloud,
             other_office,
+            withdrawn: withdrawn.map(|(name, patients)| WithdrawnClinic { name, patients }),
             usb,
             errand,
             has_no_staff,

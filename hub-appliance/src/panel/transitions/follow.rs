@@ -4,7 +4,7 @@ use crate::panel::clock_entry::ClockEntry;
 use crate::panel::pin_pad::{CodeEntry, PIN_ALONE, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
-use crate::panel::view::{ErrandStep, Notice, OpenStatus, Phase, PinChange, Question, Status};
+use crate::panel::view::{ErrandStep, Notice, OpenStatus, Phase, PinChange, Question, Status, WithdrawnClinic};
 
 /// Where the hub's `status` leads from `state`.
 pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
@@ -148,6 +148,13 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
             },
         ),
         (None, None, state) if open.offers_box => ask(state, Question::NewBox),
+        (None, None, state) if let Some(WithdrawnClinic { name, patients }) = &open.withdrawn => ask(
+            state,
+            Question::Withdrawn {
+                clinic: name.clone(),
+                patients: *patients,
+            },
+        ),
         (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
             if !open.phones.iter().any(|phone| phone.number == number) =>
         {

@@ -12,6 +12,7 @@ mod digest;
 mod ledger;
 mod outgoing;
 mod spool;
+mod withdrawn;
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ pub use digest::{Digests, digests};
 pub use ledger::CloudEntry;
 pub use outgoing::{Outgoing, Sent, Waiting, after_push_order, push_order};
 pub use spool::Spool;
+pub use withdrawn::Withdrawn;
 
 use super::Store;
 use super::devices::DeviceNumber;
@@ -79,7 +81,7 @@ impl fmt::Display for CloudReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused => f.write_str("the cloud refuses it"),
-            Self::NotTaken => f.write_str("the cloud did not keep it"),
+            Self::NotTaken => f.write_str("sent, but the cloud does not show it"),
             Self::Parent(column) => write!(f, "waits for what it belongs to: {column}"),
             Self::DoesNotFit(column) => write!(f, "does not fit the cloud: {column}"),
             Self::Missing(column) => write!(f, "the cloud needs a value: {column}"),
@@ -208,6 +210,7 @@ impl Store {
             let connection = tx.connection();
             connection.execute("UPDATE cloud_state SET ca = ?1, time_zone = ?2", (ca, time_zone))?;
             if is_another {
+                withdrawn::forget_marks(tx)?;
                 connection.execute(
                     "UPDATE cloud_state SET pull_cursor = 0, push_cursor = 0, whole_pull_at = 0, clinics = '[]'",
                     [],

@@ -1,0 +1,56 @@
+//! Who holds the card for a minute can't send the records elsewhere: another cloud, or another key, is asked about on the panel.
+
+use std::fs;
+
+use hub_tests::clinic::Clinic;
+use hub_tests::cloud::{Cloud, Generation};
+use hub_tests::hub::Log;
+
+use super::world::{Relayed, SIZE, new_patient};
+
+const OTHER_KEY: &str = "hh_ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_cloud_or_key_gets_nothing_before_a_person_has_allowed_it() {
+    let mut world = Relayed::new(Generation::C1, Log::Warnings).await;
+    let other = Cloud::start(&Clinic::generate(31, SIZE)).await.unwrap();
+    other.change_key(OTHER_KEY);
+    fs::write(world.hub.setup_file(), other.setup()).unwrap();
+    let patient = world.phone.register_patient(&new_patient("Amina")).unwrap();
+    world.phone.sync().await.unwrap();
+    for yes in [false, true] {
+        world.hub.hub.terminate().await.unwrap();
+        world.hub.start_again().await.unwrap();
+        world.hub.hub.wait_for_run(0).await.unwrap();
+        let mut panel = world.hub.hub.panel().await.unwrap();
+        let _ = (world.cloud.take_counts(), other.take_counts());
+        panel.answer("other-cloud", yes).await.unwrap();
+        world.run_through().await;
+        let asked = [&world.cloud, &other].map(|cloud| cloud.take_counts().verify > 0);
+        assert_eq!(asked, [!yes, yes]);
+        let left = fs::read_to_string(world.hub.setup_file()).unwrap();
+        assert_eq!(
+            left.contains(OTHER_KEY),
+            !yes,
+            "a key that is used does not stay on the card"
+        );
+    }
+    // What the one before had acknowledged is sent to the new one.
+    let there = other.rows("patients").await.unwrap();
+    assert!(there.iter().any(|row| row["id"] == patient.as_str()));
+
+    // The same cloud with another key is another, too.
+    world.cloud = other;
+    world.cloud.change_key(hub_tests::cloud::API_KEY);
+    world.hub.hub.terminate().await.unwrap();
+    fs::write(world.hub.setup_file(), world.cloud.setup()).unwrap();
+    world.hub.start_again().await.unwrap();
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    panel.answer("other-cloud", true).await.unwrap();
+    world.run_through().await;
+    world.assert_alike().await;
+    world.hub.hub.terminate().await.unwrap();
+    world.hub.start_again().await.unwrap();
+    world.hub.hub.wait_for_run(0).await.unwrap();
+    world.assert_quiet().await;
+}
