@@ -1,8 +1,8 @@
 //! Applying one row that came from outside (a phone, the cloud, a procedure) to the store.
 //!
 //! Whoever writes goes through here, so that each write is stamped by the change clock, merged by the same rules and
-//! leaves what it replaced in the history. How a row meets the stored one stands in [`meeting`](super::meeting), what a
-//! deletion does in [`deleting`](super::deleting).
+//! leaves what it replaced in the history. How a row meets the stored one stands in `meeting`, what a
+//! deletion does in `deleting`.
 
 use std::collections::HashSet;
 
