@@ -23,7 +23,7 @@ use crate::panel_client::{PanelClient, PanelError};
 use crate::phone::client::ClientError;
 
 pub use restoring::restore;
-pub use test_hub::TestHub;
+pub use test_hub::{TestHub, copy_folder};
 
 /// How long a hub may take to begin listening or to end.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -43,11 +43,7 @@ impl Desk {
     /// The same, by a hub's PIN that is another.
     async fn choose_with(&self, pin: &str, way: &str, button: &str) -> String {
         let mut panel = self.hub.panel().await.unwrap();
-        panel.choose("Keys").await.unwrap();
-        panel.wait_for("keys").await.unwrap();
-        panel.take(way).await.unwrap();
-        panel.wait_for("key").await.unwrap();
-        panel.take(button).await.unwrap();
+        panel.take_way(way, button).await.unwrap();
         panel.wait_for("ask-pin").await.unwrap();
         panel.type_digits(pin).await.unwrap();
         panel.press(Button::Ok).await.unwrap();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::compare::{Comparison, hub_as_seen_by};
-use hub_tests::hub::{Log, PIN, TestHub};
+use hub_tests::hub::{Log, PIN, TestHub, copy_folder};
 use hub_tests::phone::edit::{AttributeValue, NewAttribute, NewPatient};
 use hub_tests::phone::state::Pairing;
 use hub_tests::phone::{Generation, Phone};
@@ -225,20 +225,7 @@ async fn write_the_fixture() {
         phone.save(&to.join(format!("{name}.json")), &pairing).unwrap();
     }
     hub.hub.terminate().await.unwrap();
-    copy(&hub.data(), &to.join("data"));
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
+    copy_folder(&hub.data(), &to.join("data")).unwrap();
 }
 
 /// Prints how long the first unlock after the update takes on a full clinic, and what room it needs.

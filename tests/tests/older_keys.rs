@@ -12,25 +12,12 @@ use std::path::{Path, PathBuf};
 
 use hub_appliance::keys::{KeyStore, Rotation};
 use hub_tests::clinic::{Clinic, ClinicSize};
-use hub_tests::hub::{self, Hub, PIN, import};
+use hub_tests::hub::{self, Hub, PIN, copy_folder, import};
 use hub_tests::panel_client::{Button, PanelClient};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/keys-1");
 const NEW_PIN: &str = "27182818";
 const SLOTS: [&str; 2] = ["keyslots.json", "keyslots.previous.json"];
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// A hub on a copy of the fixture, and the stick beside it, which is out.
 struct Older {
@@ -40,7 +27,7 @@ struct Older {
 impl Older {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        copy(Path::new(FIXTURE), folder.path());
+        copy_folder(Path::new(FIXTURE), folder.path()).unwrap();
         Self { folder }
     }
 
@@ -86,30 +73,12 @@ impl Older {
 
 /// Has the hub be opened in this way from now on.
 async fn choose(panel: &mut PanelClient, way: &str) {
-    panel.choose("Keys").await.unwrap();
-    panel.wait_for("keys").await.unwrap();
-    panel.take(way).await.unwrap();
-    panel.wait_for("key").await.unwrap();
-    panel.take("Use it").await.unwrap();
+    panel.take_way(way, "Use it").await.unwrap();
     panel.wait_for("ask-pin").await.unwrap();
     panel.type_digits(PIN).await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     let said = panel.wait_for("errand").await.unwrap().lines.join(" ");
     assert!(said.contains("open"), "{said}");
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("home").await.unwrap();
-}
-
-async fn change_pin(panel: &mut PanelClient) {
-    panel.open_pin_change().await.unwrap();
-    for (asks, pin) in [("Current PIN", PIN), ("New PIN", NEW_PIN), ("PIN again", NEW_PIN)] {
-        let is_asked = |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains(asks);
-        panel.wait_until(is_asked).await.unwrap();
-        panel.type_digits(pin).await.unwrap();
-        panel.press(Button::Ok).await.unwrap();
-    }
-    let is_done = |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains("PIN changed");
-    panel.wait_until(is_done).await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     panel.wait_for("home").await.unwrap();
 }
@@ -125,7 +94,7 @@ async fn older_slots_open_and_once_all_were_made_anew_a_copy_of_them_opens_nothi
     let mut hub = older.start().await;
     let mut panel = hub.panel().await.unwrap();
     panel.wait_for("home").await.unwrap();
-    change_pin(&mut panel).await;
+    panel.change_pin(PIN, NEW_PIN).await.unwrap();
     // What is on the paper can't be brought up without the paper.
     let asks = |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains("New code needed");
     panel.wait_until(asks).await.unwrap();

@@ -15,7 +15,7 @@ use hub_appliance::keys::{KeyStore, MasterKey, Pin, Rotation, UnlockError, Vault
 use hub_appliance::store::Store;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::{Log, PIN, TestHub};
-use hub_tests::panel_client::{Button, PanelClient};
+use hub_tests::panel_client::Button;
 
 const OTHER_PIN: &str = "27182818";
 const SLOTS: [&str; 2] = ["keyslots.json", "keyslots.previous.json"];
@@ -84,31 +84,6 @@ fn opens(data: &Path, master: &MasterKey) -> bool {
     })
 }
 
-/// Types the present PIN and the new one, once less than it takes.
-async fn begin_change(panel: &mut PanelClient, present: &str, new: &str) {
-    let asks =
-        |title: &'static str| move |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains(title);
-    panel.open_pin_change().await.unwrap();
-    panel.wait_until(asks("Current PIN")).await.unwrap();
-    panel.type_digits(present).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_until(asks("New PIN")).await.unwrap();
-    let before = panel.screen().lines[0].clone();
-    panel.type_digits(new).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_until(|screen| screen.lines[0] != before).await.unwrap();
-    panel.type_digits(new).await.unwrap();
-}
-
-async fn change(panel: &mut PanelClient, present: &str, new: &str) {
-    begin_change(panel, present, new).await;
-    panel.press(Button::Ok).await.unwrap();
-    let is_done = |screen: &hub_tests::panel_client::Screen| screen.lines.join(" ").contains("PIN changed");
-    panel.wait_until(is_done).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("home").await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_copy_of_the_keys_opens_nothing_once_the_pin_was_changed_and_no_phone_notices() {
     let clinic = clinic();
@@ -117,7 +92,7 @@ async fn an_older_copy_of_the_keys_opens_nothing_once_the_pin_was_changed_and_no
     phone.sync().await.unwrap();
     let (data, before) = (hub.data(), copied(&hub.data()));
     let mut panel = hub.hub.panel().await.unwrap();
-    change(&mut panel, PIN, OTHER_PIN).await;
+    panel.change_pin(PIN, OTHER_PIN).await.unwrap();
     phone.sync().await.unwrap();
     settled(&data).await;
     phone.sync().await.unwrap();
@@ -160,7 +135,7 @@ async fn whenever_the_plug_is_pulled_one_of_the_two_pins_opens_and_it_goes_on() 
     for _ in 0..kills.unwrap_or(5) {
         older.push((copied(&data), present));
         let mut panel = hub.hub.panel().await.unwrap();
-        begin_change(&mut panel, present, next).await;
+        panel.begin_pin_change(present, next).await.unwrap();
         panel.press(Button::Ok).await.unwrap();
         tokio::time::sleep(chance.time_below(CUT_WITHIN)).await;
         hub.hub.kill9().await.unwrap();
@@ -172,7 +147,7 @@ async fn whenever_the_plug_is_pulled_one_of_the_two_pins_opens_and_it_goes_on() 
         phone.sync().await.unwrap();
     }
     let mut panel = hub.hub.panel().await.unwrap();
-    change(&mut panel, present, next).await;
+    panel.change_pin(present, next).await.unwrap();
     settled(&data).await;
     phone.sync().await.unwrap();
     assert!(hub.hub.terminate().await.unwrap().success());

@@ -246,7 +246,11 @@ impl TestHub {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a folder with all that is in it, into one that may be there.
+///
+/// # Errors
+/// What the operating system reports.
+pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -224,6 +224,47 @@ impl PanelClient {
         Ok(())
     }
 
+    /// Changes the PIN, from anywhere in the open hub, up to the press that takes the new one.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn begin_pin_change(&mut self, present: &str, new: &str) -> Result<(), PanelError> {
+        self.open_pin_change().await?;
+        self.wait_until(says("Current PIN")).await?;
+        self.type_digits(present).await?;
+        self.press(Button::Ok).await?;
+        self.wait_until(says("New PIN")).await?;
+        self.type_digits(new).await?;
+        self.press(Button::Ok).await?;
+        self.wait_until(says("PIN again")).await?;
+        self.type_digits(new).await
+    }
+
+    /// Changes the PIN, from anywhere in the open hub, and goes home.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn change_pin(&mut self, present: &str, new: &str) -> Result<(), PanelError> {
+        self.begin_pin_change(present, new).await?;
+        self.press(Button::Ok).await?;
+        self.wait_until(says("PIN changed")).await?;
+        self.press(Button::Ok).await?;
+        self.wait_for("home").await?;
+        Ok(())
+    }
+
+    /// Takes a button of a way to unlock, from anywhere in the open hub.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn take_way(&mut self, way: &str, button: &str) -> Result<(), PanelError> {
+        self.choose("Keys").await?;
+        self.wait_for("keys").await?;
+        self.take(way).await?;
+        self.wait_for("key").await?;
+        self.take(button).await
+    }
+
     /// Begins a run of the relay to the cloud, from anywhere in the open hub; the button held asks for one that compares
     /// everything.
     ///
@@ -374,4 +415,9 @@ fn marks(screen: &Screen, entry: &str) -> bool {
     let button = format!("[{entry}]");
     let lit = |line: &String| line.strip_prefix('>').is_some_and(|marked| marked.trim() == entry);
     screen.lines.iter().any(|line| lit(line) || line.contains(&button))
+}
+
+/// Whether a screen says this.
+fn says(text: &'static str) -> impl Fn(&Screen) -> bool {
+    move |screen| screen.lines.join(" ").contains(text)
 }

@@ -45,11 +45,7 @@ impl Desk {
     /// Takes a way to unlock by one of its buttons, up to the PIN and with it.
     async fn begins(&self, way: &str, button: &str, pin: &str) -> PanelClient {
         let mut panel = self.hub.panel().await.unwrap();
-        panel.choose("Keys").await.unwrap();
-        panel.wait_for("keys").await.unwrap();
-        panel.take(way).await.unwrap();
-        panel.wait_for("key").await.unwrap();
-        panel.take(button).await.unwrap();
+        panel.take_way(way, button).await.unwrap();
         types_in(&mut panel, pin).await;
         panel
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use hub_tests::hub::{PIN, TestHub, desk};
+use hub_tests::hub::{PIN, TestHub, copy_folder, desk};
 use hub_tests::panel_client::{Button, Screen};
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ async fn a_log_whose_end_was_taken_away_is_told_at_the_panel_and_keeps_nobody_ou
     let records = online.records(HERE).await;
     online.hub.hub.terminate().await.unwrap();
     let (data, copy) = (online.hub.data(), online.hub.data().with_file_name("before"));
-    copy_folder(&data.join("store"), &copy);
+    copy_folder(&data.join("store"), &copy).unwrap();
     online.hub.start_again().await.unwrap();
     online.client.handshake().await.unwrap();
     let asked = json!({"patient_id": records.patient});
@@ -125,7 +125,7 @@ async fn a_log_whose_end_was_taken_away_is_told_at_the_panel_and_keeps_nobody_ou
 
     // Somebody puts the disk back as it was before they looked.
     fs::remove_dir_all(data.join("store")).unwrap();
-    copy_folder(&copy, &data.join("store"));
+    copy_folder(&copy, &data.join("store")).unwrap();
     online.hub.start_locked().await.unwrap();
     let mut panel = online.hub.hub.panel().await.unwrap();
     // It opens, and says so instead of the home screen.
@@ -149,11 +149,4 @@ async fn a_log_whose_end_was_taken_away_is_told_at_the_panel_and_keeps_nobody_ou
     );
     let (_, said) = verified(&data).await;
     assert!(said.contains("was found broken"), "{said}");
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
