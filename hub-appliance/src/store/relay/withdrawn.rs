@@ -123,10 +123,11 @@ impl Store {
         let clinic = clinic.to_owned();
         self.write(move |tx| {
             // It may have come back, or been written to, since the person was asked.
-            let own: String = tx
-                .connection()
-                .query_row("SELECT clinics FROM cloud_state", [], |row| row.get(0))?;
-            let is_own = own.contains(&clinic.to_ascii_lowercase());
+            let (own, is_own): (String, bool) = tx.connection().query_row(
+                "SELECT clinics, lower(?1) IN (SELECT value FROM json_each(clinics)) FROM cloud_state",
+                [&clinic],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
             if is_own || has_unsent(tx.connection(), &clinic, &own)? {
                 return Ok(false);
             }
@@ -186,20 +187,16 @@ fn ids(connection: &Connection, sql: &str, of: impl rusqlite::Params) -> Result<
 
 /// Deletes a patient with all that hangs on one, and what stood in it.
 fn delete_patient(tx: &mut WriteTx<'_>, patient: &str) -> Result<(), StoreError> {
-    let mut all = Vec::new();
+    let mut all: Vec<(TableId, String, bool)> = Vec::new();
     for table in push_order() {
         let name = table.table().name;
         let column = if name == "patients" { "id" } else { "patient_id" };
-        let of_patient = format!("SELECT id FROM {name} WHERE {column} = ?1");
-        let live = ids(
-            tx.connection(),
-            &format!("{of_patient} AND hub_deleted_at IS NULL"),
-            [patient],
-        )?;
-        all.extend(ids(tx.connection(), &of_patient, [patient])?.into_iter().map(|id| {
-            let was_live = live.contains(&id);
-            (table, id, was_live)
-        }));
+        let of_patient = format!("SELECT id, hub_deleted_at IS NULL FROM {name} WHERE {column} = ?1");
+        let mut statement = tx.connection().prepare_cached(&of_patient)?;
+        let rows = statement.query_map([patient], |row| Ok((table, row.get(0)?, row.get(1)?)))?;
+        for row in rows {
+            all.push(row?);
+        }
     }
     for (table, id, was_live) in all {
         if was_live {

@@ -207,3 +207,18 @@ fn what_the_cloud_has_taken_away_with_a_clinic_goes_without_a_trace_and_comes_ba
     let snapshot = hub.store.snapshot().unwrap();
     assert_eq!(snapshot.user("u1").unwrap().unwrap().email, SECRET);
 }
+
+#[test]
+fn a_clinic_whose_id_is_part_of_one_that_is_left_goes_as_well() {
+    const LEFT: &str = "clinic-2-of-another-name";
+    let hub = hub();
+    answer(&hub, &[OTHER, LEFT], &records());
+    answer(&hub, &[LEFT], &json!({}));
+    while hub.store.delete_withdrawn(OTHER).unwrap() {}
+    let (changes, _) = hub.pull_scoped(A, Cursor::default(), &[OTHER]);
+    assert!(
+        !changes["patients"]["created"].to_string().contains(SECRET),
+        "{changes}"
+    );
+    assert_eq!(withdrawn(&hub).map(|(name, _)| name), Some("One".into()));
+}
