@@ -118,6 +118,9 @@ enum Failure {
     /// Calls are a user's.
     #[error("nobody is logged in: sync with --email and --password first")]
     NobodyLoggedIn,
+    /// A day takes most rights that there are.
+    #[error("this user may not do all of a day, from registering to handing out medicines: sync as one who may")]
+    NotPermitted,
     #[error("the parameters are no JSON: {0}")]
     Parameters(serde_json::Error),
     #[error("the bundle can't be written: {0}")]
@@ -331,7 +334,10 @@ async fn make_call(arguments: &Arguments, file: &Path, call: &CallArguments) -> 
 async fn day(arguments: &Arguments, file: &Path) -> Result<(), Failure> {
     let (mut phone, _) = load(arguments, file)?;
     let user = phone.user.clone().ok_or(Failure::NobodyLoggedIn)?;
-    let day = phone.client.day(&user).await?;
+    let day = phone.client.day(&user).await.map_err(|error| match error.status() {
+        Some(403) => Failure::NotPermitted,
+        _ => error.into(),
+    })?;
     println!("{:#}", serde_json::json!(day));
     Ok(())
 }
