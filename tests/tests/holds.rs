@@ -137,6 +137,33 @@ async fn a_held_patient_takes_its_children_along_and_they_go_when_the_right_is_g
     assert_eq!(on_hub(&mut admin, "events", "gone").await, None);
 }
 
+/// As many as made a hub that looked through all of a phone's held rows for each of them outlast every phone's patience.
+#[tokio::test]
+async fn thousands_of_held_rows_and_the_same_again_are_answered_while_others_go_on() {
+    const ROWS: usize = 16_000;
+    let place = Place::new().await;
+    let (mut nurse, mut doctor) = (place.phone("nurse").await, place.phone("doctor").await);
+    let row = |index: usize| {
+        new_row(
+            "patients",
+            &format!("p{index}"),
+            &json!({"primary_clinic_id": place.away()}),
+        )
+    };
+    let rows: Vec<_> = (0..ROWS).map(row).collect();
+    let changes = json!({"patients": lists(json!(rows), json!([]), json!([]))});
+    for _ in 0..2 {
+        let (held, patient) = tokio::join!(push(&mut nurse, &changes), async {
+            let patient = doctor.register_patient(&NewPatient::default()).unwrap();
+            assert_ne!(doctor.sync().await.unwrap().pushed, []);
+            patient
+        });
+        assert_eq!(held, Ok(json!({})));
+        assert!(on_hub(&mut doctor, "patients", &patient).await.is_some());
+        place.hub.held_on_the_panel(ROWS).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_row_without_a_place_is_nobodys_until_its_patient_is_there() {
     let place = Place::new().await;

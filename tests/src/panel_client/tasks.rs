@@ -92,7 +92,8 @@ impl PanelClient {
         self.press(Button::Back).await?;
         let text = match count {
             1 => "1 needs help".to_owned(),
-            _ => format!("{count} need help"),
+            ..1000 => format!("{count} need help"),
+            _ => format!("{}k need help", count / 1000),
         };
         let says = |line: &String| line == &text || line.ends_with(&format!(" {text}"));
         let asks = |line: &String| line.contains("need help") || line.contains("needs help");
