@@ -22,7 +22,7 @@ use tempfile::TempDir;
 /// Room for data behind the card's image.
 const REST: u64 = 200 << 20;
 /// Where the part for the keys is on a disk of its own.
-const KEYS_AT: u64 = 1 << 20;
+pub(crate) const KEYS_AT: u64 = 1 << 20;
 const KEYS_BYTES: u64 = 16 << 20;
 
 /// Whether phones are told that the hub is locked. A hub that is just about to lock ends connections, so what came to no

@@ -1,6 +1,7 @@
 //! The data moves from an old card in a reader to the rest of the new one, or to a disk, cut short at random points. The
 //! disk also loses what was not flushed by then. And it is cut between the marks that make the copy the data disk, which
-//! chance would not find. And it moves from a disk on USB to a larger one, from the panel of the open hub.
+//! chance would not find. And it moves from a disk on USB to a larger one, from the panel of the open hub; also where somebody
+//! who had both disks in hand put names on them that lead elsewhere.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use hub_tests::hub::PIN;
 use hub_tests::panel_client::{Button, PanelClient};
 
+use super::disks::KEYS_AT;
 use super::vm::{DataDisk, Parts, Vm};
 use super::{
     DATA_DISK, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, next_image, pair, register, serves, switch_on,
@@ -234,4 +236,74 @@ async fn data_moves_from_a_usb_disk_to_a_larger_one_from_the_panel_over_power_cu
         panel.unlock(PIN).await.unwrap();
         assert!(serves(&vm, &mut panel, &clinic, &patient).await);
     }
+}
+
+/// Does this to the part for the keys of a disk of its own, which is not encrypted, as somebody with the disk in hand can
+/// (`debugfs(8)`), and gives what it says.
+fn in_keys_of(disk: &Path, commands: &[&str]) -> String {
+    let part = format!("{}?offset={KEYS_AT}", disk.display());
+    let mut said = String::new();
+    for command in commands {
+        let mut debugfs = Command::new("/sbin/debugfs");
+        let output = debugfs.args(["-w", "-R", command, &part]).output().unwrap();
+        assert!(output.status.success(), "{command}");
+        said += &String::from_utf8_lossy(&output.stdout);
+    }
+    said
+}
+
+#[tokio::test]
+#[ignore = "boots images: scripts/test --image"]
+async fn what_somebody_put_on_both_disks_leads_a_move_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = new_box(&folder, PRIVATE_NETWORK);
+    parts.has_data = DataDisk::Usb;
+    let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Crafted").await;
+    let larger = parts.data.with_extension("larger");
+    File::create(&larger).unwrap().set_len(2 * DATA_DISK).unwrap();
+    parts.has_data = DataDisk::UsbAndLarger;
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    move_to_larger(&mut panel).await;
+    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    vm.pull_plug().await.unwrap();
+
+    // As if it had been cut before the keys were copied; and then the disks were in somebody's hands.
+    mark(&parts.data, "--part-label", [("1", "HUBKEYS"), ("2", "HUBDATA")]);
+    mark(&larger, "--part-label", [("1", "HUBKEYS-NEW"), ("2", "HUBDATA-NEW")]);
+    let decoy = folder.path().join("decoy");
+    fs::write(&decoy, "what lies there").unwrap();
+    let of_original = [
+        "rm keyslots.previous.json",
+        "symlink keyslots.previous.json keyslots.json",
+        "symlink system /etc/passwd",
+        "mknod pipe p",
+    ];
+    in_keys_of(&parts.data, &of_original);
+    let write = format!("write {} decoy", decoy.display());
+    let of_copy = [
+        &write,
+        "rm keyslots.json",
+        "rm keyslots.previous.json",
+        "symlink keyslots.json decoy",
+    ];
+    in_keys_of(&larger, &of_copy);
+
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    move_to_larger(&mut panel).await;
+    panel.wait_until(|screen| screen.name != "moving").await.unwrap();
+    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    vm.pull_plug().await.unwrap();
+    assert!(was_left(&parts.data));
+    let copied = in_keys_of(&larger, &["stat keyslots.json"]);
+    assert!(copied.contains("Type: regular"), "{copied}");
+    assert_eq!(in_keys_of(&larger, &["cat decoy"]), "what lies there");
+    let names = in_keys_of(&larger, &["ls -p /"]);
+    for name in ["system", "pipe", "keyslots.previous.json"] {
+        assert!(!names.contains(name), "{names}");
+    }
+
+    parts.has_data = DataDisk::Larger;
+    let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+    panel.unlock(PIN).await.unwrap();
+    assert!(serves(&vm, &mut panel, &clinic, &patient).await);
 }
