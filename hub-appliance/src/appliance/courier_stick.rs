@@ -205,7 +205,11 @@ impl Working {
                 return Err(Failure::Trouble(UsbTrouble::SeveralSticks));
             }
         }
-        let stick = found.ok_or(Failure::Trouble(UsbTrouble::NoStick))?;
+        let stick = found.ok_or(match sticks.iter().all(|stick| stick.has_files) {
+            true => Failure::Trouble(UsbTrouble::NoStick),
+            // One that is new, or was written for another kind of computer.
+            false => Failure::Stick(SticksError::NoFileSystem),
+        })?;
         Ok(self.parts.sticks.open(stick, Access::ReadWrite)?)
     }
 

@@ -148,7 +148,12 @@ fn look_for(config: &Config) -> Result<Result<(Place, Option<String>), ErrandEnd
         tracing::warn!(%error, "sticks can't be looked at");
         Vec::new()
     });
-    for stick in sticks.into_iter().filter(|stick| stick.has_files) {
+    let mut is_unreadable = false;
+    for stick in sticks {
+        if !stick.has_files {
+            is_unreadable = true;
+            continue;
+        }
         let looked = config.sticks.open(&stick, Access::ReadOnly).map(|mounted| {
             let file = owner_file::look_for(&mounted.path().join(NAME))?;
             Ok::<_, std::io::Error>(match file {
@@ -161,14 +166,21 @@ fn look_for(config: &Config) -> Result<Result<(Place, Option<String>), ErrandEnd
             Ok(Ok((_, true))) => return Ok(Err(ErrandEnd::SeveralStaffFiles)),
             Ok(Ok((Some(json), false))) => found.push((Place::Stick(stick), json)),
             Ok(Ok((None, false))) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "a stick can't be read"),
-            Err(error) => tracing::warn!(%error, "a stick can't be opened"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a stick can't be read");
+                is_unreadable = true;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a stick can't be opened");
+                is_unreadable = true;
+            }
         }
     }
     let first = found.pop();
     Ok(match (first, found.is_empty()) {
         (Some(first), true) => Ok(first),
         (Some(_), false) => Err(ErrandEnd::SeveralStaffFiles),
+        (None, _) if is_unreadable => Err(ErrandEnd::StickFailed),
         (None, _) => Err(ErrandEnd::NoStaffFile),
     })
 }

@@ -20,7 +20,7 @@ const STICK: u64 = 64 << 20;
 /// The folder on a stick.
 const FOLDER: &str = "hikma-courier";
 
-/// A stick as a file, as new ones are: one FAT over all of it.
+/// A stick as a file, as new ones are: one FAT over all of it. What `mformat` writes looks like a table of partitions too.
 struct Stick {
     name: &'static str,
     file: PathBuf,
@@ -33,6 +33,21 @@ impl Stick {
         let made = Command::new("mformat").arg("-i").arg(&file).args(["-F", "::"]).status();
         assert!(made.unwrap().success());
         Self { name, file }
+    }
+
+    /// One that was never formatted.
+    fn blank(folder: &Path, name: &'static str) -> Self {
+        let file = folder.join(name);
+        fs::File::create(&file).unwrap().set_len(STICK).unwrap();
+        Self { name, file }
+    }
+
+    /// One with exFAT, as large ones are sold.
+    fn large(folder: &Path, name: &'static str) -> Self {
+        let stick = Self::blank(folder, name);
+        let made = Command::new("/sbin/mkfs.exfat").arg(&stick.file).output().unwrap();
+        assert!(made.status.success());
+        stick
     }
 
     /// For QEMU: it can be put in by this name.
@@ -165,10 +180,13 @@ async fn records_go_to_the_cloud_and_back_on_two_sticks_of_which_one_is_lost_and
     fs::write(&file, setup).unwrap();
     copy_to_card(&file, &parts.card);
     let [one, other] = ["one", "other"].map(|name| Stick::new(here, name));
+    let (blank, large) = (Stick::blank(here, "blank"), Stick::large(here, "large"));
     let devices = [
         vec!["-device".into(), "qemu-xhci".into()],
         one.arguments().into(),
         other.arguments().into(),
+        blank.arguments().into(),
+        large.arguments().into(),
     ]
     .concat();
     let devices: Vec<&str> = devices.iter().map(String::as_str).collect();
@@ -176,6 +194,12 @@ async fn records_go_to_the_cloud_and_back_on_two_sticks_of_which_one_is_lost_and
     vm.wait_for(LISTENING).await.unwrap();
     let mut panel = vm.panel().await.unwrap();
     panel.set_up(PIN).await.unwrap();
+
+    // Where there is no file system that the box knows it says so, and another stick is tried.
+    let shown = exchange(&vm, &mut panel, &blank).await;
+    assert!(shown.contains("P41"), "{shown}");
+    let shown = exchange(&vm, &mut panel, &large).await;
+    assert!(!shown.contains("P4"), "{shown}");
 
     // The users come by the first answer.
     exchange(&vm, &mut panel, &one).await;

@@ -1,11 +1,12 @@
 //! The box from the other end of its cable.
 
+use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::hub::PIN;
 
 use super::inside::{at_shell, development_box};
 use super::lan::{self, A, BOX, CABLE, HERE, Lan, Mdns, PTR, PUBLIC, address_data};
 use super::vm::Vm;
-use super::{LISTENING, new_box};
+use super::{LISTENING, new_box, put_on_card};
 
 const HOST: &str = "hikma-hub.local";
 const SERVICE: &str = "_hikma-hub._tcp.local";
@@ -67,7 +68,13 @@ async fn a_clock_that_nobody_set_is_not_trusted_until_the_network_has_told_the_t
     let folder = tempfile::tempdir().unwrap();
     // As a board without a clock of its own starts.
     let more = ["-rtc", "base=2001-01-01"];
-    let mut vm = Vm::start_with(&new_box(&folder, CABLE), folder.path(), &more).unwrap();
+    let parts = new_box(&folder, CABLE);
+    // Without staff the panel asks for that first.
+    put_on_card(
+        &Clinic::generate(Clinic::DEMO_SEED, ClinicSize::about_rows(100)),
+        &parts.card,
+    );
+    let mut vm = Vm::start_with(&parts, folder.path(), &more).unwrap();
     vm.wait_for(LISTENING).await.unwrap();
     let mut panel = vm.panel().await.unwrap();
     panel.set_up(PIN).await.unwrap();

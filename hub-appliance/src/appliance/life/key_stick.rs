@@ -322,11 +322,16 @@ fn make_key(sticks: &dyn Sticks) -> Result<(Stick, UsbKey), ErrandEnd> {
         tracing::error!(%error, "no key was made");
         ErrandEnd::StickFailed
     };
-    let mut found = sticks.look().map_err(on_stick)?;
-    found.retain(|stick| stick.has_files);
+    let (mut found, unreadable): (Vec<_>, Vec<_>) = sticks
+        .look()
+        .map_err(on_stick)?
+        .into_iter()
+        .partition(|stick| stick.has_files);
     let stick = match (found.pop(), found.is_empty()) {
         (Some(stick), true) => stick,
         (Some(_), false) => return Err(ErrandEnd::SeveralSticks),
+        // One that is new, or was written for another kind of computer.
+        (None, _) if !unreadable.is_empty() => return Err(on_stick(SticksError::NoFileSystem)),
         (None, _) => return Err(ErrandEnd::NoStick),
     };
     let of_key = |error: UsbKeyError| {

@@ -31,7 +31,7 @@ pub(in crate::system) struct Other {
 pub(in crate::system) enum FileSystem {
     /// FAT of any width.
     Fat,
-    /// What larger sticks are sold with; not every kernel has it.
+    /// What larger sticks are sold with.
     ExFat,
     /// Linux.
     Ext4,
@@ -78,9 +78,10 @@ fn close_look(disk: Listed) -> (Listed, Option<Other>) {
 }
 
 fn other(disk: &Listed) -> Other {
-    // A stick may have no partition table at all.
-    let whole = disk.partitions.is_empty().then_some(&disk.device);
-    let mut devices = disk.partitions.iter().map(|partition| &partition.device).chain(whole);
+    // A stick may have no partition table at all, or what looks like one in the first sector of a file system that takes up
+    // the whole of it (`mformat` writes such).
+    let partitions = disk.partitions.iter().map(|partition| &partition.device);
+    let mut devices = partitions.chain([&disk.device]);
     Other {
         name: disk.name.clone(),
         bytes: disk.bytes,
