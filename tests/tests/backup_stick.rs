@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{self, Hub, PIN, import};
-use hub_tests::panel_client::{Button, PanelClient};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 
@@ -87,6 +87,14 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
     panel.press(Button::Ok).await.unwrap();
     panel.wait_for("backup-stick").await.unwrap();
     panel.take("Yes").await.unwrap();
+    // Whoever walks up to an open hub must not be able to take the records away.
+    panel.wait_for("ask-pin").await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("errand").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    panel.choose("Backup").await.unwrap();
     sees(&mut panel, "up to date").await;
     assert_eq!(place.generations().len(), 1);
     assert!(stick.join("holiday.jpg").exists());
@@ -122,12 +130,61 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
 
     hub.kill9().await.unwrap();
     fs::remove_dir_all(&data).unwrap();
-    assert!(hub::restore(&stick, &data, &code.groups().join("-"), NEW_PIN).unwrap());
+    let on_desk = place.path("desk");
+    assert!(hub::restore(&stick, &on_desk, &code.groups().join("-"), NEW_PIN).unwrap());
+    assert!(on_desk.join("keys/keyslots.json").exists());
+
+    // The same at the panel of a box that begins anew.
     let hub = place.hub().await;
     let mut panel = hub.panel().await.unwrap();
-    panel.unlock(NEW_PIN).await.unwrap();
+    let new_code = panel.restore(&code, NEW_PIN).await.unwrap();
+    assert_ne!(new_code, code);
     let mut reader = paired(&hub, &mut panel, &clinic).await;
     let seen = hub_as_seen_by(&mut reader).await.unwrap();
     assert!(seen.row("patients", &kept).is_some());
     panel.lock().await.unwrap();
+    panel.unlock(NEW_PIN).await.unwrap();
+    panel.lock().await.unwrap();
+}
+
+/// Whoever does not want it, or has not the paper, changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_not_wanted_is_left_and_a_wrong_code_opens_none() {
+    let place = Place(tempfile::tempdir().unwrap());
+    let (stick, data) = (place.path("stick"), place.path("data"));
+    fs::create_dir(&stick).unwrap();
+    let mut hub = place.hub().await;
+    let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+    hub.terminate().await.unwrap();
+    for _ in 0..2 {
+        let to = ["backup", "--to", stick.to_str().unwrap()];
+        assert!(hub::desk(&data, &to, PIN).await.unwrap().status.success());
+    }
+    fs::remove_dir_all(&data).unwrap();
+    let mut hub = place.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    let other = ["000011"; 8];
+    panel.pass_splash().await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.answer("restore", true).await.unwrap();
+    for group in other {
+        panel.wait_for("recovery").await.unwrap();
+        panel.type_digits(group).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
+    }
+    let wrong = |screen: &Screen| screen.lines.iter().any(|line| line.contains("That code is wrong"));
+    panel.wait_until(wrong).await.unwrap();
+    panel.hold(Button::Ok).await.unwrap();
+    // The newest, the one before it, and then a new hub.
+    let asks = |screen: &Screen| screen.name == "restore" && screen.lines.iter().any(|line| line.contains("[No]"));
+    for _ in 0..2 {
+        panel.wait_until(asks).await.unwrap();
+        panel.press(Button::Ok).await.unwrap();
+        panel.wait_until(|screen| !asks(screen)).await.unwrap();
+    }
+    panel.wait_for("setup-pin").await.unwrap();
+    assert!(!data.join("keys/keyslots.json").exists() && !data.join("store/hub.db").exists());
+    let anew = panel.set_up(NEW_PIN).await.unwrap();
+    assert_ne!(anew, code);
+    hub.terminate().await.unwrap();
 }

@@ -123,6 +123,12 @@ impl ApplianceError {
             Self::Keys(KeysError::Io(_)) => Fault::Disk,
             Self::Keys(_) => Fault::Keys,
             Self::Port(_) => Fault::Port,
+            Self::Backup(BackupError::Newer { needs }) => Fault::NewerStore { needs: needs.clone() },
+            Self::Backup(BackupError::Damaged { file }) => Fault::Backup {
+                file: Some(file.clone()),
+            },
+            Self::Backup(BackupError::Disk(_) | BackupError::None) => Fault::Backup { file: None },
+            Self::Backup(BackupError::Hub(_)) => Fault::Disk,
             _ => Fault::Internal,
         }
     }

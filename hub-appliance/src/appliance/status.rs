@@ -37,6 +37,7 @@ impl Sources {
         let a_day_ago = HubTime::from_millis(clock.peek().millis() - DAY_MS);
         // A store that does not answer is reported where it is used.
         let full = self.store.over_quota().unwrap_or_default();
+        let ahead = self.store.read(|snapshot| snapshot.devices_ahead()).unwrap_or_default();
         OpenStatus {
             address: self.address(),
             phones_in_24_h: self.devices.seen_since(a_day_ago),
@@ -56,7 +57,14 @@ impl Sources {
                 .devices
                 .list()
                 .iter()
-                .map(|device| phone(device, clock.peek(), full.contains(&device.number)))
+                .map(|device| {
+                    phone(
+                        device,
+                        clock.peek(),
+                        full.contains(&device.number),
+                        ahead.contains(&device.number),
+                    )
+                })
                 .collect(),
             ..OpenStatus::default()
         }
@@ -120,7 +128,7 @@ fn minutes_since(then: HubTime, now: HubTime) -> u32 {
     u32::try_from(minutes).unwrap_or(u32::MAX)
 }
 
-fn phone(device: &Device, now: HubTime, is_full: bool) -> Phone {
+fn phone(device: &Device, now: HubTime, is_full: bool, is_ahead: bool) -> Phone {
     Phone {
         number: u32::try_from(device.number.0).unwrap_or(0),
         name: device.name.clone(),
@@ -131,6 +139,8 @@ fn phone(device: &Device, now: HubTime, is_full: bool) -> Phone {
             PhoneStanding::Stuck
         } else if is_full {
             PhoneStanding::Full
+        } else if is_ahead {
+            PhoneStanding::Ahead
         } else {
             PhoneStanding::Good
         },

@@ -84,7 +84,8 @@ pub enum Action {
         /// The PIN as typed.
         pin: SecretText,
     },
-    /// Unlock with this recovery code. Expects `Unlocking`, then `Open` or `Locked`.
+    /// Unlock with this recovery code, or open the backup that is to be restored. Expects `Unlocking`, then `Open` or `Locked`, or
+    /// `Renewing` or `RestoreCode`.
     UnlockWithRecovery {
         /// The code as typed; each group alone is well-formed.
         code: RecoveryCode,
@@ -146,11 +147,11 @@ pub enum Action {
     },
     /// Make a backup as soon as the backup stick is in. Expects the standing in the status.
     BackUpNow,
-    /// Make the stick of this token, as in [`OfferedStick`](crate::panel::OfferedStick), the backup stick.
-    ChooseBackupStick(u64),
     /// Take in what the office sent on the stick that is in, and write what is to be sent. Expects the standing in the
     /// status.
     ExchangeByUsb,
+    /// No backup is to be restored after all, or another one. Expects the question about it again.
+    LeaveRestore,
     /// Try again what asks for help. Expects `AllTaken` or `SomeLeft` as news.
     TryHeldAgain,
     /// A person has seen that the hub has another address. Expects no `previous_address` in the status.

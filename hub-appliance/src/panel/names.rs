@@ -66,7 +66,7 @@ pub(super) fn shortened(canvas: &Canvas<'_>, name: &str, space: Space, with: imp
         return whole;
     }
     // So many characters fit, and so many do not.
-    let (mut short, mut long) = (0, all.len());
+    let (mut short, mut long) = (0, all.len().min(space.chars));
     while long - short > 1 {
         let kept = short.midpoint(long);
         if fits(&of(kept)) {

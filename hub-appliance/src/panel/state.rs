@@ -108,6 +108,8 @@ pub(super) enum State {
     Formatting,
     Moving,
     Repairing,
+    /// The records are being taken out of a backup.
+    Restoring,
     Off,
     Unplug,
     Restarting,

@@ -145,6 +145,13 @@ pub enum Phase {
     },
     /// Unlocked by the recovery code: asks for a new PIN, then goes on to `Confirming` a new code.
     Renewing,
+    /// A backup is to be restored: asks for the recovery code that the hub had when it was made.
+    RestoreCode,
+    /// The records are being taken out of a backup.
+    RestoringBackup {
+        /// How far it has come, of 1,000.
+        permille: u16,
+    },
     /// A PIN or a recovery code is being tried.
     Unlocking,
     /// Serving.
@@ -548,6 +555,8 @@ pub enum Errand {
     Clock,
     /// Moves the records to a larger disk.
     LargerDisk,
+    /// Makes the stick of this token, as in [`OfferedStick`], the one for backups.
+    BackupStick(u64),
 }
 
 /// How the hub is to be unlocked from now on.
@@ -726,6 +735,8 @@ pub enum ErrandEnd {
     ClockKnown,
     /// The clock was not set: the hub has seen that time before.
     ClockBack,
+    /// The stick is the one for backups from now on.
+    BackupStick,
     /// It was not done; all is as it was.
     Failed,
 }
@@ -824,6 +835,8 @@ pub enum PhoneStanding {
     Stuck,
     /// It has sent, or has among the held rows, all that one phone may.
     Full,
+    /// It got more from the hub before that was restored from a backup than the backup has, and has not sent it yet.
+    Ahead,
     /// A person revoked it: it is refused.
     Revoked,
 }
@@ -895,6 +908,8 @@ pub enum News {
     AllTaken,
     /// Some records that asked for help still do.
     SomeLeft,
+    /// The hub was restored from a backup: the one before it must not run again.
+    Restored,
 }
 
 /// What stood in the way.
@@ -1002,6 +1017,11 @@ pub enum Question {
         /// How many patients go with it.
         patients: u32,
     },
+    /// There is no hub yet, and a stick with backups is in: is this one of them to be restored?
+    Restore {
+        /// When it was made, epoch ms, as it says itself.
+        made_at: i64,
+    },
     /// The records did not open after this firmware had migrated them: is the copy from before to be put back?
     PutBack {
         /// The version of the firmware that wrote the copy.
@@ -1087,6 +1107,11 @@ pub enum Fault {
     Restarts,
     /// A failure inside the hub.
     Internal,
+    /// A backup that was to be restored can't be read, or is not what a hub wrote; nothing was taken from it.
+    Backup {
+        /// The file at fault, if it is one.
+        file: Option<String>,
+    },
 }
 
 impl Fault {
@@ -1119,6 +1144,7 @@ impl Fault {
             Self::Port => "P24",
             Self::Restarts => "P25",
             Self::Internal => "P26",
+            Self::Backup { .. } => "P27",
         }
     }
 }

@@ -43,6 +43,8 @@ enum Step {
     Home,
     /// The end of an errand at an open hub.
     Done,
+    /// What a person has to be told once the hub is open.
+    News,
     /// Something that passes by itself.
     Between,
     /// A screen that set-up does not lead to.
@@ -68,6 +70,26 @@ impl PanelClient {
     pub async fn recover(&mut self, code: &RecoveryCode, pin: &str) -> Result<RecoveryCode, PanelError> {
         self.look()?;
         self.hold(Button::Ok).await?;
+        self.type_code(code).await?;
+        self.go_through(pin).await
+    }
+
+    /// Sets a new hub up with the newest backup on the stick that is in, whose recovery code this is, gives it this PIN, and
+    /// returns the new code that takes the old one's place.
+    ///
+    /// # Errors
+    /// [`PanelError::Deadline`] when no backup is offered; [`PanelError::Refused`] when the hub does not take the code.
+    pub async fn restore(&mut self, code: &RecoveryCode, pin: &str) -> Result<RecoveryCode, PanelError> {
+        self.pass_splash().await?;
+        self.wait_until(|screen| step(screen) == Step::Welcome).await?;
+        self.press(Button::Ok).await?;
+        self.answer("restore", true).await?;
+        self.type_code(code).await?;
+        self.go_through(pin).await
+    }
+
+    /// Types a recovery code group by group, and waits for what it leads to.
+    async fn type_code(&mut self, code: &RecoveryCode) -> Result<(), PanelError> {
         for (place, group) in code.groups().iter().enumerate() {
             let asks = format!("Type group {} of {GROUPS}", place + 1);
             self.wait_until(|screen| screen.lines.contains(&asks)).await?;
@@ -76,7 +98,7 @@ impl PanelClient {
         }
         self.wait_until(|screen| !matches!(screen.name.as_str(), "recovery" | "unlocking") || says_wrong(screen))
             .await?;
-        self.go_through(pin).await
+        Ok(())
     }
 
     /// Has an open hub make another recovery code, as who knows the PIN does, and goes home; gives the new code.
@@ -102,7 +124,7 @@ impl PanelClient {
             let step = step(self.screen());
             match &step {
                 Step::NewDisk => self.answer("new-disk", true).await?,
-                Step::Splash | Step::Welcome | Step::Explain => self.press(Button::Ok).await?,
+                Step::Splash | Step::Welcome | Step::Explain | Step::News => self.press(Button::Ok).await?,
                 Step::Pin { .. } => {
                     self.type_digits(pin).await?;
                     self.press(Button::Ok).await?;
@@ -153,7 +175,8 @@ fn step(screen: &Screen) -> Step {
         // Of the box that the disk is in now a person is asked when the hub is open.
         "home" | "new-box" => Step::Home,
         "errand" => Step::Done,
-        "setting-up" | "formatting" | "saving" | "unlocking" => Step::Between,
+        "news" if says("OK: go on") => Step::News,
+        "setting-up" | "formatting" | "restoring" | "saving" | "unlocking" | "news" => Step::Between,
         _ => Step::Elsewhere,
     }
 }

@@ -191,6 +191,7 @@ impl Life {
             }
             State::Repairing(_) if *question == Question::Repair => self.repair(yes).await,
             State::PuttingBack(..) if matches!(question, Question::PutBack { .. }) => self.put_back(yes).await,
+            State::OfferingRestore(offered) if *question == offered.question() => self.answer_restore(yes),
             State::OfferingMove(offered) if *question == offered.question() => self.answer_move(yes),
             State::Choosing(offers) if offers.first().map(asked).as_ref() == Some(question) => self.choose(yes),
             _ => {}

@@ -164,6 +164,10 @@ impl Life {
                 Ok(None) => Stage::Ended(ErrandEnd::NoLargerDisk),
                 Err(error) => failed(&error),
             },
+            Some(Errand::BackupStick(token)) => {
+                self.choose_backup_stick(token);
+                Stage::Ended(ErrandEnd::BackupStick)
+            }
             Some(Errand::Unlocking(_)) | None => Stage::Ended(ErrandEnd::Failed),
         }
     }

@@ -19,6 +19,7 @@ mod opening;
 mod phones;
 mod pin_change;
 mod pin_way;
+mod restoring;
 mod rotation;
 mod showing;
 mod supply;
@@ -42,6 +43,7 @@ use self::key_stick::{Guard, StickWatch};
 use self::log::Log;
 use self::moving::OfferedMove;
 use self::pin_change::Change;
+use self::restoring::Restorable;
 use self::supply::Troubles;
 use super::backup_stick::BackupStick;
 use super::cloud::Offer as OtherCloud;
@@ -77,6 +79,8 @@ const TICK: Duration = Duration::from_secs(1);
 const REFRESH: u32 = 10;
 /// How often the hub's own address is looked up, in ticks: a person who moved the cable is waiting for it.
 const ADDRESS: u32 = 2;
+/// How often a stick with backups is looked for while there is no hub yet, in ticks.
+const LOOK_FOR_BACKUP: u32 = 3;
 /// How often the disk is looked for, in ticks.
 const WATCH: u32 = 2;
 /// How often the clock and the devices' last calls are written down, in ticks.
@@ -105,6 +109,14 @@ enum State {
     ChoosingPin(Box<MasterKey>),
     /// The PIN was replaced, and the recovery code is to be before the hub opens.
     Renewing(Box<MasterKey>, RecoveryCode),
+    /// A person decides whether a backup is restored.
+    OfferingRestore(Box<Restorable>),
+    /// The recovery code of its day is asked for.
+    RestoreCode(Box<Restorable>),
+    /// It is opened; the hub gets a new PIN.
+    RestorePin(Box<Restorable>, Box<MasterKey>),
+    /// The new keys are made, and are written after the records, once the person has the new recovery code.
+    RestoreConfirming(Box<Restorable>, Box<Prepared>),
     Open(Box<Serving>),
     /// The disk is to be repaired before the records can be opened; a person decides whether it is.
     Repairing(Box<MasterKey>),
@@ -222,6 +234,8 @@ pub(super) struct Life {
     board_watch: BoardWatch,
     /// What the panel said last that is missing.
     told_of: Lacks,
+    /// The sticks that were looked at for a backup to restore, by their tokens.
+    looked_at: Vec<u64>,
 }
 
 impl Life {
@@ -265,6 +279,7 @@ impl Life {
             key_stick: None,
             board_watch: BoardWatch::default(),
             told_of: Lacks::Nothing,
+            looked_at: Vec::new(),
         }
     }
 
@@ -336,7 +351,10 @@ impl Life {
 
     async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
         match action {
-            Action::SetLanguage(language) => self.set_language(language),
+            Action::SetLanguage(language) => {
+                self.set_language(language);
+                self.look_for_backup().await;
+            }
             Action::SetUp { pin } => self.set_up(pin).await,
             Action::RenewPin { pin } => self.renew_pin(pin).await,
             Action::RecoveryConfirmed if matches!(self.state, State::Open(_)) => self.code_is_written().await,
@@ -370,7 +388,7 @@ impl Life {
             Action::SyncNow { whole } => self.sync_now(whole),
             Action::BackUpNow => self.back_up_now(),
             Action::ExchangeByUsb => self.exchange_by_usb(),
-            Action::ChooseBackupStick(token) => self.choose_backup_stick(token),
+            Action::LeaveRestore => self.leave_restore(),
             Action::TryHeldAgain => self.try_held_again().await,
             Action::AddressSeen => self.address_seen(),
             Action::NewsSeen(news) => self.news_seen(news),
@@ -411,6 +429,9 @@ impl Life {
             self.serve_wait(elapsed);
         }
         self.look_for_stick();
+        if self.ticks.is_multiple_of(LOOK_FOR_BACKUP) && self.look_for_backup().await {
+            self.show();
+        }
         self.look_at_board();
         self.open_by_board().await;
         if self.lacks_other_than_told() {

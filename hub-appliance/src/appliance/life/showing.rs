@@ -21,7 +21,10 @@ impl Life {
             State::PuttingBack(_, before) => Phase::Asking(Question::PutBack {
                 firmware: before.firmware.clone(),
             }),
-            State::ChoosingPin(_) => Phase::Renewing,
+            State::ChoosingPin(_) | State::RestorePin(..) => Phase::Renewing,
+            State::OfferingRestore(offered) => Phase::Asking(offered.question()),
+            State::RestoreCode(_) => Phase::RestoreCode,
+            State::RestoreConfirming(_, prepared) => confirming(prepared.recovery()),
             State::Off => Phase::PoweringOff,
             State::Restarting => Phase::Restarting,
             State::Confirming(prepared) => confirming(prepared.recovery()),

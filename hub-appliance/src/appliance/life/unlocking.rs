@@ -59,6 +59,7 @@ impl Life {
                     Err(error) => self.fail(&error),
                 }
             }
+            State::RestoreConfirming(restorable, prepared) => self.restore(*restorable, *prepared).await,
             other => self.state = other,
         }
     }
@@ -123,19 +124,21 @@ impl Life {
                     Err(error) => self.fail(&error),
                 }
             }
+            State::RestorePin(restorable, master) => self.restore_with_pin(restorable, *master, pin).await,
             other => self.state = other,
         }
     }
 
     pub(super) async fn unlock_with_recovery(&mut self, code: &panel::RecoveryCode) {
+        if matches!(self.state, State::RestoreCode(_)) {
+            return self.open_backup(code).await;
+        }
         if !matches!(self.state, State::Locked) {
             return;
         }
         self.show_phase(Phase::Unlocking);
         self.wrong_pins = self.keys.failures();
-        let groups: Vec<_> = (0..panel::RecoveryCode::GROUPS)
-            .map(|index| SecretText::new(code.group(index)))
-            .collect();
+        let groups = groups(code);
         let keys = Arc::clone(&self.keys);
         let unlocked = blocking_unlock(
             move || match RecoveryCode::parse(groups.iter().map(SecretText::expose)) {
@@ -159,6 +162,12 @@ impl Life {
 pub(super) fn enough_for(way: Way, typed: &SecretText) -> Option<Pin> {
     let pin = Pin::parse(typed.expose()).ok()?;
     (typed.expose().len() >= way.fewest_digits()).then_some(pin)
+}
+
+/// The groups of a code as they were typed.
+pub(super) fn groups(code: &panel::RecoveryCode) -> Vec<SecretText> {
+    let groups = 0..panel::RecoveryCode::GROUPS;
+    groups.map(|index| SecretText::new(code.group(index))).collect()
 }
 
 /// Puts `pin` in the place of the present PIN, at a cost measured anew. Blocking.

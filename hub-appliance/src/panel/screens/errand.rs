@@ -17,6 +17,7 @@ const fn title(open: &OpenStatus, strings: &Strings) -> &'static str {
         Some((Errand::Emergency, _)) => strings.emergency,
         Some((Errand::Clock, _)) => strings.set_clock,
         Some((Errand::LargerDisk, _)) => strings.larger_disk,
+        Some((Errand::BackupStick(_), _)) => strings.backup,
         _ => strings.staff,
     }
 }
@@ -67,6 +68,7 @@ pub(super) fn ended(canvas: &mut Canvas<'_>, open: &OpenStatus, moment: Moment, 
             | ErrandEnd::EmergencyOpen
             | ErrandEnd::ClockSet
             | ErrandEnd::ClockKnown
+            | ErrandEnd::BackupStick
     );
     canvas.header(title(open, strings), if is_good { Icon::CHECK } else { Icon::WARNING });
     let text = (strings.errand_ended)(end);

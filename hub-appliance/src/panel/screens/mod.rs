@@ -116,6 +116,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Formatting, Phase::Formatting { permille }) => working::formatting(canvas, *permille, strings),
         (State::Moving, Phase::Moving { permille }) => working::moving(canvas, *permille, strings),
         (State::Repairing, Phase::Repairing { permille }) => working::repairing(canvas, *permille, strings),
+        (State::Restoring, Phase::RestoringBackup { permille }) => working::restoring(canvas, *permille, strings),
         (State::Off, _) => power_off::off(canvas, strings),
         (State::Unplug, _) => power_off::unplug(canvas, strings),
         (State::Facts, Phase::Open(open)) => status::draw(canvas, open, moment, strings),

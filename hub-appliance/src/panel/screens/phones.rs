@@ -50,6 +50,7 @@ pub(super) fn one(
             PhoneStanding::Good => canvas.line(2, strings.phone_good),
             PhoneStanding::Stuck => canvas.line(2, strings.phone_stuck),
             PhoneStanding::Full => canvas.line(2, strings.phone_full),
+            PhoneStanding::Ahead => canvas.line(2, strings.phone_ahead[1]),
             // Under a name that is taller there is one line left.
             PhoneStanding::Revoked if canvas.is_lowered() => canvas.line(2, strings.revoke_text),
             PhoneStanding::Revoked => canvas.paragraph(2, &strings.phone_revoked),
@@ -97,7 +98,11 @@ fn line(canvas: &Canvas<'_>, phone: &Phone, strings: &Strings) -> String {
     label(canvas, phone.number, phone.name.as_deref(), Space::LINE, strings)
 }
 
+/// When it was heard of; or what to do about it, where that takes more than a line.
 fn seen(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
+    if phone.standing == PhoneStanding::Ahead {
+        return canvas.line(1, strings.phone_ahead[0]);
+    }
     canvas.line(1, &(strings.seen)(Ago::of_minutes(phone.seen_minutes_ago)));
 }
 
@@ -105,7 +110,7 @@ fn seen(canvas: &mut Canvas<'_>, phone: &Phone, strings: &Strings) {
 fn entry(canvas: &Canvas<'_>, phone: &Phone, strings: &Strings) -> String {
     let mark = match phone.standing {
         PhoneStanding::Good => " ",
-        PhoneStanding::Stuck | PhoneStanding::Full => "!",
+        PhoneStanding::Stuck | PhoneStanding::Full | PhoneStanding::Ahead => "!",
         PhoneStanding::Revoked => "x",
     };
     let mark = format!("{} ", as_name(mark));

@@ -1,6 +1,6 @@
 //! `new-disk`, `disk-away`, `begin-anew`, `which-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`,
-//! `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `withdrawn-clinic`, `box-key`, `box-key-again`,
-//! `new-box`: what a person has to decide before the hub goes on.
+//! `larger-disk`, `go-on-moving`, `restore`, `other-cloud`, `other-office`, `withdrawn-clinic`, `box-key`,
+//! `box-key-again`, `new-box`: what a person has to decide before the hub goes on.
 
 use super::Moment;
 use crate::panel::canvas::Canvas;
@@ -37,6 +37,7 @@ pub(super) fn draw(
         Question::BoxKey { again: true } => ("box-key-again", Icon::WARNING),
         Question::NewBox => ("new-box", Icon::KEY),
         Question::Withdrawn { .. } => ("withdrawn-clinic", Icon::WARNING),
+        Question::Restore { .. } => ("restore", Icon::DISK),
         Question::PutBack { .. } => ("put-back", Icon::WARNING),
     };
     canvas.header(asked.title, icon);

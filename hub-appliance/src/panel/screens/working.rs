@@ -1,4 +1,4 @@
-//! `setting-up`, `formatting`, `moving`, `repairing`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and
+//! `setting-up`, `formatting`, `moving`, `repairing`, `restoring`, `checking`, `saving`, `unlocking`, `locking`: the hub is at work and
 //! nothing can be pressed.
 
 use super::Moment;
@@ -54,6 +54,14 @@ pub(super) fn repairing(canvas: &mut Canvas<'_>, permille: u16, strings: &String
     canvas.centred(1, strings.moving_text);
     canvas.progress(46, 0, permille.into());
     "repairing"
+}
+
+/// The records are being taken out of a backup, and how far that has come.
+pub(super) fn restoring(canvas: &mut Canvas<'_>, permille: u16, strings: &Strings) -> &'static str {
+    canvas.header(strings.restoring, Icon::DISK);
+    canvas.centred(1, strings.moving_text);
+    canvas.progress(46, 0, permille.into());
+    "restoring"
 }
 
 /// How long it takes can't be known, so a piece of the bar wanders from end to end.

@@ -3,7 +3,7 @@
 
 use super::super::names::of_person;
 use super::super::script::{as_code, as_name};
-use super::super::text::{printable, size};
+use super::super::text::{date, printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
     Unlocking, UsbStanding, UsbStatus, UsbTrouble,
@@ -174,6 +174,7 @@ pub(super) static STRINGS: Strings = Strings {
     phone_good: "مسموح له",
     phone_stuck: "متوقف: أعد التطبيق",
     phone_full: "أرسل كثيرا: أبلغ",
+    phone_ahead: ["عنده أكثر من الجهاز", "أرسل الكل (1.5)"],
     phone_revoked: ["ممنوع من الجهاز", ""],
     leave: "رجوع",
     revoke: "منع",
@@ -273,6 +274,7 @@ pub(super) static STRINGS: Strings = Strings {
     moving: "نقل السجلات",
     moving_text: "قد يستغرق ساعة",
     repairing: "إصلاح القرص",
+    restoring: "استعادة السجلات",
     question,
     no: "لا",
     which_disk_card: "البطاقة",
@@ -388,6 +390,7 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::ClockSet => ["ضبطت الساعة. بعد كل", "إيقاف اضبطها ثانية"],
         ErrandEnd::ClockKnown => ["الوقت من الشبكة أو", "الشريحة. لا شيء يضبط"],
         ErrandEnd::ClockBack => ["مضى هذا الوقت. تقدم", "ولا تؤخر. لم تتغير"],
+        ErrandEnd::BackupStick => ["اترك الذاكرة هنا", "واحفظ الورقة بعيدا"],
         ErrandEnd::Failed => ["لم ينجح. لم يتغير", "شيء. حاول ثانية"],
         ErrandEnd::SeveralStaffFiles => return several(),
         ErrandEnd::StaffMistake { line } => {
@@ -465,6 +468,7 @@ fn news(news: News) -> Told {
         News::PairingEnded => ("انتهى وقت الربط", ["مضت 15 دقيقة. عد", "إليه من القائمة"]),
         News::SomeLeft => ("ما زالت تنتظر", ["لم يضع شيء. راجع", "الحقوق أو اطلب الدعم"]),
         News::AllTaken => ("قبلت كلها", ["لا شيء ينتظر", ""]),
+        News::Restored => ("استعيدت النسخة", ["لا تشغل القديم أبدا", "انظر هواتف عليها !"]),
         News::LogBroken => ("خلل في سجل الدخول", ["السجل ناقص. تابع", "العمل واتصل بالدعم"]),
         News::Repaired => ("أصلح القرص", ["قد ضاع بعض السجلات", "لا تمسح أي هاتف"]),
         News::Damaged => ("سجلات تالفة", ["بعضها لا يقرأ", "لا تمسح أي هاتف"]),
@@ -573,6 +577,11 @@ fn question(question: &Question) -> Asked {
             [as_name(&printable(clinic, NAME)), format!("مرضى: {patients}")],
             "مسح",
         ),
+        Question::Restore { made_at } => (
+            "استعادة نسخة؟",
+            [as_code(&date(*made_at)), "يلزم رمز ذلك اليوم".into()],
+            "نعم",
+        ),
         Question::PutBack { firmware } => (
             "فشل التحديث",
             [
@@ -600,6 +609,12 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "أعيدت السجلات".into(),
             "ضع بطاقة الإصدار".into(),
             as_code(&printable(needs, 12)),
+        ],
+        Fault::Backup { file } => [
+            "النسخة لا تقرأ".into(),
+            file.as_ref()
+                .map_or_else(String::new, |file| as_code(&printable(file, 14))),
+            "شغله وخذ أقدم منها".into(),
         ],
         other => lines(plain_fault(other)),
     };
@@ -631,7 +646,7 @@ const fn plain_fault(fault: &Fault) -> [&'static str; 3] {
         Fault::CardGone => ["نزعت بطاقة الذاكرة", "أعدها. أطفئ الجهاز", "وشغله"],
         Fault::Port => ["الهواتف لا تصل إليه", "أطفئه ثم شغله", ""],
         Fault::Restarts => ["تعطل كثيرا فأغلق", "انتظر 10 دقائق ثم", "الرمز، أو اطلب الدعم"],
-        Fault::Internal | Fault::NewerStore { .. } | Fault::WasPutBack { .. } => {
+        Fault::Internal | Fault::NewerStore { .. } | Fault::WasPutBack { .. } | Fault::Backup { .. } => {
             ["حدث خلل في الجهاز", "أطفئه ثم شغله", ""]
         }
     }

@@ -1,7 +1,7 @@
 //! The panel's texts in English.
 
 use super::super::names::of_person;
-use super::super::text::{printable, size};
+use super::super::text::{date, printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
     Unlocking, UsbStanding, UsbStatus, UsbTrouble,
@@ -196,6 +196,7 @@ pub(super) static STRINGS: Strings = Strings {
     phone_good: "May use this hub",
     phone_stuck: "Stuck: restart app",
     phone_full: "Sent too much: report",
+    phone_ahead: ["Has more than the hub", "Upload all: app 1.5"],
     phone_revoked: ["Revoked: the hub", "refuses this phone"],
     leave: "Back",
     revoke: "Revoke",
@@ -319,6 +320,7 @@ pub(super) static STRINGS: Strings = Strings {
     moving: "Moving the records",
     moving_text: "It may take an hour",
     repairing: "Repairing the disk",
+    restoring: "Restoring",
     question,
     no: "No",
     which_disk_card: "SD card",
@@ -481,6 +483,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "was not changed.",
         ]
         .map(String::from),
+        ErrandEnd::BackupStick => [
+            "The hub backs up to",
+            "this stick. Leave it",
+            "in. Keep the paper",
+            "with the code apart.",
+        ]
+        .map(String::from),
         ErrandEnd::Failed => [
             "It did not work.",
             "All is as it was. Try",
@@ -585,6 +594,15 @@ fn news(news: News) -> Told {
             ],
         ),
         News::AllTaken => ("All taken", ["Nothing waits for", "help any more", "", ""]),
+        News::Restored => (
+            "Backup restored",
+            [
+                "Never switch the old",
+                "hub on again. Phones",
+                "marked ! have newer",
+                "records: see Phones.",
+            ],
+        ),
         News::LogBroken => (
             "Access log broken",
             [
@@ -762,6 +780,11 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Delete",
         },
+        Question::Restore { made_at } => Asked {
+            title: "Restore a backup?",
+            text: [date(*made_at), "Needed: the recovery".into(), "code of that day".into()],
+            yes: "Yes",
+        },
         Question::PutBack { firmware } => Asked {
             title: "Update failed",
             text: [
@@ -806,6 +829,16 @@ fn fault_text(fault: &Fault) -> [String; 5] {
                 String::new(),
                 "Put in the card with".into(),
                 format!("version {}", printable(needs, 12)),
+            ];
+        }
+        Fault::Backup { file } => {
+            return [
+                "The backup can't be".into(),
+                file.as_ref()
+                    .map_or_else(|| "read.".into(), |file| format!("read: {}", printable(file, 14))),
+                String::new(),
+                "Switch off and on.".into(),
+                "Take an older one".into(),
             ];
         }
         Fault::Disk => [

@@ -1,7 +1,7 @@
 //! The panel's texts in French.
 
 use super::super::names::of_person;
-use super::super::text::{printable, size};
+use super::super::text::{date, printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
     Unlocking, UsbStanding, UsbStatus, UsbTrouble,
@@ -189,6 +189,7 @@ pub(super) static STRINGS: Strings = Strings {
     phone_good: "A accès au hub",
     phone_stuck: "Bloqué: relancer app.",
     phone_full: "Trop envoyé: signaler",
+    phone_ahead: ["Plus que le hub. Tout", "envoyer: app 1.5"],
     phone_revoked: ["Révoqué: le hub", "refuse ce téléphone"],
     leave: "Retour",
     revoke: "Révoquer",
@@ -312,6 +313,7 @@ pub(super) static STRINGS: Strings = Strings {
     moving: "Déplacement",
     moving_text: "Peut durer une heure",
     repairing: "Réparation",
+    restoring: "Restauration",
     question,
     no: "Non",
     which_disk_card: "carte SD",
@@ -472,6 +474,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "n'a changé.",
         ]
         .map(String::from),
+        ErrandEnd::BackupStick => [
+            "Le hub sauvegarde sur",
+            "cette clé. Laissez-la",
+            "et gardez le papier",
+            "du code ailleurs.",
+        ]
+        .map(String::from),
         ErrandEnd::Failed => [
             "Cela n'a pas marché.",
             "Rien n'a changé.",
@@ -575,6 +584,15 @@ fn news(news: News) -> Told {
             ],
         ),
         News::AllTaken => ("Tout est pris", ["Rien n'attend plus", "d'aide", "", ""]),
+        News::Restored => (
+            "Hub restauré",
+            [
+                "Ne rallumez jamais",
+                "l'ancien hub. Voyez",
+                "les téléphones",
+                "marqués !",
+            ],
+        ),
         News::LogBroken => (
             "Journal abîmé",
             [
@@ -752,6 +770,11 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Effacer",
         },
+        Question::Restore { made_at } => Asked {
+            title: "Restaurer ?",
+            text: [date(*made_at), "Il faut le code de".into(), "secours de ce jour".into()],
+            yes: "Oui",
+        },
         Question::PutBack { firmware } => Asked {
             title: "Échec mise à jour",
             text: [
@@ -796,6 +819,15 @@ fn fault_text(fault: &Fault) -> [String; 5] {
                 String::new(),
                 "Mettez la carte de".into(),
                 format!("version {}", printable(needs, 12)),
+            ];
+        }
+        Fault::Backup { file } => {
+            return [
+                "Sauvegarde illisible".into(),
+                file.as_ref().map_or_else(|| String::new(), |file| printable(file, 21)),
+                String::new(),
+                "Éteignez, rallumez:".into(),
+                "prenez-en une autre".into(),
             ];
         }
         Fault::Disk => [

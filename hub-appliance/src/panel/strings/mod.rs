@@ -247,6 +247,7 @@ pub(super) struct Strings {
     pub(super) phone_good: &'static str,
     pub(super) phone_stuck: &'static str,
     pub(super) phone_full: &'static str,
+    pub(super) phone_ahead: [&'static str; 2],
     pub(super) phone_revoked: [&'static str; 2],
     pub(super) leave: &'static str,
     pub(super) revoke: &'static str,
@@ -346,6 +347,7 @@ pub(super) struct Strings {
     pub(super) moving: &'static str,
     pub(super) moving_text: &'static str,
     pub(super) repairing: &'static str,
+    pub(super) restoring: &'static str,
     pub(super) question: fn(&Question) -> Asked,
     pub(super) no: &'static str,
     /// In at most 8 characters.

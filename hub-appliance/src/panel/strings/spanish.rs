@@ -1,7 +1,7 @@
 //! The panel's texts in Spanish.
 
 use super::super::names::of_person;
-use super::super::text::{printable, size};
+use super::super::text::{date, printable, size};
 use super::super::view::{
     BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Obstacle, Question, RecordKind,
     Unlocking, UsbStanding, UsbStatus, UsbTrouble,
@@ -190,6 +190,7 @@ pub(super) static STRINGS: Strings = Strings {
     phone_good: "Puede usar el hub",
     phone_stuck: "Atascado: reabrir app",
     phone_full: "Envió de más: avise",
+    phone_ahead: ["Tiene más que el hub:", "enviar todo, app 1.5"],
     phone_revoked: ["Revocado: el hub", "rechaza el teléfono"],
     leave: "Volver",
     revoke: "Revocar",
@@ -313,6 +314,7 @@ pub(super) static STRINGS: Strings = Strings {
     moving: "Moviendo los datos",
     moving_text: "Puede durar una hora",
     repairing: "Reparando el disco",
+    restoring: "Restaurando",
     question,
     no: "No",
     which_disk_card: "tarjeta",
@@ -464,6 +466,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
             "cambió nada.",
         ]
         .map(String::from),
+        ErrandEnd::BackupStick => [
+            "El hub hace copias en",
+            "esta memoria. Déjela",
+            "puesta y guarde el",
+            "papel en otro sitio.",
+        ]
+        .map(String::from),
         ErrandEnd::Failed => [
             "No ha funcionado.",
             "Todo sigue igual.",
@@ -563,6 +572,15 @@ fn news(news: News) -> Told {
             ],
         ),
         News::AllTaken => ("Todo recibido", ["Nada espera ya ayuda", "", "", ""]),
+        News::Restored => (
+            "Copia restaurada",
+            [
+                "No encienda nunca más",
+                "el hub viejo. Vea los",
+                "teléfonos marcados",
+                "con !",
+            ],
+        ),
         News::LogBroken => (
             "Registro dañado",
             [
@@ -740,6 +758,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Borrar",
         },
+        Question::Restore { made_at } => Asked {
+            title: "¿Restaurar copia?",
+            text: [
+                date(*made_at),
+                "Hace falta el código".into(),
+                "de rescate de ese día".into(),
+            ],
+            yes: "Sí",
+        },
         Question::PutBack { firmware } => Asked {
             title: "No se actualizó",
             text: [
@@ -784,6 +811,16 @@ fn fault_text(fault: &Fault) -> [String; 5] {
                 String::new(),
                 "Ponga la tarjeta de".into(),
                 format!("versión {}", printable(needs, 12)),
+            ];
+        }
+        Fault::Backup { file } => {
+            return [
+                "No se puede leer la".into(),
+                file.as_ref()
+                    .map_or_else(|| "copia.".into(), |file| format!("copia: {}", printable(file, 14))),
+                String::new(),
+                "Apague y encienda.".into(),
+                "Use otra más antigua".into(),
             ];
         }
         Fault::Disk => [

@@ -60,6 +60,28 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("backup-failed", backup(BackupStanding::Failed, Some(u32::MAX), None)),
         ("backup-power", backup(BackupStanding::WeakPower, old, None)),
         ("backup-another", backup(BackupStanding::AnotherHubs, old, None)),
+        (
+            "restore",
+            Desk::speaking(
+                language,
+                Phase::Asking(Question::Restore {
+                    made_at: 1_795_741_503_000,
+                }),
+            ),
+        ),
+        ("restore-code", Desk::speaking(language, Phase::RestoreCode)),
+        (
+            "restoring",
+            Desk::speaking(language, Phase::RestoringBackup { permille: 400 }),
+        ),
+        ("error-backup", {
+            let file = Some("keyslots.json".into());
+            Desk::speaking(language, Phase::Fault(Fault::Backup { file }))
+        }),
+        (
+            "error-backup-stick",
+            Desk::speaking(language, Phase::Fault(Fault::Backup { file: None })),
+        ),
         ("status-backup-old", {
             let mut desk = Desk::speaking(language, with_backup(BackupStanding::Away, old, None));
             desk.open_from_menu(MenuEntry::Status);
@@ -90,8 +112,22 @@ fn a_stick_is_made_the_one_for_backups_only_where_the_person_saw_it() {
     let other = OfferedStick { token: 8, ..stick(1) };
     desk.becomes(with_backup(BackupStanding::Away, None, Some(other)));
     assert!(desk.press(&[OK]).is_none(), "that is another stick");
-    assert!(matches!(desk.press(&[DOWN, OK]), Some(Action::ChooseBackupStick(8))));
+    let action = desk.press(&[DOWN, OK]);
+    assert!(
+        matches!(action, Some(Action::BeginErrand(Errand::BackupStick(8)))),
+        "{action:?}"
+    );
+    desk.becomes(errand_scenes::ask_for(Errand::BackupStick(8), 0, 3));
+    assert!(desk.screen() == "ask-pin" && desk.says("Backup"));
+    desk.becomes(errand_scenes::on_errand(
+        Errand::BackupStick(8),
+        ErrandStep::Ended(ErrandEnd::BackupStick),
+    ));
+    assert!(desk.says("Leave it"));
+    assert!(matches!(desk.press(&[OK]), Some(Action::EndErrand)));
     desk.becomes(with_backup(BackupStanding::Following, Some(0), None));
+    assert_eq!(desk.screen(), "home");
+    desk.open_from_menu(MenuEntry::Backup);
     assert!(matches!(desk.press(&[OK]), Some(Action::BackUpNow)));
 }
 
@@ -109,4 +145,54 @@ fn the_status_says_that_the_backup_is_old_in_turn_with_the_date() {
     assert!(desk.says("2026-11-27") && !desk.says("Backup is old"));
     desk.becomes(with_backup(BackupStanding::Away, None, None));
     assert!(desk.says("No backup yet"));
+}
+
+#[test]
+fn a_backup_is_restored_after_the_language_by_the_code_of_its_day() {
+    let question = Question::Restore {
+        made_at: 1_795_741_503_000,
+    };
+    let asks = || Phase::Asking(question.clone());
+    let mut desk = Desk::new(Phase::SetUp);
+    assert!(matches!(
+        desk.press(&[OK]),
+        Some(Action::SetLanguage(Language::English))
+    ));
+    desk.becomes(asks());
+    assert!(desk.screen() == "restore" && desk.says("2026-11-27 01:05 UTC"));
+    assert!(
+        matches!(desk.press(&[OK]), Some(Action::Answer(asked, false)) if asked == question),
+        "no is chosen"
+    );
+    desk.becomes(Phase::SetUp);
+    assert!(
+        desk.screen() == "setup-pin" && desk.says("Choose 8 to 12"),
+        "a new hub: the language was chosen"
+    );
+
+    desk.becomes(asks());
+    assert!(matches!(desk.press(&[DOWN, OK]), Some(Action::Answer(_, true))));
+    desk.becomes(Phase::RestoreCode);
+    assert_eq!(desk.screen(), "recovery");
+    assert!(matches!(desk.hold_ok(), Some(Action::LeaveRestore)));
+    desk.becomes(asks());
+    desk.press(&[DOWN, OK]);
+    desk.becomes(Phase::RestoreCode);
+    let action = desk.enter(&"000011".repeat(8));
+    assert!(matches!(action, Some(Action::UnlockWithRecovery { .. })));
+    desk.becomes(Phase::Unlocking);
+    desk.becomes(Phase::RestoreCode);
+    assert!(desk.screen() == "recovery" && desk.says("That code is wrong"));
+    desk.enter(&"000022".repeat(8));
+    desk.becomes(Phase::Unlocking);
+    desk.becomes(Phase::Renewing);
+    assert!(desk.says("Choose 8 to 12"));
+    desk.enter("28471936");
+    assert!(matches!(desk.enter("28471936"), Some(Action::RenewPin { .. })));
+    desk.becomes(confirming());
+    assert!(desk.says("It opens the hub"));
+    desk.becomes(Phase::RestoringBackup { permille: 10 });
+    assert_eq!(desk.screen(), "restoring");
+    desk.becomes(told(News::Restored));
+    assert!(desk.screen() == "news" && desk.says("Never switch the old"));
 }

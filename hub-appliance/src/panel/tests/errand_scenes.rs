@@ -77,6 +77,7 @@ pub(super) fn ends() -> Vec<(&'static str, Errand, ErrandEnd)> {
         ("clock-set", Errand::Clock, ErrandEnd::ClockSet),
         ("clock-known", Errand::Clock, ErrandEnd::ClockKnown),
         ("clock-back", Errand::Clock, ErrandEnd::ClockBack),
+        ("backup-stick-chosen", Errand::BackupStick(7), ErrandEnd::BackupStick),
         ("errand-failed", Errand::NewCode, ErrandEnd::Failed),
         ("keys-pin", STICK, ErrandEnd::Unlocking(Unlocking::Pin)),
         ("keys-both", STICK, ErrandEnd::Unlocking(Unlocking::PinAndStick)),

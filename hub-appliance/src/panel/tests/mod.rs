@@ -120,6 +120,7 @@ impl Desk {
             | Phase::Locking
             | Phase::Formatting { .. }
             | Phase::Moving { .. }
+            | Phase::RestoringBackup { .. }
             | Phase::Repairing { .. } => true,
             Phase::Open(open) => open.is_at_work(),
             _ => false,

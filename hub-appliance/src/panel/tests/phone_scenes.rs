@@ -124,6 +124,18 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             }),
         ),
         (
+            "phone-ahead",
+            start(
+                Phase::Open(OpenStatus {
+                    phones: [phone(1, "Galaxy A15", 5, PhoneStanding::Ahead)].into(),
+                    ..open()
+                }),
+                |desk| {
+                    desk.press(&[OK, DOWN, OK, OK]);
+                },
+            ),
+        ),
+        (
             "phone-arabic-revoked",
             start(Phase::Open(of_many_scripts(PhoneStanding::Revoked)), |desk| {
                 desk.press(&[OK, DOWN, OK, OK]);
@@ -301,6 +313,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("pairing-ended", start(told(News::PairingEnded), Desk::settles)),
         ("disk-repaired", start(told(News::Repaired), Desk::settles)),
         ("records-damaged", start(told(News::Damaged), Desk::settles)),
+        ("restored", start(told(News::Restored), Desk::settles)),
         ("log-broken", start(told(News::LogBroken), Desk::settles)),
         ("help-all", start(told(News::AllTaken), Desk::settles)),
         ("help-left", start(told(News::SomeLeft), Desk::settles)),

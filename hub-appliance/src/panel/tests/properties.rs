@@ -7,7 +7,7 @@ use super::pin_pad::Pad;
 use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 66] = [
+const SCREENS: [&str; 67] = [
     "box-key",
     "box-key-again",
     "new-box",
@@ -16,6 +16,8 @@ const SCREENS: [&str; 66] = [
     "go-on-moving",
     "set-clock",
     "which-disk",
+    "restore",
+    "restoring",
     "notice",
     "setup-pin",
     "setting-up",
@@ -77,8 +79,9 @@ const SCREENS: [&str; 66] = [
 ];
 
 /// Screens from which only the hub leads on, or something that a person types or does away from the panel.
-const WAITING: [&str; 20] = [
+const WAITING: [&str; 21] = [
     "unplug",
+    "restoring",
     "splash",
     "setting-up",
     "setup-pin",
@@ -101,7 +104,8 @@ const WAITING: [&str; 20] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 11] = [
+pub(super) const NEWS: [News; 12] = [
+    News::Restored,
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
     News::NotPaired(Obstacle::NotWritten),
@@ -154,6 +158,7 @@ fn known_phone() -> impl Strategy<Value = Phone> {
         PhoneStanding::Good,
         PhoneStanding::Stuck,
         PhoneStanding::Full,
+        PhoneStanding::Ahead,
         PhoneStanding::Revoked,
     ]);
     (any::<u32>(), prop::option::of(any::<String>()), any::<u32>(), standing).prop_map(
@@ -380,6 +385,10 @@ fn phase() -> impl Strategy<Value = Phase> {
         Just(Phase::SetUp),
         Just(Phase::SettingUp),
         Just(Phase::Renewing),
+        Just(Phase::RestoreCode),
+        any::<u16>().prop_map(|permille| Phase::RestoringBackup { permille }),
+        any::<i64>().prop_map(|made_at| Phase::Asking(Question::Restore { made_at })),
+        any::<Option<String>>().prop_map(|file| Phase::Fault(Fault::Backup { file })),
         Just(Phase::PoweringOff),
         Just(Phase::Unplug),
         Just(Phase::Restarting),
@@ -469,6 +478,7 @@ fn waits_for_the_hub(desk: &Desk) -> bool {
         | Phase::Restarting
         | Phase::Formatting { .. }
         | Phase::Moving { .. }
+        | Phase::RestoringBackup { .. }
         | Phase::Repairing { .. }
         | Phase::Fault(_) => true,
         Phase::Open(open) => open.is_at_work(),

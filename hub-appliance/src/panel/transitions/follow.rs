@@ -28,6 +28,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Formatting { .. }, _) => State::Formatting,
         (Phase::Moving { .. }, _) => State::Moving,
         (Phase::Repairing { .. }, _) => State::Repairing,
+        (Phase::RestoringBackup { .. }, _) => State::Restoring,
         // Whatever it shows before it has dealt with what it was asked to, the outcome is still to come.
         (_, State::Working(work)) if !work.is_answered(status.answered) => Work::asked(work.job, work.request),
 
@@ -35,6 +36,14 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::SetUp, State::Working(Work { job: Job::SetUp, .. })) => {
             State::ChoosePin(pads.pin(PIN_ALONE).saying(Note::TooSimple))
         }
+        // The language was chosen before.
+        (
+            Phase::SetUp,
+            State::Answering {
+                question: Question::Restore { .. },
+                ..
+            },
+        ) => State::ChoosePin(pads.pin()),
         (Phase::SetUp, _) => State::Welcome(status.language),
 
         (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
@@ -46,12 +55,14 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         (Phase::Confirming { .. }, _) => State::ExplainCode,
 
         (
-            Phase::Locked { .. },
+            Phase::Locked { .. } | Phase::RestoreCode,
             State::Working(Work {
                 job: Job::UnlockWithCode,
                 ..
             }),
         ) => State::EnterCode(CodeEntry::new(pads.group().saying(Note::WrongCode))),
+        (Phase::RestoreCode, same @ State::EnterCode(_)) => same,
+        (Phase::RestoreCode, _) => State::EnterCode(CodeEntry::new(pads.group())),
         (Phase::Locked { .. }, same @ (State::EnterCode(_) | State::ChooseLanguage(_))) => same,
         (Phase::Locked { wait, .. }, _) if !wait.is_zero() => State::Wait,
         (Phase::Locked { .. }, same @ State::EnterPin(_)) => same,
@@ -87,7 +98,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
 /// Whether the hub was opening until now.
 const fn opened(before: &State) -> bool {
     match before {
-        State::Formatting => true,
+        State::Formatting | State::Restoring => true,
         State::Working(work) => matches!(
             work.job,
             Job::SetUp | Job::FinishSetUp | Job::RenewPin | Job::Unlock | Job::UnlockWithCode

@@ -147,6 +147,9 @@ pub(super) fn step(
             (State::EnterPin(pad), Some(Note::Cleared)) => State::EnterPin(pad.saying(Note::Cleared)),
             (other, _) => other,
         },
+        (left @ State::EnterCode(_), Event::Pad(Left | Held)) if matches!(phase, Phase::RestoreCode) => {
+            return (left, Some(Action::LeaveRestore));
+        }
         (State::EnterCode(_), Event::Pad(Left | Held)) => start(status, pads),
         (State::Working(_), Event::TimedOut) => start(status, pads),
 
@@ -350,7 +353,10 @@ pub(super) fn step(
             choice: choice.other(),
         },
         (State::BackupStick { token, choice: First }, Event::Ok) => {
-            return (State::Backup(First), Some(Action::ChooseBackupStick(token)));
+            return (
+                State::Backup(First),
+                Some(Action::BeginErrand(Errand::BackupStick(token))),
+            );
         }
         (State::BackupStick { .. }, Event::Ok | Event::Back) => State::Backup(First),
 

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::cursors::Cursors;
 use crate::clock::HubTime;
+use crate::store::Snapshot;
 use crate::store::devices::DeviceNumber;
 use crate::store::error::StoreError;
 use crate::store::writer::WriteTx;
@@ -67,6 +68,20 @@ impl Ahead {
     /// Rows that were made before then it may have, although the hub does not know it.
     pub(super) fn may_have_before(&self) -> Option<HubTime> {
         self.of.and(self.restored_at)
+    }
+}
+
+impl Snapshot<'_> {
+    /// The devices that are ahead, and have not sent all yet.
+    ///
+    /// # Errors
+    /// What SQLite reports.
+    pub fn devices_ahead(&self) -> Result<Vec<DeviceNumber>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT number FROM devices WHERE ahead_of IS NOT NULL")?;
+        let numbers = statement.query_map((), |row| row.get(0).map(DeviceNumber))?;
+        Ok(numbers.collect::<Result<_, _>>()?)
     }
 }
 

@@ -362,13 +362,15 @@ impl DataDisk for Luks {
         let found = self.look()?;
         let disk = self.to_open(&found)?;
         self.disown_copies(&found, &disk)?;
+        let is_ready = has_slots(&self.keys);
         unlock(&disk.records.0, passphrase, MAPPED_NAME)?;
         let opened = check(Path::new(MAPPED))
             .and_then(|()| mount_ext4(Path::new(MAPPED), &self.store, MsFlags::empty()))
-            .and_then(|()| self.finish(&disk));
+            // One without key slots is nobody's data disk yet: what is being put on it may be cut short.
+            .and_then(|()| if is_ready { self.finish(&disk) } else { Ok(()) });
         if opened.is_err() {
             self.close()?;
-        } else {
+        } else if is_ready {
             self.remember(&disk);
         }
         opened
