@@ -1,6 +1,7 @@
 //! Backups in the life of the box: what they are made of, and by hand on a desk.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::audit::Reason;
 use super::desk::{Desk, DeskError};
@@ -29,15 +30,17 @@ impl Desk {
     fn back_up(&self, to: &Path) -> Result<PathBuf, DeskError> {
         self.seal.sign(&self.store, Reason::Backup)?;
         let source = Source {
-            store: &self.store,
+            store: Arc::downgrade(&self.store),
             vault: self.vault.path(),
             keys: &self.keys,
             backup: &self.backup,
             hub_id: &self.hub_id,
             firmware: VERSION,
             recipient: None,
+            is_ending: &Arc::default(),
+            is_given_up: &Arc::default(),
         };
-        let made = backup::make(&source, &Folder::within(to), &|_| true);
+        let made = backup::make(&source, &Folder::within(to), &|_| {});
         Ok(made.map_err(ApplianceError::from)?.generation().to_owned())
     }
 }

@@ -3,50 +3,53 @@
 //! A thread of its own does it over what everybody uses of the store, so a stick that answers slowly holds up nobody. It
 //! promises that no stick is written to that bears no mark of this hub, which only a person at the panel puts there, and
 //! that what went before stays whole on a stick that is pulled out.
+//!
+//! When the hub locks, what was committed since goes to the stick if that takes it in time. A stick that does not is left
+//! behind: the keys are wiped under the thread, the store closes its files, and the thread ends when the stick lets it. The
+//! next one waits for that.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::audit::{AuditSeal, Reason};
 use super::rotation::BackupAccess;
-use super::vault_file::VaultFile;
+use super::stick_thread::{self, StickThread, lock};
 use super::{ApplianceError, VERSION};
-use crate::backup::{self, BackupError, BackupKeys, Folder, Follower, Source};
-use crate::clock::HubTime;
+use crate::backup::{self, BackupError, BackupKeys, Folder, Follower, Source, is_old};
+use crate::clock::{HubClock, HubTime};
 use crate::keys::KeyStore;
 use crate::panel::{BackupStanding, BackupStatus, OfferedStick};
-use crate::secret::wiping_stack;
-use crate::store::audit::Entry;
 use crate::store::{Store, StoreError};
 use crate::system::sticks::{Access, Mounted, Stick, Sticks, SticksError};
 use crate::system::supply::Sensors;
 
 /// How often sticks are looked for at most.
 const LOOK: Duration = Duration::from_secs(3);
-/// How old a generation becomes before the next is made.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a stick is left alone with which something went wrong, and one that is full.
 const AGAIN: Duration = Duration::from_secs(60);
 const AGAIN_WHERE_FULL: Duration = Duration::from_secs(10 * 60);
 const MINUTE_MS: i64 = 60 * 1000;
 
-/// What backups are made of, and where they go.
+/// What backups are made of, and where they go. Of what holds secrets nothing is kept alive by it.
 pub(super) struct Parts {
     pub(super) sticks: Arc<dyn Sticks>,
     pub(super) sensors: Sensors,
-    pub(super) store: Arc<Store>,
-    pub(super) vault: Arc<VaultFile>,
+    pub(super) store: Weak<Store>,
+    pub(super) clock: Arc<HubClock>,
+    pub(super) vault: PathBuf,
     pub(super) keys: Arc<KeyStore>,
     pub(super) backup: Arc<BackupAccess>,
-    pub(super) seal: Arc<AuditSeal>,
+    pub(super) seal: Weak<AuditSeal>,
     pub(super) hub_id: String,
     /// How often what was committed goes to the stick.
     pub(super) interval: Duration,
+    /// Held by the one that may work on sticks.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 enum Order {
@@ -61,45 +64,51 @@ struct Seen {
     standing: BackupStanding,
     /// As of when everything is on the stick.
     at: Option<HubTime>,
+    is_failing: bool,
     offered: Option<Box<OfferedStick>>,
 }
 
-/// The thread. It ends when it is dropped, once what was committed is on the stick.
+/// The thread. [`Self::end`] ends it.
 pub(super) struct BackupStick {
-    orders: Option<Sender<Order>>,
-    is_ending: Arc<AtomicBool>,
+    orders: Sender<Order>,
     seen: Arc<Mutex<Seen>>,
-    thread: Option<JoinHandle<()>>,
+    keys: Arc<BackupAccess>,
+    is_given_up: Arc<AtomicBool>,
+    thread: StickThread,
 }
 
 impl BackupStick {
     /// Starts it; `at` is when the newest backup was of. Without a thread for it the phones are served all the same.
     pub(super) fn start(parts: Parts, at: Option<HubTime>) -> Option<Self> {
         let (orders, received) = channel();
-        let is_ending = Arc::new(AtomicBool::new(false));
+        let (is_ending, is_given_up) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let (keys, turn) = (Arc::clone(&parts.backup), Arc::clone(&parts.turn));
         let seen = Arc::new(Mutex::new(Seen {
             standing: BackupStanding::Away,
             at,
+            is_failing: false,
             offered: None,
         }));
         let mut working = Working {
             parts,
             seen: Arc::clone(&seen),
             is_ending: Arc::clone(&is_ending),
+            is_given_up: Arc::clone(&is_given_up),
             known: Vec::new(),
             at_work: None,
             again_at: Instant::now(),
         };
-        let thread = std::thread::Builder::new()
-            .name("backup".into())
-            .spawn(move || wiping_stack(move || working.work(&received)))
-            .inspect_err(|error| tracing::error!(%error, "the backups did not start"))
-            .ok()?;
+        let thread = StickThread::start("backup", &is_ending, move || {
+            // One from before the hub was locked may still wait for its stick.
+            let _turn = lock(&turn);
+            working.work(&received);
+        });
         Some(Self {
-            orders: Some(orders),
-            is_ending,
+            orders,
             seen,
-            thread: Some(thread),
+            keys,
+            is_given_up,
+            thread: thread?,
         })
     }
 
@@ -114,10 +123,19 @@ impl BackupStick {
     }
 
     fn order(&self, order: Order) {
-        if let Some(orders) = &self.orders {
-            // It ends only with this.
-            let _ = orders.send(order);
+        // It ends only with this.
+        let _ = self.orders.send(order);
+    }
+
+    /// Ends it, once what was committed is on the stick, or at `until`. Whether the keys are wiped.
+    #[must_use]
+    pub(super) fn end(self, until: Instant) -> bool {
+        drop(self.orders);
+        if !self.thread.ends_by(until) {
+            tracing::warn!("the backup stick does not answer in time and is left behind");
+            self.is_given_up.store(true, Ordering::Relaxed);
         }
+        self.keys.forget()
     }
 
     /// As of when everything is on a stick.
@@ -132,24 +150,10 @@ impl BackupStick {
         BackupStatus {
             standing: seen.standing,
             minutes_ago: seen.at.map(minutes),
+            is_failing: seen.is_failing,
             offered: seen.offered.clone(),
         }
     }
-}
-
-impl Drop for BackupStick {
-    fn drop(&mut self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-        drop(self.orders.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was reported where it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whose a stick is.
@@ -168,7 +172,6 @@ struct AtWork {
     follower: Follower,
     mounted: Mounted,
     stick: Stick,
-    made: Instant,
     followed: Instant,
 }
 
@@ -176,6 +179,7 @@ struct Working {
     parts: Parts,
     seen: Arc<Mutex<Seen>>,
     is_ending: Arc<AtomicBool>,
+    is_given_up: Arc<AtomicBool>,
     /// The sticks that were looked at since they were plugged in, by their tokens.
     known: Vec<(u64, Whose)>,
     at_work: Option<AtWork>,
@@ -192,7 +196,7 @@ impl Working {
                     self.again_at = Instant::now();
                     if let Some(AtWork { mounted, stick, .. }) = self.at_work.take() {
                         drop(mounted);
-                        self.begin(stick);
+                        self.begin(stick, true);
                     }
                 }
                 Ok(Order::Choose(token)) => self.choose(token),
@@ -219,9 +223,9 @@ impl Working {
                 self.again_at = Instant::now();
                 self.is(BackupStanding::Away);
             }
-            Some(work) if work.made.elapsed() >= DAY && !self.is_weak() => {
+            Some(work) if is_old(work.follower.made_at(), self.parts.clock.peek()) && !self.is_weak() => {
                 if let Some(AtWork { stick, .. }) = self.at_work.take() {
-                    self.begin(stick);
+                    self.begin(stick, true);
                 }
             }
             Some(work) if work.followed.elapsed() >= self.parts.interval => self.follow(),
@@ -230,7 +234,7 @@ impl Working {
                 if let Some(stick) = self.look_for()
                     && Instant::now() >= self.again_at
                 {
-                    self.begin(stick);
+                    self.begin(stick, false);
                 }
             }
         }
@@ -322,8 +326,8 @@ impl Working {
         Ok(mounted.close()?)
     }
 
-    /// Makes a generation, unless the board is in no state for it.
-    fn begin(&mut self, stick: Stick) {
+    /// Goes on with the newest generation, or makes one, unless the board is in no state for it. `is_new` asks for one.
+    fn begin(&mut self, stick: Stick, is_new: bool) {
         if self.is_weak() {
             self.is(BackupStanding::WeakPower);
             return;
@@ -335,17 +339,16 @@ impl Working {
             return;
         };
         self.is(BackupStanding::Copying(0));
-        let made = self.make(&stick, &keys);
+        let made = self.make(&stick, &keys, is_new);
         match made {
             Ok((mounted, follower)) => {
-                let generation = follower.generation().file_name().unwrap_or_default();
-                let detail = json!({"generation": generation.to_string_lossy()}).to_string();
+                let generation = follower.generation().file_name().unwrap_or_default().to_string_lossy();
+                let detail = json!({"generation": generation, "new": follower.is_of_new()}).to_string();
                 let now = Instant::now();
                 self.at_work = Some(AtWork {
                     follower,
                     mounted,
                     stick,
-                    made: now,
                     followed: now,
                 });
                 self.is_done();
@@ -359,24 +362,33 @@ impl Working {
         }
     }
 
-    fn make(&self, stick: &Stick, keys: &Arc<BackupKeys>) -> Result<(Mounted, Follower), Failure> {
+    fn make(&self, stick: &Stick, keys: &Arc<BackupKeys>, is_new: bool) -> Result<(Mounted, Follower), Failure> {
         let parts = &self.parts;
         let mounted = parts.sticks.open(stick, Access::ReadWrite)?;
-        parts.seal.sign(&parts.store, Reason::Backup)?;
+        let (Some(store), Some(seal)) = (parts.store.upgrade(), parts.seal.upgrade()) else {
+            return Err(BackupError::Stopped.into());
+        };
+        seal.sign(&store, Reason::Backup)?;
+        drop((store, seal));
         let source = Source {
-            store: &parts.store,
-            vault: parts.vault.path(),
+            store: Weak::clone(&parts.store),
+            vault: &parts.vault,
             keys: &parts.keys,
             backup: keys,
             hub_id: &parts.hub_id,
             firmware: VERSION,
             recipient: None,
+            is_ending: &self.is_ending,
+            is_given_up: &self.is_given_up,
         };
-        let goes_on = |permille| {
-            self.is(BackupStanding::Copying(permille));
-            !self.is_ending.load(Ordering::Relaxed)
+        let tell = |permille| self.is(BackupStanding::Copying(permille));
+        let folder = Folder::within(mounted.path());
+        let there = if is_new {
+            None
+        } else {
+            backup::resume(&source, &folder, &tell)?
         };
-        let follower = backup::make(&source, &Folder::within(mounted.path()), &goes_on)?;
+        let follower = there.map_or_else(|| backup::make(&source, &folder, &tell), Ok)?;
         Ok((mounted, follower))
     }
 
@@ -384,7 +396,7 @@ impl Working {
     fn follow(&mut self) {
         let Some(work) = &mut self.at_work else { return };
         work.followed = Instant::now();
-        match work.follower.follow(self.parts.store.clock().peek()) {
+        match work.follower.follow(self.parts.clock.peek()) {
             Ok(_) => self.is_done(),
             Err(error) => {
                 if let Some(AtWork { stick, .. }) = self.at_work.take() {
@@ -397,7 +409,8 @@ impl Working {
     fn is_done(&self) {
         let mut seen = lock(&self.seen);
         seen.standing = BackupStanding::Following;
-        seen.at = Some(self.parts.store.clock().peek());
+        seen.at = Some(self.parts.clock.peek());
+        seen.is_failing = false;
     }
 
     fn failed(&mut self, stick: &Stick, error: &Failure) {
@@ -409,7 +422,11 @@ impl Working {
             Failure::Backup(BackupError::Store(StoreError::Overrun)) => (BackupStanding::Failed, Duration::ZERO),
             _ => (BackupStanding::Failed, AGAIN),
         };
-        self.is(standing);
+        let mut seen = lock(&self.seen);
+        seen.standing = standing;
+        // To be pulled out is no failure, and a log that was let go is of the hub's own making.
+        seen.is_failing |= !pause.is_zero();
+        drop(seen);
         self.again_at = Instant::now() + pause;
     }
 
@@ -422,15 +439,8 @@ impl Working {
     }
 
     fn audit(&self, action: &'static str, detail: String, outcome: &'static str) {
-        let entry = Entry {
-            action,
-            detail,
-            outcome,
-            ..Entry::default()
-        };
-        let written: Result<(), StoreError> = self.parts.store.write(move |tx| tx.audit(&entry));
-        if let Err(error) = written {
-            tracing::error!(%error, "a backup could not be written down");
+        if let Some(store) = self.parts.store.upgrade() {
+            stick_thread::audit(&store, action, detail, outcome);
         }
     }
 }

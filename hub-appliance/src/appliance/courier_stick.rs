@@ -4,19 +4,17 @@
 //! A stick that bears backups or a key is none that a courier takes away, so it is passed over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::audit::AuditSeal;
 use super::courier::{Exchanged, OfHub, Step, exchange};
+use super::stick_thread::{self, StickThread, lock};
 use super::stick_use::stays_with_hub;
 use crate::panel::{UsbStanding, UsbStatus, UsbTrouble};
 use crate::relay::courier::CourierError;
-use crate::secret::wiping_stack;
-use crate::store::audit::Entry;
 use crate::store::{Store, StoreError};
 use crate::system::sticks::{Access, Mounted, Sticks, SticksError};
 
@@ -31,12 +29,12 @@ pub(super) struct Parts {
     pub(super) hub: OfHub,
 }
 
-/// What is carried by hand. Its thread is told to end when it is dropped, and waited for.
+/// What is carried by hand.
 pub(super) struct CourierStick {
     parts: Arc<Parts>,
     standing: Arc<Mutex<UsbStanding>>,
     is_ending: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<StickThread>,
     counted: Mutex<Counted>,
 }
 
@@ -64,7 +62,7 @@ impl CourierStick {
 
     /// Begins, unless it is under way. `is_relayed` says that the hub calls a cloud itself.
     pub(super) fn begin(&mut self, is_relayed: bool) {
-        if self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        if self.thread.as_ref().is_some_and(|thread| !thread.is_over()) {
             return;
         }
         let working = Working {
@@ -74,15 +72,9 @@ impl CourierStick {
             is_relayed,
         };
         working.is(UsbStanding::Taking);
-        let thread = std::thread::Builder::new()
-            .name("courier".into())
-            .spawn(move || wiping_stack(move || working.work()));
-        match thread {
-            Ok(thread) => self.thread = Some(thread),
-            Err(error) => {
-                tracing::error!(%error, "nothing is carried");
-                *lock(&self.standing) = UsbStanding::Trouble(UsbTrouble::Failed);
-            }
+        self.thread = StickThread::start("courier", &self.is_ending, move || working.work());
+        if self.thread.is_none() {
+            *lock(&self.standing) = UsbStanding::Trouble(UsbTrouble::Failed);
         }
     }
 
@@ -119,24 +111,16 @@ impl CourierStick {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 
+    /// Has it end, and waits for that until `until`. Whether it has ended, so that it holds nothing any more.
+    #[must_use]
+    pub(super) fn ends_by(mut self, until: Instant) -> bool {
+        self.thread.take().is_none_or(|thread| thread.ends_by(until))
+    }
+
     /// What is being done.
     pub(super) fn standing(&self) -> UsbStanding {
         *lock(&self.standing)
     }
-}
-
-impl Drop for CourierStick {
-    fn drop(&mut self) {
-        self.end();
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was reported where it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Working {
@@ -165,7 +149,8 @@ impl Working {
             Err(Failure::Trouble(trouble)) => UsbStanding::Trouble(trouble),
             Err(Failure::Courier(error)) => {
                 tracing::error!(%error, "the courier's stick");
-                self.audit(&error);
+                let detail = json!({"error": error.to_string()}).to_string();
+                stick_thread::audit(&self.parts.store, "courier", detail, "failed");
                 UsbStanding::Trouble(trouble(&error))
             }
             Err(Failure::Stick(error)) => {
@@ -211,19 +196,6 @@ impl Working {
             false => Failure::Stick(SticksError::NoFileSystem),
         })?;
         Ok(self.parts.sticks.open(stick, Access::ReadWrite)?)
-    }
-
-    fn audit(&self, error: &CourierError) {
-        let entry = Entry {
-            action: "courier",
-            detail: json!({"error": error.to_string()}).to_string(),
-            outcome: "failed",
-            ..Entry::default()
-        };
-        let written = self.parts.store.write::<_, StoreError>(move |tx| tx.audit(&entry));
-        if let Err(error) = written {
-            tracing::error!(%error, "the audit log");
-        }
     }
 }
 

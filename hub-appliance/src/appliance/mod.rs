@@ -25,6 +25,7 @@ pub mod restore;
 mod rotation;
 mod staff;
 mod status;
+mod stick_thread;
 mod stick_use;
 mod token_keys;
 mod vault_file;

@@ -77,6 +77,11 @@ impl BackupAccess {
         (!was_taken).then(|| (Taken(self), self.keys.load_full()))
     }
 
+    /// Wipes them. False where they are being used at this moment: then they are still there.
+    pub(super) fn forget(&self) -> bool {
+        self.keys.load().forget()
+    }
+
     /// Waits until nobody holds them, but not for long.
     fn wait(&self) {
         // Whoever waits looks again.

@@ -103,10 +103,7 @@ impl Folder {
 
     /// Begins a generation: an empty folder, under a name that is none yet. What a cut left of another one goes.
     pub(super) fn begin(&self, at: HubTime) -> Result<PathBuf, BackupError> {
-        let is_unfinished = |name: &str| name.strip_suffix(&format!(".{UNFINISHED}")).is_some_and(is_generation);
-        for unfinished in self.entries(is_unfinished)? {
-            fs::remove_dir_all(unfinished).map_err(BackupError::target)?;
-        }
+        self.clear_unfinished()?;
         // One that was made by a clock that ran ahead stays the older one.
         let last = self.entries(is_generation)?.into_iter().max();
         let mut at = at;
@@ -123,6 +120,15 @@ impl Folder {
             .create(&unfinished)
             .map_err(BackupError::target)?;
         Ok(unfinished)
+    }
+
+    /// Removes what a cut left.
+    pub(super) fn clear_unfinished(&self) -> Result<(), BackupError> {
+        let is_unfinished = |name: &str| name.strip_suffix(&format!(".{UNFINISHED}")).is_some_and(is_generation);
+        for unfinished in self.entries(is_unfinished)? {
+            fs::remove_dir_all(unfinished).map_err(BackupError::target)?;
+        }
+        Ok(())
     }
 
     /// Gives a generation its name, and lets those go that are too many.

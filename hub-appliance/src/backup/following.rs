@@ -14,15 +14,17 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 
 use super::error::BackupError;
 use super::folder::{make_folder, sync};
+use super::making::Source;
 use super::manifest::Manifest;
 use super::{BackupKeys, LOG};
 use crate::clock::HubTime;
+use crate::secret::wiping_stack;
 use crate::store::log::{HeldLog, Pages};
 
 pub(super) const LABEL: &[u8] = b"hub backup log v1";
@@ -86,6 +88,9 @@ pub struct Follower {
     held: HeldLog,
     generation: PathBuf,
     keys: Arc<BackupKeys>,
+    is_given_up: Arc<AtomicBool>,
+    made_at: HubTime,
+    is_of_new: bool,
     number: u32,
     /// What the next file follows.
     link: Vec<u8>,
@@ -101,13 +106,30 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    pub(super) fn new(held: HeldLog, generation: &Path, keys: Arc<BackupKeys>, manifest: &Manifest) -> Self {
+    pub(super) fn new(held: HeldLog, generation: &Path, source: &Source<'_>, manifest: &Manifest) -> Self {
+        Self {
+            is_of_new: true,
+            ..Self::behind(held, generation, source, manifest, (0, manifest.link().to_vec()))
+        }
+    }
+
+    /// The same behind the `number` files that are there, of which the last has the code `link`.
+    pub(super) fn behind(
+        held: HeldLog,
+        generation: &Path,
+        source: &Source<'_>,
+        manifest: &Manifest,
+        (number, link): (u32, Vec<u8>),
+    ) -> Self {
         Self {
             held,
             generation: generation.to_owned(),
-            keys,
-            number: 0,
-            link: manifest.link().to_vec(),
+            keys: Arc::clone(source.backup),
+            is_given_up: Arc::clone(source.is_given_up),
+            made_at: manifest.made_at(),
+            is_of_new: false,
+            number,
+            link,
             bytes: 0,
         }
     }
@@ -116,6 +138,18 @@ impl Follower {
     #[must_use]
     pub fn generation(&self) -> &Path {
         &self.generation
+    }
+
+    /// When the generation was begun, by the hub clock.
+    #[must_use]
+    pub const fn made_at(&self) -> HubTime {
+        self.made_at
+    }
+
+    /// Whether the generation was made for it, and was not there before.
+    #[must_use]
+    pub const fn is_of_new(&self) -> bool {
+        self.is_of_new
     }
 
     /// Bytes that it has written.
@@ -134,19 +168,35 @@ impl Follower {
         let Some((pages, given)) = self.held.changed()? else {
             return Ok(false);
         };
+        self.add(&pages, clock)?;
+        self.held.given(given)?;
+        Ok(true)
+    }
+
+    /// Writes the next file of the log.
+    pub(super) fn add(&mut self, pages: &Pages, clock: HubTime) -> Result<(), BackupError> {
         let folder = self.generation.join(LOG);
         make_folder(&folder).map_err(BackupError::target)?;
         let path = folder.join(file_name(self.number + 1));
         let fresh = path.with_added_extension("new");
-        let link = self.write(&pages, clock, &fresh).inspect_err(|_| {
+        let link = self.write(pages, clock, &fresh).inspect_err(|_| {
             // What is left of it is never read, and its room may be missed.
             let _ = fs::remove_file(&fresh);
         })?;
+        // Had the log been let go meanwhile, pages of different commits may be there.
+        self.held.is_held()?;
+        self.goes_on()?;
         fs::rename(&fresh, &path).map_err(BackupError::target)?;
         sync(&folder).map_err(BackupError::target)?;
         (self.number, self.link) = (self.number + 1, link);
-        self.held.given(given)?;
-        Ok(true)
+        Ok(())
+    }
+
+    fn goes_on(&self) -> Result<(), BackupError> {
+        if self.is_given_up.load(Ordering::Relaxed) {
+            return Err(BackupError::Stopped);
+        }
+        Ok(())
     }
 
     fn write(&mut self, pages: &Pages, clock: HubTime, to: &Path) -> Result<Vec<u8>, BackupError> {
@@ -158,6 +208,8 @@ impl Follower {
             last_change: pages.state.last_change,
             clock,
         };
+        // Before anything that may have to wait for a stick: nobody waits there with a key.
+        let mac = wiping_stack(|| self.mac(head, pages))?;
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -165,17 +217,14 @@ impl Follower {
             .mode(0o600)
             .open(to)
             .map_err(BackupError::target)?;
-        let mut file = Sealing {
-            file: BufWriter::with_capacity(256 * 1024, file),
-            mac: self.keys.mac(LABEL).chain_update(&self.link),
-        };
-        file.write(&head.to_bytes())?;
+        let mut file = BufWriter::with_capacity(256 * 1024, file);
+        file.write_all(&head.to_bytes()).map_err(BackupError::target)?;
         pages.each(|number, page| {
-            file.write(&number.to_be_bytes())?;
-            file.write(page)
+            self.goes_on()?;
+            file.write_all(&number.to_be_bytes())
+                .and_then(|()| file.write_all(page))
+                .map_err(BackupError::target)
         })?;
-        let Sealing { mut file, mac } = file;
-        let mac = mac.finalize().into_bytes().to_vec();
         file.write_all(&mac).map_err(BackupError::target)?;
         let file = file
             .into_inner()
@@ -184,16 +233,18 @@ impl Follower {
         self.bytes += head.file_len();
         Ok(mac)
     }
-}
 
-struct Sealing<W: Write> {
-    file: BufWriter<W>,
-    mac: Hmac<Sha256>,
-}
-
-impl<W: Write> Sealing<W> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
-        self.mac.update(bytes);
-        self.file.write_all(bytes).map_err(BackupError::target)
+    fn mac(&self, head: LogHead, pages: &Pages) -> Result<Vec<u8>, BackupError> {
+        let mut mac = self
+            .keys
+            .mac(LABEL)?
+            .chain_update(&self.link)
+            .chain_update(head.to_bytes());
+        pages.each(|number, page| {
+            mac.update(&number.to_be_bytes());
+            mac.update(page);
+            Ok::<_, BackupError>(())
+        })?;
+        Ok(mac.finalize().into_bytes().to_vec())
     }
 }

@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use sha2::{Digest, Sha256};
@@ -18,7 +19,7 @@ use super::{BackupKeys, DATABASE, KEY_SLOTS, RECIPIENT, VAULT};
 use crate::atomic_file;
 use crate::keys::KeyStore;
 use crate::store::log::{HeldLog, Pages};
-use crate::store::{Store, copies};
+use crate::store::{Store, StoreError, copies};
 
 /// A vault and key slots are shorter.
 const MAX_SMALL: usize = 64 * 1024;
@@ -28,8 +29,8 @@ const BESIDE: u64 = 4 * 1024 * 1024;
 /// What a hub's backups are made of.
 #[derive(Debug)]
 pub struct Source<'a> {
-    /// The open store.
-    pub store: &'a Arc<Store>,
+    /// The open store, which is not kept open.
+    pub store: Weak<Store>,
     /// The vault's file.
     pub vault: &'a Path,
     /// The key slots.
@@ -42,6 +43,23 @@ pub struct Source<'a> {
     pub firmware: &'a str,
     /// The master key, sealed to the organisation's key.
     pub recipient: Option<&'a [u8]>,
+    /// Set once it is not to go on.
+    pub is_ending: &'a Arc<AtomicBool>,
+    /// Set once what is committed later is not to be written any more either.
+    pub is_given_up: &'a Arc<AtomicBool>,
+}
+
+impl Source<'_> {
+    pub(super) fn store(&self) -> Result<Arc<Store>, BackupError> {
+        Ok(self.store.upgrade().ok_or(StoreError::Closed)?)
+    }
+
+    pub(super) fn goes_on(&self) -> Result<(), BackupError> {
+        if self.is_ending.load(Ordering::Relaxed) {
+            return Err(BackupError::Stopped);
+        }
+        Ok(())
+    }
 }
 
 /// So many pages are copied between two looks at whether to go on.
@@ -82,7 +100,7 @@ impl Target {
     }
 
     /// Brings it to the disk, and reads it back from there.
-    fn finish(self) -> Result<FileEntry, BackupError> {
+    fn finish(self, source: &Source<'_>) -> Result<FileEntry, BackupError> {
         let file = self
             .file
             .into_inner()
@@ -92,7 +110,9 @@ impl Target {
         let _ = posix_fadvise(file.as_fd(), 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
         drop(file);
         let sha256: [u8; 32] = self.hash.finalize().into();
-        let (bytes, read) = digest(&self.path).map_err(BackupError::target)?;
+        let goes_on = |_: &[u8]| source.goes_on().is_ok();
+        let (bytes, read) = digest(&self.path, goes_on).map_err(BackupError::target)?;
+        source.goes_on()?;
         if (bytes, read) != (self.bytes, sha256) {
             return Err(BackupError::Spoilt { file: self.name.into() });
         }
@@ -100,29 +120,28 @@ impl Target {
     }
 }
 
-/// Length and SHA-256 of a file.
-pub(super) fn digest(path: &Path) -> io::Result<(u64, [u8; 32])> {
+/// Length and SHA-256 of a file, as far as `sees` what is read and goes on.
+pub(super) fn digest(path: &Path, mut sees: impl FnMut(&[u8]) -> bool) -> io::Result<(u64, [u8; 32])> {
     let mut file = File::open(path)?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 256 * 1024]);
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok((bytes, hash.finalize().into())),
-            read => {
-                hash.update(&buffer[..read]);
-                bytes += read as u64;
-            }
+        let read = file.read(&mut buffer)?;
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
+        if !sees(&buffer[..read]) || read == 0 {
+            return Ok((bytes, hash.finalize().into()));
         }
     }
 }
 
 /// Makes a generation in `to` as of now, while the store is written to, and gives who can add to it what is committed from
-/// then on. `progress` is told permilles of the copy, and says whether to go on.
+/// then on. `progress` is told permilles of the copy.
 ///
 /// # Errors
 /// [`BackupError`]; the generations that were there are then whole and there still.
-pub fn make(source: &Source<'_>, to: &Folder, progress: &dyn Fn(u16) -> bool) -> Result<Follower, BackupError> {
+pub fn make(source: &Source<'_>, to: &Folder, progress: &dyn Fn(u16)) -> Result<Follower, BackupError> {
     to.claim(source.hub_id)?;
-    let now = source.store.clock().peek();
+    let now = source.store()?.clock().peek();
     let unfinished = to.begin(now)?;
     let made = fill(source, to, &unfinished, progress);
     let (held, manifest) = made.inspect_err(|_| {
@@ -130,17 +149,19 @@ pub fn make(source: &Source<'_>, to: &Folder, progress: &dyn Fn(u16) -> bool) ->
         let _ = fs::remove_dir_all(&unfinished);
     })?;
     let generation = to.finish(&unfinished)?;
-    Ok(Follower::new(held, &generation, Arc::clone(source.backup), &manifest))
+    Ok(Follower::new(held, &generation, source, &manifest))
 }
 
 fn fill(
     source: &Source<'_>,
     to: &Folder,
     folder: &Path,
-    progress: &dyn Fn(u16) -> bool,
+    progress: &dyn Fn(u16),
 ) -> Result<(HeldLog, Manifest), BackupError> {
-    let made_at = source.store.clock().peek();
-    let (held, pages) = source.store.hold_log()?;
+    let store = source.store()?;
+    let made_at = store.clock().peek();
+    let (held, pages) = store.hold_log()?;
+    drop(store);
     let needed = u64::from(pages.state.pages) * u64::from(pages.state.page_size) + BESIDE;
     let free = to.free()?;
     if free < needed {
@@ -150,19 +171,26 @@ fn fill(
         BackupError::Full { .. } => BackupError::Full { needed, free },
         error => error,
     };
-    let database = copy(&pages, folder, progress).map_err(full)?;
+    let database = copy(source, &pages, folder, progress).map_err(full)?;
     let vault = small(source.vault)?;
     let mut files = vec![
         database,
-        put(folder, VAULT, &vault).map_err(full)?,
-        put(folder, KEY_SLOTS, &source.keys.spare(&source.backup.master)?).map_err(full)?,
+        put(source, folder, VAULT, &vault).map_err(full)?,
+        put(source, folder, KEY_SLOTS, &source.keys.spare(&source.backup.master)?).map_err(full)?,
     ];
     if let Some(sealed) = source.recipient {
-        files.push(put(folder, RECIPIENT, sealed).map_err(full)?);
+        files.push(put(source, folder, RECIPIENT, sealed).map_err(full)?);
     }
     // Had the log been let go meanwhile, pages of different commits may be there.
     held.is_held()?;
-    let checked = copies::check(&folder.join(DATABASE), &source.backup.store)?;
+    let goes_on = {
+        let is_ending = Arc::clone(source.is_ending);
+        move || !is_ending.load(Ordering::Relaxed)
+    };
+    let copy = folder.join(DATABASE);
+    let checked = source.backup.with_store_key(|key| copies::check(&copy, key, goes_on))?;
+    source.goes_on()?;
+    let checked = checked?;
     if (checked.last_change, checked.audit) != (pages.state.last_change, pages.state.audit) {
         return Err(BackupError::Spoilt { file: DATABASE.into() });
     }
@@ -173,29 +201,27 @@ fn fill(
     Ok((held, manifest))
 }
 
-fn copy(pages: &Pages, folder: &Path, progress: &dyn Fn(u16) -> bool) -> Result<FileEntry, BackupError> {
+fn copy(source: &Source<'_>, pages: &Pages, folder: &Path, progress: &dyn Fn(u16)) -> Result<FileEntry, BackupError> {
     let mut file = Target::create(folder, DATABASE)?;
     let all = u64::from(pages.count()).max(1);
     pages.each(|number, page| {
-        let goes_on = || progress(u16::try_from(u64::from(number) * 1000 / all).unwrap_or(1000));
         if number % BETWEEN == 1 {
             // What waits in memory for a slow disk is kept short, so that who breaks this off need not wait long.
             file.flush()?;
-            if !goes_on() {
-                return Err(BackupError::Stopped);
-            }
+            source.goes_on()?;
+            progress(u16::try_from(u64::from(number) * 1000 / all).unwrap_or(1000));
         }
         file.write(page)
     })?;
-    file.finish()
+    file.finish(source)
 }
 
-fn put(folder: &Path, name: &'static str, bytes: &[u8]) -> Result<FileEntry, BackupError> {
+fn put(source: &Source<'_>, folder: &Path, name: &'static str, bytes: &[u8]) -> Result<FileEntry, BackupError> {
     let mut file = Target::create(folder, name)?;
     file.write(bytes)?;
-    file.finish()
+    file.finish(source)
 }
 
-fn small(path: &Path) -> Result<Vec<u8>, BackupError> {
+pub(super) fn small(path: &Path) -> Result<Vec<u8>, BackupError> {
     Ok(atomic_file::read(path, MAX_SMALL)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?)
 }

@@ -112,7 +112,7 @@ impl Manifest {
     /// Writes the manifest of the generation in `folder`.
     pub(super) fn write(body: Body, keys: &BackupKeys, folder: &Path) -> Result<Self, BackupError> {
         let raw = to_raw_value(&body).map_err(|error| BackupError::target(error.into()))?;
-        let mac = keys.mac(LABEL).chain_update(raw.get()).finalize().into_bytes();
+        let mac = keys.mac(LABEL)?.chain_update(raw.get()).finalize().into_bytes();
         let frame = Frame {
             version: VERSION,
             mac: BASE64_URL_SAFE_NO_PAD.encode(mac),
@@ -165,7 +165,7 @@ impl Manifest {
     /// [`BackupError::Damaged`], [`BackupError::Newer`].
     pub(super) fn verify(&self, keys: &BackupKeys) -> Result<(), BackupError> {
         let mac = BASE64_URL_SAFE_NO_PAD.decode(&self.mac).map_err(|_| damaged())?;
-        let expected = keys.mac(LABEL).chain_update(&self.text);
+        let expected = keys.mac(LABEL)?.chain_update(&self.text);
         expected.verify_slice(&mac).map_err(|_| damaged())?;
         self.is_known()
     }

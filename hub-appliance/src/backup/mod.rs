@@ -19,6 +19,7 @@
 //! | `folder` | the generations in a folder |
 //! | `making` | writes a generation |
 //! | `following` | writes what is committed after it |
+//! | `resuming` | goes on with one after an unlock |
 //! | `reading` | checks a generation, and lays the records out of it |
 #![forbid(unsafe_code)]
 
@@ -28,6 +29,7 @@ mod following;
 mod making;
 mod manifest;
 mod reading;
+mod resuming;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +39,9 @@ pub use following::Follower;
 pub use making::{Source, make};
 pub use manifest::Manifest;
 pub use reading::{Found, Restored};
+pub use resuming::{is_old, resume};
+
+use std::sync::{PoisonError, RwLock, TryLockError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -56,10 +61,16 @@ const RECIPIENT: &str = "recipient.age";
 const MANIFEST: &str = "manifest.json";
 const LOG: &str = "log";
 
-/// What an open hub needs of its master key to write backups, and whoever restores to check them.
+/// What an open hub needs of its master key to write backups, and whoever restores to check them. They can be wiped under
+/// who works with them, for that may wait for a stick when the hub locks.
 #[derive(Debug)]
 pub struct BackupKeys {
     master: MasterId,
+    kept: RwLock<Option<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
     mac: Secret<32>,
     store: StoreKey,
 }
@@ -68,20 +79,45 @@ impl BackupKeys {
     /// Those of this master key.
     #[must_use]
     pub fn of(master: &MasterKey) -> Self {
-        Self {
-            master: master.name(),
+        let kept = Kept {
             mac: master.backup_key(),
             store: master.store_key(),
+        };
+        Self {
+            master: master.name(),
+            kept: RwLock::new(Some(kept)),
         }
     }
 
+    /// Wipes them. False where they are being used at this moment: then they are still there.
+    #[must_use]
+    pub fn forget(&self) -> bool {
+        let mut kept = match self.kept.try_write() {
+            Ok(kept) => kept,
+            Err(TryLockError::Poisoned(kept)) => kept.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        *kept = None;
+        true
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Kept) -> T) -> Result<T, BackupError> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(work).ok_or(BackupError::Stopped)
+    }
+
+    /// Does something with the key of the database.
+    fn with_store_key<T>(&self, work: impl FnOnce(&StoreKey) -> T) -> Result<T, BackupError> {
+        self.with(|kept| work(&kept.store))
+    }
+
     /// HMAC-SHA256 over `label` and what is put in behind it.
-    fn mac(&self, label: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, label: &[u8]) -> Result<Hmac<Sha256>, BackupError> {
         // A key shorter than SHA-256's block is padded with zeros (RFC 2104, section 2).
         let mut block = Zeroizing::new([0; 64]);
-        block[..32].copy_from_slice(self.mac.expose());
+        self.with(|kept| block[..32].copy_from_slice(kept.mac.expose()))?;
         let mut mac = Hmac::<Sha256>::new((&*block).into());
         mac.update(label);
-        mac
+        Ok(mac)
     }
 }

@@ -25,8 +25,8 @@ const MAX_SMALL: usize = 64 * 1024;
 /// A generation that somebody may restore from.
 #[derive(Debug)]
 pub struct Found {
-    folder: PathBuf,
-    manifest: Manifest,
+    pub(super) folder: PathBuf,
+    pub(super) manifest: Manifest,
 }
 
 /// What a restore came to.
@@ -42,7 +42,12 @@ pub struct Restored {
 struct LogEnd {
     files: u32,
     last: Option<LogHead>,
+    /// What the next file follows.
+    link: Vec<u8>,
 }
+
+/// Sees each page of a log, with the head of its file and its number, and says whether to go on.
+type SeesPage<'a> = &'a mut dyn FnMut(&LogHead, u32, &[u8]) -> bool;
 
 impl Found {
     /// The newest generation in `from`, which is a generation's folder, or one in which backups are kept.
@@ -108,15 +113,46 @@ impl Found {
         for name in [DATABASE, VAULT, KEY_SLOTS] {
             self.entry(name)?;
         }
-        for file in &self.manifest.body.files {
-            let (bytes, sha256) =
-                digest(&self.folder.join(&file.name)).map_err(|error| BackupError::reading(&file.name, &error))?;
+        self.check_files(|_| true)?;
+        self.check_log(keys, &mut |_, _, _| true)?;
+        Ok(())
+    }
+
+    /// As `check`, but for the database, which somebody else has compared. Gives how many files the log has, and what the next
+    /// one follows.
+    pub(super) fn check_beside_database(
+        &self,
+        keys: &BackupKeys,
+        sees: SeesPage<'_>,
+    ) -> Result<(u32, Vec<u8>), BackupError> {
+        self.check_files(|file| file.name != DATABASE)?;
+        let log = self.check_log(keys, sees)?;
+        Ok((log.files, log.link))
+    }
+
+    fn check_files(&self, is_meant: impl Fn(&FileEntry) -> bool) -> Result<(), BackupError> {
+        for file in self.manifest.body.files.iter().filter(|file| is_meant(file)) {
+            let (bytes, sha256) = digest(&self.folder.join(&file.name), |_| true)
+                .map_err(|error| BackupError::reading(&file.name, &error))?;
             if !file.is(bytes, &sha256) {
                 return Err(damaged(&file.name));
             }
         }
-        self.check_log(keys)?;
         Ok(())
+    }
+
+    /// Whether the file of this name was written with this content.
+    pub(super) fn holds(&self, name: &str, bytes: &[u8]) -> bool {
+        self.is_as_written(name, bytes.len() as u64, &Sha256::digest(bytes).into())
+    }
+
+    pub(super) fn is_as_written(&self, name: &str, bytes: u64, sha256: &[u8; 32]) -> bool {
+        self.entry(name).is_ok_and(|file| file.is(bytes, sha256))
+    }
+
+    /// Bytes of its database, as it says itself.
+    pub(super) fn bytes(&self) -> u64 {
+        self.entry(DATABASE).map_or(0, |file| file.bytes)
     }
 
     fn entry(&self, name: &str) -> Result<&FileEntry, BackupError> {
@@ -125,7 +161,7 @@ impl Found {
     }
 
     /// Goes through the files of the log, which have to follow each other without a gap.
-    fn check_log(&self, keys: &BackupKeys) -> Result<LogEnd, BackupError> {
+    fn check_log(&self, keys: &BackupKeys, sees: SeesPage<'_>) -> Result<LogEnd, BackupError> {
         let folder = self.folder.join(LOG);
         let mut numbers = Vec::new();
         match fs::read_dir(&folder) {
@@ -140,20 +176,29 @@ impl Found {
             }
         }
         numbers.sort_unstable();
-        let mut end = LogEnd { files: 0, last: None };
-        let mut link = self.manifest.link().to_vec();
+        let mut end = LogEnd {
+            files: 0,
+            last: None,
+            link: self.manifest.link().to_vec(),
+        };
         for number in numbers {
             let expected = end.files + 1;
             if number != expected {
                 return Err(damaged(&log_name(expected)));
             }
-            let (head, mac) = self.check_log_file(number, &link, keys)?;
-            (end.files, end.last, link) = (number, Some(head), mac);
+            let (head, mac) = self.check_log_file(number, &end.link, keys, sees)?;
+            (end.files, end.last, end.link) = (number, Some(head), mac);
         }
         Ok(end)
     }
 
-    fn check_log_file(&self, number: u32, link: &[u8], keys: &BackupKeys) -> Result<(LogHead, Vec<u8>), BackupError> {
+    fn check_log_file(
+        &self,
+        number: u32,
+        link: &[u8],
+        keys: &BackupKeys,
+        sees: SeesPage<'_>,
+    ) -> Result<(LogHead, Vec<u8>), BackupError> {
         let name = log_name(number);
         let reading = |error: io::Error| BackupError::reading(&name, &error);
         let file = File::open(self.folder.join(&name)).map_err(reading)?;
@@ -161,7 +206,7 @@ impl Found {
         let mut file = BufReader::with_capacity(256 * 1024, file);
         let mut head = [0; LogHead::LEN];
         file.read_exact(&mut head).map_err(reading)?;
-        let mut mac = keys.mac(LABEL).chain_update(link).chain_update(head);
+        let mut mac = keys.mac(LABEL)?.chain_update(link).chain_update(head);
         let head = LogHead::parse(&head)
             .filter(|head| head.number == number && head.file_len() == length)
             .ok_or_else(|| damaged(&name))?;
@@ -169,6 +214,11 @@ impl Found {
         for _ in 0..head.count {
             file.read_exact(&mut entry).map_err(reading)?;
             mac.update(&entry);
+            if let Some((number, page)) = entry.split_first_chunk::<4>()
+                && !sees(&head, u32::from_be_bytes(*number), page)
+            {
+                return Err(BackupError::Stopped);
+            }
         }
         let mut there = [0; 32];
         file.read_exact(&mut there).map_err(reading)?;
@@ -199,13 +249,14 @@ impl Found {
         progress: &dyn Fn(u16),
     ) -> Result<Restored, BackupError> {
         let path = store.join(DATABASE);
-        let log = self.check_log(keys)?;
+        let log = self.check_log(keys, &mut |_, _, _| true)?;
         self.copy_database(unfinished, progress)?;
         for number in 1..=log.files {
             self.apply(number, unfinished)?;
         }
         File::open(unfinished)?.sync_all()?;
-        let checked = copies::check(unfinished, &keys.store).map_err(|error| match error {
+        let checked = keys.with_store_key(|key| copies::check(unfinished, key, || true))?;
+        let checked = checked.map_err(|error| match error {
             StoreError::WrongKey | StoreError::Database(_) => damaged(DATABASE),
             error => error.into(),
         })?;

@@ -58,15 +58,17 @@ impl Hub {
 
     fn back_up(&self, to: &Folder) -> Result<Follower, BackupError> {
         let source = Source {
-            store: &self.store,
+            store: Arc::downgrade(&self.store),
             vault: &self.path.join("store/vault"),
             keys: &self.keys,
             backup: &self.backup,
             hub_id: "hub",
             firmware: "1",
             recipient: None,
+            is_ending: &Arc::default(),
+            is_given_up: &Arc::default(),
         };
-        make(&source, to, &|_| true)
+        make(&source, to, &|_| {})
     }
 
     fn actions(&self) -> Vec<String> {

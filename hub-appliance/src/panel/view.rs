@@ -454,6 +454,8 @@ pub struct BackupStatus {
     pub standing: BackupStanding,
     /// Whole minutes since all that there was came onto the stick; none where there was no backup yet.
     pub minutes_ago: Option<u32>,
+    /// Whether the last that was to come onto a stick did not: it is full, or can't be written.
+    pub is_failing: bool,
     /// A stick that a person can make the one for backups.
     pub offered: Option<Box<OfferedStick>>,
 }
@@ -462,10 +464,25 @@ impl BackupStatus {
     /// Minutes after which a backup is so old that a person is told: a week.
     const OLD: u32 = 7 * 24 * 60;
 
-    /// Whether somebody has to see to it.
-    pub(super) fn is_late(&self) -> bool {
-        self.minutes_ago.is_none_or(|minutes| minutes >= Self::OLD)
+    /// What somebody has to see to, if anything.
+    pub(super) fn trouble(&self) -> Option<BackupTrouble> {
+        match self.minutes_ago {
+            _ if self.is_failing => Some(BackupTrouble::Failing),
+            None => Some(BackupTrouble::NeverMade),
+            Some(minutes) => (minutes >= Self::OLD).then_some(BackupTrouble::Old),
+        }
     }
+}
+
+/// What is the matter with the backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BackupTrouble {
+    /// The stick is full, or can't be written.
+    Failing,
+    /// There is none.
+    NeverMade,
+    /// The newest one is old.
+    Old,
 }
 
 /// What is being done about the backups.

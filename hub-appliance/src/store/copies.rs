@@ -19,13 +19,18 @@ pub struct Checked {
     pub audit: Option<Head>,
 }
 
-/// Reads all of a copy that nobody has open: each page has to be what was written, and the database whole.
+/// Steps of SQLite between two looks at whether to go on; a page that is read is one at least.
+const STEPS: i32 = 16;
+
+/// Reads all of a copy that nobody has open, as far as there is anything in it: each page has to be what was written, and the
+/// database whole. `goes_on` is asked often, so that the key is not needed for long where it is no more to be had.
 ///
 /// # Errors
-/// [`StoreError::WrongKey`] if a page is not what was written, [`StoreError::Database`] if the database is not whole,
-/// [`StoreError::TooNew`] for one of newer firmware, or what the disk reports.
-pub fn check(path: &Path, key: &StoreKey) -> Result<Checked, StoreError> {
-    let connection = open(path, key, Purpose::Inspect)?;
+/// [`StoreError::WrongKey`] if it does not open with the key, [`StoreError::Database`] if a page is not what was written or
+/// the database is not whole, [`StoreError::TooNew`] for one of newer firmware, or what the disk reports.
+pub fn check(path: &Path, key: &StoreKey, goes_on: impl Fn() -> bool + Send + 'static) -> Result<Checked, StoreError> {
+    let mut connection = open(path, key, Purpose::Inspect)?;
+    connection.progress_handler(STEPS, Some(move || !goes_on()))?;
     let schema = migrate::version(&connection)?;
     if schema > migrate::SCHEMA_VERSION {
         return Err(StoreError::TooNew {
@@ -33,10 +38,7 @@ pub fn check(path: &Path, key: &StoreKey) -> Result<Checked, StoreError> {
             supported: migrate::SCHEMA_VERSION,
         });
     }
-    // It gives a row for each page that fails.
-    if connection.prepare("PRAGMA cipher_integrity_check")?.exists([])? {
-        return Err(StoreError::WrongKey);
-    }
+    // Each page that is read is compared with its own code by SQLCipher.
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         return Err(StoreError::Database(rusqlite::ErrorCode::DatabaseCorrupt));

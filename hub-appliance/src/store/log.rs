@@ -9,16 +9,19 @@
 //! A log that is held grows. Each time the holder has all of it, it is taken into the file; where the holder does not come
 //! for it, or the disk fills up, it is let go: records come first.
 //!
+//! Whoever copies pages may have to wait long for where they go. That keeps no store open: its files are closed with it,
+//! under whoever still reads pages.
+//!
 //! To open and close the file beside SQLite takes the locks away that keep other processes off it (POSIX record locks). No
 //! other process opens it, for the lock of the keys' folder keeps those off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
@@ -37,6 +40,8 @@ const REST: u32 = 1024;
 /// Bytes of the log's header, and of that of each page in it.
 const HEADER: u64 = 32;
 const PAGE_HEADER: u64 = 24;
+/// So many pages are read before they are handed on.
+const BATCH: usize = 64;
 /// What a page can be long in SQLite.
 const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=65536;
 
@@ -218,9 +223,44 @@ fn log_path(database: &Path) -> PathBuf {
     name.into()
 }
 
-/// The log of an open store, held: see above.
+/// The files that pages are read from.
+#[derive(Debug)]
+struct Files {
+    /// Where all of the database is read: its file.
+    database: Option<File>,
+    log: Option<File>,
+}
+
+type OpenFiles = Mutex<Option<Files>>;
+
+/// The files of all pages that are being read.
+#[derive(Debug, Default)]
+pub(super) struct PageFiles(Mutex<Vec<Weak<OpenFiles>>>);
+
+impl PageFiles {
+    fn add(&self, files: Files) -> Arc<OpenFiles> {
+        let files = Arc::new(Mutex::new(Some(files)));
+        let mut all = lock(&self.0);
+        all.retain(|files| files.strong_count() > 0);
+        all.push(Arc::downgrade(&files));
+        files
+    }
+
+    /// Closes them under whoever reads.
+    pub(super) fn close(&self) {
+        for files in lock(&self.0).drain(..).filter_map(|files| files.upgrade()) {
+            drop(lock(&files).take());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The log of an open store, held: see above. It keeps no store open.
 pub struct HeldLog {
-    store: Arc<Store>,
+    store: Weak<Store>,
     /// As far as its pages were given.
     known: Mark,
     /// Pages that went out of the log before they were given.
@@ -232,9 +272,10 @@ pub struct HeldLog {
 pub struct Pages {
     /// What the database is with them.
     pub state: State,
-    /// For all of the database: its file.
-    file: Option<File>,
-    log: Option<File>,
+    is_whole: bool,
+    /// Only these of them, where somebody said so.
+    only: Option<Vec<u32>>,
+    files: Arc<OpenFiles>,
     places: BTreeMap<u32, u64>,
     rest: Rest,
 }
@@ -248,7 +289,7 @@ impl Store {
     pub fn hold_log(self: &Arc<Self>) -> Result<(HeldLog, Pages), StoreError> {
         let (known, is_whole, state) = self.between(|between| between.hold())?;
         let held = HeldLog {
-            store: Arc::clone(self),
+            store: Arc::downgrade(self),
             known,
             rest: BTreeMap::new(),
             page_size: state.page_size,
@@ -263,10 +304,14 @@ impl Store {
             behind(&self.path, Mark { pages: 0, ..known }, known, state.page_size)?
         };
         let pages = Pages {
-            file: Some(File::open(&self.path)?),
-            log: (!places.is_empty())
-                .then(|| File::open(log_path(&self.path)))
-                .transpose()?,
+            is_whole: true,
+            only: None,
+            files: self.pages.add(Files {
+                database: Some(File::open(&self.path)?),
+                log: (!places.is_empty())
+                    .then(|| File::open(log_path(&self.path)))
+                    .transpose()?,
+            }),
             places,
             rest: BTreeMap::new(),
             state,
@@ -288,7 +333,7 @@ impl HeldLog {
     /// # Errors
     /// [`StoreError::Overrun`] if the log was let go, [`StoreError::Closed`].
     pub fn is_held(&self) -> Result<(), StoreError> {
-        self.store.between(|between| between.mark().map(|_| ()))
+        self.store()?.between(|between| between.mark().map(|_| ()))
     }
 
     /// The pages that changed since those that were given last, as of now; none where nothing was committed. They are to be
@@ -297,17 +342,22 @@ impl HeldLog {
     /// # Errors
     /// [`StoreError::Overrun`] if the log was let go: only all pages are of use then. Or what SQLite or the disk report.
     pub fn changed(&mut self) -> Result<Option<(Pages, Given)>, StoreError> {
-        let (now, state) = self.store.between(|between| Ok((between.mark()?, between.state()?)))?;
+        let store = self.store()?;
+        let (now, state) = store.between(|between| Ok((between.mark()?, between.state()?)))?;
         if now == self.known && self.rest.is_empty() {
             return Ok(None);
         }
-        let places = behind(&self.store.path, self.known, now, self.page_size)?;
+        let places = behind(&store.path, self.known, now, self.page_size)?;
         let pages = Pages {
             state,
-            file: None,
-            log: (!places.is_empty())
-                .then(|| File::open(log_path(&self.store.path)))
-                .transpose()?,
+            is_whole: false,
+            only: None,
+            files: store.pages.add(Files {
+                database: None,
+                log: (!places.is_empty())
+                    .then(|| File::open(log_path(&store.path)))
+                    .transpose()?,
+            }),
             places,
             rest: self.rest.clone(),
         };
@@ -325,10 +375,14 @@ impl HeldLog {
             return Ok(());
         }
         let page_size = self.page_size;
-        if let Some((known, rest)) = self.store.between(move |between| between.take_in(mark, page_size))? {
+        if let Some((known, rest)) = self.store()?.between(move |between| between.take_in(mark, page_size))? {
             (self.known, self.rest) = (known, rest);
         }
         Ok(())
+    }
+
+    fn store(&self) -> Result<Arc<Store>, StoreError> {
+        self.store.upgrade().ok_or(StoreError::Closed)
     }
 }
 
@@ -339,9 +393,11 @@ pub struct Given(Mark);
 impl Drop for HeldLog {
     fn drop(&mut self) {
         // A store that is closed holds nothing.
-        let _ = self.store.between(|between| {
-            between.log.let_go();
-            between.checkpoint().map(|_| ())
+        let _ = self.store().and_then(|store| {
+            store.between(|between| {
+                between.log.let_go();
+                between.checkpoint().map(|_| ())
+            })
         });
     }
 }
@@ -350,57 +406,70 @@ impl Pages {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u32 {
-        let count = match self.file {
-            Some(_) => return self.state.pages,
-            None => self
-                .places
-                .keys()
-                .chain(self.rest.keys())
-                .collect::<BTreeSet<_>>()
-                .len(),
-        };
-        u32::try_from(count).unwrap_or(u32::MAX)
+        if let (true, None) = (self.is_whole, &self.only) {
+            return self.state.pages;
+        }
+        u32::try_from(self.numbers().count()).unwrap_or(u32::MAX)
     }
 
-    /// Hands each page with its number to `take`, in the order of numbers, until that fails.
+    /// Leaves out all but those of these numbers, which are in order.
+    pub fn keep(&mut self, numbers: Vec<u32>) {
+        self.only = Some(numbers);
+    }
+
+    /// The numbers of all that there are, in their order.
+    fn numbers(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        if let Some(only) = &self.only {
+            return Box::new(only.iter().copied());
+        }
+        if self.is_whole {
+            return Box::new(1..=self.state.pages);
+        }
+        let numbers: BTreeSet<_> = self.places.keys().chain(self.rest.keys()).copied().collect();
+        Box::new(numbers.into_iter())
+    }
+
+    /// Hands each page with its number to `take`, in the order of numbers, until that fails. However long `take` needs, no
+    /// file of the store is held meanwhile.
     ///
     /// # Errors
-    /// What the disk reports, or `take` does.
+    /// What the disk reports, or `take` does; [`io::ErrorKind::NotConnected`] where the store was closed.
     pub fn each<E: From<io::Error>>(&self, mut take: impl FnMut(u32, &[u8]) -> Result<(), E>) -> Result<(), E> {
         let size = self.state.page_size as usize;
-        let mut page = vec![0; size];
-        if let Some(file) = &self.file {
-            let mut file = io::BufReader::with_capacity(256 * 1024, file);
-            let on_disk = file.get_ref().metadata()?.len() / size as u64;
-            for number in 1..=self.state.pages {
-                if u64::from(number) <= on_disk {
-                    file.read_exact(&mut page)?;
-                }
-                if let Some(place) = self.places.get(&number) {
-                    self.log(*place, &mut page)?;
-                }
-                take(number, &page)?;
-            }
-            return Ok(());
-        }
-        let numbers: BTreeSet<_> = self.places.keys().chain(self.rest.keys()).collect();
-        for number in numbers {
-            match (self.places.get(number), self.rest.get(number)) {
-                (Some(place), _) => {
-                    self.log(*place, &mut page)?;
-                    take(*number, &page)?;
-                }
-                (None, Some(rest)) => take(*number, rest)?,
-                (None, None) => {}
+        let mut batch = vec![0; BATCH * size];
+        let mut numbers = self.numbers().peekable();
+        while numbers.peek().is_some() {
+            let taken: Vec<u32> = numbers.by_ref().take(BATCH).collect();
+            let pages = taken.iter().copied().zip(batch.chunks_exact_mut(size));
+            self.read(pages)?;
+            for (number, page) in taken.iter().zip(batch.chunks_exact(size)) {
+                take(*number, page)?;
             }
         }
         Ok(())
     }
 
-    fn log(&self, place: u64, page: &mut [u8]) -> io::Result<()> {
-        self.log.as_ref().map_or_else(
-            || Err(io::ErrorKind::NotFound.into()),
-            |log| log.read_exact_at(page, place),
-        )
+    fn read<'a>(&self, pages: impl Iterator<Item = (u32, &'a mut [u8])>) -> io::Result<()> {
+        let files = lock(&self.files);
+        let files = files.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        for (number, page) in pages {
+            match (self.places.get(&number), self.rest.get(&number), &files.database) {
+                (Some(place), ..) => {
+                    let log = files.log.as_ref().ok_or(io::ErrorKind::NotFound)?;
+                    log.read_exact_at(page, *place)?;
+                }
+                (None, Some(rest), _) => page.copy_from_slice(rest),
+                (None, None, Some(database)) => {
+                    let place = u64::from(number - 1) * page.len() as u64;
+                    match database.read_exact_at(page, place) {
+                        // It was added to the database, and not written yet.
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => page.fill(0),
+                        read => read?,
+                    }
+                }
+                (None, None, None) => return Err(io::ErrorKind::NotFound.into()),
+            }
+        }
+        Ok(())
     }
 }

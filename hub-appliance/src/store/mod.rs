@@ -97,6 +97,7 @@ pub struct Store {
     clock: Arc<HubClock>,
     disk: Arc<Disk>,
     path: PathBuf,
+    pages: log::PageFiles,
     /// Of the chain of the audit log.
     audit_key: AuditKey,
     /// Held while the database comes under another key.
@@ -165,6 +166,7 @@ impl Store {
             clock,
             disk,
             path,
+            pages: log::PageFiles::default(),
             audit_key,
             rekeying: Mutex::new(()),
         };
@@ -376,6 +378,7 @@ impl Store {
     pub fn close(&self, patience: Duration) -> bool {
         let closed = self.readers.close(patience);
         self.writer.close(patience);
+        self.pages.close();
         closed
     }
 }

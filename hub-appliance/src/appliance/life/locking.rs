@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Serving;
 use super::emergency::{EndedBy, end_entry};
@@ -22,6 +22,8 @@ use crate::system::data_disk::{DataDisk, DiskState};
 const DRAIN: Duration = Duration::from_millis(700);
 /// How long all of locking may take.
 const LOCK: Duration = Duration::from_secs(2);
+/// By when from its beginning on nobody waits any more for who works on a stick.
+const STICKS: Duration = Duration::from_millis(1200);
 
 impl Life {
     /// Closes the gate and the store and wipes the keys, in that order.
@@ -106,6 +108,7 @@ async fn close(
     detail: String,
 ) -> Option<OpenHub> {
     let draining = draining?;
+    let sticks_until = Instant::now() + STICKS;
     let mut left = pin!(draining.drained(LOCK));
     let hub = tokio::time::timeout(DRAIN, &mut left).await;
     let closed = tokio::task::spawn_blocking(move || {
@@ -113,17 +116,17 @@ async fn close(
             // Before the store: whatever it writes then is refused. Of these the first keeps the backups from being made.
             drop(serving.rotating);
             drop(serving.relay);
-            drop(serving.backup);
             let courier = serving.courier;
             courier.end();
+            let are_wiped = serving.backup.is_none_or(|backup| backup.end(sticks_until));
             let is_closed = close_store(
                 serving.sources,
                 &serving.log.seal,
                 &*disk,
                 (detail, serving.emergency.end()),
             );
-            drop(courier);
-            is_closed
+            // What it works with holds keys.
+            courier.ends_by(sticks_until) && are_wiped && is_closed
         })
     })
     .await;

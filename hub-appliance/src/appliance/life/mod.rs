@@ -27,7 +27,7 @@ mod unlocking;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -236,6 +236,8 @@ pub(super) struct Life {
     told_of: Lacks,
     /// The sticks that were looked at for a backup to restore, by their tokens.
     looked_at: Vec<u64>,
+    /// Held by whoever makes backups.
+    backup_turn: Arc<Mutex<()>>,
 }
 
 impl Life {
@@ -280,6 +282,7 @@ impl Life {
             board_watch: BoardWatch::default(),
             told_of: Lacks::Nothing,
             looked_at: Vec::new(),
+            backup_turn: Arc::default(),
         }
     }
 

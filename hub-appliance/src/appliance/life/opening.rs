@@ -186,13 +186,15 @@ impl Life {
         let parts = Parts {
             sticks: Arc::clone(&self.config.sticks),
             sensors: self.config.sensors.clone(),
-            store: Arc::clone(&sources.store),
-            vault: Arc::clone(&vault),
+            store: Arc::downgrade(&sources.store),
+            clock: Arc::clone(&self.clock),
+            vault: vault.path().to_owned(),
             keys: Arc::clone(&self.keys),
             backup: Arc::clone(&access),
-            seal: Arc::clone(&log.seal),
+            seal: Arc::downgrade(&log.seal),
             hub_id: hub.hub_id.clone(),
             interval: self.config.backup_interval,
+            turn: Arc::clone(&self.backup_turn),
         };
         let courier = CourierStick::new(courier_stick::Parts {
             sticks: Arc::clone(&self.config.sticks),

@@ -8,7 +8,11 @@ use crate::panel::text::Ago;
 use crate::panel::view::{BackupStanding, BackupStatus};
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, backup: &BackupStatus, choice: Choice, strings: &Strings) -> &'static str {
-    let icon = if backup.is_late() { Icon::WARNING } else { Icon::DISK };
+    let icon = if backup.trouble().is_some() {
+        Icon::WARNING
+    } else {
+        Icon::DISK
+    };
     canvas.header(strings.backup, icon);
     let newest = backup
         .minutes_ago

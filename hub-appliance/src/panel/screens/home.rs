@@ -108,10 +108,8 @@ fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
         Some(KeyChange::NeedsCode) => remarks.push((Icon::KEY, strings.keys_need_code.to_owned())),
         None => {}
     }
-    if open.backup.is_late() {
-        let none = open.backup.minutes_ago.is_none();
-        let text = if none { strings.backup_none } else { strings.backup_old };
-        remarks.push((Icon::DISK, text.to_owned()));
+    if let Some(trouble) = open.backup.trouble() {
+        remarks.push((Icon::DISK, strings.backup_trouble(trouble).to_owned()));
     }
     if remarks.is_empty() {
         let text = match open.clock {

@@ -47,13 +47,7 @@ fn warning(open: &OpenStatus, strings: &Strings) -> Option<&'static str> {
         (Room::Little, _) => Some(strings.disk_get_help),
         (Room::Enough, Supply::Weak) => Some(strings.weak_power),
         (Room::Enough, Supply::Hot) => Some(strings.too_hot),
-        (Room::Enough, Supply::Good) => {
-            let text = match open.backup.minutes_ago {
-                None => strings.backup_none,
-                Some(_) => strings.backup_old,
-            };
-            open.backup.is_late().then_some(text)
-        }
+        (Room::Enough, Supply::Good) => open.backup.trouble().map(|trouble| strings.backup_trouble(trouble)),
     }
 }
 

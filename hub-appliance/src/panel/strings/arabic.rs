@@ -233,6 +233,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "لا نسخة احتياطية بعد",
     backup_old: "النسخة قديمة",
+    backup_failing: "توقف النسخ",
     keys_at_work: |percent| format!("مفاتيح جديدة: {percent}%"),
     keys_need_code: "يلزم رمز جديد",
     backup_standing: |standing| match standing {

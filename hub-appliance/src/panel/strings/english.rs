@@ -279,6 +279,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "No backup yet",
     backup_old: "Backup is old",
+    backup_failing: "Backup has stopped",
     keys_at_work: |percent| format!("New keys: {percent} %"),
     keys_need_code: "New code needed",
     backup_standing: |standing| match standing {

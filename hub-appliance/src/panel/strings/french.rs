@@ -272,6 +272,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "Aucune sauvegarde",
     backup_old: "Sauvegarde ancienne",
+    backup_failing: "Sauvegarde arrêtée",
     keys_at_work: |percent| format!("Clés neuves: {percent} %"),
     keys_need_code: "Nouveau code requis",
     backup_standing: |standing| match standing {
@@ -824,7 +825,7 @@ fn fault_text(fault: &Fault) -> [String; 5] {
         Fault::Backup { file } => {
             return [
                 "Sauvegarde illisible".into(),
-                file.as_ref().map_or_else(|| String::new(), |file| printable(file, 21)),
+                file.as_ref().map_or_else(String::new, |file| printable(file, 21)),
                 String::new(),
                 "Éteignez, rallumez:".into(),
                 "prenez-en une autre".into(),

@@ -22,7 +22,8 @@ mod spanish;
 use super::script::{Direction, Numerals, Writing};
 use super::text::Ago;
 use super::view::{
-    BackupStanding, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind, UsbStatus,
+    BackupStanding, BackupTrouble, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind,
+    UsbStatus,
 };
 
 /// What the owner's files are called, in every language.
@@ -315,6 +316,7 @@ pub(super) struct Strings {
     pub(super) backup_done: fn(Ago) -> String,
     pub(super) backup_none: &'static str,
     pub(super) backup_old: &'static str,
+    pub(super) backup_failing: &'static str,
     /// How far another master key is in the place of the present one, percent.
     pub(super) keys_at_work: fn(u16) -> String,
     /// That waits for a new recovery code.
@@ -361,4 +363,15 @@ pub(super) struct Strings {
     pub(super) delete_key: &'static str,
     pub(super) note: fn(Note) -> [String; 2],
     pub(super) fault_text: fn(&Fault) -> [String; 5],
+}
+
+impl Strings {
+    /// What is the matter with the backups, beside an icon.
+    pub(super) const fn backup_trouble(&self, trouble: BackupTrouble) -> &'static str {
+        match trouble {
+            BackupTrouble::Failing => self.backup_failing,
+            BackupTrouble::NeverMade => self.backup_none,
+            BackupTrouble::Old => self.backup_old,
+        }
+    }
 }

@@ -273,6 +273,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_done: done,
     backup_none: "Aún no hay copia",
     backup_old: "La copia es vieja",
+    backup_failing: "La copia se detuvo",
     keys_at_work: |percent| format!("Claves: {percent} %"),
     keys_need_code: "Falta código nuevo",
     backup_standing: |standing| match standing {

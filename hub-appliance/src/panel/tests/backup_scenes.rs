@@ -11,6 +11,7 @@ fn with_backup(standing: BackupStanding, minutes_ago: Option<u32>, offered: Opti
         backup: BackupStatus {
             standing,
             minutes_ago,
+            is_failing: matches!(standing, BackupStanding::Full | BackupStanding::Failed),
             offered: offered.map(Box::new),
         },
         ..open()
@@ -88,6 +89,16 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             desk.wait(5);
             desk
         }),
+        ("status-backup-stopped", {
+            let mut desk = Desk::speaking(language, with_backup(BackupStanding::Full, Some(3), None));
+            desk.open_from_menu(MenuEntry::Status);
+            desk.wait(5);
+            desk
+        }),
+        (
+            "home-backup-stopped",
+            Desk::speaking(language, with_backup(BackupStanding::Failed, Some(3), None)),
+        ),
         (
             "home-backup-old",
             Desk::speaking(language, with_backup(BackupStanding::Away, old, None)),
@@ -145,6 +156,8 @@ fn the_status_says_that_the_backup_is_old_in_turn_with_the_date() {
     assert!(desk.says("2026-11-27") && !desk.says("Backup is old"));
     desk.becomes(with_backup(BackupStanding::Away, None, None));
     assert!(desk.says("No backup yet"));
+    desk.becomes(with_backup(BackupStanding::Full, Some(1), None));
+    assert!(desk.says("Backup has stopped"), "however young the last one is");
 }
 
 #[test]

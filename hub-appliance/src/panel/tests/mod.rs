@@ -203,6 +203,7 @@ fn open() -> OpenStatus {
         backup: BackupStatus {
             standing: BackupStanding::Following,
             minutes_ago: Some(0),
+            is_failing: false,
             offered: None,
         },
         ..OpenStatus::default()

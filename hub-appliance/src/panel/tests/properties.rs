@@ -290,10 +290,11 @@ prop_compose! {
             BackupStanding::AnotherHubs,
         ]),
         minutes_ago in prop::option::of(any::<u32>()),
+        is_failing in any::<bool>(),
         offered in prop::option::of(any::<(String, u64, u64)>()),
     ) -> BackupStatus {
         let offered = offered.map(|(name, bytes, token)| Box::new(OfferedStick { name, bytes, token }));
-        BackupStatus { standing, minutes_ago, offered }
+        BackupStatus { standing, minutes_ago, is_failing, offered }
     }
 }
 
