@@ -1,41 +1,153 @@
 //! A stick that a person makes the backup stick at the panel, and a box that is lost with it in.
 
+#[path = "support/small_disk.rs"]
+mod small_disk;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{self, Hub, PIN, import};
-use hub_tests::panel_client::{Button, PanelClient, Screen};
+use hub_tests::panel_client::{Button, PanelClient, RecoveryCode, Screen};
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use small_disk::SmallDisk;
+
 const NEW_PIN: &str = "27182818";
+
+/// So often what was committed goes to the stick where a test waits for it, and where only the lock is to bring it, ms.
+const OFTEN: &str = "100";
+const NEVER: &str = "3600000";
 
 struct Place(tempfile::TempDir);
 
 impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     async fn hub(&self) -> Hub {
+        self.hub_backing_up(OFTEN).await
+    }
+
+    async fn hub_backing_up(&self, every: &str) -> Hub {
         let stick = self.path("stick");
-        let [interval, often, usb] = ["--backup-interval", "100", "--usb"].map(OsStr::new);
+        let [interval, often, usb] = ["--backup-interval", every, "--usb"].map(OsStr::new);
         let more = [interval, often, usb, stick.as_os_str()];
         Hub::start_in(self.0.path(), &more).await.unwrap()
     }
 
+    /// Sets a hub up that holds a clinic, and has the stick that is in made its backup stick by a person.
+    async fn in_use(&self, clinic: &Clinic, every: &str) -> InUse {
+        let mut hub = self.hub().await;
+        let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+        hub.terminate().await.unwrap();
+        let bundle = self.path("bundle.json");
+        clinic
+            .write_bundle(BufWriter::new(fs::File::create(&bundle).unwrap()))
+            .unwrap();
+        assert!(import(&self.path("data"), &bundle, PIN).await.unwrap().status.success());
+        let hub = self.hub_backing_up(every).await;
+        let mut panel = hub.panel().await.unwrap();
+        panel.unlock(PIN).await.unwrap();
+        panel.choose("Backup").await.unwrap();
+        sees(&mut panel, "No backup yet").await;
+        sees(&mut panel, "Use stick").await;
+        choose_stick(&mut panel).await;
+        InUse { hub, panel, code }
+    }
+
     /// The generations on the stick, the newest last.
     fn generations(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.path("stick").join("hub-backup")).unwrap();
-        let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        found.retain(|path| path.join("manifest.json").exists());
-        found.sort();
-        found
+        generations_on(&self.path("stick"))
     }
+
+    /// Restores what is on `stick` on a desk, by the code of its day.
+    fn restores(stick: &Path, code: &RecoveryCode) -> bool {
+        let desk = tempfile::tempdir().unwrap();
+        hub::restore(stick, &desk.path().join("data"), &code.groups().join("-"), NEW_PIN).unwrap()
+    }
+}
+
+/// A hub with its backup stick in.
+struct InUse {
+    hub: Hub,
+    panel: PanelClient,
+    code: RecoveryCode,
+}
+
+fn generations_on(stick: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(stick.join("hub-backup")).unwrap();
+    let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.join("manifest.json").exists());
+    found.sort();
+    found
+}
+
+/// Whether there is what a copy that was cut off left.
+fn has_unfinished(stick: &Path) -> bool {
+    fs::read_dir(stick.join("hub-backup")).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "new")))
+    })
+}
+
+/// Everything on a stick: the paths, when each was written, and what is in it.
+fn all_on(stick: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(stick).unwrap() {
+        let path = entry.unwrap().path();
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        if path.is_dir() {
+            all.extend(all_on(&path));
+            all.push((path, written, Vec::new()));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            all.push((path, written, bytes));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// On the screen about backups, where a stick is offered.
+async fn choose_stick(panel: &mut PanelClient) {
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("backup-stick").await.unwrap();
+    panel.take("Yes").await.unwrap();
+    // Whoever walks up to an open hub must not be able to take the records away.
+    panel.wait_for("ask-pin").await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("errand").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    panel.choose("Backup").await.unwrap();
+    sees(panel, "up to date").await;
+}
+
+async fn back_to_home(panel: &mut PanelClient) {
+    panel.hold(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
+}
+
+fn patient(phone: &mut Phone) -> String {
+    let new = NewPatient {
+        given_name: "Kept".to_owned(),
+        surname: "Lost".to_owned(),
+        ..NewPatient::default()
+    };
+    phone.register_patient(&new).unwrap()
 }
 
 /// Waits on the screen about backups until it says this.
@@ -59,43 +171,16 @@ async fn paired(hub: &Hub, panel: &mut PanelClient, clinic: &Clinic) -> Phone {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_backs_itself_up_and_a_push_outlives_it() {
-    let place = Place(tempfile::tempdir().unwrap());
+    let place = Place::new();
     let (stick, data) = (place.path("stick"), place.path("data"));
     fs::create_dir(&stick).unwrap();
     fs::write(stick.join("holiday.jpg"), "a picture").unwrap();
     let clinic = Clinic::generate(7, ClinicSize::about_rows(200));
-    let mut hub = place.hub().await;
-    let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
-    hub.terminate().await.unwrap();
-    let bundle = place.path("bundle.json");
-    clinic
-        .write_bundle(BufWriter::new(fs::File::create(&bundle).unwrap()))
-        .unwrap();
-    assert!(import(&data, &bundle, PIN).await.unwrap().status.success());
-
-    let mut hub = place.hub().await;
-    let mut panel = hub.panel().await.unwrap();
-    panel.unlock(PIN).await.unwrap();
-    panel.choose("Backup").await.unwrap();
-    sees(&mut panel, "No backup yet").await;
-    sees(&mut panel, "Use stick").await;
-    assert_eq!(
-        fs::read_dir(&stick).unwrap().count(),
-        1,
-        "nobody has allowed anything yet"
-    );
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("backup-stick").await.unwrap();
-    panel.take("Yes").await.unwrap();
-    // Whoever walks up to an open hub must not be able to take the records away.
-    panel.wait_for("ask-pin").await.unwrap();
-    panel.type_digits(PIN).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("errand").await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("home").await.unwrap();
-    panel.choose("Backup").await.unwrap();
-    sees(&mut panel, "up to date").await;
+    let InUse {
+        mut hub,
+        mut panel,
+        code,
+    } = place.in_use(&clinic, OFTEN).await;
     assert_eq!(place.generations().len(), 1);
     assert!(stick.join("holiday.jpg").exists());
 
@@ -109,12 +194,7 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
 
     let mut phone = paired(&hub, &mut panel, &clinic).await;
     phone.sync().await.unwrap();
-    let new = NewPatient {
-        given_name: "Kept".to_owned(),
-        surname: "Lost".to_owned(),
-        ..NewPatient::default()
-    };
-    let kept = phone.register_patient(&new).unwrap();
+    let kept = patient(&mut phone);
     let log = place.generations().pop().unwrap().join("log");
     phone.sync().await.unwrap();
     // Two files that begin after the push was answered: the first may have begun before.
@@ -130,9 +210,7 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
 
     hub.kill9().await.unwrap();
     fs::remove_dir_all(&data).unwrap();
-    let on_desk = place.path("desk");
-    assert!(hub::restore(&stick, &on_desk, &code.groups().join("-"), NEW_PIN).unwrap());
-    assert!(on_desk.join("keys/keyslots.json").exists());
+    assert!(Place::restores(&stick, &code));
 
     // The same at the panel of a box that begins anew.
     let hub = place.hub().await;
@@ -150,7 +228,7 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
 /// Whoever does not want it, or has not the paper, changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_is_not_wanted_is_left_and_a_wrong_code_opens_none() {
-    let place = Place(tempfile::tempdir().unwrap());
+    let place = Place::new();
     let (stick, data) = (place.path("stick"), place.path("data"));
     fs::create_dir(&stick).unwrap();
     let mut hub = place.hub().await;
@@ -187,4 +265,233 @@ async fn a_backup_that_is_not_wanted_is_left_and_a_wrong_code_opens_none() {
     let anew = panel.set_up(NEW_PIN).await.unwrap();
     assert_ne!(anew, code);
     hub.terminate().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stick_that_is_pulled_out_in_mid_copy_keeps_the_last_backup_whole() {
+    let place = Place::new();
+    let (stick, away) = (place.path("stick"), place.path("away"));
+    fs::create_dir(&stick).unwrap();
+    let clinic = Clinic::generate(7, ClinicSize::about_rows(2000));
+    let InUse { hub, mut panel, code } = place.in_use(&clinic, OFTEN).await;
+    let before = place.generations();
+    let pulled = {
+        let (stick, away) = (stick.clone(), away.clone());
+        tokio::task::spawn_blocking(move || {
+            while !has_unfinished(&stick) {
+                std::thread::yield_now();
+            }
+            fs::rename(&stick, &away)
+        })
+    };
+    panel.press(Button::Ok).await.unwrap();
+    pulled.await.unwrap().unwrap();
+    sees(&mut panel, "stick is out").await;
+    let there: Vec<_> = generations_on(&away)
+        .iter()
+        .map(|path| path.file_name().unwrap().to_owned())
+        .collect();
+    let expected: Vec<_> = before.iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    assert_eq!(there, expected, "what was cut off is no backup");
+    assert!(Place::restores(&away, &code));
+
+    fs::rename(&away, &stick).unwrap();
+    sees(&mut panel, "up to date").await;
+    assert!(!has_unfinished(&stick), "its room is free again");
+    drop(hub);
+    assert!(Place::restores(&stick, &code));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stick_is_told_and_keeps_the_last_backup() {
+    let disk = SmallDisk::new("24m");
+    let place = Place(disk.folder());
+    fs::create_dir(place.path("stick")).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(data.path(), place.path("data")).unwrap();
+    let clinic = Clinic::generate(7, ClinicSize::about_rows(200));
+    let InUse { hub, mut panel, code } = place.in_use(&clinic, OFTEN).await;
+    let before = place.generations();
+    let filler = place.path("stick").join("film.mp4");
+    let free = nix::sys::statvfs::statvfs(&place.path("stick")).unwrap();
+    let most = free.blocks_available() * free.fragment_size();
+    fs::write(&filler, vec![7; usize::try_from(most - 3 * 1024 * 1024).unwrap()]).unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    sees(&mut panel, "The stick is full").await;
+    assert_eq!(place.generations(), before);
+    assert!(!has_unfinished(&place.path("stick")));
+    assert!(Place::restores(&place.path("stick"), &code));
+    back_to_home(&mut panel).await;
+    let warns = |screen: &Screen| screen.lines.iter().any(|line| line.contains("Backup has stopped"));
+    panel.wait_until(warns).await.unwrap();
+
+    fs::remove_file(&filler).unwrap();
+    panel.choose("Backup").await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    sees(&mut panel, "up to date").await;
+    back_to_home(&mut panel).await;
+    panel.wait_until(|screen| !warns(screen)).await.unwrap();
+    drop(hub);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_hubs_stick_is_neither_written_to_nor_offered() {
+    let (theirs, ours) = (Place::new(), Place::new());
+    let mut hub = theirs.hub().await;
+    hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+    hub.terminate().await.unwrap();
+    let stick = theirs.path("stick");
+    fs::create_dir(&stick).unwrap();
+    let to = ["backup", "--to", stick.to_str().unwrap()];
+    assert!(
+        hub::desk(&theirs.path("data"), &to, PIN)
+            .await
+            .unwrap()
+            .status
+            .success()
+    );
+    let before = all_on(&stick);
+
+    let hub = ours.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    let link = ours.path("stick");
+    std::os::unix::fs::symlink(&stick, &link).unwrap();
+    panel.choose("Backup").await.unwrap();
+    sees(&mut panel, "Another hub's stick").await;
+    // *Now* finds no stick of its own.
+    panel.press(Button::Ok).await.unwrap();
+    sees(&mut panel, "No backup yet").await;
+    panel.lock().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    panel.choose("Backup").await.unwrap();
+    sees(&mut panel, "Another hub's stick").await;
+    assert_eq!(all_on(&stick), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_is_on_the_stick_when_the_hub_is_locked_and_no_new_base_is_made_at_an_unlock() {
+    let place = Place::new();
+    let (stick, data) = (place.path("stick"), place.path("data"));
+    fs::create_dir(&stick).unwrap();
+    let clinic = Clinic::generate(7, ClinicSize::about_rows(200));
+    let InUse {
+        mut hub,
+        mut panel,
+        code,
+    } = place.in_use(&clinic, NEVER).await;
+    let mut phone = paired(&hub, &mut panel, &clinic).await;
+    phone.sync().await.unwrap();
+    let mut kept = vec![patient(&mut phone)];
+    phone.sync().await.unwrap();
+    panel.lock().await.unwrap();
+    let base = place.generations();
+    let base_bytes = fs::read(base[0].join("hub.db")).unwrap();
+    for _ in 0..2 {
+        panel.unlock(PIN).await.unwrap();
+        panel.choose("Backup").await.unwrap();
+        sees(&mut panel, "up to date").await;
+        phone.client.handshake().await.unwrap();
+        kept.push(patient(&mut phone));
+        phone.sync().await.unwrap();
+        panel.lock().await.unwrap();
+    }
+    assert_eq!(place.generations(), base);
+    assert!(fs::read(base[0].join("hub.db")).unwrap() == base_bytes);
+    hub.terminate().await.unwrap();
+
+    // One that is not what was written is not gone on with.
+    fs::write(base[0].join("hub.db"), &base_bytes[..base_bytes.len() - 1]).unwrap();
+    let mut hub = place.hub_backing_up(NEVER).await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    panel.choose("Backup").await.unwrap();
+    sees(&mut panel, "up to date").await;
+    assert_eq!(place.generations().len(), 2);
+    fs::remove_dir_all(&base[0]).unwrap();
+    panel.lock().await.unwrap();
+    hub.kill9().await.unwrap();
+    fs::remove_dir_all(&data).unwrap();
+    assert!(hub::restore(&stick, &data, &code.groups().join("-"), NEW_PIN).unwrap());
+    let hub = place.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.unlock(NEW_PIN).await.unwrap();
+    let mut reader = paired(&hub, &mut panel, &clinic).await;
+    let seen = hub_as_seen_by(&mut reader).await.unwrap();
+    assert!(kept.iter().all(|id| seen.row("patients", id).is_some()));
+}
+
+/// A pipe that nobody reads stands for a stick that does not answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stick_that_does_not_answer_holds_up_no_lock() {
+    let place = Place::new();
+    let stick = place.path("stick");
+    fs::create_dir(&stick).unwrap();
+    let clinic = Clinic::generate(7, ClinicSize::about_rows(200));
+    let InUse { hub, mut panel, code } = place.in_use(&clinic, NEVER).await;
+    let log = place.generations()[0].join("log");
+    let pipe = log.join("00000001.new");
+    fs::create_dir(&log).unwrap();
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let mut phone = paired(&hub, &mut panel, &clinic).await;
+    phone.sync().await.unwrap();
+    let process = hub.pid().unwrap();
+    for _ in 0..2 {
+        panel.lock().await.unwrap();
+        panel.unlock(PIN).await.unwrap();
+        phone.client.handshake().await.unwrap();
+        phone.sync().await.unwrap();
+    }
+    assert_eq!(hub.pid().unwrap(), process, "the box did not begin anew");
+    assert!(!log.join("00000001").exists());
+
+    // It answers again.
+    let answered = tokio::task::spawn_blocking(move || fs::read(&pipe));
+    panel.choose("Backup").await.unwrap();
+    sees(&mut panel, "up to date").await;
+    answered.await.unwrap().unwrap();
+    panel.lock().await.unwrap();
+    drop(hub);
+    assert!(Place::restores(&stick, &code));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_with_a_flipped_bit_is_refused_at_the_panel_by_the_name_of_the_file_and_one_of_a_newer_hub_too() {
+    let place = Place::new();
+    let (stick, data) = (place.path("stick"), place.path("data"));
+    let mut hub = place.hub().await;
+    let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
+    hub.terminate().await.unwrap();
+    fs::create_dir(&stick).unwrap();
+    let to = ["backup", "--to", stick.to_str().unwrap()];
+    assert!(hub::desk(&data, &to, PIN).await.unwrap().status.success());
+    fs::remove_dir_all(&data).unwrap();
+    let generation = place.generations().pop().unwrap();
+    let database = generation.join("hub.db");
+    let mut bytes = fs::read(&database).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&database, &bytes).unwrap();
+    let mut hub = place.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.restore(&code, NEW_PIN).await.unwrap_err();
+    assert_eq!(panel.screen().name, "error");
+    assert!(
+        panel.screen().lines.iter().any(|line| line.contains("hub.db")),
+        "{:?}",
+        panel.screen()
+    );
+    assert!(!data.join("keys/keyslots.json").exists() && !data.join("store/hub.db").exists());
+    hub.kill9().await.unwrap();
+
+    let manifest = generation.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("\"schema\":", "\"schema\":9")).unwrap();
+    let hub = place.hub().await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.pass_splash().await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    let said = panel.wait_for("error").await.unwrap().lines.join(" ");
+    assert!(said.contains(env!("CARGO_PKG_VERSION")), "{said}");
+    drop(hub);
 }

@@ -3,6 +3,8 @@
 
 #[path = "support/opened.rs"]
 mod opened;
+#[path = "support/small_disk.rs"]
+mod small_disk;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +18,7 @@ use hub_tests::panel_client::{PanelClient, Screen};
 use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::{Generation, Phone};
 use serde_json::Value;
-use tempfile::TempDir;
+use small_disk::SmallDisk;
 
 /// The smallest disk that a hub takes for its records.
 const DISK: &str = "64m";
@@ -34,46 +36,6 @@ fn clinic(seed: u64) -> Clinic {
         events: 50,
     };
     Clinic::generate(seed, size)
-}
-
-/// A file system in memory, of a size of its own.
-struct SmallDisk {
-    place: TempDir,
-}
-
-impl SmallDisk {
-    fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let options = format!("size={DISK},mode=1777,nosuid,nodev");
-        let mounted = as_root("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"], place.path());
-        assert!(
-            mounted,
-            "a small disk can't be mounted: run these tests as root, or with sudo"
-        );
-        Self { place }
-    }
-
-    fn folder(&self) -> TempDir {
-        tempfile::tempdir_in(self.place.path()).unwrap()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Its hub may be about to end.
-        as_root("umount", &["--lazy"], self.place.path());
-    }
-}
-
-fn as_root(program: &str, arguments: &[&str], place: &Path) -> bool {
-    let run = |command: &mut Command| {
-        command
-            .args(arguments)
-            .arg(place)
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    run(&mut Command::new(program)) || run(Command::new("sudo").args(["--non-interactive", program]))
 }
 
 fn says(screen: &Screen, text: &str) -> bool {
@@ -128,7 +90,7 @@ async fn wait_for_home(panel: &mut PanelClient, text: &str) {
 
 #[tokio::test]
 async fn a_full_disk_takes_no_records_and_loses_none() {
-    let disk = SmallDisk::new();
+    let disk = SmallDisk::new(DISK);
     let clinic = clinic(31);
     let [doctor, nurse] = ["doctor", "nurse"].map(|name| clinic.user(&format!("{name}@clinic.example")).unwrap());
     let mut hub = TestHub::with_clinic_in(disk.folder(), &clinic, Log::Everything)
@@ -214,7 +176,7 @@ async fn a_disk_that_fails_locks_the_hub_and_is_told() {
 #[ignore = "needs the hub with another schema: scripts/test"]
 async fn an_update_without_room_changes_nothing() {
     let next = std::env::var_os("HUB_APPLIANCE_NEXT").expect("HUB_APPLIANCE_NEXT is not set");
-    let disk = SmallDisk::new();
+    let disk = SmallDisk::new(DISK);
     let clinic = clinic(33);
     let doctor = clinic.user("doctor@clinic.example").unwrap();
     let mut hub = TestHub::with_clinic_in(disk.folder(), &clinic, Log::Everything)
@@ -245,8 +207,7 @@ async fn an_update_without_room_changes_nothing() {
     }
 
     // On a larger disk it goes well, and only then the firmware before keeps off it.
-    let resized = as_root("mount", &["-o", "remount,size=256m"], disk.place.path());
-    assert!(resized);
+    disk.resize("256m");
     hub.start_locked_by(Path::new(&next)).await.unwrap();
     hub.hub.panel().await.unwrap().unlock(PIN).await.unwrap();
     assert!(are_served(&hub, doctor, &acknowledged).await);
