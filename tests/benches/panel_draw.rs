@@ -265,6 +265,7 @@ fn full() -> OpenStatus {
         backup: BackupStatus {
             standing: BackupStanding::Copying(400),
             minutes_ago: Some(20_000),
+            is_failing: false,
             offered: None,
         },
         ..OpenStatus::default()

@@ -325,7 +325,7 @@ async fn a_full_stick_is_told_and_keeps_the_last_backup() {
     let warns = |screen: &Screen| screen.lines.iter().any(|line| line.contains("Backup has stopped"));
     panel.wait_until(warns).await.unwrap();
 
-    fs::remove_file(&filler).unwrap();
+    disk.resize("64m");
     panel.choose("Backup").await.unwrap();
     panel.press(Button::Ok).await.unwrap();
     sees(&mut panel, "up to date").await;

@@ -194,10 +194,7 @@ impl Working {
             match orders.recv_timeout(pause) {
                 Ok(Order::Now) => {
                     self.again_at = Instant::now();
-                    if let Some(AtWork { mounted, stick, .. }) = self.at_work.take() {
-                        drop(mounted);
-                        self.begin(stick, true);
-                    }
+                    self.renew();
                 }
                 Ok(Order::Choose(token)) => self.choose(token),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -224,9 +221,7 @@ impl Working {
                 self.is(BackupStanding::Away);
             }
             Some(work) if is_old(work.follower.made_at(), self.parts.clock.peek()) && !self.is_weak() => {
-                if let Some(AtWork { stick, .. }) = self.at_work.take() {
-                    self.begin(stick, true);
-                }
+                self.renew();
             }
             Some(work) if work.followed.elapsed() >= self.parts.interval => self.follow(),
             Some(_) => {}
@@ -324,6 +319,22 @@ impl Working {
         let mounted = self.parts.sticks.open(stick, Access::ReadWrite)?;
         Folder::within(mounted.path()).claim(&self.parts.hub_id)?;
         Ok(mounted.close()?)
+    }
+
+    /// Makes a new generation on the stick that is at work.
+    fn renew(&mut self) {
+        if let Some(AtWork {
+            follower,
+            mounted,
+            stick,
+            ..
+        }) = self.at_work.take()
+        {
+            // It holds the log, which the next one is to hold.
+            drop(follower);
+            drop(mounted);
+            self.begin(stick, true);
+        }
     }
 
     /// Goes on with the newest generation, or makes one, unless the board is in no state for it. `is_new` asks for one.

@@ -6,13 +6,13 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A file system in memory, of a size of its own.
-pub struct SmallDisk {
+pub(crate) struct SmallDisk {
     place: TempDir,
 }
 
 impl SmallDisk {
     /// One of this size, as `mount` writes it: `64m`.
-    pub fn new(size: &str) -> Self {
+    pub(crate) fn new(size: &str) -> Self {
         let place = tempfile::tempdir().unwrap();
         let options = format!("size={size},mode=1777,nosuid,nodev");
         let mounted = as_root("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"], place.path());
@@ -24,13 +24,13 @@ impl SmallDisk {
     }
 
     /// Makes it another size.
-    pub fn resize(&self, size: &str) {
+    pub(crate) fn resize(&self, size: &str) {
         let options = format!("remount,size={size}");
         assert!(as_root("mount", &["-o", &options], self.place.path()));
     }
 
     /// A folder on it.
-    pub fn folder(&self) -> TempDir {
+    pub(crate) fn folder(&self) -> TempDir {
         tempfile::tempdir_in(self.place.path()).unwrap()
     }
 }
