@@ -43,7 +43,7 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
                 question: Question::Restore { .. },
                 ..
             },
-        ) => State::ChoosePin(pads.pin()),
+        ) => State::ChoosePin(pads.pin(PIN_ALONE)),
         (Phase::SetUp, _) => State::Welcome(status.language),
 
         (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,

@@ -83,7 +83,7 @@ fn all_of_it_comes_under_the_other_key_while_it_is_read_and_written() {
         assert!(!Store::opens_with(hub.folder.path(), &key(old)));
         assert!(matches!(open_at(hub.folder.path(), old), Err(StoreError::WrongKey)));
     }
-    let checked = copies::check(&hub.folder.path().join("hub.db"), &key(3)).unwrap();
+    let checked = copies::check(&hub.folder.path().join("hub.db"), &key(3), || true).unwrap();
     assert_eq!(checked.schema, SCHEMA_VERSION);
     let hub = Hub {
         store: Arc::new(open_at(hub.folder.path(), 3).unwrap()),
