@@ -7,7 +7,7 @@ use super::pin_pad::Pad;
 use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 67] = [
+const SCREENS: [&str; 68] = [
     "box-key",
     "box-key-again",
     "new-box",
