@@ -86,7 +86,12 @@ impl OpenStore {
             return Err(ApplianceError::PartMissing);
         }
         let of_records = master_of(folder, master);
-        let (vault_file, vault) = VaultFile::open(folder, master)?;
+        let (mut vault_file, mut vault) = VaultFile::open(folder, master)?;
+        // Cut short between the records and the vault: a backup made now would hold the key of one of the two alone.
+        if vault.is_some() && master.next().is_some_and(|next| next.name() == of_records.name()) {
+            vault_file.exchange(master, &of_records)?;
+            (vault_file, vault) = VaultFile::open(folder, &of_records)?;
+        }
         let audit_key = vault.as_ref().and_then(|vault| vault.audit.clone());
         let audit_key = audit_key.unwrap_or_else(|| master.audit_key());
         let store = Store::open_watched(folder, &of_records.store_key(), audit_key, clock, pulse)?;

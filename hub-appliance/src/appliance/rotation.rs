@@ -249,6 +249,8 @@ mod tests {
     use crate::secret::SecretText;
     use crate::system::data_disk::{DataDiskError, DiskState};
 
+    mod backups;
+
     /// A disk that is nothing but the passphrases that open it.
     #[derive(Debug, Clone, Default)]
     struct Passphrases(Arc<Mutex<Vec<SecretText>>>);

@@ -94,3 +94,35 @@ fn whichever_page_is_damaged_nothing_is_read_that_was_not_written_and_the_rest_g
     }
     assert!(refused > 0 && went_on > 0, "{refused} {went_on}");
 }
+
+#[test]
+fn a_copy_is_refused_whichever_of_its_pages_is_damaged_also_one_in_which_there_is_nothing_any_more() {
+    let hub = hub();
+    let free: u32 = hub
+        .store
+        .write::<_, StoreError>(|tx| {
+            let connection = tx.connection();
+            connection.execute_batch("CREATE TABLE gone (text TEXT)")?;
+            connection.execute("INSERT INTO gone VALUES (?1)", ["x".repeat(40 * PAGE)])?;
+            connection.execute_batch("DROP TABLE gone")?;
+            Ok(connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?)
+        })
+        .unwrap();
+    assert!(free > 30, "{free}");
+    assert!(hub.store.close(Duration::from_secs(5)));
+    let key = StoreKey::new([1; 32]);
+    let path = hub.folder.path().join("hub.db");
+    copies::check(&path, &key, || true).unwrap();
+    assert!(copies::check(&path, &key, || false).is_err(), "it is broken off");
+    let whole = fs::read(&path).unwrap();
+    for page in 0..whole.len() / PAGE {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE + PAGE / 2] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let found = copies::check(&path, &key, || true);
+        assert!(
+            matches!(found, Err(StoreError::Database(_) | StoreError::WrongKey)),
+            "page {page}: {found:?}"
+        );
+    }
+}
