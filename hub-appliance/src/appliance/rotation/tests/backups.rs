@@ -51,7 +51,10 @@ fn a_backup_is_whole_whichever_step_was_the_last_and_opens_by_the_code_of_its_da
         restoring.finish().unwrap();
         let desk = Desk::open(another.path(), || Ok(pin(OLD))).unwrap();
         assert_eq!(desk.found(), None);
-        assert_eq!(entries(&desk.store).iter().filter(|action| *action == "first").count(), 1);
+        assert_eq!(
+            entries(&desk.store).iter().filter(|action| *action == "first").count(),
+            1
+        );
         desk.close().unwrap();
         // Who had the keys before, has those of the backup.
         let keys = KeyStore::at(crate::appliance::keys_folder(another.path()));
