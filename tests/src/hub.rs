@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::panel_client::{PanelClient, PanelError};
 use crate::phone::client::ClientError;
 
-pub use restoring::restore;
+pub use restoring::{restore, restore_as};
 pub use test_hub::{TestHub, copy_folder};
 
 /// How long a hub may take to begin listening or to end.

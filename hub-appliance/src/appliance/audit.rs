@@ -131,6 +131,11 @@ impl AuditSeal {
         &self.key
     }
 
+    /// The hub's id.
+    pub(super) const fn hub(&self) -> &Uuid {
+        &self.hub
+    }
+
     fn message(&self, head: &Head, reason: &str) -> Vec<u8> {
         [
             LABEL,

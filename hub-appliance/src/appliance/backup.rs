@@ -36,7 +36,7 @@ impl Desk {
             backup: &self.backup,
             hub_id: &self.hub_id,
             firmware: VERSION,
-            recipient: None,
+            recipient: self.recipient.clone(),
             is_ending: &Arc::default(),
             is_given_up: &Arc::default(),
         };

@@ -388,7 +388,7 @@ impl Working {
             backup: keys,
             hub_id: &parts.hub_id,
             firmware: VERSION,
-            recipient: None,
+            recipient: parts.backup.recipient(),
             is_ending: &self.is_ending,
             is_given_up: &self.is_given_up,
         };

@@ -12,8 +12,8 @@ use super::courier::OfHub;
 use super::facts::Facts;
 use super::held::HeldError;
 use super::vault_file::VaultFile;
-use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, store_folder};
-use crate::backup::BackupKeys;
+use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, organisation, store_folder};
+use crate::backup::{BackupKeys, Recipient};
 use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
 use crate::store::audit::{Break, Checked, Entry};
 use crate::store::{Store, StoreError, StoreLock};
@@ -55,6 +55,8 @@ pub struct Desk {
     pub(super) seal: Arc<AuditSeal>,
     pub(super) keys: KeyStore,
     pub(super) backup: Arc<BackupKeys>,
+    /// Who can open backups beside the recovery code.
+    pub(super) recipient: Option<Recipient>,
     pub(super) hub_id: String,
     pub(super) hub: OfHub,
     /// It calls a cloud itself.
@@ -91,8 +93,11 @@ impl Desk {
         if let Some(broken) = found {
             store.write(move |tx| tx.note_audit_break(broken))?;
         }
+        let recipient = organisation::that_counts(&store_folder(data), &seal)?;
+        let organisation = recipient.as_ref().map(|recipient| recipient.organisation.clone());
         Ok(Self {
-            backup: Arc::new(BackupKeys::of(&master)),
+            backup: Arc::new(BackupKeys::with(&master, organisation.as_slice())?),
+            recipient,
             hub_id: vault.hub_id.to_string(),
             hub: OfHub {
                 id: vault.hub_id.to_string(),

@@ -18,6 +18,7 @@ pub mod held;
 pub mod import;
 mod life;
 mod open;
+mod organisation;
 mod panel_loop;
 mod panics;
 mod progress;

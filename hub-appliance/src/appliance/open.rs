@@ -11,10 +11,10 @@ use super::audit::{AuditSeal, Reason, sign_put_back};
 use super::rotation::BackupAccess;
 use super::token_keys::{self, TokenTurn};
 use super::vault_file::{VaultFile, vault_path};
-use super::{ApplianceError, Config, VERSION, cloud, courier, import};
+use super::{ApplianceError, Config, VERSION, cloud, courier, import, organisation};
 use crate::atomic_file;
 use crate::clock::HubClock;
-use crate::keys::{MasterKey, Vault};
+use crate::keys::{MasterKey, Organisation, Vault};
 use crate::panel::Notice;
 use crate::procedures::{Emergency, Procedures, TokenKeys, TokenPolicy};
 use crate::secret::{Secret, SecretText};
@@ -149,6 +149,8 @@ pub(super) struct Opened {
     pub(super) cloud: cloud::Taken,
     /// Another office to carry records to that the owner's file names.
     pub(super) other_office: Option<courier::Offer>,
+    /// Another organisation to open the backups that the owner's file names.
+    pub(super) other_organisation: Option<Organisation>,
     pub(super) log: CheckedLog,
     /// Seals what the public facts say.
     pub(super) facts_key: Secret<32>,
@@ -268,6 +270,7 @@ fn open_mounted(
     let notice = import::take_in(config, &store)?;
     let mut cloud = cloud::take_in(config, &vault_file, &mut vault, &store)?;
     let other_office = courier::take_in(config, &store)?;
+    let organisations = organisation::take_in(config, &log.seal, &store)?;
     let notice = notice.or(cloud.notice.take());
     let devices = Arc::new(Devices::load(Arc::clone(&store))?);
     let hub_id = vault.hub_id.to_string();
@@ -322,7 +325,8 @@ fn open_mounted(
         other_office,
         log,
         facts_key: master.facts_key(),
-        backup: Arc::new(BackupAccess::new(&master)),
+        backup: Arc::new(BackupAccess::new(&master, &organisations)?),
+        other_organisation: organisations.offered,
         vault: vault_file,
         tokens,
     })

@@ -27,9 +27,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::ApplianceError;
 use super::life::Event;
+use super::organisation::Organisations;
 use super::vault_file::VaultFile;
-use crate::backup::BackupKeys;
-use crate::keys::{KeyStore, MasterKey};
+use crate::backup::{BackupKeys, Recipient};
+use crate::keys::{KeyStore, KeysError, MasterKey, Organisation};
 use crate::secret::wiping_stack;
 use crate::store::audit::Entry;
 use crate::store::{Store, StoreError};
@@ -44,6 +45,9 @@ const SHOWN_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct BackupAccess {
     keys: ArcSwap<BackupKeys>,
+    /// Whom each master key is sealed to: who can open the backups, and who may be allowed to.
+    organisations: Vec<Organisation>,
+    recipient: Mutex<Option<Recipient>>,
     is_taken: Mutex<bool>,
     given_back: Condvar,
 }
@@ -59,12 +63,31 @@ impl Drop for Taken<'_> {
 }
 
 impl BackupAccess {
-    pub(super) fn new(master: &MasterKey) -> Self {
-        Self {
-            keys: ArcSwap::from_pointee(BackupKeys::of(master)),
+    pub(super) fn new(master: &MasterKey, known: &Organisations) -> Result<Self, KeysError> {
+        let counts = known.counts.as_ref().map(|recipient| &recipient.organisation);
+        let organisations: Vec<_> = counts.into_iter().chain(&known.offered).cloned().collect();
+        Ok(Self {
+            keys: ArcSwap::from_pointee(BackupKeys::with(master, &organisations)?),
+            organisations,
+            recipient: Mutex::new(known.counts.clone()),
             is_taken: Mutex::new(false),
             given_back: Condvar::new(),
-        }
+        })
+    }
+
+    /// Who can open the backups beside the recovery code.
+    pub(super) fn recipient(&self) -> Option<Recipient> {
+        self.recipient.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another one of those that there are can from now on.
+    pub(super) fn is_for(&self, recipient: Recipient) {
+        *self.recipient.lock().unwrap_or_else(PoisonError::into_inner) = Some(recipient);
+    }
+
+    fn exchange(&self, next: &MasterKey) -> Result<(), KeysError> {
+        self.keys.store(Arc::new(BackupKeys::with(next, &self.organisations)?));
+        Ok(())
     }
 
     fn is_taken(&self) -> MutexGuard<'_, bool> {
@@ -205,7 +228,7 @@ impl Work {
             })?;
         }
         vault.exchange(&both, &next)?;
-        backup.keys.store(Arc::new(BackupKeys::of(&next)));
+        backup.exchange(&next)?;
         disk.keep_key(&next.luks_passphrase())?;
         Ok(Some(keys.finish_rotation(&both)?))
     }
@@ -362,7 +385,7 @@ mod tests {
                 disk: Arc::new(self.disk.clone()),
                 store: opened.store,
                 vault: Arc::new(opened.vault_file),
-                backup: Arc::new(BackupAccess::new(&opened.master)),
+                backup: Arc::new(BackupAccess::new(&opened.master, &Organisations::default())?),
                 events,
             };
             let work = Work {

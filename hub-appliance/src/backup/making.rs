@@ -15,9 +15,9 @@ use super::error::BackupError;
 use super::folder::Folder;
 use super::following::Follower;
 use super::manifest::{Body, FileEntry, Head, Manifest};
-use super::{BackupKeys, DATABASE, KEY_SLOTS, RECIPIENT, VAULT};
+use super::{BackupKeys, DATABASE, KEY_SLOTS, RECIPIENT, Recipient, VAULT};
 use crate::atomic_file;
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, KeysError};
 use crate::store::log::{HeldLog, Pages};
 use crate::store::{Store, StoreError, copies};
 
@@ -41,8 +41,8 @@ pub struct Source<'a> {
     pub hub_id: &'a str,
     /// The firmware that makes it.
     pub firmware: &'a str,
-    /// The master key, sealed to the organisation's key.
-    pub recipient: Option<&'a [u8]>,
+    /// Who can open it beside the recovery code.
+    pub recipient: Option<Recipient>,
     /// Set once it is not to go on.
     pub is_ending: &'a Arc<AtomicBool>,
     /// Set once what is committed later is not to be written any more either.
@@ -178,7 +178,8 @@ fn fill(
         put(source, folder, VAULT, &vault).map_err(full)?,
         put(source, folder, KEY_SLOTS, &source.keys.spare(&source.backup.master)?).map_err(full)?,
     ];
-    if let Some(sealed) = source.recipient {
+    if let Some(recipient) = &source.recipient {
+        let sealed = source.backup.sealed_to(recipient).ok_or(KeysError::NoOrganisation)?;
         files.push(put(source, folder, RECIPIENT, sealed).map_err(full)?);
     }
     // Had the log been let go meanwhile, pages of different commits may be there.

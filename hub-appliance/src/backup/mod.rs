@@ -47,7 +47,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::keys::{MasterId, MasterKey};
+use crate::clock::HubTime;
+use crate::keys::{KeysError, MasterId, MasterKey, Organisation};
 use crate::secret::Secret;
 use crate::store::StoreKey;
 
@@ -67,6 +68,17 @@ const LOG: &str = "log";
 pub struct BackupKeys {
     master: MasterId,
     kept: RwLock<Option<Kept>>,
+    /// The master key, sealed to organisations.
+    sealed: Vec<(Organisation, Vec<u8>)>,
+}
+
+/// An organisation that can open backups beside the recovery code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Whose key does.
+    pub organisation: Organisation,
+    /// Since when, by the hub clock: backups made before are not for it.
+    pub since: HubTime,
 }
 
 #[derive(Debug)]
@@ -86,7 +98,29 @@ impl BackupKeys {
         Self {
             master: master.name(),
             kept: RwLock::new(Some(kept)),
+            sealed: Vec::new(),
         }
+    }
+
+    /// Those of this master key, which can be sealed to these organisations.
+    ///
+    /// # Errors
+    /// [`KeysError::NoOrganisation`] where nothing can be sealed to one of them.
+    pub fn with(master: &MasterKey, organisations: &[Organisation]) -> Result<Self, KeysError> {
+        let sealed = organisations
+            .iter()
+            .map(|organisation| Ok((organisation.clone(), organisation.seal(master)?)));
+        Ok(Self {
+            sealed: sealed.collect::<Result<_, KeysError>>()?,
+            ..Self::of(master)
+        })
+    }
+
+    /// The master key as only this one opens it; none where it is none of those.
+    fn sealed_to(&self, recipient: &Recipient) -> Option<&[u8]> {
+        let mut sealed = self.sealed.iter();
+        let found = sealed.find(|(organisation, _)| *organisation == recipient.organisation);
+        found.map(|(_, bytes)| &bytes[..])
     }
 
     /// Wipes them. False where they are being used at this moment: then they are still there.
@@ -101,21 +135,21 @@ impl BackupKeys {
         true
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Kept) -> T) -> Result<T, BackupError> {
+    fn kept<T>(&self, work: impl FnOnce(&Kept) -> T) -> Result<T, BackupError> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         kept.as_ref().map(work).ok_or(BackupError::Stopped)
     }
 
     /// Does something with the key of the database.
     fn with_store_key<T>(&self, work: impl FnOnce(&StoreKey) -> T) -> Result<T, BackupError> {
-        self.with(|kept| work(&kept.store))
+        self.kept(|kept| work(&kept.store))
     }
 
     /// HMAC-SHA256 over `label` and what is put in behind it.
     fn mac(&self, label: &[u8]) -> Result<Hmac<Sha256>, BackupError> {
         // A key shorter than SHA-256's block is padded with zeros (RFC 2104, section 2).
         let mut block = Zeroizing::new([0; 64]);
-        self.with(|kept| block[..32].copy_from_slice(kept.mac.expose()))?;
+        self.kept(|kept| block[..32].copy_from_slice(kept.mac.expose()))?;
         let mut mac = Hmac::<Sha256>::new((&*block).into());
         mac.update(label);
         Ok(mac)

@@ -16,7 +16,7 @@ use super::manifest::{FileEntry, Head, Manifest};
 use super::{BackupKeys, DATABASE, KEY_SLOTS, LOG, MANIFEST, RECIPIENT, VAULT};
 use crate::atomic_file;
 use crate::clock::HubTime;
-use crate::keys::{MasterKey, RecoveryCode, unlock_spare};
+use crate::keys::{MasterKey, OrganisationKeys, RecoveryCode, unlock_spare};
 use crate::store::{StoreError, copies};
 
 /// Small files of a generation are shorter.
@@ -95,13 +95,20 @@ impl Found {
         Ok(unlock_spare(&self.folder, code)?)
     }
 
-    /// The master key as it was sealed to the organisation's key; none where there was none.
+    /// Opens it by the key of the organisation that the hub sealed it to.
     ///
     /// # Errors
-    /// [`BackupError::Damaged`], or what the disk reports.
-    pub fn recipient(&self) -> Result<Option<Vec<u8>>, BackupError> {
-        atomic_file::read(&self.folder.join(RECIPIENT), MAX_SMALL)
-            .map_err(|error| BackupError::reading(RECIPIENT, &error))
+    /// [`BackupError::WrongKey`] where it was sealed to another one, or to none; or what the disk reports.
+    pub fn unlock_as(&self, keys: &OrganisationKeys) -> Result<MasterKey, BackupError> {
+        let sealed = atomic_file::read(&self.folder.join(RECIPIENT), MAX_SMALL)
+            .map_err(|error| BackupError::reading(RECIPIENT, &error))?;
+        sealed
+            .and_then(|sealed| keys.open(&sealed))
+            .ok_or(BackupError::WrongKey)
+    }
+
+    pub(super) fn is_for_an_organisation(&self) -> bool {
+        self.entry(RECIPIENT).is_ok()
     }
 
     /// Makes sure that every file is to the bit what the hub wrote, and that none is missing.

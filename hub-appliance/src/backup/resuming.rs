@@ -1,7 +1,7 @@
 //! Going on behind a generation that is there: after an unlock, or when its stick is put back in.
 //!
 //! The newest generation is gone on with where it is younger than a day, of this hub and firmware, under its present keys and
-//! key slots, and every bit of it reads back as it was written; else a new one is made. What it lacks is found by comparing
+//! key slots, for the same organisation, and every bit of it reads back as it was written; else a new one is made. What it lacks is found by comparing
 //! page by page what it comes to with what the hub's disk holds: reading is what a stick does fast, and wears nothing.
 
 use std::fs::File;
@@ -77,7 +77,12 @@ fn is_good(source: &Source<'_>, found: &Found) -> bool {
     let are_present = [(VAULT, small(source.vault).ok()), (KEY_SLOTS, slots)]
         .into_iter()
         .all(|(name, bytes)| bytes.is_some_and(|bytes| found.holds(name, &bytes)));
+    let is_for_the_same = match &source.recipient {
+        Some(recipient) => found.made_at() >= recipient.since && found.is_for_an_organisation(),
+        None => !found.is_for_an_organisation(),
+    };
     found.manifest.verify(source.backup).is_ok()
+        && is_for_the_same
         && (0..DAY_MS).contains(&age)
         && body.hub_id == source.hub_id
         && body.firmware == source.firmware

@@ -7,6 +7,8 @@ use clap::Args;
 use hub_appliance::appliance::ApplianceError;
 use hub_appliance::appliance::restore::Restoring;
 use hub_appliance::backup::Found;
+use hub_appliance::keys::OrganisationKeys;
+use hub_appliance::secret::wiping_stack;
 
 use super::{CommandError, complain, prompt, say};
 
@@ -21,6 +23,9 @@ pub(crate) struct Arguments {
     /// Folder of the hub's data; there must be no hub in it
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// File with an organisation's private key, as age-keygen makes it, in the place of the recovery code
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// Milliseconds of the processor that checking the new PIN is to take
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     unlock_time: u64,
@@ -28,7 +33,13 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let found = Found::newest(&arguments.from)?;
-    let master = found.unlock(&prompt::recovery_code()?)?;
+    let master = wiping_stack(|| match &arguments.identity {
+        Some(file) => {
+            let keys = OrganisationKeys::read(file).map_err(ApplianceError::from)?;
+            Ok::<_, CommandError>(found.unlock_as(&keys)?)
+        }
+        None => Ok(found.unlock(&prompt::recovery_code()?)?),
+    })?;
     let pin = prompt::new_pin()?;
     let unlock_time = Duration::from_millis(arguments.unlock_time);
     let restoring = Restoring::begin(&arguments.data, &found, master, &pin, unlock_time)?;

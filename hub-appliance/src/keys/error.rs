@@ -52,6 +52,9 @@ pub enum KeysError {
     /// The key slots on this disk hold another master key than the one in use: the disk was exchanged.
     #[error("the key slots belong to another master key")]
     OtherMaster,
+    /// What was named is no key of an organisation's, or none that anything can be sealed to.
+    #[error("that is no key as age makes them")]
+    NoOrganisation,
     /// Argon2id could not run.
     #[error(transparent)]
     Kdf(#[from] KdfError),

@@ -27,7 +27,7 @@
 //! | `emergency` | how long staff may still read any record, and ending that | choose · home |
 //! | `emergency-over` | who read by it, and how often; comes up by itself until it was seen | on · on |
 //! | `which-disk` | there are several data disks: whose each is, one after the other | choose · the next |
-//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `withdrawn-clinic` | a person has to decide; no is chosen | choose · no |
+//! | `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`, `larger-disk`, `go-on-moving`, `other-cloud`, `other-office`, `other-key`, `withdrawn-clinic` | a person has to decide; no is chosen | choose · no |
 //! | `off`, `unplug` | locked, and about to lose power; nothing is written any more | |
 //! | `restore` | there is no hub yet and a stick with backups is in; then `recovery`, for the code of its day | choose · no |
 //! | `formatting`, `moving`, `repairing`, `restoring` | the data disk is being made, or repaired; the records are being moved to it, or taken out of a backup | |

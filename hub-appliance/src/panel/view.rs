@@ -261,6 +261,8 @@ pub struct OpenStatus {
     pub usb: UsbStatus,
     /// The owner's file names another office to carry records to: a person has to allow it first. How its key ends.
     pub other_office: Option<String>,
+    /// The owner's file names another organisation that can open the backups: a person has to allow it first. How its key ends.
+    pub other_organisation: Option<String>,
     /// The disk was opened by the key of another box before, and could be by that of this one.
     pub offers_box: bool,
     /// The cloud has taken a clinic away from the hub: a person has to allow that its records go.
@@ -791,6 +793,7 @@ impl OpenStatus {
             || self.supply != Supply::Good
             || self.other_cloud.is_some()
             || self.other_office.is_some()
+            || self.other_organisation.is_some()
             || self.withdrawn.is_some()
             || self.news.is_some_and(is_bad)
     }
@@ -1033,6 +1036,11 @@ pub enum Question {
         clinic: String,
         /// How many patients go with it.
         patients: u32,
+    },
+    /// The owner's file names another organisation that can open the backups: is it to be that one from now on?
+    OtherOrganisation {
+        /// How its key ends.
+        ending: String,
     },
     /// There is no hub yet, and a stick with backups is in: is this one of them to be restored?
     Restore {

@@ -25,6 +25,9 @@
 //! recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 //! desk = "A2D-1LolWp0xyWHrdMY1bWjASbiSO2H6bOZpYi5g8p-2"   # without it no answer is taken
 //!
+//! [backup]                        # for an organisation that can open what a clinic lost
+//! recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"     # its public key, of `age-keygen`
+//!
 //! [signal]                        # a light or a buzzer that tells across the room
 //! pin = 12                        # the BCM number of its pin, which is high while it is on
 //! kind = "light"                  # or "buzzer"
@@ -39,6 +42,7 @@
 //! line it is, and what to write instead. Its name may be in other case or end in `.txt`, and its text may be UTF-16, as
 //! computers write such files; where there are two, none counts.
 
+mod backup;
 mod cloud;
 mod courier;
 mod lock;
@@ -59,6 +63,7 @@ pub use courier::CourierSetup;
 pub use lock::LockSetup;
 
 use crate::board::{BeaconSetup, profile_names};
+use crate::keys::Organisation;
 use crate::panel::{Language, Numerals};
 use crate::system::owner_file::{self, OwnerFile};
 
@@ -85,6 +90,8 @@ pub struct SetupFile {
     pub cloud: Option<CloudSetup>,
     /// Whom records are carried to by hand.
     pub courier: Option<CourierSetup>,
+    /// Which organisation can open the backups.
+    pub backup: Option<Organisation>,
     /// The telephone number to call for help.
     pub help: Option<String>,
     /// When the hub locks by itself.
@@ -227,6 +234,10 @@ impl SetupFile {
                     Ok(lock) => file.lock = lock,
                     Err(mistake) => file.mistakes.push(mistake),
                 },
+                "backup" => match reader.backup(value) {
+                    Ok(backup) => file.backup = Some(backup),
+                    Err(mistake) => file.mistakes.push(mistake),
+                },
                 "courier" => match reader.courier(value) {
                     Ok(courier) => file.courier = Some(courier),
                     Err(mistake) => file.mistakes.push(mistake),
@@ -238,7 +249,7 @@ impl SetupFile {
                 "cloud" => file.cloud = reader.cloud(value, &mut file.mistakes),
                 _ => file.mistakes.push(reader.unknown(
                     name,
-                    "[panel], [help], [network], [cloud], [courier], [lock] or [signal]",
+                    "[panel], [help], [network], [cloud], [courier], [backup], [lock] or [signal]",
                 )),
             }
         }

@@ -66,6 +66,24 @@ fn a_receiver_that_is_no_key_or_an_answerer_without_one_is_told() {
 }
 
 #[test]
+fn backups_are_for_whom_the_section_names() {
+    let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let file = SetupFile::parse(format!("[backup]\nrecipient = ' {key} '").into()).unwrap();
+    assert!(file.mistakes.is_empty());
+    assert_eq!(file.backup.unwrap().name(), key);
+    for (text, line, says) in [
+        ("[backup]\nrecipient = 'age1qqq'", 2, "recipient needs a public key"),
+        ("[backup]\n", 1, "backup needs a recipient"),
+        ("[backup]\nto = ''", 2, "write recipient in [backup]"),
+    ] {
+        let file = SetupFile::parse(text.into()).unwrap();
+        assert!(file.backup.is_none());
+        assert_eq!(file.mistakes[0].line(), Some(line));
+        assert!(file.mistakes[0].to_string().contains(says), "{}", file.mistakes[0]);
+    }
+}
+
+#[test]
 fn a_mistake_in_when_to_lock_voids_that_section_alone() {
     let text = "[panel]\nlanguage = 'fr'\n[lock]\nidle_hours = 0.5\nat = '18'\ntime_zone = 'UTC'\n";
     let file = SetupFile::parse(text.into()).unwrap();
@@ -106,12 +124,12 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         (
             "\n\n[pannel]",
             3,
-            "write [panel], [help], [network], [cloud], [courier], [lock] or [signal]",
+            "write [panel], [help], [network], [cloud], [courier], [backup], [lock] or [signal]",
         ),
         (
             "pin = '12345678'",
             1,
-            "write [panel], [help], [network], [cloud], [courier], [lock] or [signal]",
+            "write [panel], [help], [network], [cloud], [courier], [backup], [lock] or [signal]",
         ),
         (
             "[panel]\nprofile = 'bonnet'",

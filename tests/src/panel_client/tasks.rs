@@ -32,7 +32,7 @@ const CLOSED: [&str; 22] = [
 ];
 
 /// What an open hub may have to ask before anything else.
-const ASKED: [&str; 3] = ["other-cloud", "other-office", "withdrawn-clinic"];
+const ASKED: [&str; 4] = ["other-cloud", "other-key", "other-office", "withdrawn-clinic"];
 
 impl PanelClient {
     /// Unlocks with the PIN.

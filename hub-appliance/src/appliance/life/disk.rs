@@ -166,6 +166,11 @@ impl Life {
                 self.answer_cloud(yes).await;
             }
             State::Open(serving)
+                if matches!(question, Question::OtherOrganisation { .. }) && serving.other_organisation.is_some() =>
+            {
+                self.answer_organisation(yes).await;
+            }
+            State::Open(serving)
                 if matches!(question, Question::OtherOffice { .. }) && serving.other_office.is_some() =>
             {
                 self.answer_office(yes).await;

@@ -59,7 +59,7 @@ use super::token_keys::TokenTurn;
 use super::vault_file::VaultFile;
 use super::{ApplianceError, Config, Ending, built_at};
 use crate::clock::{HubClock, LateClock};
-use crate::keys::{KeyStore, MasterKey, Prepared, RecoveryCode};
+use crate::keys::{KeyStore, MasterKey, Organisation, Prepared, RecoveryCode};
 use crate::panel::{Action, EmergencyReader, Fault, Identity, Lacks, Language, News, Notice, PairedPhone, Phase};
 use crate::procedures::Emergency;
 use crate::relay::Relay;
@@ -176,6 +176,8 @@ struct Serving {
     courier: CourierStick,
     /// Another office to carry records to that the owner's file names.
     other_office: Option<OtherOffice>,
+    /// Another organisation to open the backups that the owner's file names.
+    other_organisation: Option<Organisation>,
     /// What was written down of the board's supply.
     troubles: Troubles,
     log: Log,

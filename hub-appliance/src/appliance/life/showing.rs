@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::{FREE_TRIES, Life, Serving, State, Tries};
 use crate::appliance::{cloud, courier};
-use crate::keys::RecoveryCode;
+use crate::keys::{Organisation, RecoveryCode};
 use crate::panel::{self, About, Language, OpenStatus, Phase, Question, Status};
 
 impl Life {
@@ -73,6 +73,7 @@ impl Life {
             other_cloud: serving.other_cloud.as_ref().map(cloud::Offer::host),
             usb: serving.courier.status(),
             other_office: serving.other_office.as_ref().map(courier::Offer::ending),
+            other_organisation: serving.other_organisation.as_ref().map(Organisation::ending),
             withdrawn: cloud::withdrawn(serving.relay.as_ref()),
             ..status
         }

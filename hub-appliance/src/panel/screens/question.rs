@@ -1,5 +1,5 @@
 //! `new-disk`, `disk-away`, `begin-anew`, `which-disk`, `erase-disk`, `use-card`, `repair`, `put-back`, `move-data`,
-//! `larger-disk`, `go-on-moving`, `restore`, `other-cloud`, `other-office`, `withdrawn-clinic`, `box-key`,
+//! `larger-disk`, `go-on-moving`, `restore`, `other-cloud`, `other-office`, `other-key`, `withdrawn-clinic`, `box-key`,
 //! `box-key-again`, `new-box`: what a person has to decide before the hub goes on.
 
 use super::Moment;
@@ -33,6 +33,7 @@ pub(super) fn draw(
         Question::Repair => ("repair", Icon::WARNING),
         Question::OtherCloud { .. } => ("other-cloud", Icon::WARNING),
         Question::OtherOffice { .. } => ("other-office", Icon::WARNING),
+        Question::OtherOrganisation { .. } => ("other-key", Icon::WARNING),
         Question::BoxKey { again: false } => ("box-key", Icon::WARNING),
         Question::BoxKey { again: true } => ("box-key-again", Icon::WARNING),
         Question::NewBox => ("new-box", Icon::KEY),

@@ -578,6 +578,11 @@ fn question(question: &Question) -> Asked {
             [as_name(&printable(clinic, NAME)), format!("مرضى: {patients}")],
             "مسح",
         ),
+        Question::OtherOrganisation { ending } => (
+            "مفتاح آخر؟",
+            ["يفتح النسخ من الآن".into(), as_code(&printable(ending, 8))],
+            "نعم",
+        ),
         Question::Restore { made_at } => (
             "استعادة نسخة؟",
             [as_code(&date(*made_at)), "يلزم رمز ذلك اليوم".into()],

@@ -781,6 +781,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Delete",
         },
+        Question::OtherOrganisation { ending } => Asked {
+            title: "Another key?",
+            text: [
+                "Backups will open by".into(),
+                format!("the key ...{}", printable(ending, 8)),
+                "from now on.".into(),
+            ],
+            yes: "Yes",
+        },
         Question::Restore { made_at } => Asked {
             title: "Restore a backup?",
             text: [date(*made_at), "Needed: the recovery".into(), "code of that day".into()],

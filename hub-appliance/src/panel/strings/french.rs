@@ -771,6 +771,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Effacer",
         },
+        Question::OtherOrganisation { ending } => Asked {
+            title: "Autre clé ?",
+            text: [
+                "Désormais, la clé".into(),
+                format!("...{} ouvrira", printable(ending, 8)),
+                "les sauvegardes.".into(),
+            ],
+            yes: "Oui",
+        },
         Question::Restore { made_at } => Asked {
             title: "Restaurer ?",
             text: [date(*made_at), "Il faut le code de".into(), "secours de ce jour".into()],

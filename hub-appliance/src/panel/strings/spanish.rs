@@ -759,6 +759,15 @@ fn question(question: &Question) -> Asked {
             ],
             yes: "Borrar",
         },
+        Question::OtherOrganisation { ending } => Asked {
+            title: "¿Otra clave?",
+            text: [
+                "Desde ahora abre las".into(),
+                "copias la clave".into(),
+                format!("...{}", printable(ending, 8)),
+            ],
+            yes: "Sí",
+        },
         Question::Restore { made_at } => Asked {
             title: "¿Restaurar copia?",
             text: [

@@ -70,6 +70,13 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
                 }),
             ),
         ),
+        ("other-key", {
+            let asked = OpenStatus {
+                other_organisation: Some("fn9aqmca".into()),
+                ..open()
+            };
+            Desk::speaking(language, Phase::Open(asked))
+        }),
         ("restore-code", Desk::speaking(language, Phase::RestoreCode)),
         (
             "restoring",

@@ -7,7 +7,8 @@ use super::pin_pad::Pad;
 use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 68] = [
+const SCREENS: [&str; 69] = [
+    "other-key",
     "box-key",
     "box-key-again",
     "new-box",
@@ -320,7 +321,7 @@ prop_compose! {
         held in prop::collection::vec(held_row(), 0..4),
         pin_change in prop::option::of(pin_change()),
         (cloud, backup, usb) in (cloud_status(), backup_status(), usb_status()),
-        (other_cloud, other_office) in any::<(Option<String>, Option<String>)>(),
+        (other_cloud, other_office, other_organisation) in any::<(Option<String>, Option<String>, Option<String>)>(),
         withdrawn in prop::option::of(any::<(String, u32)>()),
         errand in prop::option::of(errand()),
         has_no_staff: bool,
@@ -346,6 +347,7 @@ prop_compose! {
             backup,
             other_cloud,
             other_office,
+            other_organisation,
             withdrawn: withdrawn.map(|(name, patients)| WithdrawnClinic { name, patients }),
             usb,
             errand,

@@ -166,6 +166,12 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
                 patients: *patients,
             },
         ),
+        (None, None, state) if open.other_organisation.is_some() => ask(
+            state,
+            Question::OtherOrganisation {
+                ending: open.other_organisation.clone().unwrap_or_default(),
+            },
+        ),
         (None, None, State::Phone { number, .. } | State::ConfirmRevoke { number, .. })
             if !open.phones.iter().any(|phone| phone.number == number) =>
         {

@@ -16,7 +16,7 @@ fn back_up(unlocked: &Unlocked, place: &Path) {
         backup: &backup,
         hub_id: "hub",
         firmware: "1",
-        recipient: None,
+        recipient: parts.backup.recipient(),
         is_ending: &Arc::default(),
         is_given_up: &Arc::default(),
     };

@@ -5,6 +5,8 @@
 //! log too) while it is open, after a power cut and while it is locked, its command line and environment, and, while it
 //! is locked, its memory.
 
+mod backups;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;

@@ -1,173 +1,19 @@
-//! A stick that a person makes the backup stick at the panel, and a box that is lost with it in.
+//! The stick: chosen, pulled out, full, slow, another hub's, flipped.
 
-#[path = "support/small_disk.rs"]
-mod small_disk;
-
-use std::ffi::OsStr;
 use std::fs;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::hub_as_seen_by;
-use hub_tests::hub::{self, Hub, PIN, import};
-use hub_tests::panel_client::{Button, PanelClient, RecoveryCode, Screen};
-use hub_tests::phone::Phone;
-use hub_tests::phone::edit::NewPatient;
-
+use hub_tests::hub::{self, PIN};
+use hub_tests::panel_client::{Button, Screen};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use small_disk::SmallDisk;
 
-const NEW_PIN: &str = "27182818";
-
-/// So often what was committed goes to the stick where a test waits for it, and where only the lock is to bring it, ms.
-const OFTEN: &str = "100";
-const NEVER: &str = "3600000";
-
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    async fn hub(&self) -> Hub {
-        self.hub_backing_up(OFTEN).await
-    }
-
-    async fn hub_backing_up(&self, every: &str) -> Hub {
-        let stick = self.path("stick");
-        let [interval, often, usb] = ["--backup-interval", every, "--usb"].map(OsStr::new);
-        let more = [interval, often, usb, stick.as_os_str()];
-        Hub::start_in(self.0.path(), &more).await.unwrap()
-    }
-
-    /// Sets a hub up that holds a clinic, and has the stick that is in made its backup stick by a person.
-    async fn in_use(&self, clinic: &Clinic, every: &str) -> InUse {
-        let mut hub = self.hub().await;
-        let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
-        hub.terminate().await.unwrap();
-        let bundle = self.path("bundle.json");
-        clinic
-            .write_bundle(BufWriter::new(fs::File::create(&bundle).unwrap()))
-            .unwrap();
-        assert!(import(&self.path("data"), &bundle, PIN).await.unwrap().status.success());
-        let hub = self.hub_backing_up(every).await;
-        let mut panel = hub.panel().await.unwrap();
-        panel.unlock(PIN).await.unwrap();
-        panel.choose("Backup").await.unwrap();
-        sees(&mut panel, "No backup yet").await;
-        sees(&mut panel, "Use stick").await;
-        choose_stick(&mut panel).await;
-        InUse { hub, panel, code }
-    }
-
-    /// The generations on the stick, the newest last.
-    fn generations(&self) -> Vec<PathBuf> {
-        generations_on(&self.path("stick"))
-    }
-
-    /// Restores what is on `stick` on a desk, by the code of its day.
-    fn restores(stick: &Path, code: &RecoveryCode) -> bool {
-        let desk = tempfile::tempdir().unwrap();
-        hub::restore(stick, &desk.path().join("data"), &code.groups().join("-"), NEW_PIN).unwrap()
-    }
-}
-
-/// A hub with its backup stick in.
-struct InUse {
-    hub: Hub,
-    panel: PanelClient,
-    code: RecoveryCode,
-}
-
-fn generations_on(stick: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(stick.join("hub-backup")).unwrap();
-    let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    found.retain(|path| path.join("manifest.json").exists());
-    found.sort();
-    found
-}
-
-/// Whether there is what a copy that was cut off left.
-fn has_unfinished(stick: &Path) -> bool {
-    fs::read_dir(stick.join("hub-backup")).is_ok_and(|mut entries| {
-        entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "new")))
-    })
-}
-
-/// Everything on a stick: the paths, when each was written, and what is in it.
-fn all_on(stick: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(stick).unwrap() {
-        let path = entry.unwrap().path();
-        let written = fs::metadata(&path).unwrap().modified().unwrap();
-        if path.is_dir() {
-            all.extend(all_on(&path));
-            all.push((path, written, Vec::new()));
-        } else {
-            let bytes = fs::read(&path).unwrap();
-            all.push((path, written, bytes));
-        }
-    }
-    all.sort();
-    all
-}
-
-/// On the screen about backups, where a stick is offered.
-async fn choose_stick(panel: &mut PanelClient) {
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("backup-stick").await.unwrap();
-    panel.take("Yes").await.unwrap();
-    // Whoever walks up to an open hub must not be able to take the records away.
-    panel.wait_for("ask-pin").await.unwrap();
-    panel.type_digits(PIN).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("errand").await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("home").await.unwrap();
-    panel.choose("Backup").await.unwrap();
-    sees(panel, "up to date").await;
-}
-
-async fn back_to_home(panel: &mut PanelClient) {
-    panel.hold(Button::Ok).await.unwrap();
-    panel.wait_for("home").await.unwrap();
-}
-
-fn patient(phone: &mut Phone) -> String {
-    let new = NewPatient {
-        given_name: "Kept".to_owned(),
-        surname: "Lost".to_owned(),
-        ..NewPatient::default()
-    };
-    phone.register_patient(&new).unwrap()
-}
-
-/// Waits on the screen about backups until it says this.
-async fn sees(panel: &mut PanelClient, says: &str) {
-    let said = panel
-        .wait_until(|screen| screen.name == "backup" && screen.lines.iter().any(|line| line.contains(says)))
-        .await;
-    said.unwrap_or_else(|error| panic!("{says}: {error}"));
-}
-
-/// A new phone of the doctor's.
-async fn paired(hub: &Hub, panel: &mut PanelClient, clinic: &Clinic) -> Phone {
-    panel.open_pairing().await.unwrap();
-    let mut phone = Phone::new(hub.url()).unwrap();
-    phone.client.handshake().await.unwrap();
-    panel.keep().await.unwrap();
-    let doctor = clinic.user("doctor@clinic.example").unwrap();
-    phone.log_in(&doctor.email, &doctor.password).await.unwrap();
-    phone
-}
+use super::small_disk::SmallDisk;
+use super::{
+    InUse, NEVER, NEW_PIN, OFTEN, Place, all_on, back_to_home, generations_on, has_unfinished, paired, patient, sees,
+    until_on_stick,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_backs_itself_up_and_a_push_outlives_it() {
@@ -195,18 +41,8 @@ async fn a_box_backs_itself_up_and_a_push_outlives_it() {
     let mut phone = paired(&hub, &mut panel, &clinic).await;
     phone.sync().await.unwrap();
     let kept = patient(&mut phone);
-    let log = place.generations().pop().unwrap().join("log");
     phone.sync().await.unwrap();
-    // Two files that begin after the push was answered: the first may have begun before.
-    let files = || fs::read_dir(&log).map_or(0, Iterator::count);
-    for _ in 0..2 {
-        let before = files();
-        // A pull is written down, so there is something to follow.
-        phone.sync().await.unwrap();
-        while files() == before {
-            tokio::task::yield_now().await;
-        }
-    }
+    until_on_stick(&place, &mut phone).await;
 
     hub.kill9().await.unwrap();
     fs::remove_dir_all(&data).unwrap();
@@ -384,13 +220,16 @@ async fn what_was_committed_is_on_the_stick_when_the_hub_is_locked_and_no_new_ba
     phone.sync().await.unwrap();
     let mut kept = vec![patient(&mut phone)];
     phone.sync().await.unwrap();
+    assert_eq!(place.signed_for(), "backup");
     panel.lock().await.unwrap();
+    assert_eq!(place.signed_for(), "lock");
     let base = place.generations();
     let base_bytes = fs::read(base[0].join("hub.db")).unwrap();
     for _ in 0..2 {
         panel.unlock(PIN).await.unwrap();
         panel.choose("Backup").await.unwrap();
         sees(&mut panel, "up to date").await;
+        assert_eq!(place.signed_for(), "backup");
         phone.client.handshake().await.unwrap();
         kept.push(patient(&mut phone));
         phone.sync().await.unwrap();
