@@ -82,3 +82,79 @@ fn tend(store: &Store, seal: &Arc<AuditSeal>, firmware: &str) -> Result<(), Appl
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::{HubClock, HubTime, TimeSource};
+    use crate::keys::Vault;
+    use crate::store::StoreKey;
+    use crate::store::audit::AuditKey;
+
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+
+    /// A clock of the test's.
+    #[derive(Clone)]
+    struct Set(Arc<AtomicI64>);
+
+    impl TimeSource for Set {
+        fn millis(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn open(folder: &Path, clock: &Set, audit_key: u8) -> Store {
+        let clock = Arc::new(HubClock::new(Box::new(clock.clone()), HubTime::ZERO));
+        let (key, audit_key) = (StoreKey::new([1; 32]), AuditKey::new([audit_key; 32]));
+        Store::open(folder, &key, audit_key, clock).unwrap()
+    }
+
+    #[test]
+    fn the_end_of_the_log_is_signed_each_day_and_all_of_it_checked_each_month() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Set(Arc::new(AtomicI64::new(1_800_000_000_000)));
+        let vault = Vault::create(Uuid::from_u128(7), "Clinic".into(), HubTime::ZERO).unwrap();
+        let seal = Arc::new(AuditSeal::new(folder.path(), &vault).unwrap());
+        let signed = || {
+            let text = fs::read_to_string(folder.path().join("audit-end.json")).unwrap();
+            let signed: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(signed["reason"], "day");
+            signed["entry"].as_i64().unwrap()
+        };
+        let store = open(folder.path(), &clock, 9);
+        let mut last = 0;
+        for day in 0..3 {
+            tend(&store, &seal, "1").unwrap();
+            assert!(signed() > last, "day {day}");
+            last = signed();
+            tend(&store, &seal, "1").unwrap();
+            assert_eq!(signed(), last, "once a day");
+            clock.0.fetch_add(DAY, Ordering::Relaxed);
+        }
+        assert!(store.close(Duration::from_secs(5)));
+
+        // By another key nothing that was written until now is as it was.
+        let store = open(folder.path(), &clock, 8);
+        for _ in 0..25 {
+            tend(&store, &seal, "1").unwrap();
+            assert_eq!(
+                store.audit_broken().unwrap(),
+                None,
+                "all of it is checked each month alone"
+            );
+            clock.0.fetch_add(DAY, Ordering::Relaxed);
+        }
+        for _ in 0..7 {
+            clock.0.fetch_add(DAY, Ordering::Relaxed);
+            tend(&store, &seal, "1").unwrap();
+        }
+        assert_eq!(store.audit_broken().unwrap(), Some(1));
+    }
+}
