@@ -548,8 +548,11 @@ impl Life {
         }
     }
 
+    /// Writes the public facts down so that another hub that only looks at the disk can read them, whatever happens next.
     fn save_facts(&self) {
-        if let Err(error) = self.facts.save(&self.config.keys_folder()) {
+        let keys = self.config.keys_folder();
+        let saved = self.facts.save(&keys);
+        if let Err(error) = saved.and_then(|()| Ok(self.config.disk.settle(&keys)?)) {
             tracing::error!(%error, "the public facts could not be written");
         }
     }

@@ -2,11 +2,14 @@
 //!
 //! One connection for the hub's whole life: when it breaks, however the hub ended, the service closes the disk.
 
+use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use nix::unistd::syncfs;
 
 use super::protocol::{Answer, Request, read_line};
 use super::{DataDisk, DataDiskError, DiskState, Move, Offer, Rival};
@@ -100,6 +103,10 @@ impl DataDisk for Helper {
         progress: &dyn Fn(u16),
     ) -> Result<(), DataDiskError> {
         self.order(&Request::Format(passphrase.clone(), allowed), progress)
+    }
+
+    fn settle(&self, keys: &Path) -> Result<(), DataDiskError> {
+        Ok(syncfs(File::open(keys)?)?)
     }
 
     fn roomier(&self) -> Result<Vec<Offer>, DataDiskError> {

@@ -296,6 +296,16 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         self.state()
     }
 
+    /// Has what was written to the mounted part for the keys stand where whoever looks at the disk without opening it reads
+    /// it: not in the journal alone, as a power cut would leave it. `keys` is a folder there; nothing but the right to
+    /// read that is needed. Does nothing where there is no disk of the hub's own.
+    ///
+    /// # Errors
+    /// [`DataDiskError::System`]; what was written is safe all the same.
+    fn settle(&self, _keys: &std::path::Path) -> Result<(), DataDiskError> {
+        Ok(())
+    }
+
     /// Where the records of the open disk could be moved to, those with nothing on them first; only where there is room for
     /// them. [`Self::copy`] takes the token, once the disk is closed.
     ///
