@@ -310,6 +310,21 @@ async fn an_open_hub_moves_to_a_larger_disk_when_a_person_with_the_pin_says_so_t
     for step in ["copy 17", "open-copy", "finish-move"] {
         assert!(bench.service.was_asked(step), "{step}");
     }
+    bench.service.set(|part| part.left = Some(31_914_983_424));
+    let (mut hub, mut panel) = bench.start().await;
+    let told = panel.wait_for("notice").await.unwrap();
+    assert!(
+        says(told, "Records have moved") && says(told, "Take out the 31 GB") && says(told, "locked"),
+        "{told:?}"
+    );
+    panel.press(Button::Ok).await.unwrap();
+    panel.unlock(PIN).await.unwrap();
+    hub.terminate().await.unwrap();
+    // Until it is out.
+    let (mut hub, mut panel) = bench.start().await;
+    panel.wait_for("notice").await.unwrap();
+    hub.terminate().await.unwrap();
+    bench.service.set(|part| part.left = None);
     let (_hub, mut panel) = bench.start().await;
     panel.unlock(PIN).await.unwrap();
 }

@@ -69,6 +69,9 @@ mod tests {
             }
         }
         assert!(programs.len() >= 2, "program and libraries: {programs:?}");
-        assert!(!is_locked || programs.iter().all(|(size, resident)| size == resident), "{programs:?}");
+        assert!(
+            !is_locked || programs.iter().all(|(size, resident)| size == resident),
+            "{programs:?}"
+        );
     }
 }

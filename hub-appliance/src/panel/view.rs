@@ -82,6 +82,11 @@ pub enum Notice {
     ImportFile(ImportFile),
     /// The key to the cloud is still in the owner's setup file, readable by anybody.
     CloudKeyLeft,
+    /// A disk can be taken out: the records were moved away from it. What it keeps of them stays locked.
+    OldDisk {
+        /// How much room it has, by which it is told from the other.
+        bytes: u64,
+    },
 }
 
 impl Notice {

@@ -9,12 +9,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use hub_tests::hub::PIN;
-use hub_tests::panel_client::{Button, PanelClient};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
 
 use super::disks::KEYS_AT;
 use super::vm::{DataDisk, Parts, Vm};
 use super::{
-    DATA_DISK, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, next_image, pair, register, serves, switch_on,
+    DATA_DISK, PRIVATE_NETWORK, box_in_use, box_on_card, new_box, next_image, pair, register, says, serves, switch_on,
     write_log,
 };
 
@@ -44,7 +44,19 @@ async fn begin(panel: &mut PanelClient) {
 async fn move_all(panel: &mut PanelClient) {
     begin(panel).await;
     panel.wait_until(|screen| screen.name != "moving").await.unwrap();
-    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    passes_notice(panel).await;
+}
+
+/// Says OK to what the hub says of the old card or disk, which is still plugged in, and then waits for a PIN.
+async fn passes_notice(panel: &mut PanelClient) {
+    let is_next = |screen: &Screen| ["notice", "locked"].contains(&screen.name.as_str());
+    let told = panel.wait_until(is_next).await.unwrap();
+    assert!(
+        says(told, "Records have moved") && says(told, "Take out the"),
+        "{told:?}"
+    );
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("locked").await.unwrap();
 }
 
 /// Gives the partitions of a disk these names or types, whichever its table has.
@@ -116,6 +128,9 @@ async fn moves(during: DataDisk, after: DataDisk) {
     for has_data in [after, during] {
         parts.has_data = has_data;
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        if has_data == during {
+            passes_notice(&mut panel).await;
+        }
         panel.unlock(PIN).await.unwrap();
         assert!(serves(&vm, &mut panel, &clinic, &patient).await);
     }
@@ -145,6 +160,7 @@ async fn cut_between_its_marks_a_move_leaves_one_data_disk_and_it_is_the_newest(
         fs::copy(&copy_as_it_was, &parts.data).unwrap();
         mark(&old_card, "--part-type", marks);
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        passes_notice(&mut panel).await;
         panel.unlock(PIN).await.unwrap();
         assert!(serves(&vm, &mut panel, &clinic, &patient).await, "{marks:?}");
         vm.pull_plug().await.unwrap();
@@ -224,7 +240,7 @@ async fn data_moves_from_a_usb_disk_to_a_larger_one_from_the_panel_over_power_cu
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
         move_to_larger(&mut panel).await;
         panel.wait_until(|screen| screen.name != "moving").await.unwrap();
-        panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+        passes_notice(&mut panel).await;
         vm.pull_plug().await.unwrap();
     }
     assert!(was_left(&parts.data));
@@ -233,6 +249,9 @@ async fn data_moves_from_a_usb_disk_to_a_larger_one_from_the_panel_over_power_cu
     for has_data in [DataDisk::Larger, DataDisk::UsbAndLarger] {
         parts.has_data = has_data;
         let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        if has_data == DataDisk::UsbAndLarger {
+            passes_notice(&mut panel).await;
+        }
         panel.unlock(PIN).await.unwrap();
         assert!(serves(&vm, &mut panel, &clinic, &patient).await);
     }

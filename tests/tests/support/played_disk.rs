@@ -30,6 +30,8 @@ pub(crate) struct Part {
     pub(crate) spoils: Option<PathBuf>,
     /// Between which disks it has a person choose.
     pub(crate) rivals: &'static str,
+    /// How much room a disk has that the records were moved away from, where one is left.
+    pub(crate) left: Option<u64>,
     /// Where the records of the open disk could go.
     pub(crate) roomier: &'static str,
     /// Whether a look at the disk comes to no end.
@@ -111,6 +113,10 @@ impl Service {
                 r#""done""#.to_owned()
             }
             "movable" => format!(r#"{{"movable":{}}}"#, part.movable.as_deref().unwrap_or("null")),
+            "left-behind" => match part.left {
+                Some(bytes) => format!(r#"{{"left-behind":{bytes}}}"#),
+                None => r#"{"left-behind":null}"#.to_owned(),
+            },
             "open-copy" => {
                 if let Some(file) = &part.spoils {
                     std::fs::write(file, "something else").unwrap();

@@ -36,7 +36,10 @@ impl Life {
             }
             // Whoever was asked for a new PIN here would throw away the paper that opens the records.
             Ok(DiskState::Closed) if matches!(self.state, State::SetUp) => self.wait_at(DiskState::Closed, Fault::Keys),
-            Ok(DiskState::Closed) => self.offer_move().await,
+            Ok(DiskState::Closed) => {
+                self.offer_move().await;
+                self.tell_of_old_disk().await;
+            }
             Ok(DiskState::Open) => {}
             Ok(DiskState::Away) => self.disk_is_away(false),
             Ok(DiskState::Several) => self.ask_which_disk().await,

@@ -13,7 +13,7 @@ use crate::appliance::stick_use::stays_with_hub;
 use crate::appliance::vault_file::VaultFile;
 use crate::appliance::{ApplianceError, Config};
 use crate::keys::{MasterKey, Vault};
-use crate::panel::{Fault, Phase, Question};
+use crate::panel::{Fault, Notice, Phase, Question};
 use crate::store::{Inventory, Store, StoreError, StoreKey};
 use crate::system::data_disk::{DataDiskError, Move, Offer, Place};
 use crate::system::sticks::{Access, Stick};
@@ -128,6 +128,20 @@ impl Life {
             Ok(_) => {}
             // The records can be used where they are.
             Err(error) => tracing::warn!(%error, "whether the records can be moved is not known"),
+        }
+    }
+
+    /// Says that a disk can be taken out from which the records were moved, at each start for as long as it is plugged in:
+    /// whoever stood by may have gone before the move was through.
+    pub(super) async fn tell_of_old_disk(&mut self) {
+        if !matches!(self.state, State::Locked) || self.notice.is_some() {
+            return;
+        }
+        let disk = Arc::clone(&self.config.disk);
+        match blocking(move || Ok(disk.left_behind()?)).await {
+            Ok(left) => self.notice = left.map(|bytes| Notice::OldDisk { bytes }),
+            // It is in nobody's way.
+            Err(error) => tracing::warn!(%error, "whether there is an old disk is not known"),
         }
     }
 

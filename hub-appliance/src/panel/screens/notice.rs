@@ -9,6 +9,7 @@ use crate::panel::view::Notice;
 pub(super) fn draw(canvas: &mut Canvas<'_>, notice: Option<Notice>, moment: Moment, strings: &Strings) -> &'static str {
     canvas.take_turns(moment.turn());
     let (title, text) = match notice {
+        Some(Notice::OldDisk { bytes }) => (strings.old_disk, (strings.old_disk_text)(bytes)),
         Some(Notice::ImportFile(file)) => (strings.import_file, (strings.import_file_text)(file)),
         Some(Notice::SetupFile { line }) => (strings.setup_file, (strings.setup_file_text)(line)),
         Some(Notice::SeveralSetupFiles) => (strings.setup_file, (strings.several_setup_files)()),

@@ -21,6 +21,15 @@ pub(super) static STRINGS: Strings = Strings {
     setup_file: "ملف الإعداد",
     setup_file_text: mistake,
     several_setup_files: several,
+    old_disk: "نقلت السجلات",
+    old_disk_text: |bytes| {
+        [
+            format!("أخرج قرص {}", size(bytes, UNITS)),
+            "مقفل. يمحى بحاسوب".into(),
+            String::new(),
+            String::new(),
+        ]
+    },
     import_file: "ملف السجلات",
     import_file_text: |file| match file {
         ImportFile::Mistake { line } => mistake(line),

@@ -26,6 +26,15 @@ pub(super) static STRINGS: Strings = Strings {
         ]
     },
     several_setup_files: || several(SETUP_FILE),
+    old_disk: "Records have moved",
+    old_disk_text: |bytes| {
+        [
+            format!("Take out the {}", size(bytes, UNITS)),
+            "disk. Its old copy is".into(),
+            "locked; a computer".into(),
+            "can erase the disk.".into(),
+        ]
+    },
     import_file: "Clinic's records",
     import_file_text: |file| {
         let mistake = |what: String| {

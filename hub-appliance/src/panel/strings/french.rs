@@ -23,6 +23,15 @@ pub(super) static STRINGS: Strings = Strings {
         ]
     },
     several_setup_files: || several(SETUP_FILE),
+    old_disk: "Dossiers déplacés",
+    old_disk_text: |bytes| {
+        [
+            "Retirez le disque de".into(),
+            format!("{}. Sa copie est", size(bytes, UNITS)),
+            "verrouillée; on peut".into(),
+            "l'effacer sur un PC.".into(),
+        ]
+    },
     import_file: "Fichier de données",
     import_file_text: |file| {
         let mistake = |what: String| {

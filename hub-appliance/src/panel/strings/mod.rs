@@ -143,6 +143,9 @@ pub(super) struct Strings {
     /// The line of the mistake, if one is known.
     pub(super) setup_file_text: fn(Option<usize>) -> [String; 4],
     pub(super) several_setup_files: fn() -> [String; 4],
+    pub(super) old_disk: &'static str,
+    /// How much room it has.
+    pub(super) old_disk_text: fn(u64) -> [String; 4],
     pub(super) import_file: &'static str,
     pub(super) import_file_text: fn(ImportFile) -> [String; 4],
     pub(super) go_on: &'static str,

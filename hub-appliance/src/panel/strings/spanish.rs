@@ -21,6 +21,15 @@ pub(super) static STRINGS: Strings = Strings {
         [first, second, "usa. Corríjalo y".into(), "reinicie el hub.".into()]
     },
     several_setup_files: || several(SETUP_FILE),
+    old_disk: "Datos movidos",
+    old_disk_text: |bytes| {
+        [
+            "Retire el disco de".into(),
+            format!("{}. Su copia está", size(bytes, UNITS)),
+            "bloqueada; se borra".into(),
+            "con una computadora.".into(),
+        ]
+    },
     import_file: "Archivo de datos",
     import_file_text: |file| {
         let mistake = |what: String| {

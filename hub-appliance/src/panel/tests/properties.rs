@@ -120,8 +120,9 @@ pub(super) const NEWS: [News; 12] = [
     News::SomeLeft,
 ];
 
-const NOTICES: [Notice; 3] = [
+const NOTICES: [Notice; 4] = [
     Notice::SetupFile { line: None },
+    Notice::OldDisk { bytes: 32 << 30 },
     Notice::ImportFile(ImportFile::StillThere),
     Notice::CloudKeyLeft,
 ];

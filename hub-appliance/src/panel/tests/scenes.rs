@@ -66,6 +66,10 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "notice-unreadable",
             noticing(language, Notice::SetupFile { line: None }),
         ),
+        (
+            "notice-old-disk",
+            noticing(language, Notice::OldDisk { bytes: 268_435_456 }),
+        ),
         ("notice-several", noticing(language, Notice::SeveralSetupFiles)),
         ("notice-import", {
             let line = Some(536_870_912);

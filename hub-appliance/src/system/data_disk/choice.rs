@@ -117,6 +117,12 @@ pub(super) fn movable(found: &Found) -> Option<(&Disk, Offer, Target)> {
     is_asked_about.then_some((original, offer, target))
 }
 
+/// How much room there is on a disk that can be taken out: its records were moved to the data disk, or to one before that.
+pub(super) fn left_behind(found: &Found) -> Option<u64> {
+    let is_left = |spared: &&Spared| spared.why == DiskState::Moved && !spared.is_system;
+    found.spared.iter().find(is_left).map(|spared| spared.bytes)
+}
+
 /// The disk whose records can be moved, and where they can go, the most natural first.
 pub(super) fn moves(found: &Found) -> Option<(&Disk, Vec<(Offer, Target)>)> {
     let original = data_disk(found).ok()?.filter(|disk| disk.stage == Stage::Finished)?;
@@ -231,7 +237,8 @@ mod tests {
     }
 
     fn spared(why: DiskState, is_system: bool) -> Vec<Spared> {
-        vec![Spared { why, is_system }]
+        let bytes = 16 << 30;
+        vec![Spared { why, is_system, bytes }]
     }
 
     fn places(found: &Found) -> Vec<Place> {
@@ -248,6 +255,21 @@ mod tests {
         assert_eq!(data_disk(&ours(&[begun])), Ok(None));
         assert_eq!(data_disk(&ours(&[finished.clone(), finished])), Err(DiskState::Several));
         assert_eq!(data_disk(&ours(&[keyed.clone(), keyed])), Err(DiskState::Several));
+    }
+
+    #[test]
+    fn a_disk_that_was_moved_from_can_come_out_and_the_card_it_runs_from_can_not() {
+        for (why, is_system, left) in [
+            (DiskState::Moved, false, Some(16 << 30)),
+            (DiskState::Moved, true, None),
+            (DiskState::Unreadable, false, None),
+        ] {
+            let found = Found {
+                spared: spared(why, is_system),
+                ..Found::default()
+            };
+            assert_eq!(left_behind(&found), left, "{why}");
+        }
     }
 
     #[test]

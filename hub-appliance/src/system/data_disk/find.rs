@@ -221,6 +221,8 @@ pub(super) struct Spared {
     pub(super) why: DiskState,
     /// Whether it is the card that the system runs from, which a person can't just take out.
     pub(super) is_system: bool,
+    /// How much room it has.
+    pub(super) bytes: u64,
 }
 
 /// What is there.
@@ -276,7 +278,8 @@ pub(super) fn find(disks: Vec<Listed>, reader: &impl Reader) -> Found {
     for disk in disks {
         let probes: Vec<_> = disk.partitions.iter().map(|part| reader.probe(&part.device)).collect();
         let is_system = disk.partitions.iter().any(|partition| partition.is_held);
-        let spared = |why| Spared { why, is_system };
+        let bytes = disk.bytes;
+        let spared = |why| Spared { why, is_system, bytes };
         let known: Vec<_> = disk.partitions.iter().zip(probes.iter().flatten()).collect();
         let has_all = known.len() == disk.partitions.len();
         if disk.is_held {
@@ -315,11 +318,13 @@ pub(super) fn find(disks: Vec<Listed>, reader: &impl Reader) -> Found {
                 Ok(Content::Ours) => found.spared.push(Spared {
                     why: DiskState::Remains,
                     is_system: true,
+                    bytes: card.bytes,
                 }),
                 Ok(_) => found.room = Some(room),
                 Err(_) => found.spared.push(Spared {
                     why: DiskState::Unreadable,
                     is_system: true,
+                    bytes: card.bytes,
                 }),
             }
         }

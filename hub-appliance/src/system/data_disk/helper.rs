@@ -134,6 +134,13 @@ impl DataDisk for Helper {
         }
     }
 
+    fn left_behind(&self) -> Result<Option<u64>, DataDiskError> {
+        match self.exchange(&Request::LeftBehind, &|_| {})? {
+            Answer::LeftBehind(bytes) => Ok(bytes),
+            other => Err(failure(other)),
+        }
+    }
+
     fn copy(&self, passphrase: &SecretText, allowed: u64, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {
         self.order(&Request::Copy(passphrase.clone(), allowed), progress)
     }

@@ -10,7 +10,7 @@ use nix::mount::{MntFlags, MsFlags, umount, umount2};
 use nix::sys::stat::{major, minor};
 use nix::unistd::{Gid, Uid};
 
-use super::choice::{data_disk, offered, rivals, without_data_disk};
+use super::choice::{data_disk, left_behind, offered, rivals, without_data_disk};
 use super::content::{self, Content};
 use super::find::{Chosen, Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Reader, Scheme, Stage, find};
 use super::list::{Listed, has_lost_parts, list};
@@ -325,6 +325,12 @@ impl DataDisk for Luks {
 
     fn movable(&self) -> Result<Option<Move>, DataDiskError> {
         self.offer_move()
+    }
+
+    fn left_behind(&self) -> Result<Option<u64>, DataDiskError> {
+        let found = self.look()?;
+        let is_closed = self.state_of(&found)? == DiskState::Closed;
+        Ok(left_behind(&found).filter(|_| is_closed))
     }
 
     fn copy(&self, passphrase: &SecretText, allowed: u64, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {

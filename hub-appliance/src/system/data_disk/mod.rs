@@ -323,6 +323,15 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How many bytes of room a disk has that can be taken out, for the records were moved away from it; none where no such
+    /// disk is there, or the data disk is not closed.
+    ///
+    /// # Errors
+    /// [`DataDiskError`] if that can't be told.
+    fn left_behind(&self) -> Result<Option<u64>, DataDiskError> {
+        Ok(None)
+    }
+
     /// Copies the closed records to where they can be moved, or goes on with that after a power cut. `allowed` is the token
     /// of that place; `progress` is told how far it has come, of 1,000.
     ///

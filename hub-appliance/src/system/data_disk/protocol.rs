@@ -4,7 +4,7 @@
 //! → state | offers | roomier | rivals | choose <token of a rival> | close | open <passphrase> | repair <passphrase> | format <passphrase> [<token of an offer>]
 //!   | add-key <present passphrase> <another> | keep-key <passphrase>
 //!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
-//!   | forget-key
+//!   | forget-key | left-behind
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
@@ -36,6 +36,7 @@ pub(super) enum Request {
     AddKey(SecretText, SecretText),
     KeepKey(SecretText),
     Movable,
+    LeftBehind,
     Copy(SecretText, u64),
     OpenCopy(SecretText),
     FinishMove,
@@ -51,6 +52,7 @@ pub(super) enum Answer {
     Offers(Vec<Offer>),
     Rivals(Vec<Rival>),
     Movable(Option<Move>),
+    LeftBehind(Option<u64>),
     /// What was asked for is done.
     Done,
     /// Of 1,000; the answer is still to come.
@@ -78,6 +80,7 @@ impl Request {
             }
             Self::KeepKey(passphrase) => ("keep-key", Some(passphrase), None),
             Self::Movable => ("movable", None, None),
+            Self::LeftBehind => ("left-behind", None, None),
             Self::Copy(passphrase, token) => ("copy", Some(passphrase), Some(*token)),
             Self::OpenCopy(passphrase) => ("open-copy", Some(passphrase), None),
             Self::FinishMove => ("finish-move", None, None),
@@ -109,6 +112,7 @@ impl Request {
             ("rivals", None) => Self::Rivals,
             ("choose", Some(token)) => Self::Choose(token.parse().ok()?),
             ("movable", None) => Self::Movable,
+            ("left-behind", None) => Self::LeftBehind,
             ("finish-move", None) => Self::FinishMove,
             ("forget-import", None) => Self::ForgetImport,
             ("forget-key", None) => Self::ForgetKey,

@@ -69,6 +69,7 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::Rivals => return Ok(Answer::Rivals(disk.rivals()?)),
         Request::Choose(token) => disk.choose(*token)?,
         Request::Movable => return Ok(Answer::Movable(disk.movable()?)),
+        Request::LeftBehind => return Ok(Answer::LeftBehind(disk.left_behind()?)),
         Request::Close => disk.close()?,
         Request::Format(passphrase, allowed) => disk.format(passphrase, *allowed, progress)?,
         Request::Open(passphrase) => disk.open(passphrase)?,
