@@ -313,11 +313,14 @@ async fn what_somebody_put_on_both_disks_leads_a_move_nowhere_else() {
     panel.wait_until(|screen| screen.name == "locked").await.unwrap();
     vm.pull_plug().await.unwrap();
     assert!(was_left(&parts.data));
-    let copied = in_keys_of(&larger, &["stat keyslots.json"]);
-    assert!(copied.contains("Type: regular"), "{copied}");
+    // The hub makes its second copy of the slots anew where it can't be read.
+    for name in ["keyslots.json", "keyslots.previous.json"] {
+        let copied = in_keys_of(&larger, &[&format!("stat {name}")]);
+        assert!(copied.contains("Type: regular"), "{copied}");
+    }
     assert_eq!(in_keys_of(&larger, &["cat decoy"]), "what lies there");
     let names = in_keys_of(&larger, &["ls -p /"]);
-    for name in ["system", "pipe", "keyslots.previous.json"] {
+    for name in ["system", "pipe"] {
         assert!(!names.contains(name), "{names}");
     }
 
