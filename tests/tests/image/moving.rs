@@ -283,7 +283,8 @@ async fn what_somebody_put_on_both_disks_leads_a_move_nowhere_else() {
     parts.has_data = DataDisk::UsbAndLarger;
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     move_to_larger(&mut panel).await;
-    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    panel.wait_until(|screen| screen.name != "moving").await.unwrap();
+    passes_notice(&mut panel).await;
     vm.pull_plug().await.unwrap();
 
     // As if it had been cut before the keys were copied; and then the disks were in somebody's hands.
@@ -310,7 +311,7 @@ async fn what_somebody_put_on_both_disks_leads_a_move_nowhere_else() {
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     move_to_larger(&mut panel).await;
     panel.wait_until(|screen| screen.name != "moving").await.unwrap();
-    panel.wait_until(|screen| screen.name == "locked").await.unwrap();
+    passes_notice(&mut panel).await;
     vm.pull_plug().await.unwrap();
     assert!(was_left(&parts.data));
     // The hub makes its second copy of the slots anew where it can't be read.
