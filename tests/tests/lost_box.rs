@@ -5,11 +5,14 @@ use std::path::Path;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::{Comparison, hub_as_seen_by};
 use hub_tests::hub::{self, Log, PIN, TestHub};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
 use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::pull::PullCounts;
 use hub_tests::phone::{Generation, Phone};
 
 const NEW_PIN: &str = "27182818";
+/// ms.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 async fn back_up(data: &Path, to: &Path) {
     let output = hub::desk(data, &["backup", "--to", to.to_str().unwrap()], PIN)
@@ -32,6 +35,21 @@ fn patient(phone: &mut Phone, name: &str) -> String {
     phone.register_patient(&new).unwrap()
 }
 
+/// Waits until the panel's list of phones marks so many.
+async fn marks(panel: &mut PanelClient, count: usize) {
+    panel.choose("Phones").await.unwrap();
+    let marked = |screen: &Screen| {
+        screen
+            .lines
+            .iter()
+            .filter(|line| line.trim_start_matches([' ', '>']).starts_with('!'))
+            .count()
+    };
+    let are_so_many = |screen: &Screen| screen.name == "phones" && marked(screen) == count;
+    let seen = panel.wait_until(are_so_many).await;
+    seen.unwrap_or_else(|error| panic!("{count} marked: {error}"));
+}
+
 #[tokio::test]
 async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_ahead_bring_the_rest() {
     let clinic = Clinic::generate(7, ClinicSize::about_rows(200));
@@ -45,7 +63,8 @@ async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_
         phones.push(phone);
     }
     let [mut old, mut other, mut new] = <[Phone; 3]>::try_from(phones).unwrap();
-    let since = old.clock.now();
+    // From a day before, as the README says.
+    let since = old.clock.now() - DAY;
     for phone in [&mut old, &mut other, &mut new] {
         phone.sync().await.unwrap();
     }
@@ -84,7 +103,8 @@ async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_
     assert!(restore(stick.path(), &hub.data(), &code));
     assert!(!restore(stick.path(), &hub.data(), &code), "there is a hub now");
     hub.start_locked().await.unwrap();
-    hub.hub.panel().await.unwrap().unlock(NEW_PIN).await.unwrap();
+    let mut panel = hub.hub.panel().await.unwrap();
+    panel.unlock(NEW_PIN).await.unwrap();
 
     for phone in [&mut old, &mut other, &mut new] {
         phone.sync().await.unwrap();
@@ -94,6 +114,12 @@ async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_
             "nothing comes twice"
         );
     }
+    // Who has more than the hub is told, and what to do.
+    marks(&mut panel, 3).await;
+    panel.press(Button::Ok).await.unwrap();
+    let says = |screen: &Screen| screen.name == "phone" && screen.lines.join(" ").contains("Has more than the hub");
+    panel.wait_until(says).await.unwrap();
+
     assert!(new.database.row("patients", &kept).is_some());
     let seen = hub_as_seen_by(&mut old).await.unwrap();
     assert!(seen.row("patients", &kept).is_some(), "what was backed up is there");
@@ -114,6 +140,7 @@ async fn a_lost_box_comes_back_with_all_that_was_backed_up_and_phones_that_were_
     Comparison::of_one_user().compare(&seen, &new.database).unwrap();
     // What it marked as deleted nobody was told of, and the hub still has it; all else is the same.
     other.force_upload(since).await.unwrap();
+    marks(&mut panel, 1).await;
     for _ in 0..2 {
         for phone in [&mut old, &mut other, &mut new] {
             phone.sync().await.unwrap();

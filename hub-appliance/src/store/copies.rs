@@ -24,8 +24,8 @@ const STEPS: i32 = 16;
 
 /// Reads all of a copy that nobody has open: the database has to be whole, and each page what was written, also those in which
 /// there is nothing by now. `goes_on` is asked often while all that is in use is read, so that the key is not needed for long
-/// where it is no more to be had. What is left after that is arithmetic over pages that memory holds by then: half a second
-/// for each 100 MB, which nothing breaks off.
+/// where it is no more to be had. What is left after that is arithmetic over pages that memory holds by then, which nothing
+/// breaks off.
 ///
 /// # Errors
 /// [`StoreError::WrongKey`] if it does not open with the key, [`StoreError::Database`] if a page is not what was written or
