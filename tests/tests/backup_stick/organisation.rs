@@ -47,11 +47,11 @@ impl Office {
 
 /// Has a new backup made at the panel.
 async fn back_up_now(place: &Place, panel: &mut PanelClient) {
-    let before = place.generations();
+    let before = place.generations().pop();
     panel.choose("Backup").await.unwrap();
     sees(panel, "up to date").await;
     panel.press(Button::Ok).await.unwrap();
-    while place.generations() == before {
+    while place.generations().pop() == before {
         tokio::task::yield_now().await;
     }
 }
