@@ -9,7 +9,7 @@ use hub_appliance::panel::{
     About, BackupStanding, BackupStatus, Button, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus, Errand,
     ErrandEnd, ErrandStep, Fault, Frame, HeldButton, HeldReason, HeldRow, Identity, Input, Lacks, Language, News,
     Numerals, OpenStatus, PairedPhone, PairingStatus, Panel, Phase, Phone, PhoneStanding, PinChange, Question,
-    RecordKind, RecoveryCode, Resolution, StaffFigures, Status,
+    RecordKind, RecoveryCode, Resolution, SetUp, StaffFigures, Status,
 };
 
 /// Presses on each kind of hub, in a language, on a display.
@@ -124,7 +124,7 @@ fn phases() -> Vec<Phase> {
     };
     let mut phases = vec![
         Phase::Starting,
-        Phase::SetUp,
+        Phase::SetUp(SetUp::default()),
         Phase::SettingUp,
         Phase::Confirming {
             code: code(),

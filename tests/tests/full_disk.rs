@@ -12,9 +12,10 @@ use std::path::Path;
 use std::process::Command;
 
 use hub_appliance::clock::HubTime;
+use hub_appliance::keys::{KeyStore, Rotation};
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::hub::{Log, PIN, TestHub, binary};
-use hub_tests::panel_client::{PanelClient, Screen};
+use hub_tests::panel_client::{Button, PanelClient, Screen};
 use hub_tests::phone::edit::NewPatient;
 use hub_tests::phone::{Generation, Phone};
 use serde_json::Value;
@@ -22,6 +23,8 @@ use small_disk::SmallDisk;
 
 /// The smallest disk that a hub takes for its records.
 const DISK: &str = "64m";
+/// What the hub keeps back of it for itself, bytes.
+const KEPT_BACK: u64 = 16 << 20;
 /// A record that fills a disk quickly.
 const LONG: usize = 16 * 1024;
 /// New patients of one push.
@@ -125,6 +128,76 @@ async fn a_full_disk_takes_no_records_and_loses_none() {
     assert!(hub.hub.terminate().await.unwrap().success());
     let store = opened::open(&hub.data(), HubTime::ZERO);
     assert!(store.disk_used_percent().unwrap() > 90);
+}
+
+/// Leaves no more room on the disk of this hub than its database takes half of, beside what is kept back.
+fn narrow(hub: &TestHub) {
+    let output = Command::new("df")
+        .args(["--output=avail", "--block-size=1"])
+        .arg(hub.data())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let free: u64 = said.lines().last().unwrap().trim().parse().unwrap();
+    let database = fs::metadata(hub.data().join("store/hub.db")).unwrap().len();
+    let filler = vec![1; usize::try_from(free - KEPT_BACK - database / 2).unwrap()];
+    fs::write(hub.data().with_file_name("filler"), filler).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_for_new_keys_the_panel_says_so_and_they_come_as_soon_as_there_is() {
+    const OTHER_PIN: &str = "27182818";
+    let disk = SmallDisk::new(DISK);
+    let size = ClinicSize {
+        patients: 400,
+        visits: 1200,
+        events: 2400,
+    };
+    let clinic = Clinic::generate(34, size);
+    let mut hub = TestHub::with_clinic_in(disk.folder(), &clinic, Log::Warnings)
+        .await
+        .unwrap();
+    let doctor = clinic.user("doctor@clinic.example").unwrap();
+    let mut phone = hub.phone(doctor).await.unwrap();
+    phone.sync().await.unwrap();
+    narrow(&hub);
+
+    let mut panel = hub.hub.panel().await.unwrap();
+    panel.begin_pin_change(PIN, OTHER_PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| says(screen, "PIN changed")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Larger disk")).await.unwrap();
+    assert!(says(panel.screen(), "Disk is too full"), "{:?}", panel.screen());
+    panel.wait_until(|screen| says(screen, "go on")).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel
+        .wait_until(|screen| says(screen, "No room for keys"))
+        .await
+        .unwrap();
+    // Nothing else is the matter: phones go on, and the new PIN is the one.
+    phone.sync().await.unwrap();
+    panel.lock().await.unwrap();
+    // It may be told so soon that home is never seen.
+    panel.unlock(OTHER_PIN).await.ok();
+    panel
+        .wait_until(|screen| says(screen, "Disk is too full"))
+        .await
+        .unwrap();
+    phone.client.handshake().await.unwrap();
+    phone.sync().await.unwrap();
+
+    disk.resize("128m");
+    let keys = KeyStore::at(hub.data().join("keys"));
+    panel.wait_for("home").await.unwrap();
+    assert_eq!(keys.rotation().unwrap(), Rotation::Settled);
+    panel
+        .wait_until(|screen| !says(screen, "No room for keys"))
+        .await
+        .unwrap();
+    phone.sync().await.unwrap();
+    hub.hub.terminate().await.unwrap();
+    assert!(!hub.data().join("store/hub.db.next").exists());
 }
 
 #[tokio::test]

@@ -191,3 +191,54 @@ async fn a_key_is_made_only_on_the_stick_that_is_in_and_over_nothing() {
     let said = desk.choose("Stick alone", "Use it").await;
     assert!(said.contains("There is no stick"), "{said}");
 }
+
+/// A hub that was never set up, without a stick.
+async fn blank() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = start(&folder).await;
+    Desk { folder, hub }
+}
+
+fn says(text: &str) -> impl Fn(&Screen) -> bool {
+    move |screen| screen.lines.join(" ").contains(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_hub_rests_on_pin_and_stick_from_its_first_start_if_that_is_chosen() {
+    const SHORT: &str = "271828";
+    let mut desk = blank().await;
+    let mut panel = desk.hub.panel().await.unwrap();
+    panel.take_first_way("PIN and stick").await.unwrap();
+    let screen = panel.wait_for("setup-no-way").await.unwrap();
+    assert!(says("There is no stick")(screen), "{:?}", screen.lines);
+    fs::create_dir(desk.stick()).unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.take_first_way("PIN and stick").await.unwrap();
+    panel.wait_until(says("Choose 6 to 12 digits")).await.unwrap();
+    panel.set_up(SHORT).await.unwrap();
+    assert_eq!(fs::read(desk.stick().join("hub.key")).unwrap().len(), 32);
+    desk.take_out();
+    panel.wait_for("locked").await.unwrap();
+    desk.put_in();
+    panel.unlock(SHORT).await.unwrap();
+    desk.hub.kill9().await.unwrap();
+    desk.hub = start(&desk.folder).await;
+    desk.hub.panel().await.unwrap().unlock(SHORT).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_hub_opens_by_its_stick_from_its_first_start_if_that_is_chosen_and_by_its_pin() {
+    let mut desk = blank().await;
+    fs::create_dir(desk.stick()).unwrap();
+    let mut panel = desk.hub.panel().await.unwrap();
+    let passed = panel.take_first_way("Stick alone").await.unwrap();
+    assert_eq!(passed, ["PIN alone", "PIN and stick"]);
+    panel.wait_until(says("Choose 8 to 12 digits")).await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    desk.hub.kill9().await.unwrap();
+    desk.hub = start(&desk.folder).await;
+    let mut panel = desk.hub.panel().await.unwrap();
+    panel.wait_for("home").await.unwrap();
+    desk.take_out();
+    panel.unlock(PIN).await.unwrap();
+}

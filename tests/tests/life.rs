@@ -221,8 +221,7 @@ async fn offers_one_digit(panel: &mut PanelClient) {
 async fn a_pin_of_one_digit_is_asked_for_again_wherever_one_is_chosen() {
     let the_box = Box::new();
     let (_hub, mut panel) = the_box.start().await;
-    panel.wait_for("setup-pin").await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
+    panel.take_first_way("PIN alone").await.unwrap();
     offers_one_digit(&mut panel).await;
     let code = panel.set_up(PIN).await.unwrap();
 

@@ -9,8 +9,9 @@
 //! | LUKS loses the others | the disk by the next key |
 //! | finished | the slots open to the next key alone |
 //!
-//! Each step looks first whether it is done, so the next unlock goes on wherever this one was cut short. Backups that were
-//! made before open as they did, with the recovery code of their day.
+//! Each step looks first whether it is done, so the next unlock goes on wherever this one was cut short; where one failed, it
+//! is tried again while the hub is open, as soon as there is room or after a while. Backups that were made before open as they
+//! did, with the recovery code of their day.
 //!
 //! The key that chains the audit log is not exchanged: it goes into the vault with the first exchange, and stays. Who had the
 //! master key before may know it and can do nothing with it, for the entries are in the database, and what signs their end is
@@ -38,6 +39,10 @@ use crate::system::data_disk::DataDisk;
 
 /// How often is looked whether a backup that is being made has come to its end.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often is looked whether there is room by now.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
+/// When it is tried again where something else than room was missing.
+const AGAIN: Duration = Duration::from_mins(10);
 /// From then on the panel shows it.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
 
@@ -124,10 +129,61 @@ pub(super) struct Parts {
     pub(super) events: UnboundedSender<Event>,
 }
 
+/// Why another key could not take the place yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The disk has no room for the records a second time.
+    NoRoom,
+    /// Something else failed.
+    Failed,
+}
+
+impl Trouble {
+    const fn of(error: &ApplianceError) -> Self {
+        match error {
+            ApplianceError::Store(StoreError::NoRoom { .. } | StoreError::Full) => Self::NoRoom,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// How far it is: what the thread and whoever began it tell each other.
+#[derive(Debug, Default)]
+struct Progress {
+    is_ending: AtomicBool,
+    permille: AtomicU16,
+    trouble: Mutex<Option<Trouble>>,
+    woken: Condvar,
+}
+
+impl Progress {
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    fn end(&self) {
+        // Held, so that nobody goes to rest in between.
+        let _trouble = self.trouble();
+        self.is_ending.store(true, Ordering::Relaxed);
+        self.woken.notify_all();
+    }
+
+    /// Rests so long, or until the end.
+    fn rest(&self, time: Duration) {
+        // Whoever rests looks again.
+        let _ = self
+            .woken
+            .wait_timeout_while(self.trouble(), time, |_| !self.is_ending());
+    }
+}
+
 /// The thread. It is broken off when this is dropped, and the next unlock goes on.
 pub(super) struct Rotating {
-    is_ending: Arc<AtomicBool>,
-    permille: Arc<AtomicU16>,
+    progress: Arc<Progress>,
     since: Instant,
     thread: Option<JoinHandle<()>>,
 }
@@ -135,11 +191,10 @@ pub(super) struct Rotating {
 impl Rotating {
     /// Has another key take the place of `master` where one is due. Without a thread for it, the next unlock tries again.
     pub(super) fn start(parts: Parts, master: MasterKey) -> Option<Self> {
-        let (is_ending, permille) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU16::new(0)));
+        let progress = Arc::new(Progress::default());
         let work = Work {
             parts,
-            is_ending: Arc::clone(&is_ending),
-            permille: Arc::clone(&permille),
+            progress: Arc::clone(&progress),
         };
         let thread = std::thread::Builder::new()
             .name("rotation".into())
@@ -147,8 +202,7 @@ impl Rotating {
             .inspect_err(|error| tracing::error!(%error, "the master key stays the same"))
             .ok()?;
         Some(Self {
-            is_ending,
-            permille,
+            progress,
             since: Instant::now(),
             thread: Some(thread),
         })
@@ -157,13 +211,18 @@ impl Rotating {
     /// How far it is, in permille, where it takes so long that a person should know.
     pub(super) fn shown(&self) -> Option<u16> {
         let is_at_work = self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
-        (is_at_work && self.since.elapsed() >= SHOWN_AFTER).then(|| self.permille.load(Ordering::Relaxed))
+        (is_at_work && self.since.elapsed() >= SHOWN_AFTER).then(|| self.progress.permille.load(Ordering::Relaxed))
+    }
+
+    /// Why it has not come about yet, where something is in the way.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        *self.progress.trouble()
     }
 }
 
 impl Drop for Rotating {
     fn drop(&mut self) {
-        self.is_ending.store(true, Ordering::Relaxed);
+        self.progress.end();
         if let Some(thread) = self.thread.take() {
             // A panic in it was reported where it happened.
             let _ = thread.join();
@@ -173,36 +232,64 @@ impl Drop for Rotating {
 
 struct Work {
     parts: Parts,
-    is_ending: Arc<AtomicBool>,
-    permille: Arc<AtomicU16>,
+    progress: Arc<Progress>,
 }
 
 impl Work {
     fn run(&self, master: MasterKey) {
         let mut master = master;
+        let mut told = None;
         loop {
-            match self.rotate(&master) {
-                Ok(Some(next)) => {
+            match self.rotate(&mut master) {
+                Ok(true) => {
                     tracing::info!("the master key is another one");
                     self.audit("ok");
+                    *self.progress.trouble() = None;
+                    told = None;
                     // The receiver is gone only when the hub ends anyway.
-                    let _ = self.parts.events.send(Event::Rotated(next.facts_key()));
+                    let _ = self.parts.events.send(Event::Rotated(master.facts_key()));
                     // Another way may have gone meanwhile.
-                    master = next;
                 }
-                Ok(None) => break,
-                Err(_) if self.is_ending.load(Ordering::Relaxed) => break,
+                Ok(false) => break,
+                Err(_) if self.progress.is_ending() => break,
                 Err(error) => {
+                    let trouble = Trouble::of(&error);
                     tracing::error!(%error, "the master key is not yet another one");
-                    self.audit("failed");
-                    break;
+                    if told != Some(trouble) {
+                        self.audit("failed");
+                        told = Some(trouble);
+                    }
+                    *self.progress.trouble() = Some(trouble);
+                    if !self.waits(trouble) {
+                        break;
+                    }
                 }
             }
         }
     }
 
-    /// Goes all the steps that are not gone yet, and gives the key that is the master key then; none where none is due.
-    fn rotate(&self, master: &MasterKey) -> Result<Option<MasterKey>, ApplianceError> {
+    /// Waits until it may be tried again; false where it is to be no more.
+    fn waits(&self, trouble: Trouble) -> bool {
+        match trouble {
+            Trouble::Failed => self.progress.rest(AGAIN),
+            Trouble::NoRoom => loop {
+                self.progress.rest(LOOK_FOR_ROOM);
+                if self.progress.is_ending() {
+                    break;
+                }
+                if self.parts.store.has_room_to_rekey() {
+                    // Where it takes long, how far it is says more.
+                    *self.progress.trouble() = None;
+                    break;
+                }
+            },
+        }
+        !self.progress.is_ending()
+    }
+
+    /// Goes all the steps that are not gone yet, and says whether `master` is another key then; not where none is due. Broken
+    /// off on the way it is both, as the slots have it.
+    fn rotate(&self, master: &mut MasterKey) -> Result<bool, ApplianceError> {
         let Parts {
             keys,
             disk,
@@ -213,24 +300,26 @@ impl Work {
         } = &self.parts;
         // The copy from before an update is under the present key, and may have to be put back.
         if store.has_migration_copies() {
-            return Ok(None);
+            return Ok(false);
         }
         let Some(both) = keys.begin_rotation(master)? else {
-            return Ok(None);
+            return Ok(false);
         };
-        let Some(next) = both.next() else { return Ok(None) };
+        let Some(next) = both.next() else { return Ok(false) };
+        *master = both.clone();
         disk.add_key(&both.luks_passphrase(), &next.luks_passphrase())?;
         let _taken = self.wait_for_backup(backup)?;
         if !store.is_under(&next.store_key()) {
             store.rekey(&next.store_key(), &|permille| {
-                self.permille.store(permille, Ordering::Relaxed);
-                !self.is_ending.load(Ordering::Relaxed)
+                self.progress.permille.store(permille, Ordering::Relaxed);
+                !self.progress.is_ending()
             })?;
         }
         vault.exchange(&both, &next)?;
         backup.exchange(&next)?;
         disk.keep_key(&next.luks_passphrase())?;
-        Ok(Some(keys.finish_rotation(&both)?))
+        *master = keys.finish_rotation(&both)?;
+        Ok(true)
     }
 
     /// A backup that is being made is made to its end under the keys that it was begun with.
@@ -239,7 +328,7 @@ impl Work {
             if let Some((taken, _)) = backup.take() {
                 return Ok(taken);
             }
-            if self.is_ending.load(Ordering::Relaxed) {
+            if self.progress.is_ending() {
                 return Err(StoreError::Stopped.into());
             }
             backup.wait();
@@ -390,8 +479,7 @@ mod tests {
             };
             let work = Work {
                 parts,
-                is_ending: Arc::default(),
-                permille: Arc::default(),
+                progress: Arc::default(),
             };
             Ok(Unlocked { master, work, inbox })
         }
@@ -501,15 +589,15 @@ mod tests {
         let access = Arc::clone(&unlocked.work.parts.backup);
         let (held, before) = access.take().unwrap();
         assert!(access.take().is_none());
-        let is_ending = Arc::clone(&unlocked.work.is_ending);
-        is_ending.store(true, Ordering::Relaxed);
-        let broken_off = unlocked.work.rotate(&unlocked.master);
+        let progress = Arc::clone(&unlocked.work.progress);
+        progress.end();
+        let mut master = unlocked.master.clone();
+        let broken_off = unlocked.work.rotate(&mut master);
         assert!(matches!(broken_off, Err(ApplianceError::Store(StoreError::Stopped))));
-        is_ending.store(false, Ordering::Relaxed);
+        progress.is_ending.store(false, Ordering::Relaxed);
         drop(held);
-        // It was begun, so the PIN opens to both by now.
-        let both = unlocked.work.parts.keys.unlock_with_pin(&pin(NEW)).unwrap();
-        unlocked.work.rotate(&both).unwrap().unwrap();
+        // It was begun, so it is both by now, and goes on as it is.
+        assert!(unlocked.work.rotate(&mut master).unwrap());
         let (_taken, after) = access.take().unwrap();
         assert!(!Arc::ptr_eq(&before, &after));
     }

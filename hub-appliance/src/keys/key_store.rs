@@ -63,18 +63,34 @@ impl Prepared {
     /// # Errors
     /// [`KeysError::PinTooShort`], [`KeysError::Random`], [`KeysError::Kdf`].
     pub fn new(pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
-        Self::of(MasterKey::generate()?, pin, cost, now)
+        Self::unlocked_by(Way::Pin, pin, Held::NOTHING, cost, now)
     }
 
-    pub(super) fn of(master: MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
-        if !pin.is_enough_alone() {
-            return Err(KeysError::PinTooShort);
-        }
+    /// The same for a hub that opens by `way`, with what that takes of `held`. Where a key alone opens it, so does the PIN.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`KeysError::NeedsStick`] and [`KeysError::NeedsBoard`] without the key.
+    pub fn unlocked_by(way: Way, pin: &Pin, held: Held<'_>, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
+        Self::of(MasterKey::generate()?, way, pin, held, cost, now)
+    }
+
+    pub(super) fn of(
+        master: MasterKey,
+        way: Way,
+        pin: &Pin,
+        held: Held<'_>,
+        cost: KdfCost,
+        now: HubTime,
+    ) -> Result<Self, KeysError> {
         let recovery = RecoveryCode::generate()?;
-        let slots = [
-            Slot::seal(Factor::Pin, pin.digits(), &master, cost, now)?,
+        let with_pin = if way.has_pin() { way } else { Way::Pin };
+        let mut slots = vec![
+            with_pin.seal(Some(pin), held, &master, cost, now)?,
             Slot::seal(Factor::Recovery, recovery.bytes(), &master, KdfCost::FLOOR, now)?,
         ];
+        if !way.has_pin() {
+            slots.push(way.seal(None, held, &master, cost, now)?);
+        }
         Ok(Self {
             slots: Slots::new(master.id(), slots),
             master,

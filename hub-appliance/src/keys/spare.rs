@@ -11,6 +11,7 @@ use super::pin::Pin;
 use super::recovery::RecoveryCode;
 use super::slot::Factor;
 use super::slots_file::SlotsFile;
+use super::ways::{Held, Way};
 use crate::clock::HubTime;
 
 impl KeyStore {
@@ -62,7 +63,7 @@ impl Prepared {
     /// # Errors
     /// [`KeysError::PinTooShort`], [`KeysError::Random`], [`KeysError::Kdf`].
     pub fn again(master: MasterKey, pin: &Pin, cost: KdfCost, now: HubTime) -> Result<Self, KeysError> {
-        let mut prepared = Self::of(master, pin, cost, now)?;
+        let mut prepared = Self::of(master, Way::Pin, pin, Held::NOTHING, cost, now)?;
         prepared.slots.is_due = true;
         Ok(prepared)
     }

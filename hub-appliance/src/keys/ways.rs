@@ -98,13 +98,33 @@ impl Way {
         matches!(self, Self::PinAndBoard | Self::Board)
     }
 
-    /// How few digits a PIN may have where it opens in this way; none is typed for a key alone.
+    /// How few digits a PIN may have where the hub opens in this way. Beside a key alone it opens by itself.
     #[must_use]
     pub const fn fewest_digits(self) -> usize {
         match self {
-            Self::Pin => Pin::MIN_DIGITS_ALONE,
-            Self::PinAndStick | Self::Stick | Self::PinAndBoard | Self::Board => Pin::MIN_DIGITS,
+            Self::Pin | Self::Stick | Self::Board => Pin::MIN_DIGITS_ALONE,
+            Self::PinAndStick | Self::PinAndBoard => Pin::MIN_DIGITS,
         }
+    }
+
+    /// A slot for it, by this PIN and these keys as far as it asks for them.
+    pub(super) fn seal(
+        self,
+        pin: Option<&Pin>,
+        held: Held<'_>,
+        master: &MasterKey,
+        cost: KdfCost,
+        now: HubTime,
+    ) -> Result<Slot, KeysError> {
+        let typed = match (self.has_pin(), pin) {
+            (true, Some(pin)) if pin.digits().len() < self.fewest_digits() => return Err(KeysError::PinTooShort),
+            (true, Some(pin)) => pin.digits(),
+            (true, None) => return Err(KeysError::NoSlot),
+            (false, _) => &[],
+        };
+        // The least is enough for a key of 256 bits, and keeps the start of the box short.
+        let cost = if self.has_pin() { cost } else { KdfCost::FLOOR };
+        Slot::seal_for(self.factors(), Given { typed, held }, master, cost, now)
     }
 
     /// Whether a slot with these factors goes when this way is added.
@@ -236,15 +256,7 @@ impl KeyStore {
         cost: KdfCost,
         now: HubTime,
     ) -> Result<(), KeysError> {
-        let typed = match (way.has_pin(), pin) {
-            (true, Some(pin)) if pin.digits().len() < way.fewest_digits() => return Err(KeysError::PinTooShort),
-            (true, Some(pin)) => pin.digits(),
-            (true, None) => return Err(KeysError::NoSlot),
-            (false, _) => &[],
-        };
-        // The least is enough for a key of 256 bits, and keeps the start of the box short.
-        let cost = if way.has_pin() { cost } else { KdfCost::FLOOR };
-        let slot = Slot::seal_for(way.factors(), Given { typed, held }, master, cost, now)?;
+        let slot = way.seal(pin, held, master, cost, now)?;
         self.change(master, Some(slot), |factors| way.replaces(factors))
     }
 

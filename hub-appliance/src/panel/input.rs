@@ -3,7 +3,7 @@
 use zeroize::Zeroize;
 
 use crate::panel::strings::Language;
-use crate::panel::view::{Errand, News, Question, RecoveryCode};
+use crate::panel::view::{Errand, News, Question, RecoveryCode, Unlocking};
 use crate::secret::SecretText;
 
 /// A button of the panel. Up, down and ok are enough for everything; the others are shortcuts.
@@ -72,7 +72,10 @@ pub enum Input {
 pub enum Action {
     /// Speak this language from now on. Expects it in the status.
     SetLanguage(Language),
-    /// Set the hub up with this PIN (8 to 12 digits). Expects `SettingUp`, then `Confirming`.
+    /// The new hub is to be unlocked so, which may take a key on the stick that is in. Expects `SetUp` with that, or with the
+    /// trouble that there is.
+    ChooseUnlocking(Unlocking),
+    /// Set the hub up with this PIN (8 to 12 digits, 6 where it is good only with a stick). Expects `SettingUp`, then `Confirming`.
     SetUp {
         /// The PIN, typed the same twice.
         pin: SecretText,

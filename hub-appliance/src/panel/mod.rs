@@ -8,6 +8,7 @@
 //! | `splash` | at the start: the version | on |
 //! | `notice` | after the splash, if the owner's setup file has a mistake; once open, if the file of records has, or is still on the card; left alone for a minute it passes | on |
 //! | `setup-pin` | never set up: the language, then the PIN twice; after the recovery code: a new PIN | on · a step back |
+//! | `setup-way`, `setup-no-way` | then how it is to be unlocked, one way after the other; why one of them can't be had | choose · a step back |
 //! | `setting-up` | keys and store are being made | |
 //! | `setup-recovery` | what the recovery code is for, the code, then two of its groups typed back; left alone for 15 minutes it is hidden | on · the code again |
 //! | `locked` | PIN pad; with nothing typed the delete key is that of the languages | press the key · delete, languages; held with nothing typed: recovery code |
@@ -75,8 +76,8 @@ pub use self::view::{
     About, BackupStanding, BackupStatus, Beacon, Clock, CloudStanding, CloudStatus, EmergencyReader, EmergencyStatus,
     Errand, ErrandEnd, ErrandStep, Fault, HeldReason, HeldRow, Identity, ImportFile, KeyChange, KnownDisk, Lacks, News,
     Notice, Obstacle, OfferedStick, OpenStatus, PairedPhone, PairingStatus, Phase, Phone, PhoneStanding, PinChange,
-    Question, RecordKind, RecoveryCode, StaffFigures, Status, Supply, Unlocking, UsbStanding, UsbStatus, UsbTrouble,
-    Ways, WithdrawnClinic,
+    Question, RecordKind, RecoveryCode, SetUp, StaffFigures, Status, Supply, Unlocking, UsbStanding, UsbStatus,
+    UsbTrouble, Ways, WithdrawnClinic,
 };
 
 use self::canvas::Canvas;

@@ -16,6 +16,13 @@ pub(super) enum State {
     /// Something that a person has to be told once.
     Notice,
     Welcome(Language),
+    /// What the way to unlock at this place means for a new hub.
+    FirstWay {
+        at: usize,
+        choice: Choice,
+    },
+    /// Why a new hub can't be unlocked as was wished.
+    NoFirstWay,
     ChoosePin(Pad),
     RepeatPin {
         first: Pad,
@@ -158,6 +165,8 @@ pub(super) struct Work {
 /// What the hub was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
+    /// How a new hub is to be unlocked.
+    FirstWay,
     SetUp,
     RenewPin,
     FinishSetUp,
@@ -324,7 +333,10 @@ impl State {
     }
 
     pub(super) const fn is_set_up(&self) -> bool {
-        matches!(self, Self::Welcome(_) | Self::ChoosePin(_) | Self::RepeatPin { .. })
+        matches!(
+            self,
+            Self::Welcome(_) | Self::FirstWay { .. } | Self::NoFirstWay | Self::ChoosePin(_) | Self::RepeatPin { .. }
+        )
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -343,6 +355,7 @@ impl State {
                 | Self::Notice
                 | Self::News(_)
                 | Self::ErrandEnded
+                | Self::NoFirstWay
                 | Self::Fault(_)
                 | Self::Answering {
                     question: Question::WhichDisk(_),

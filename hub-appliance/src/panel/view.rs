@@ -124,8 +124,8 @@ pub enum ImportFile {
 pub enum Phase {
     /// Looking for what there is.
     Starting,
-    /// Never set up: asks for a PIN.
-    SetUp,
+    /// Never set up: asks how it is to be unlocked, and for a PIN.
+    SetUp(SetUp),
     /// Keys are being made and the store is being created.
     SettingUp,
     /// Set up; the recovery code is to be written down.
@@ -452,6 +452,10 @@ pub enum KeyChange {
     AtWork(u16),
     /// That waits for a new recovery code.
     NeedsCode,
+    /// The disk has no room for the records a second time, which it takes.
+    NoRoom,
+    /// It did not work for another reason, and is tried again.
+    Failed,
 }
 
 /// How it is with the backups.
@@ -583,10 +587,42 @@ pub enum Errand {
     BackupStick(u64),
 }
 
+/// What a person has chosen of a hub that is set up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetUp {
+    /// How it is to be unlocked.
+    pub unlocking: Unlocking,
+    /// Why it can't be unlocked as was chosen last.
+    pub trouble: Option<ErrandEnd>,
+    /// Whether the box has a key of its own, or can get one.
+    pub box_has_key: bool,
+}
+
+impl SetUp {
+    /// As many digits its PIN has at least.
+    #[must_use]
+    pub const fn fewest_digits(&self) -> usize {
+        match self.unlocking {
+            Unlocking::PinAndStick | Unlocking::PinAndBox => PIN_WITH_KEY,
+            Unlocking::Pin | Unlocking::Stick | Unlocking::NoStick | Unlocking::Box | Unlocking::NoBox => PIN_ALONE,
+        }
+    }
+
+    /// How many ways there are to choose from, the first of [`Ways::ALL`].
+    pub(super) const fn offered(&self) -> usize {
+        if self.box_has_key {
+            Ways::COUNT
+        } else {
+            Ways::WITHOUT_BOX
+        }
+    }
+}
+
 /// How the hub is to be unlocked from now on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unlocking {
     /// By the PIN, without a stick.
+    #[default]
     Pin,
     /// By the PIN, with the stick in.
     PinAndStick,
@@ -630,6 +666,16 @@ impl Ways {
 
     /// How many ways there are to choose from.
     pub(super) const COUNT: usize = 5;
+    /// They, by their places.
+    pub(super) const ALL: [Unlocking; Self::COUNT] = [
+        Unlocking::Pin,
+        Unlocking::PinAndStick,
+        Unlocking::Stick,
+        Unlocking::PinAndBox,
+        Unlocking::Box,
+    ];
+    /// How many of them, from the first, take nothing of the box.
+    const WITHOUT_BOX: usize = 3;
 
     /// Whether the way at this place (the PIN alone, PIN and stick, the stick alone, PIN and box, the box alone) opens the hub.
     pub(super) const fn has(self, at: usize) -> bool {
@@ -790,7 +836,12 @@ impl OpenStatus {
 
     /// Whether somebody has to look at the panel: phones are not served as they should be, or records wait for a person.
     fn needs_help(&self) -> bool {
-        let is_bad = |news: News| matches!(news, News::Damaged | News::Repaired | News::LogBroken);
+        let is_bad = |news: News| {
+            matches!(
+                news,
+                News::Damaged | News::Repaired | News::LogBroken | News::NoRoomForKeys | News::KeysNotChanged
+            )
+        };
         self.address.is_none()
             || self.held_rows.is_some_and(|held| held > 0)
             || self.cloud.held > 0
@@ -929,6 +980,10 @@ pub enum News {
     Repaired,
     /// The audit log is not whole: entries were changed, or are missing.
     LogBroken,
+    /// The disk is too full for another master key: an older copy of the keys still opens the records.
+    NoRoomForKeys,
+    /// Another master key did not take the place of the present one for another reason, with the same outcome.
+    KeysNotChanged,
     /// All records that asked for help were taken.
     AllTaken,
     /// Some records that asked for help still do.

@@ -37,6 +37,8 @@ const STEP: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(4);
 /// Pages that may be copied and not be on the disk yet: what a commit may have to wait for.
 const AHEAD: u32 = 2048;
+/// What more than a copy takes has to be free before it is begun again, as a part of it.
+const SPARE_PART: u64 = 8;
 /// How often is looked how far the copy is.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long those who come may wait for a read that is under way.
@@ -114,6 +116,14 @@ impl Store {
                 return ended;
             }
         }
+    }
+}
+
+impl Store {
+    /// Whether there is room for what [`Self::rekey`] puts beside the database, and some more for what comes in meanwhile.
+    pub fn has_room_to_rekey(&self) -> bool {
+        let size = fs::metadata(&self.path).map(|file| file.len());
+        size.is_ok_and(|size| self.disk.has_room_aside(size.saturating_add(size / SPARE_PART)).is_ok())
     }
 }
 

@@ -31,6 +31,8 @@ enum Step {
     /// Whether the disk in the box is to hold the records.
     NewDisk,
     Welcome,
+    /// How it is to be unlocked.
+    Way,
     Pin {
         repeated: bool,
     },
@@ -117,6 +119,38 @@ impl PanelClient {
         Ok(code)
     }
 
+    /// Goes to this way to unlock at the first start, and takes it. Gives those that were told before it.
+    ///
+    /// # Errors
+    /// [`PanelError::Refused`] where it is not among those that are offered; else as [`PanelClient::wait_until`].
+    pub async fn take_first_way(&mut self, way: &str) -> Result<Vec<String>, PanelError> {
+        self.pass_splash().await?;
+        if step(self.screen()) == Step::Welcome {
+            self.press(Button::Ok).await?;
+        }
+        let mut passed = Vec::new();
+        loop {
+            let screen = self.wait_for("setup-way").await?;
+            let title = screen
+                .lines
+                .first()
+                .map(|line| line.trim().to_owned())
+                .unwrap_or_default();
+            if title == way {
+                self.take("Use it").await?;
+                self.wait_until(|screen| screen.name != "setup-way").await?;
+                return Ok(passed);
+            }
+            if passed.contains(&title) {
+                return Err(self.refused());
+            }
+            self.take("Next").await?;
+            self.wait_until(|screen| screen.lines.first().is_none_or(|line| line.trim() != title))
+                .await?;
+            passed.push(title);
+        }
+    }
+
     /// Does what each screen of the set-up asks for, until the hub is open.
     async fn go_through(&mut self, pin: &str) -> Result<RecoveryCode, PanelError> {
         let mut notes: [Option<String>; GROUPS] = Default::default();
@@ -124,7 +158,9 @@ impl PanelClient {
             let step = step(self.screen());
             match &step {
                 Step::NewDisk => self.answer("new-disk", true).await?,
-                Step::Splash | Step::Welcome | Step::Explain | Step::News => self.press(Button::Ok).await?,
+                Step::Splash | Step::Welcome | Step::Way | Step::Explain | Step::News => {
+                    self.press(Button::Ok).await?;
+                }
                 Step::Pin { .. } => {
                     self.type_digits(pin).await?;
                     self.press(Button::Ok).await?;
@@ -163,6 +199,7 @@ fn step(screen: &Screen) -> Step {
     match screen.name.as_str() {
         "splash" => Step::Splash,
         "new-disk" => Step::NewDisk,
+        "setup-way" => Step::Way,
         "setup-pin" if says("Welcome") => Step::Welcome,
         "setup-pin" => Step::Pin {
             repeated: says("PIN again 2/4"),

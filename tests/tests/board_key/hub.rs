@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::played_mailbox::{Bench, Board, Manner};
 use hub_tests::hub::{Hub, PIN, desk};
-use hub_tests::panel_client::{Button, PanelClient, RecoveryCode, Screen};
+use hub_tests::panel_client::{Button, PanelClient, PanelError, RecoveryCode, Screen};
 use tempfile::TempDir;
 
 const NEW_PIN: &str = "27182818";
@@ -25,10 +25,16 @@ async fn start(disk: &Path, board: &Bench) -> Hub {
     Hub::start_in(disk, &more).await.unwrap()
 }
 
+/// A hub that was never set up, on its disk, in this box.
+async fn blank(board: &Bench) -> (TempDir, Hub) {
+    let disk = tempfile::tempdir().unwrap();
+    let hub = start(disk.path(), board).await;
+    (disk, hub)
+}
+
 impl Desk {
     async fn new(board: &Bench) -> Self {
-        let disk = tempfile::tempdir().unwrap();
-        let hub = start(disk.path(), board).await;
+        let (disk, hub) = blank(board).await;
         let code = hub.panel().await.unwrap().set_up(PIN).await.unwrap();
         Self { disk, hub, code }
     }
@@ -197,4 +203,65 @@ async fn a_box_that_has_no_key_is_not_offered_to_open_the_hub() {
         said.contains("This box has no key") && !said.contains("Use it"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_hub_opens_by_pin_and_its_box_from_its_first_start_if_that_is_chosen_with_a_key_that_is_asked_for_twice()
+{
+    const SHORT: &str = "271828";
+    let own = Bench::start(Board::new(Board::BLANK, false));
+    let (disk, hub) = blank(&own).await;
+    let mut panel = hub.panel().await.unwrap();
+    // Who says no the second time has changed nothing, and chooses again.
+    panel.take_first_way("PIN and this box").await.unwrap();
+    panel.answer("box-key", true).await.unwrap();
+    panel.answer("box-key-again", false).await.unwrap();
+    assert_eq!(own.firmware.board().rows, Board::BLANK);
+    panel.take_first_way("PIN and this box").await.unwrap();
+    panel.answer("box-key", true).await.unwrap();
+    panel.answer("box-key-again", true).await.unwrap();
+    panel.wait_until(says("Choose 6 to 12 digits")).await.unwrap();
+    assert!(!own.firmware.board().rows.contains(&0));
+    let code = panel.set_up(SHORT).await.unwrap();
+    let mut desk = Desk { disk, hub, code };
+    desk.moves_to(&own).await.unlock(SHORT).await.unwrap();
+
+    let other = Bench::start(Board::new([0x1234_5678; 8], false));
+    let mut panel = desk.moves_to(&other).await;
+    panel.wait_until(says("Disk of another box")).await.unwrap();
+    let mut panel = desk.moves_to(&own).await;
+    panel.unlock(SHORT).await.unwrap();
+    // The commands on a desk take a PIN alone.
+    panel.change_pin(SHORT, PIN).await.unwrap();
+    let mut panel = desk.begins("PIN alone", "Use it", PIN).await;
+    ends(&mut panel).await;
+    let log = desk.log().await;
+    let programmed = log.iter().filter(|done| *done == "board-key.program").count();
+    assert_eq!(programmed, 1, "{log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_hub_opens_by_its_box_alone_from_its_first_start_if_that_is_chosen_and_by_its_pin() {
+    let own = Bench::start(Board::new([0x7a31_90c4; 8], true));
+    let (disk, hub) = blank(&own).await;
+    let mut panel = hub.panel().await.unwrap();
+    panel.take_first_way("This box alone").await.unwrap();
+    panel.wait_until(says("Choose 8 to 12 digits")).await.unwrap();
+    let code = panel.set_up(PIN).await.unwrap();
+    let mut desk = Desk { disk, hub, code };
+    desk.moves_to(&own).await.wait_for("home").await.unwrap();
+    let other = Bench::start(Board::new([0x1234_5678; 8], false));
+    desk.moves_to(&other).await.unlock(PIN).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_can_have_no_key_is_not_offered_at_the_first_start() {
+    let none = Bench::start(Board::new([u32::MAX; 8], false));
+    let (_disk, hub) = blank(&none).await;
+    let mut panel = hub.panel().await.unwrap();
+    let refused = panel.take_first_way("This box alone").await;
+    assert!(matches!(refused, Err(PanelError::Refused { .. })), "{refused:?}");
+    let mut panel = hub.panel().await.unwrap();
+    panel.take_first_way("PIN alone").await.unwrap();
+    panel.set_up(PIN).await.unwrap();
 }

@@ -155,6 +155,8 @@ async fn a_person_sets_up_and_unlocks_by_buttons_and_eyes_alone() {
     person.sees_title("Welcome").await;
     assert_eq!(person.display.clock(), 0xF0);
     person.press(OK).await;
+    person.sees_title("PIN alone").await;
+    person.press(OK).await;
     person.sees_title("New PIN").await;
     person.enter(PIN).await;
     person.sees_title("PIN again").await;

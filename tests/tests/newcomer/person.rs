@@ -178,6 +178,8 @@ impl Newcomer {
         self.sees("setup-pin").await;
         self.takes(language as usize).await;
         self.presses -= language as u32;
+        self.sees("setup-way").await;
+        self.takes(0).await;
         self.sees_step("setup-pin", "1/4").await;
         self.enters(pin).await;
         self.sees_step("setup-pin", "2/4").await;

@@ -28,7 +28,7 @@ pub(super) struct BoardWatch {
 
 /// What the board said of its key.
 #[derive(Clone, Debug, Default)]
-enum Seen {
+pub(super) enum Seen {
     /// It was not asked yet.
     #[default]
     Nothing,
@@ -94,6 +94,11 @@ impl BoardWatch {
 
     fn seen(&self) -> Seen {
         locked(&self.seen).clone()
+    }
+
+    /// Whether the board has a key, or could get one, as far as that is known.
+    pub(super) fn is_usable(&self) -> bool {
+        self.seen().is_usable()
     }
 
     /// Whether this box is offered to open the hub.
@@ -235,7 +240,7 @@ impl Life {
     }
 
     /// What the board says now.
-    async fn ask_board(&self) -> Seen {
+    pub(super) async fn ask_board(&self) -> Seen {
         let board = Arc::clone(&self.config.board_key);
         let seen = blocking(move || Ok(Seen::of(&board))).await.unwrap_or(Seen::Silence);
         *locked(&self.board_watch.seen) = seen.clone();
@@ -269,26 +274,28 @@ impl Life {
             });
         }
         self.show();
-        let board = Arc::clone(&self.config.board_key);
-        let programmed = blocking(move || Ok(board.program())).await;
-        let end = match programmed {
-            Ok(Ok(())) => {
-                self.audit("board-key.program", "ok").await;
-                self.ask_board().await;
-                self.change_ways(wish, pin, *master).await
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the board got no key");
-                self.audit("board-key.program", "failed").await;
-                self.ask_board().await;
-                ErrandEnd::BoxFailed
-            }
-            Err(error) => {
-                tracing::error!(%error, "the board got no key");
-                ErrandEnd::BoxFailed
-            }
+        let end = if self.program_board().await {
+            self.audit("board-key.program", "ok").await;
+            self.change_ways(wish, pin, *master).await
+        } else {
+            self.audit("board-key.program", "failed").await;
+            ErrandEnd::BoxFailed
         };
         self.errand_is(Stage::Ended(end));
+    }
+
+    /// Gives the board a key, and says whether it has got it.
+    pub(super) async fn program_board(&self) -> bool {
+        let board = Arc::clone(&self.config.board_key);
+        let programmed = match blocking(move || Ok(board.program())).await {
+            Ok(programmed) => programmed.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = &programmed {
+            tracing::error!(%error, "the board got no key");
+        }
+        self.ask_board().await;
+        programmed.is_ok()
     }
 
     /// What stood there to be decided, which is being worked on from now on.

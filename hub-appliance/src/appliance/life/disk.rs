@@ -188,6 +188,9 @@ impl Life {
                     relay.answer_withdrawn(offered.clinic, yes);
                 }
             }
+            State::SetUp if self.first_way.question().as_ref() == Some(question) => {
+                self.answer_first_board_key(yes).await;
+            }
             State::DiskAway { begins_anew: false } if *question == Question::DiskAway => self.disk_is_away(yes),
             State::DiskAway { begins_anew: true } if *question == Question::BeginAnew && yes => {
                 self.state = State::SetUp;

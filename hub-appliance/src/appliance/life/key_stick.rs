@@ -317,7 +317,7 @@ fn failed(error: &KeysError) -> ErrandEnd {
 }
 
 /// The key on the one stick that is in; makes one where there is none.
-fn make_key(sticks: &dyn Sticks) -> Result<(Stick, UsbKey), ErrandEnd> {
+pub(super) fn make_key(sticks: &dyn Sticks) -> Result<(Stick, UsbKey), ErrandEnd> {
     let on_stick = |error: SticksError| {
         tracing::error!(%error, "no key was made");
         ErrandEnd::StickFailed

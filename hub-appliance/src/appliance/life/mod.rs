@@ -10,6 +10,7 @@ mod disk;
 mod emergency;
 mod errand;
 mod events;
+mod first_way;
 mod help;
 mod key_stick;
 mod locking;
@@ -39,6 +40,7 @@ use self::disk::{Look, taken};
 use self::emergency::EndedBy;
 use self::errand::OnErrand;
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
+use self::first_way::FirstWay;
 use self::key_stick::{Guard, StickWatch};
 use self::log::Log;
 use self::moving::OfferedMove;
@@ -53,7 +55,7 @@ use super::facts::{Facts, Writer};
 use super::panel_loop::Display;
 use super::panics::Panics;
 use super::progress::OpenedStore;
-use super::rotation::{BackupAccess, Rotating};
+use super::rotation::{BackupAccess, Rotating, Trouble};
 use super::status::Sources;
 use super::token_keys::TokenTurn;
 use super::vault_file::VaultFile;
@@ -149,6 +151,8 @@ struct Serving {
     rotating: Option<Rotating>,
     /// Whether that waits until the recovery code is another.
     needs_code: bool,
+    /// What a person was told is in its way.
+    told_of_rotation: Option<Trouble>,
     identity: Identity,
     /// Phones that a person has not answered for, first come, first asked about.
     paired: VecDeque<PairedPhone>,
@@ -208,6 +212,8 @@ pub(super) struct Life {
     /// One for the whole life: it remembers messages across a lock, so that none can be replayed.
     sessions: Arc<SessionTable>,
     state: State,
+    /// How a new hub is to be unlocked.
+    first_way: FirstWay,
     /// What a person allowed to be made the data disk.
     allowed: Option<u64>,
     /// Where a person allowed the records to be moved to, as soon as there is a key to them.
@@ -267,6 +273,7 @@ impl Life {
             facts,
             sessions: Arc::new(SessionTable::new(SessionLimits::default())),
             state: State::SetUp,
+            first_way: FirstWay::default(),
             allowed: None,
             moves: None,
             starts_anew: false,
@@ -305,6 +312,11 @@ impl Life {
             self.stop(Fault::Restarts);
         } else {
             self.take_stock().await;
+            if matches!(self.state, State::SetUp) {
+                // What a person is offered first is all that there is.
+                self.ask_board().await;
+                self.board_is_told_of();
+            }
             self.show();
         }
     }
@@ -360,6 +372,7 @@ impl Life {
                 self.set_language(language);
                 self.look_for_backup().await;
             }
+            Action::ChooseUnlocking(wish) => self.choose_first_way(wish).await,
             Action::SetUp { pin } => self.set_up(pin).await,
             Action::RenewPin { pin } => self.renew_pin(pin).await,
             Action::RecoveryConfirmed if matches!(self.state, State::Open(_)) => self.code_is_written().await,
@@ -421,6 +434,9 @@ impl Life {
     }
 
     fn set_language(&mut self, language: Language) {
+        if matches!(self.state, State::SetUp) {
+            self.forget_first_way();
+        }
         self.facts.language = Some(language.code().into());
         self.save_facts();
     }
@@ -438,6 +454,7 @@ impl Life {
             self.show();
         }
         self.look_at_board();
+        self.board_is_told_of();
         self.open_by_board().await;
         if self.lacks_other_than_told() {
             self.show();
@@ -495,6 +512,7 @@ impl Life {
         if has_damage {
             self.tell_of_damage();
         }
+        self.tell_of_rotation();
         let has_moved = self.ticks.is_multiple_of(ADDRESS) && self.address_has_changed();
         if self.ticks.is_multiple_of(REFRESH) || has_moved {
             self.follow_address();

@@ -220,6 +220,7 @@ impl Life {
             backup_access: access,
             rotating: None,
             needs_code: false,
+            told_of_rotation: None,
             identity,
             paired: VecDeque::new(),
             news: VecDeque::new(),

@@ -18,12 +18,12 @@ pub(super) struct PinWay {
 }
 
 /// What was found of what a way asks for beside the PIN.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct AtHand {
     /// The stick, which the hub rests on then.
     pub(super) stick: Option<Stick>,
-    usb: Option<UsbKey>,
-    board: Option<Arc<BoardKey>>,
+    pub(super) usb: Option<UsbKey>,
+    pub(super) board: Option<Arc<BoardKey>>,
 }
 
 impl AtHand {

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::{Life, State, blocking};
-use crate::appliance::rotation::{Parts, Rotating};
+use crate::appliance::rotation::{Parts, Rotating, Trouble};
 use crate::appliance::token_keys;
 use crate::keys::{MasterKey, Rotation};
-use crate::panel::KeyChange;
+use crate::panel::{KeyChange, News};
 use crate::secret::Secret;
 
 impl Life {
@@ -42,6 +42,9 @@ impl Life {
         if let State::Open(serving) = &mut self.state {
             self.facts.set_clock(self.clock.peek(), &facts_key);
             serving.facts_key = facts_key;
+            serving.told_of_rotation = None;
+            let is_over = |news: &News| matches!(news, News::NoRoomForKeys | News::KeysNotChanged);
+            serving.news.retain(|news| !is_over(news));
         }
         self.save_facts();
         self.look_at_slots();
@@ -75,9 +78,30 @@ impl Life {
         let State::Open(serving) = &self.state else {
             return None;
         };
-        let permille = serving.rotating.as_ref().and_then(Rotating::shown);
         let needs_code = serving.needs_code.then_some(KeyChange::NeedsCode);
-        permille.map(KeyChange::AtWork).or(needs_code)
+        let Some(rotating) = &serving.rotating else {
+            return needs_code;
+        };
+        match rotating.trouble() {
+            Some(Trouble::NoRoom) => Some(KeyChange::NoRoom),
+            Some(Trouble::Failed) => Some(KeyChange::Failed),
+            None => rotating.shown().map(KeyChange::AtWork).or(needs_code),
+        }
+    }
+
+    /// Tells of what is in its way, once for as long as the hub is open; home and status go on saying so.
+    pub(super) fn tell_of_rotation(&mut self) {
+        let State::Open(serving) = &mut self.state else { return };
+        let trouble = serving.rotating.as_ref().and_then(Rotating::trouble);
+        if trouble.is_none() || trouble == serving.told_of_rotation {
+            return;
+        }
+        serving.told_of_rotation = trouble;
+        match trouble {
+            Some(Trouble::NoRoom) => self.tell(News::NoRoomForKeys),
+            Some(Trouble::Failed) => self.tell(News::KeysNotChanged),
+            None => {}
+        }
     }
 
     /// Looks whether a slot of an older form is in the way.

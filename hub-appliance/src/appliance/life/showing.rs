@@ -11,7 +11,10 @@ impl Life {
     /// Shows where the hub is. A fault stays on the panel as it was shown when it happened.
     pub(super) fn show(&self) {
         let phase = match &self.state {
-            State::SetUp => Phase::SetUp,
+            State::SetUp => match self.first_way.question() {
+                Some(question) => Phase::Asking(question),
+                None => Phase::SetUp(self.first_way.shown()),
+            },
             State::Choosing(offers) => Self::asking(offers),
             State::DiskAway { begins_anew: false } => Phase::Asking(Question::DiskAway),
             State::DiskAway { begins_anew: true } => Phase::Asking(Question::BeginAnew),

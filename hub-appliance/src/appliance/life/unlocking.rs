@@ -13,7 +13,8 @@ use crate::secret::{SecretText, wiping_stack};
 impl Life {
     /// What is no PIN that is enough changes nothing here and in [`Self::renew_pin`]: another may be chosen.
     pub(super) async fn set_up(&mut self, pin: SecretText) {
-        let Some(pin) = enough_for(Way::Pin, &pin) else { return };
+        let (way, at_hand) = self.first_way.way();
+        let Some(pin) = enough_for(way, &pin) else { return };
         if !matches!(self.state, State::SetUp) {
             return;
         }
@@ -21,7 +22,7 @@ impl Life {
         let (target, clock) = (self.config.unlock_time, Arc::clone(&self.clock));
         let prepared = blocking(move || {
             let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
-            Ok(Prepared::new(&pin, cost, clock.now())?)
+            Ok(Prepared::unlocked_by(way, &pin, at_hand.held(), cost, clock.now())?)
         });
         match prepared.await {
             Ok(prepared) => self.state = State::Confirming(Box::new(prepared)),
@@ -42,7 +43,12 @@ impl Life {
                 match committed.await {
                     Ok(master) => {
                         self.facts.begin_anew();
+                        let (stick, has_programmed) = std::mem::take(&mut self.first_way).into_deeds();
+                        self.key_stick = stick;
                         self.open(master, "set-up").await;
+                        if has_programmed {
+                            self.audit("board-key.program", "ok").await;
+                        }
                     }
                     Err(error) => self.not_made(&error).await,
                 }
@@ -211,12 +217,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::panel::{About, Action, Button, Digits, Input, Language, Numerals, Panel, Status};
+    use crate::panel::{About, Action, Button, Digits, Input, Language, Numerals, Panel, SetUp, Status};
 
     /// What the panel asks for when these digits are typed as the new PIN, twice.
     fn chosen(digits: &str) -> Option<SecretText> {
         let status = Status {
-            phase: Phase::SetUp,
+            phase: Phase::SetUp(SetUp::default()),
             about: About::default(),
             language: Language::English,
             numerals: Numerals::default(),

@@ -105,7 +105,7 @@ fn remarks(open: &OpenStatus, strings: &Strings) -> Vec<(Icon, String)> {
         Some(KeyChange::AtWork(permille)) => {
             remarks.push((Icon::KEY, (strings.keys_at_work)((permille / 10).min(100))))
         }
-        Some(KeyChange::NeedsCode) => remarks.push((Icon::KEY, strings.keys_need_code.to_owned())),
+        Some(change) => remarks.extend(strings.key_trouble(change).map(|text| (Icon::KEY, text.to_owned()))),
         None => {}
     }
     if let Some(trouble) = open.backup.trouble() {

@@ -70,6 +70,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, state: &State, status: &Status, mome
         (State::Splash, _) => splash::draw(canvas, &status.about, strings),
         (State::Notice, _) => notice::draw(canvas, status.notice.clone(), moment, strings),
         (State::Welcome(chosen), _) => set_up_pin::welcome(canvas, *chosen, status.numerals),
+        (State::FirstWay { at, choice }, _) => keys::first(canvas, *at, *choice, strings),
+        (State::NoFirstWay, Phase::SetUp(chosen)) => keys::not_first(canvas, chosen, moment, strings),
         (State::ChoosePin(pad), Phase::Open(_)) => change_pin::choose(canvas, pad, strings),
         (State::RepeatPin { again, .. }, Phase::Open(_)) => change_pin::repeat(canvas, again, strings),
         (State::ChoosePin(pad), _) => set_up_pin::choose(canvas, pad, strings),

@@ -47,7 +47,10 @@ fn warning(open: &OpenStatus, strings: &Strings) -> Option<&'static str> {
         (Room::Little, _) => Some(strings.disk_get_help),
         (Room::Enough, Supply::Weak) => Some(strings.weak_power),
         (Room::Enough, Supply::Hot) => Some(strings.too_hot),
-        (Room::Enough, Supply::Good) => open.backup.trouble().map(|trouble| strings.backup_trouble(trouble)),
+        (Room::Enough, Supply::Good) => {
+            let of_keys = open.key_change.and_then(|change| strings.key_trouble(change));
+            of_keys.or_else(|| open.backup.trouble().map(|trouble| strings.backup_trouble(trouble)))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, job: Job, moment: Moment, strings: &
         Job::FinishSetUp | Job::Unlock | Job::UnlockWithCode => {
             ("unlocking", strings.unlocking, Icon::KEY, strings.moment)
         }
-        Job::Errand => ("saving", strings.errand_at_work, Icon::CLOCK, strings.moment),
+        Job::FirstWay | Job::Errand => ("saving", strings.errand_at_work, Icon::CLOCK, strings.moment),
         Job::Lock => ("locking", strings.locking, Icon::LOCKED, strings.moment),
     };
     canvas.header(title, icon);

@@ -291,6 +291,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_failing: "Backup has stopped",
     keys_at_work: |percent| format!("New keys: {percent} %"),
     keys_need_code: "New code needed",
+    keys_no_room: "No room for keys",
+    keys_failed: "Keys not changed",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "Backup stick is out",
         BackupStanding::Following => "Stick is up to date",
@@ -431,8 +433,8 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::BoxFailed => [
             "The box's own key",
             "does not answer as it",
-            "should. The hub opens",
-            "as before.",
+            "should. Use another",
+            "way to unlock.",
         ]
         .map(String::from),
         ErrandEnd::NoStick => [
@@ -611,6 +613,24 @@ fn news(news: News) -> Told {
                 "hub on again. Phones",
                 "marked ! have newer",
                 "records: see Phones.",
+            ],
+        ),
+        News::NoRoomForKeys => (
+            "Disk is too full",
+            [
+                "There is no room for",
+                "new keys: an old PIN",
+                "may open a copy. See",
+                "menu, Larger disk",
+            ],
+        ),
+        News::KeysNotChanged => (
+            "Keys not changed",
+            [
+                "New keys were not",
+                "made: an old PIN may",
+                "open a copy. Tried",
+                "again; or call help",
             ],
         ),
         News::LogBroken => (

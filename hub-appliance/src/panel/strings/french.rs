@@ -284,6 +284,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_failing: "Sauvegarde arrêtée",
     keys_at_work: |percent| format!("Clés neuves: {percent} %"),
     keys_need_code: "Nouveau code requis",
+    keys_no_room: "Clés: pas de place",
+    keys_failed: "Clés inchangées",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "Clé USB absente",
         BackupStanding::Following => "Clé USB à jour",
@@ -419,9 +421,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::Unlocking(Unlocking::NoBox) => {
             ["Le boîtier seul", "n'ouvre plus le hub.", "Le PIN l'ouvre.", ""].map(String::from)
         }
-        ErrandEnd::BoxFailed => {
-            ["La clé du boîtier ne", "répond pas. Le hub", "s'ouvre comme avant.", ""].map(String::from)
-        }
+        ErrandEnd::BoxFailed => [
+            "La clé du boîtier ne",
+            "répond pas. Prenez",
+            "un autre moyen",
+            "d'ouvrir le hub.",
+        ]
+        .map(String::from),
         ErrandEnd::NoStick => [
             "Aucune clé USB avec",
             "un secret ou avec de",
@@ -601,6 +607,24 @@ fn news(news: News) -> Told {
                 "l'ancien hub. Voyez",
                 "les téléphones",
                 "marqués !",
+            ],
+        ),
+        News::NoRoomForKeys => (
+            "Disque trop plein",
+            [
+                "Pas de place pour de",
+                "nouvelles clés: un",
+                "ancien PIN ouvre des",
+                "copies. Voir le menu",
+            ],
+        ),
+        News::KeysNotChanged => (
+            "Clés inchangées",
+            [
+                "Un ancien PIN ouvre",
+                "des copies. Le hub",
+                "réessaie. Sinon,",
+                "appelez de l'aide",
             ],
         ),
         News::LogBroken => (

@@ -22,8 +22,8 @@ mod spanish;
 use super::script::{Direction, Numerals, Writing};
 use super::text::Ago;
 use super::view::{
-    BackupStanding, BackupTrouble, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, News, Question, RecordKind,
-    UsbStatus,
+    BackupStanding, BackupTrouble, CloudStanding, ErrandEnd, Fault, HeldReason, ImportFile, KeyChange, News, Question,
+    RecordKind, UsbStatus,
 };
 
 /// What the owner's files are called, in every language.
@@ -324,6 +324,9 @@ pub(super) struct Strings {
     pub(super) keys_at_work: fn(u16) -> String,
     /// That waits for a new recovery code.
     pub(super) keys_need_code: &'static str,
+    /// The same of new keys that there is no room for, and of those that could not be made.
+    pub(super) keys_no_room: &'static str,
+    pub(super) keys_failed: &'static str,
     pub(super) backup_standing: fn(BackupStanding) -> &'static str,
     pub(super) backup_now: &'static str,
     pub(super) backup_use: &'static str,
@@ -369,6 +372,16 @@ pub(super) struct Strings {
 }
 
 impl Strings {
+    /// What is the matter with the master key, beside an icon; nothing while another takes its place.
+    pub(super) const fn key_trouble(&self, change: KeyChange) -> Option<&'static str> {
+        match change {
+            KeyChange::AtWork(_) => None,
+            KeyChange::NeedsCode => Some(self.keys_need_code),
+            KeyChange::NoRoom => Some(self.keys_no_room),
+            KeyChange::Failed => Some(self.keys_failed),
+        }
+    }
+
     /// What is the matter with the backups, beside an icon.
     pub(super) const fn backup_trouble(&self, trouble: BackupTrouble) -> &'static str {
         match trouble {

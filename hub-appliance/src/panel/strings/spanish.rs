@@ -285,6 +285,8 @@ pub(super) static STRINGS: Strings = Strings {
     backup_failing: "La copia se detuvo",
     keys_at_work: |percent| format!("Claves: {percent} %"),
     keys_need_code: "Falta código nuevo",
+    keys_no_room: "Claves: no hay sitio",
+    keys_failed: "Claves sin cambiar",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "La memoria no está",
         BackupStanding::Following => "Memoria al día",
@@ -417,9 +419,13 @@ fn errand_ended(end: ErrandEnd) -> [String; 4] {
         ErrandEnd::Unlocking(Unlocking::NoBox) => {
             ["La caja sola ya no", "abre el hub. El PIN", "lo abre.", ""].map(String::from)
         }
-        ErrandEnd::BoxFailed => {
-            ["La llave de la caja", "no responde. El hub", "se abre como antes.", ""].map(String::from)
-        }
+        ErrandEnd::BoxFailed => [
+            "La llave de la caja",
+            "no responde. Elija",
+            "otra manera de abrir",
+            "el hub.",
+        ]
+        .map(String::from),
         ErrandEnd::NoStick => [
             "No hay memoria USB",
             "con llave o con sitio",
@@ -589,6 +595,24 @@ fn news(news: News) -> Told {
                 "el hub viejo. Vea los",
                 "teléfonos marcados",
                 "con !",
+            ],
+        ),
+        News::NoRoomForKeys => (
+            "Disco muy lleno",
+            [
+                "No hay sitio para",
+                "claves nuevas: un PIN",
+                "viejo abre copias.",
+                "Menú: Disco más gran.",
+            ],
+        ),
+        News::KeysNotChanged => (
+            "Claves sin cambiar",
+            [
+                "Un PIN viejo abre",
+                "copias. El hub lo",
+                "intenta otra vez. Si",
+                "sigue, pida ayuda",
             ],
         ),
         News::LogBroken => (

@@ -115,6 +115,16 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             Desk::speaking(language, with_key_change(KeyChange::AtWork(400))),
         ),
         (
+            "home-keys-room",
+            Desk::speaking(language, with_key_change(KeyChange::NoRoom)),
+        ),
+        ("status-keys-failed", {
+            let mut desk = Desk::speaking(language, with_key_change(KeyChange::Failed));
+            desk.open_from_menu(MenuEntry::Status);
+            desk.wait(5);
+            desk
+        }),
+        (
             "home-keys-code",
             Desk::speaking(language, with_key_change(KeyChange::NeedsCode)),
         ),
@@ -173,7 +183,7 @@ fn a_backup_is_restored_after_the_language_by_the_code_of_its_day() {
         made_at: 1_795_741_503_000,
     };
     let asks = || Phase::Asking(question.clone());
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     assert!(matches!(
         desk.press(&[OK]),
         Some(Action::SetLanguage(Language::English))
@@ -184,9 +194,9 @@ fn a_backup_is_restored_after_the_language_by_the_code_of_its_day() {
         matches!(desk.press(&[OK]), Some(Action::Answer(asked, false)) if asked == question),
         "no is chosen"
     );
-    desk.becomes(Phase::SetUp);
+    desk.becomes(set_up());
     assert!(
-        desk.screen() == "setup-pin" && desk.says("Choose 8 to 12"),
+        desk.screen() == "setup-way" && desk.says("PIN alone"),
         "a new hub: the language was chosen"
     );
 

@@ -244,6 +244,6 @@ fn another_question_begins_with_no_again() {
     desk.becomes(put_back());
     assert_eq!(desk.screen(), "put-back");
     assert!(matches!(desk.press(&[Button::Ok]), Some(Action::Answer(_, false))));
-    desk.becomes(Phase::SetUp);
+    desk.becomes(set_up());
     assert_eq!(desk.screen(), "setup-pin");
 }

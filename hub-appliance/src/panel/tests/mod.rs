@@ -101,7 +101,8 @@ impl Desk {
     /// Types digits and takes them.
     fn enter(&mut self, digits: &str) -> Option<Action> {
         let typed = self.type_digits(digits);
-        assert!(matches!(typed, None | Some(Action::SetLanguage(_))), "{typed:?}");
+        let is_no_deed = matches!(typed, None | Some(Action::SetLanguage(_) | Action::ChooseUnlocking(_)));
+        assert!(is_no_deed, "{typed:?}");
         self.press(&[Button::Ok])
     }
 
@@ -180,6 +181,19 @@ fn confirming() -> Phase {
         code: code(),
         ask: [2, 7],
     }
+}
+
+/// Before anything was chosen.
+fn set_up() -> Phase {
+    Phase::SetUp(SetUp::default())
+}
+
+/// The same in a box that has a key of its own, or can get one.
+fn set_up_in_box() -> Phase {
+    Phase::SetUp(SetUp {
+        box_has_key: true,
+        ..SetUp::default()
+    })
 }
 
 fn locked(wait: u64, failures: u32, tries_left: u32) -> Phase {

@@ -314,6 +314,8 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("disk-repaired", start(told(News::Repaired), Desk::settles)),
         ("records-damaged", start(told(News::Damaged), Desk::settles)),
         ("restored", start(told(News::Restored), Desk::settles)),
+        ("keys-no-room", start(told(News::NoRoomForKeys), Desk::settles)),
+        ("keys-not-changed", start(told(News::KeysNotChanged), Desk::settles)),
         ("log-broken", start(told(News::LogBroken), Desk::settles)),
         ("help-all", start(told(News::AllTaken), Desk::settles)),
         ("help-left", start(told(News::SomeLeft), Desk::settles)),

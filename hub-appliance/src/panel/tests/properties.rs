@@ -7,7 +7,7 @@ use super::pin_pad::Pad;
 use super::usb_scenes::USB_STANDINGS;
 use super::*;
 
-const SCREENS: [&str; 69] = [
+const SCREENS: [&str; 71] = [
     "other-key",
     "box-key",
     "box-key-again",
@@ -20,6 +20,8 @@ const SCREENS: [&str; 69] = [
     "restore",
     "restoring",
     "notice",
+    "setup-way",
+    "setup-no-way",
     "setup-pin",
     "setting-up",
     "setup-recovery",
@@ -105,7 +107,7 @@ const WAITING: [&str; 21] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 12] = [
+pub(super) const NEWS: [News; 14] = [
     News::Restored,
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
@@ -116,6 +118,8 @@ pub(super) const NEWS: [News; 12] = [
     News::Damaged,
     News::Repaired,
     News::LogBroken,
+    News::NoRoomForKeys,
+    News::KeysNotChanged,
     News::AllTaken,
     News::SomeLeft,
 ];
@@ -362,9 +366,11 @@ prop_compose! {
             },
             offers_box: counts.0 % 11 == 3,
             emergency,
-            key_change: match counts.0 % 4 {
+            key_change: match counts.0 % 6 {
                 0 => Some(KeyChange::AtWork(u16::MAX)),
                 1 => Some(KeyChange::NeedsCode),
+                2 => Some(KeyChange::NoRoom),
+                3 => Some(KeyChange::Failed),
                 _ => None,
             },
         }
@@ -386,7 +392,7 @@ prop_compose! {
 fn phase() -> impl Strategy<Value = Phase> {
     prop_oneof![
         Just(Phase::Starting),
-        Just(Phase::SetUp),
+        set_up_of().prop_map(Phase::SetUp),
         Just(Phase::SettingUp),
         Just(Phase::Renewing),
         Just(Phase::RestoreCode),
@@ -427,6 +433,16 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<String>().prop_map(|needs| Phase::Fault(Fault::WasPutBack { needs })),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
     ]
+}
+
+fn set_up_of() -> impl Strategy<Value = SetUp> {
+    let unlocking = prop::sample::select(Ways::ALL.to_vec());
+    let trouble = prop::sample::select(vec![None, Some(ErrandEnd::NoStick), Some(ErrandEnd::BoxFailed)]);
+    (unlocking, trouble, any::<bool>()).prop_map(|(unlocking, trouble, box_has_key)| SetUp {
+        unlocking,
+        trouble,
+        box_has_key,
+    })
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -582,7 +598,7 @@ proptest! {
     }
 
     #[test]
-    fn a_pin_is_never_on_the_screen(pin in "[0-9]{8,12}", phase in prop::sample::select(vec![Phase::SetUp, locked(0, 0, 3), ask_present(0, 0, 4), errand_scenes::ask_for(Errand::Staff, 0, 4), changing_pin(PinChange::Choose)])) {
+    fn a_pin_is_never_on_the_screen(pin in "[0-9]{8,12}", phase in prop::sample::select(vec![set_up(), locked(0, 0, 3), ask_present(0, 0, 4), errand_scenes::ask_for(Errand::Staff, 0, 4), changing_pin(PinChange::Choose)])) {
         let mut desk = Desk::new(phase);
         for _ in 0..2 {
             for digit in pin.chars() {

@@ -7,10 +7,10 @@ const DOWN: Button = Button::Down;
 const UP: Button = Button::Up;
 
 fn noticing(language: Language, notice: Notice) -> Desk {
-    let mut desk = Desk::speaking(language, Phase::SetUp);
+    let mut desk = Desk::speaking(language, set_up());
     desk.status.notice = Some(notice);
     desk.becomes(Phase::Starting);
-    desk.becomes(Phase::SetUp);
+    desk.becomes(set_up());
     desk.press(&[OK]);
     desk
 }
@@ -88,36 +88,82 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             let names = ["Amina Haddad", "Dr. Benedetta Castellani"].map(str::to_owned);
             opened_with(language, ImportFile::SameEmail { names })
         }),
-        ("welcome", start(Phase::SetUp, |_| {})),
+        ("welcome", start(set_up(), |_| {})),
+        (
+            "setup-way",
+            start(set_up(), |desk| {
+                desk.press(&[OK]);
+            }),
+        ),
+        (
+            "setup-way-both",
+            start(set_up(), |desk| {
+                desk.press(&[OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "setup-way-stick",
+            start(set_up(), |desk| {
+                desk.press(&[OK, DOWN, OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "setup-way-box",
+            start(set_up_in_box(), |desk| {
+                desk.press(&[OK, DOWN, OK, DOWN, OK, DOWN, OK]);
+            }),
+        ),
+        (
+            "setup-no-way",
+            start(set_up(), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+                desk.becomes(Phase::SetUp(SetUp {
+                    trouble: Some(ErrandEnd::NoStick),
+                    ..SetUp::default()
+                }));
+            }),
+        ),
+        (
+            "choose-pin-six",
+            start(set_up(), |desk| {
+                desk.press(&[OK, DOWN, OK, OK]);
+                desk.becomes(Phase::SetUp(SetUp {
+                    unlocking: Unlocking::PinAndStick,
+                    ..SetUp::default()
+                }));
+            }),
+        ),
         (
             "choose-pin",
-            start(Phase::SetUp, |desk| {
-                desk.press(&[OK, OK, OK, OK]);
+            start(set_up(), |desk| {
+                desk.press(&[OK, OK]);
+                desk.becomes(set_up());
+                desk.press(&[OK, OK, OK]);
             }),
         ),
         (
             "choose-pin-short",
-            start(Phase::SetUp, |desk| {
+            start(set_up(), |desk| {
                 desk.press(&[OK]);
                 desk.enter("1234");
             }),
         ),
         (
             "choose-pin-long",
-            start(Phase::SetUp, |desk| {
+            start(set_up(), |desk| {
                 desk.type_digits("1234567890123");
             }),
         ),
         (
             "repeat-pin",
-            start(Phase::SetUp, |desk| {
+            start(set_up(), |desk| {
                 desk.enter("12345678");
                 desk.type_digits("1234567890");
             }),
         ),
         (
             "pins-differ",
-            start(Phase::SetUp, |desk| {
+            start(set_up(), |desk| {
                 desk.enter("12345678");
                 desk.enter("12345679");
             }),
@@ -130,7 +176,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ),
         (
             "choose-pin-simple",
-            start(Phase::SetUp, |desk| {
+            start(set_up(), |desk| {
                 desk.enter("88888888");
             }),
         ),

@@ -4,7 +4,10 @@ use crate::panel::clock_entry::ClockEntry;
 use crate::panel::pin_pad::{CodeEntry, PIN_ALONE, PadMaker};
 use crate::panel::state::{Choice, Job, State, Work};
 use crate::panel::strings::Note;
-use crate::panel::view::{ErrandStep, Notice, OpenStatus, Phase, PinChange, Question, Status, WithdrawnClinic};
+use crate::panel::transitions::FIRST_WAY;
+use crate::panel::view::{
+    ErrandStep, Notice, OpenStatus, Phase, PinChange, Question, Status, Unlocking, WithdrawnClinic,
+};
 
 /// Where the hub's `status` leads from `state`.
 pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMaker) -> State {
@@ -32,19 +35,35 @@ pub(in crate::panel) fn follow(state: State, status: &Status, pads: &mut PadMake
         // Whatever it shows before it has dealt with what it was asked to, the outcome is still to come.
         (_, State::Working(work)) if !work.is_answered(status.answered) => Work::asked(work.job, work.request),
 
-        (Phase::SetUp, same) if same.is_set_up() => same,
-        (Phase::SetUp, State::Working(Work { job: Job::SetUp, .. })) => {
-            State::ChoosePin(pads.pin(PIN_ALONE).saying(Note::TooSimple))
+        (Phase::SetUp(_), same) if same.is_set_up() => same,
+        (Phase::SetUp(chosen), State::Working(Work { job: Job::FirstWay, .. })) => match chosen.trouble {
+            Some(_) => State::NoFirstWay,
+            None => State::ChoosePin(pads.pin(chosen.fewest_digits())),
+        },
+        // Whether the box gets a key was asked, and decided, or given up.
+        (
+            Phase::SetUp(chosen),
+            State::Answering {
+                question: Question::BoxKey { .. },
+                ..
+            },
+        ) => match (&chosen.trouble, chosen.unlocking) {
+            (Some(_), _) => State::NoFirstWay,
+            (None, Unlocking::PinAndBox | Unlocking::Box) => State::ChoosePin(pads.pin(chosen.fewest_digits())),
+            (None, _) => FIRST_WAY,
+        },
+        (Phase::SetUp(chosen), State::Working(Work { job: Job::SetUp, .. })) => {
+            State::ChoosePin(pads.pin(chosen.fewest_digits()).saying(Note::TooSimple))
         }
         // The language was chosen before.
         (
-            Phase::SetUp,
+            Phase::SetUp(_),
             State::Answering {
                 question: Question::Restore { .. },
                 ..
             },
-        ) => State::ChoosePin(pads.pin(PIN_ALONE)),
-        (Phase::SetUp, _) => State::Welcome(status.language),
+        ) => FIRST_WAY,
+        (Phase::SetUp(_), _) => State::Welcome(status.language),
 
         (Phase::Renewing, same @ (State::ChoosePin(_) | State::RepeatPin { .. })) => same,
         (Phase::Renewing, State::Working(Work { job: Job::RenewPin, .. })) => {

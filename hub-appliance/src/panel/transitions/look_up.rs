@@ -28,6 +28,14 @@ pub(super) fn ways(phase: &Phase) -> Ways {
     }
 }
 
+/// How many ways to unlock a new hub is offered.
+pub(super) fn first_ways(phase: &Phase) -> usize {
+    match phase {
+        Phase::SetUp(chosen) => chosen.offered(),
+        _ => Ways::COUNT,
+    }
+}
+
 /// Whether emergency access is open.
 pub(super) fn is_emergency(phase: &Phase) -> bool {
     matches!(phase, Phase::Open(open) if open.emergency_minutes().is_some())

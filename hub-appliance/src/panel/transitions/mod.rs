@@ -10,14 +10,20 @@ pub(super) use self::look_up::{asked_group, code_to_write, has_moved};
 
 use self::follow::start;
 use self::look_up::{
-    around, can_carry, can_revoke, has_cloud, has_network, held, is_emergency, is_on_an_errand, keeps_pairing_open,
-    offered_stick, phones, place, readers, ways, wrong_group,
+    around, can_carry, can_revoke, first_ways, has_cloud, has_network, held, is_emergency, is_on_an_errand,
+    keeps_pairing_open, offered_stick, phones, place, readers, ways, wrong_group,
 };
 use super::input::{Action, Digits};
 use super::pin_pad::{CodeEntry, PIN_ALONE, Pad, PadEvent, PadMaker};
 use super::state::{Choice, Event, Job, MENU, MenuEntry, State, Work};
 use super::strings::Note;
-use super::view::{Errand, Phase, Status, Ways};
+use super::view::{Errand, Phase, Status, Unlocking, Ways};
+
+/// The way to unlock that a new hub is offered first.
+pub(super) const FIRST_WAY: State = State::FirstWay {
+    at: 0,
+    choice: Choice::First,
+};
 
 /// Where `event` leads from `state`, and what the hub is to do. `request` is the number that this action has, if there is
 /// one.
@@ -46,15 +52,32 @@ pub(super) fn step(
         (State::Welcome(language), Event::Previous) => State::Welcome(language.previous()),
         (State::Welcome(language), Event::Next) => State::Welcome(language.next()),
         (State::Welcome(language), Event::Ok) => {
-            return (
-                State::ChoosePin(pads.pin(PIN_ALONE)),
-                Some(Action::SetLanguage(language)),
-            );
+            return (FIRST_WAY, Some(Action::SetLanguage(language)));
         }
         (State::Welcome(language), Event::Typed(digits)) => {
             let pad = typed(pads.pin(PIN_ALONE), &digits);
             return (State::ChoosePin(pad), Some(Action::SetLanguage(language)));
         }
+
+        // Set-up: how it is to be unlocked, with what each way means; the first is the one that most want.
+        (State::FirstWay { at, choice }, Event::Previous | Event::Next) => State::FirstWay {
+            at,
+            choice: choice.other(),
+        },
+        (State::FirstWay { at, choice: First }, Event::Ok) => {
+            let action = Action::ChooseUnlocking(Ways::ALL[at % first_ways(phase)]);
+            return (Work::asked(Job::FirstWay, request), Some(action));
+        }
+        (State::FirstWay { at, .. }, Event::Ok) => State::FirstWay {
+            at: around(at, first_ways(phase), true),
+            choice: First,
+        },
+        (State::FirstWay { .. }, Event::Back) => State::Welcome(status.language),
+        (State::FirstWay { .. }, Event::Typed(digits)) => {
+            let pad = typed(pads.pin(PIN_ALONE), &digits);
+            return (State::ChoosePin(pad), Some(Action::ChooseUnlocking(Unlocking::Pin)));
+        }
+        (State::NoFirstWay, Event::Ok | Event::Back) => FIRST_WAY,
 
         // A new PIN, twice: at set-up, after the recovery code, or because somebody changes it.
         (State::ChoosePin(mut pad), Event::Pad(Taken)) if pad.is_one_digit() => {
@@ -66,7 +89,7 @@ pub(super) fn step(
             first,
         },
         (State::ChoosePin(pad), Event::Pad(Left | Held)) => match phase {
-            Phase::SetUp => State::Welcome(status.language),
+            Phase::SetUp(_) => FIRST_WAY,
             Phase::Open(_) => return (State::ChoosePin(pad), Some(Action::EndPinChange)),
             _ => State::ChoosePin(pad),
         },

@@ -208,10 +208,10 @@ fn a_mistake_in_the_setup_file_is_told_once() {
 
 #[test]
 fn what_is_wrong_with_the_import_is_told_whenever_the_hub_opens() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     desk.status.notice = Some(Notice::ImportFile(ImportFile::Mistake { line: Some(12) }));
     desk.becomes(Phase::Starting);
-    desk.becomes(Phase::SetUp);
+    desk.becomes(set_up());
     desk.press(&[Ok]);
     assert_eq!(desk.screen(), "setup-pin", "not at the start");
     for before in [Phase::SettingUp, Phase::Formatting { permille: 900 }, Phase::Unlocking] {
@@ -238,7 +238,7 @@ fn what_is_wrong_with_the_import_is_told_whenever_the_hub_opens() {
 
 #[test]
 fn speaks_the_language_that_is_chosen() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     desk.press(&[Down]);
     assert!(desk.says("Bienvenue") && desk.says(">Français"));
     desk.press(&[Down]);
@@ -248,7 +248,7 @@ fn speaks_the_language_that_is_chosen() {
         Some(Action::SetLanguage(Language::Spanish))
     ));
     desk.status.language = Language::Spanish;
-    assert!(desk.says("PIN nuevo"));
+    assert!(desk.says("Sólo PIN"));
 
     let mut desk = Desk::speaking(Language::French, Phase::Open(open()));
     desk.open_from_menu(MenuEntry::Language);

@@ -1,16 +1,21 @@
 //! The first start, step by step.
 
 use super::*;
-use Button::{Ok, Up};
+use Button::{Down, Ok, Up};
 
 #[test]
 fn sets_up() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     assert_eq!(desk.screen(), "setup-pin");
     assert!(matches!(
         desk.press(&[Ok]),
         Some(Action::SetLanguage(Language::English))
     ));
+    // One press more for who wants no more than a PIN.
+    assert!(desk.screen() == "setup-way" && desk.says("PIN alone") && desk.says("has to know the PIN"));
+    let chosen = desk.press(&[Ok]);
+    assert!(matches!(chosen, Some(Action::ChooseUnlocking(Unlocking::Pin))));
+    desk.becomes(set_up());
     assert!(desk.enter(PIN).is_none());
     assert!(desk.says("PIN again"));
     assert_eq!(pin_of(desk.enter(PIN)), PIN);
@@ -36,7 +41,7 @@ fn sets_up() {
 
 #[test]
 fn digits_can_be_typed_without_leaving_the_text_before_the_field() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     desk.enter(PIN);
     assert_eq!(pin_of(desk.enter(PIN)), PIN);
     desk.becomes(confirming());
@@ -46,7 +51,7 @@ fn digits_can_be_typed_without_leaving_the_text_before_the_field() {
 
 #[test]
 fn a_pin_that_does_not_repeat_starts_over() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     desk.enter(PIN);
     assert!(desk.enter("28471937").is_none());
     assert!(desk.says("The PINs differ"));
@@ -56,7 +61,7 @@ fn a_pin_that_does_not_repeat_starts_over() {
 
 #[test]
 fn a_short_pin_is_kept_and_completed() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     desk.enter("2847");
     assert!(desk.says("8 digits or more") && desk.says("****"));
     desk.enter("1936");
@@ -65,7 +70,7 @@ fn a_short_pin_is_kept_and_completed() {
 
 #[test]
 fn too_many_digits_are_refused_not_cut() {
-    let mut desk = Desk::new(Phase::SetUp);
+    let mut desk = Desk::new(set_up());
     desk.type_digits(PIN);
     desk.type_digits("12345");
     assert!(desk.says("at most 12 digits") && desk.says("********"));
@@ -75,7 +80,7 @@ fn too_many_digits_are_refused_not_cut() {
 
 #[test]
 fn a_pin_of_one_digit_is_told_at_once() {
-    for phase in [Phase::SetUp, Phase::Renewing, changing_pin(PinChange::Choose)] {
+    for phase in [set_up(), Phase::Renewing, changing_pin(PinChange::Choose)] {
         let mut desk = Desk::new(phase);
         for simple in ["88888888", "000000000000"] {
             desk.enter(simple);
@@ -89,7 +94,7 @@ fn a_pin_of_one_digit_is_told_at_once() {
 
 #[test]
 fn a_pin_that_the_hub_does_not_take_is_chosen_anew() {
-    for phase in [Phase::SetUp, Phase::Renewing, changing_pin(PinChange::Choose)] {
+    for phase in [set_up(), Phase::Renewing, changing_pin(PinChange::Choose)] {
         let mut desk = Desk::new(phase.clone());
         desk.enter(PIN);
         assert!(desk.enter(PIN).is_some());
@@ -138,4 +143,88 @@ fn a_full_field_takes_no_further_key() {
     assert!(desk.says("at most 6 digits") && desk.says("122221") && desk.says("<OK>"));
     desk.press(&[Ok]);
     assert!(desk.says("type group 8"));
+}
+
+#[test]
+fn each_way_to_unlock_is_told_with_what_it_means_and_one_with_a_stick_takes_six_digits() {
+    let mut desk = Desk::new(set_up());
+    desk.press(&[Ok, Down, Ok]);
+    assert!(desk.screen() == "setup-way" && desk.says("PIN and stick") && desk.says("needs both"));
+    desk.press(&[Down, Ok]);
+    assert!(desk.says("Stick alone") && desk.says("Who takes both can"));
+    desk.press(&[Down, Ok]);
+    assert!(desk.says("PIN alone"), "they go round");
+    desk.press(&[Down, Ok]);
+    let chosen = desk.press(&[Ok]);
+    assert!(matches!(chosen, Some(Action::ChooseUnlocking(Unlocking::PinAndStick))));
+    assert_eq!(desk.screen(), "saving");
+    desk.becomes(Phase::SetUp(SetUp {
+        unlocking: Unlocking::PinAndStick,
+        ..SetUp::default()
+    }));
+    assert!(desk.says("6 to 12 digits"));
+    desk.enter("284719");
+    assert_eq!(pin_of(desk.enter("284719")), "284719");
+}
+
+#[test]
+fn what_keeps_a_stick_from_being_the_key_is_told_and_another_way_chosen() {
+    let mut desk = Desk::new(set_up());
+    desk.press(&[Ok, Down, Ok, Ok]);
+    desk.becomes(Phase::SetUp(SetUp {
+        trouble: Some(ErrandEnd::NoStick),
+        ..SetUp::default()
+    }));
+    assert!(desk.screen() == "setup-no-way" && desk.says("stick"));
+    desk.press(&[Ok]);
+    assert!(desk.screen() == "setup-way" && desk.says("PIN alone"));
+    desk.hold_ok();
+    assert!(desk.says("Welcome"));
+}
+
+/// Goes to this way to unlock, from the language.
+fn way(desk: &mut Desk, name: &str) {
+    desk.press(&[Ok]);
+    for _ in 0..5 {
+        if desk.says(name) {
+            return;
+        }
+        desk.press(&[Down, Ok]);
+    }
+    panic!("{name} is not offered");
+}
+
+#[test]
+fn the_box_is_offered_only_where_it_has_a_key_or_can_get_one_which_is_asked_twice() {
+    let mut desk = Desk::new(set_up_in_box());
+    way(&mut desk, "PIN and this box");
+    assert!(desk.screen() == "setup-way" && desk.says("this box only"));
+    let chosen = desk.press(&[Ok]);
+    assert!(matches!(chosen, Some(Action::ChooseUnlocking(Unlocking::PinAndBox))));
+    for (again, screen) in [(false, "box-key"), (true, "box-key-again")] {
+        desk.becomes(Phase::Asking(Question::BoxKey { again }));
+        assert_eq!(desk.screen(), screen);
+        let answer = desk.press(&[Up, Ok]);
+        assert!(matches!(answer, Some(Action::Answer(Question::BoxKey { .. }, true))));
+    }
+    desk.becomes(Phase::SetUp(SetUp {
+        unlocking: Unlocking::PinAndBox,
+        trouble: None,
+        box_has_key: true,
+    }));
+    assert!(desk.screen() == "setup-pin" && desk.says("6 to 12 digits"));
+
+    // Who says no chooses again, and who could not get it is told.
+    for (trouble, screen) in [(None, "setup-way"), (Some(ErrandEnd::BoxFailed), "setup-no-way")] {
+        let mut desk = Desk::new(set_up_in_box());
+        way(&mut desk, "This box alone");
+        desk.press(&[Ok]);
+        desk.becomes(Phase::Asking(Question::BoxKey { again: true }));
+        desk.becomes(Phase::SetUp(SetUp {
+            trouble,
+            box_has_key: true,
+            ..SetUp::default()
+        }));
+        assert_eq!(desk.screen(), screen);
+    }
 }
