@@ -18,6 +18,7 @@ mod power;
 mod raspberry_pi;
 mod reader;
 mod repair;
+mod rotation;
 mod update;
 mod vm;
 mod write_log;
