@@ -46,6 +46,8 @@ pub(crate) struct Board {
     pub(crate) manner: Manner,
     /// The tags that it was asked, in turn.
     pub(crate) asked: Vec<u32>,
+    /// The messages that its service computed with, and what it made of them.
+    pub(crate) computed: Vec<(Vec<u8>, [u8; 32])>,
 }
 
 impl Board {
@@ -61,6 +63,7 @@ impl Board {
             stuck: 0,
             manner: Manner::Right,
             asked: Vec::new(),
+            computed: Vec::new(),
         }
     }
 
@@ -109,7 +112,9 @@ impl Board {
                     return Some([FAILED, 0].map(u32::to_le_bytes).concat());
                 }
                 let length = usize::try_from(word(2)).unwrap();
-                let made = self.hmac(&question[12..12 + length]);
+                let message = &question[12..12 + length];
+                let made = self.hmac(message);
+                self.computed.push((message.to_vec(), made));
                 Some([&[0, 32].map(u32::to_le_bytes).concat()[..], &made].concat())
             }
             0x0003_008e => {

@@ -6,6 +6,10 @@
 //! is locked, its memory.
 
 mod backups;
+mod board;
+#[allow(dead_code, reason = "other tests play more of it")]
+#[path = "../board_key/played_mailbox.rs"]
+mod played_mailbox;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
