@@ -285,7 +285,7 @@ pub(super) static STRINGS: Strings = Strings {
     backup_failing: "La copia se detuvo",
     keys_at_work: |percent| format!("Claves: {percent} %"),
     keys_need_code: "Falta código nuevo",
-    keys_no_room: "Claves: no hay sitio",
+    keys_no_room: "Claves: sin sitio",
     keys_failed: "Claves sin cambiar",
     backup_standing: |standing| match standing {
         BackupStanding::Away => "La memoria no está",
@@ -603,7 +603,7 @@ fn news(news: News) -> Told {
                 "No hay sitio para",
                 "claves nuevas: un PIN",
                 "viejo abre copias.",
-                "Menú: Disco más gran.",
+                "Vea: Disco más grande",
             ],
         ),
         News::KeysNotChanged => (
