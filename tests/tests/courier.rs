@@ -10,9 +10,11 @@ use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::cloud::{Cloud, Counts, Fault, Generation};
 use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{Log, TestHub, binary, import};
+use hub_tests::panel_client::Button;
 use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::edit::NewPatient;
+use hub_tests::schema::schema;
 use serde_json::json;
 
 const SIZE: ClinicSize = ClinicSize {
@@ -588,4 +590,122 @@ async fn another_office_gets_nothing_before_a_person_has_allowed_it() {
     world.hub.hub.terminate().await.unwrap();
     world.hub.start_again().await.unwrap();
     world.carry("b").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_records_of_a_clinic_that_was_taken_away_go_when_a_person_allows_it() {
+    let mut world = Carried::new(Generation::C1).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    let clinic = |name: &str| world.clinic.user(name).unwrap().clinic_id.clone();
+    let (here, there) = (clinic("admin@clinic.example"), clinic("doctor.two@clinic.example"));
+    let of_other = |phone: &Phone| {
+        let patients = phone.database.rows("patients").unwrap();
+        let table = schema().table("patients").unwrap();
+        let live = patients
+            .filter(|(_, row)| !row.is_deleted(table))
+            .map(|(id, _)| id.to_owned());
+        let ids: Vec<String> = live.collect();
+        let is_there =
+            |id: &&String| *phone.database.cell("patients", id, "primary_clinic_id").unwrap() == Cell::text(&there);
+        ids.iter().filter(is_there).count()
+    };
+    let before = of_other(&phone);
+    assert!(before > 0);
+
+    world.cloud.give_clinics(&[&here]);
+    let stick = world.carry("a").await;
+    world.deliver(&stick).await;
+    world.carry("a").await;
+    // Who says no is not asked again before the hub is unlocked anew.
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    panel.press(Button::Back).await.unwrap();
+    panel.answer("withdrawn-clinic", false).await.unwrap();
+    world.carry("a").await;
+    world.hub.hub.terminate().await.unwrap();
+    world.hub.start_again().await.unwrap();
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    panel.answer("withdrawn-clinic", true).await.unwrap();
+    // The stick's turn comes after it.
+    world.carry("a").await;
+    phone.sync().await.unwrap();
+    assert_eq!(of_other(&phone), 0);
+
+    world.cloud.give_clinics(&[&here, &there]);
+    for _ in 0..2 {
+        let stick = world.carry("a").await;
+        world.deliver(&stick).await;
+    }
+    world.carry("a").await;
+    world.assert_alike(&mut phone).await;
+    assert_eq!(of_other(&phone), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_pipes_and_folders_on_a_stick_lead_nowhere_and_answers_again_do_nothing() {
+    let world = Carried::new(Generation::C1).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    phone.register_patient(&new_patient("Amina")).unwrap();
+    phone.sync().await.unwrap();
+    let stick = world.carry("a").await;
+    world.deliver(&stick).await;
+    let answer = on_stick(&stick, "answer-").pop().unwrap();
+    let good = fs::read(&answer).unwrap();
+    let folder = answer.parent().unwrap().to_owned();
+
+    // What is not a plain file is none of ours, under whatever number.
+    let elsewhere = world.pocket.path().join("elsewhere.hkc");
+    fs::write(&elsewhere, &good).unwrap();
+    fs::remove_file(&answer).unwrap();
+    let odd = folder.join("answer-000090.hkc");
+    for make in [
+        &(|path: &Path| std::os::unix::fs::symlink(&elsewhere, path).unwrap()) as &dyn Fn(&Path),
+        &|path| {
+            let made = Command::new("mkfifo").arg(path).status().unwrap();
+            assert!(made.success());
+        },
+        &|path| fs::create_dir(path).unwrap(),
+        &|path| {
+            let file = fs::File::create(path).unwrap();
+            file.set_len(3 << 30).unwrap();
+        },
+        &|path| fs::write(path, "").unwrap(),
+    ] {
+        make(&odd);
+        let (shown, _) = world.exchange("a").await;
+        assert!(shown.contains("P4"), "{shown}");
+        if odd.is_dir() {
+            fs::remove_dir(&odd).unwrap();
+        } else {
+            fs::remove_file(&odd).unwrap();
+        }
+    }
+    assert_eq!(fs::read(&elsewhere).unwrap(), good);
+
+    // A folder of the hub's that is a link: nothing is read, written or removed where it leads.
+    let outside = world.pocket.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("answer-000001.hkc"), &good).unwrap();
+    fs::write(outside.join("export-000001.hkc"), "precious").unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(&outside, &folder).unwrap();
+    let (shown, _) = world.exchange("a").await;
+    assert!(!shown.contains("Take the stick out"), "{shown}");
+    let mut left: Vec<_> = fs::read_dir(&outside)
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["answer-000001.hkc", "export-000001.hkc"]);
+    fs::remove_file(&folder).unwrap();
+
+    // Under another number, and then again, and again: it says what it says, once.
+    fs::create_dir(&folder).unwrap();
+    for number in ["000007", "999999", "000000"] {
+        fs::write(folder.join(format!("answer-{number}.hkc")), &good).unwrap();
+        let (shown, _) = world.exchange("a").await;
+        assert!(shown.contains(": 0 rows"), "{shown}");
+        world.assert_alike(&mut phone).await;
+    }
 }

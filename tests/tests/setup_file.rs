@@ -7,6 +7,8 @@ use hub_tests::hub::{Hub, Log, PIN, desk};
 use hub_tests::panel_client::{Button, PanelClient, Screen};
 use hub_tests::phone::Phone;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 struct Place(TempDir);
@@ -92,6 +94,47 @@ async fn a_mistake_is_told_and_stops_nothing() {
         "the section with the mistake is as if it were not there"
     );
     assert!(complaint.contains("line 4") && complaint.contains("write address, gateway or dns"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_about_the_cloud_is_told_at_the_start_or_the_unlocking_and_the_rest_is_used() {
+    const KEY: &str = "hh_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let cloud = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("[cloud]\nurl = 'http://{}'\n", cloud.local_addr().unwrap());
+    let place = Place::with(&format!("{url}api_key = '{KEY}'\nca_file = 'ca.pem'\n"));
+    let hub = place.hub().await;
+    let mut panel = past_the_splash(&hub).await;
+    assert_eq!(panel.screen().name, "notice");
+    assert!(says(panel.screen(), "line 4"), "{:?}", panel.screen().lines);
+    assert!(
+        hub.printed()
+            .contains("hub-setup.toml, line 4: ca_file needs a file of that name")
+    );
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| says(screen, "Welcome")).await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    // Address and key are used, and the key does not stay.
+    let (mut called, _) = cloud.accept().await.unwrap();
+    let mut request = String::new();
+    while !request.contains(KEY) {
+        let mut piece = [0; 4096];
+        let length = called.read(&mut piece).await.unwrap();
+        assert!(length > 0, "{request}");
+        request += std::str::from_utf8(&piece[..length]).unwrap();
+    }
+    assert!(request.contains("/api/hub/verify-key"));
+    assert!(!fs::read_to_string(place.file()).unwrap().contains(KEY));
+
+    // What came into the file since is told when it is read, once the hub is open.
+    fs::write(place.file(), format!("{url}colour = 'red'\n")).unwrap();
+    panel.lock().await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| screen.name == "notice").await.unwrap();
+    assert!(says(panel.screen(), "line 3"), "{:?}", panel.screen().lines);
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_until(|screen| screen.name == "home").await.unwrap();
+    assert!(hub.printed().contains("line 3: \"colour\" is not known"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 //! tested by an ordinary `cargo test` on a stable compiler.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -98,7 +99,7 @@ pub fn manifest(content: &[u8]) {
 
 /// The owner's `hub-setup.toml`.
 pub fn setup_file(content: &[u8]) {
-    match SetupFile::parse(content.to_vec()) {
+    match SetupFile::parse(content.to_vec(), Path::new("/nowhere")) {
         Ok(file) => {
             for mistake in &file.mistakes {
                 assert!(!mistake.to_string().is_empty(), "a mistake is told");

@@ -12,9 +12,9 @@ use crate::clock::HubTime;
 use crate::keys::{CloudAccess, Vault};
 use crate::panel::{CloudStanding, CloudStatus, Notice, WithdrawnClinic};
 use crate::relay::{Access, Relay, RelayState, Surroundings};
-use crate::setup_file::{CloudSetup, SetupFile};
+use crate::setup_file::{CloudSetup, SetupFile, SetupFileError};
 use crate::store::audit::Entry;
-use crate::store::relay::Withdrawn;
+use crate::store::relay::{CloudState, Withdrawn};
 use crate::store::{Store, StoreError};
 use crate::system::network;
 
@@ -27,6 +27,11 @@ pub(super) struct Offer {
 }
 
 impl Offer {
+    /// Whether the owner's file says what the hub is called.
+    pub(super) fn is_named(&self) -> bool {
+        self.setup.name.is_some()
+    }
+
     /// Where the records would go.
     pub(super) fn host(&self) -> String {
         let url = reqwest::Url::parse(&self.setup.url).ok();
@@ -39,6 +44,8 @@ impl Offer {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) access: Option<Access>,
+    /// The owner's file says what the hub is called.
+    pub(super) is_named: bool,
     pub(super) offer: Option<Offer>,
     pub(super) notice: Option<Notice>,
 }
@@ -55,14 +62,15 @@ pub(super) fn take_in(
 ) -> Result<Taken, ApplianceError> {
     let mut taken = Taken::default();
     let file = config.setup_file.as_deref();
-    let settled = file.and_then(|file| SetupFile::read(file).ok());
+    let settled = file.map(|file| read(file, config, &mut taken));
+    let setup = settled.as_ref().and_then(|settled| settled.cloud.as_ref());
+    taken.is_named = setup.is_some_and(|setup| setup.name.is_some());
     if let (Some(file), Some(setup)) = (file, settled.and_then(|settled| settled.cloud)) {
         let is_known = vault.cloud.as_ref().is_some_and(|known| is_same(known, &setup));
         let is_first = vault.cloud.is_none() && setup.api_key.is_some();
         if is_known || is_first {
-            let folder = file.parent().unwrap_or(Path::new("."));
-            *vault = settle(&setup, folder, vault_file, store)?;
-            taken.notice = forget_key(config, file, &setup);
+            *vault = settle(&setup, vault_file, store)?;
+            taken.notice = forget_key(config, file, &setup).or(taken.notice);
         } else if setup.api_key.is_some() {
             taken.offer = Some(Offer {
                 setup,
@@ -72,6 +80,31 @@ pub(super) fn take_in(
     }
     taken.access = access(vault, store)?;
     Ok(taken)
+}
+
+/// Reads the owner's file. A mistake that it had when the program started was told then.
+fn read(file: &Path, config: &Config, taken: &mut Taken) -> SetupFile {
+    let (settled, line) = match SetupFile::read(file) {
+        Ok(settled) => {
+            for mistake in &settled.mistakes {
+                tracing::warn!("{mistake}");
+            }
+            let line = settled.mistakes.first().map(SetupFileError::line);
+            (settled, line)
+        }
+        Err(error) => {
+            tracing::warn!("{error}");
+            (SetupFile::default(), Some(error.line()))
+        }
+    };
+    let is_told = |line| match config.notice {
+        Some(Notice::SetupFile { line: told }) => told == line,
+        Some(Notice::SeveralSetupFiles) => line.is_none(),
+        _ => false,
+    };
+    let news = line.filter(|line| !is_told(*line));
+    taken.notice = news.map(|line| Notice::SetupFileSince { line });
+    settled
 }
 
 /// Takes what a person allowed over.
@@ -84,18 +117,14 @@ pub(super) fn accept(
     store: &Store,
 ) -> Result<(Option<Access>, Option<Notice>), ApplianceError> {
     let file = config.setup_file.clone().unwrap_or_default();
-    let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
-    let vault = settle(&offer.setup, &folder, &offer.vault, store)?;
+    let vault = settle(&offer.setup, &offer.vault, store)?;
     Ok((access(&vault, store)?, forget_key(config, &file, &offer.setup)))
 }
 
-fn settle(setup: &CloudSetup, folder: &Path, vault_file: &VaultFile, store: &Store) -> Result<Vault, ApplianceError> {
-    let ca = setup.read_ca(folder).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the certificates of the cloud can't be read");
-        String::new()
-    });
+fn settle(setup: &CloudSetup, vault_file: &VaultFile, store: &Store) -> Result<Vault, ApplianceError> {
     // A courier may have carried records to this very cloud before there was a network.
-    let carried_to = store.read(|snapshot| snapshot.courier())?.cloud;
+    let (carried_to, known) =
+        store.read::<_, StoreError>(|snapshot| Ok((snapshot.courier()?.cloud, snapshot.cloud_state()?)))?;
     let (mut is_another, mut is_news) = (false, false);
     let vault = vault_file.change(|vault| {
         let before = vault.cloud.take();
@@ -110,7 +139,10 @@ fn settle(setup: &CloudSetup, folder: &Path, vault_file: &VaultFile, store: &Sto
         let cloud = CloudAccess {
             url: setup.url.clone(),
             api_key: api_key.unwrap_or_default(),
-            device_id: String::new(),
+            device_id: match &before {
+                Some(before) if is_same(before, setup) => before.device_id.clone(),
+                _ => String::new(),
+            },
         };
         let name = setup.name.clone().unwrap_or_else(|| vault.hub_name.clone());
         is_news = before.as_ref() != Some(&cloud) || name != vault.hub_name;
@@ -130,7 +162,10 @@ fn settle(setup: &CloudSetup, folder: &Path, vault_file: &VaultFile, store: &Sto
         };
         store.write::<_, StoreError>(move |tx| tx.audit(&entry))?;
     }
-    store.settle_cloud(ca, setup.time_zone.clone().unwrap_or_default(), is_another)?;
+    // What was right before a mistake came into the file is right still, but of another cloud it says nothing.
+    let known = if is_another { CloudState::default() } else { known };
+    let (ca, zone) = (setup.ca.clone(), setup.time_zone.clone());
+    store.settle_cloud(ca.or_known(known.ca), zone.or_known(known.time_zone), is_another)?;
     store.note_cloud(setup.url.clone())?;
     Ok(vault)
 }
@@ -160,9 +195,13 @@ fn access(vault: &Vault, store: &Store) -> Result<Option<Access>, ApplianceError
 }
 
 /// Starts the relay; without threads for it the phones are served all the same.
-pub(super) fn start(access: Access, sources: &Sources) -> Option<Relay> {
+///
+/// `is_named` says that the owner's file names the hub.
+pub(super) fn start(access: Access, sources: &Sources, vault: &Arc<VaultFile>, is_named: bool) -> Option<Relay> {
     let around = Around {
         store: Arc::clone(&sources.store),
+        vault: Arc::clone(vault),
+        is_named,
         is_here: access.url.starts_with("http:"),
     };
     let started = Relay::start(access, Arc::clone(&sources.store), around);
@@ -200,13 +239,12 @@ pub(super) fn status(relay: Option<&Relay>, now: HubTime) -> CloudStatus {
     }
 }
 
-/// The clinic whose records a person has to decide about, for the panel.
-pub(super) fn withdrawn(relay: Option<&Relay>) -> Option<WithdrawnClinic> {
-    let offered = relay?.withdrawn()?;
-    Some(WithdrawnClinic {
-        name: name_of(&offered),
+/// A clinic whose records a person has to decide about, for the panel.
+pub(super) fn withdrawn(offered: &Withdrawn) -> WithdrawnClinic {
+    WithdrawnClinic {
+        name: name_of(offered),
         patients: offered.patients,
-    })
+    }
 }
 
 /// What a person knows a clinic by; where the hub has no name of it, how its id begins.
@@ -217,6 +255,8 @@ pub(super) fn name_of(clinic: &Withdrawn) -> String {
 
 struct Around {
     store: Arc<Store>,
+    vault: Arc<VaultFile>,
+    is_named: bool,
     /// The cloud is on this very machine.
     is_here: bool,
 }
@@ -228,5 +268,36 @@ impl Surroundings for Around {
 
     fn knows_time(&self) -> bool {
         self.store.clock().follows_its_source()
+    }
+
+    fn is_known_as(&self, device: &str, name: Option<&str>) {
+        let mut is_news = false;
+        let kept = self.vault.change(|vault| {
+            let Some(cloud) = &mut vault.cloud else {
+                return Ok(false);
+            };
+            is_news = cloud.device_id != device;
+            device.clone_into(&mut cloud.device_id);
+            let name = name.filter(|name| !self.is_named && *name != vault.hub_name);
+            let is_renamed = name.is_some();
+            // Phones are told of it when the hub is next unlocked.
+            vault.hub_name = name.map_or_else(|| std::mem::take(&mut vault.hub_name), str::to_owned);
+            Ok(is_news || is_renamed)
+        });
+        let entry = Entry {
+            action: "cloud.device",
+            detail: json!({"device": device}).to_string(),
+            outcome: "ok",
+            ..Entry::default()
+        };
+        let noted = kept.and_then(|_| {
+            if is_news {
+                self.store.write::<_, StoreError>(move |tx| tx.audit(&entry))?;
+            }
+            Ok(())
+        });
+        if let Err(error) = noted {
+            tracing::error!(%error, "what the cloud calls this hub is not written down");
+        }
     }
 }

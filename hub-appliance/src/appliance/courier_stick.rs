@@ -1,8 +1,11 @@
 //! The courier's stick at an open hub: a person at the panel wants what the office sent taken in, and what is to be sent
 //! written. A thread does it over what everybody uses of the store, so neither the stick nor the amount holds up a phone.
 //!
+//! The same thread looks after clinics that the cloud has taken away from a hub that no relay looks after.
+//!
 //! A stick that bears backups or a key is none that a courier takes away, so it is passed over.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,7 +17,9 @@ use super::courier::{Exchanged, OfHub, Step, exchange};
 use super::stick_thread::{self, StickThread, lock};
 use super::stick_use::stays_with_hub;
 use crate::panel::{UsbStanding, UsbStatus, UsbTrouble};
+use crate::relay::WithdrawnClinics;
 use crate::relay::courier::CourierError;
+use crate::store::relay::Withdrawn;
 use crate::store::{Store, StoreError};
 use crate::system::sticks::{Access, Mounted, Sticks, SticksError};
 
@@ -31,9 +36,7 @@ pub(super) struct Parts {
 
 /// What is carried by hand.
 pub(super) struct CourierStick {
-    parts: Arc<Parts>,
-    standing: Arc<Mutex<UsbStanding>>,
-    is_ending: Arc<AtomicBool>,
+    working: Arc<Working>,
     thread: Option<StickThread>,
     counted: Mutex<Counted>,
 }
@@ -45,12 +48,33 @@ struct Counted {
     waiting: u32,
 }
 
+/// Something to be done, one after the other.
+enum Job {
+    /// A person put the stick in; whether the hub calls a cloud itself.
+    Exchange { is_relayed: bool },
+    /// Clinics that the cloud has taken away are looked for.
+    Look,
+    /// What the cloud has taken away with this clinic is deleted.
+    Delete(String),
+}
+
+/// What there is to be done, and whether a thread is at it.
+#[derive(Default)]
+struct Jobs {
+    next: VecDeque<Job>,
+    is_running: bool,
+}
+
 impl CourierStick {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
-            parts: Arc::new(parts),
-            standing: Arc::new(Mutex::new(UsbStanding::Idle)),
-            is_ending: Arc::default(),
+            working: Arc::new(Working {
+                parts,
+                standing: Mutex::new(UsbStanding::Idle),
+                clinics: WithdrawnClinics::default(),
+                jobs: Mutex::default(),
+                is_ending: Arc::default(),
+            }),
             thread: None,
             counted: Mutex::new(Counted {
                 at: None,
@@ -62,30 +86,54 @@ impl CourierStick {
 
     /// Begins, unless it is under way. `is_relayed` says that the hub calls a cloud itself.
     pub(super) fn begin(&mut self, is_relayed: bool) {
-        if self.thread.as_ref().is_some_and(|thread| !thread.is_over()) {
+        if !is_at_work(self.standing()) {
+            self.working.is(UsbStanding::Taking);
+            self.give(Job::Exchange { is_relayed });
+        }
+    }
+
+    /// Looks for clinics that the cloud has taken away.
+    pub(super) fn look(&mut self) {
+        self.give(Job::Look);
+    }
+
+    /// The clinic that a person is asked about.
+    pub(super) fn withdrawn(&self) -> Option<Withdrawn> {
+        self.working.clinics.offered()
+    }
+
+    /// A person has decided about the records of a clinic that the cloud has taken away.
+    pub(super) fn answer_withdrawn(&mut self, clinic: String, delete: bool) {
+        self.working.clinics.settle(&clinic);
+        self.give(if delete { Job::Delete(clinic) } else { Job::Look });
+    }
+
+    fn give(&mut self, job: Job) {
+        let mut jobs = lock(&self.working.jobs);
+        jobs.next.push_back(job);
+        if jobs.is_running {
             return;
         }
-        let working = Working {
-            parts: Arc::clone(&self.parts),
-            standing: Arc::clone(&self.standing),
-            is_ending: Arc::clone(&self.is_ending),
-            is_relayed,
-        };
-        working.is(UsbStanding::Taking);
-        self.thread = StickThread::start("courier", &self.is_ending, move || working.work());
-        if self.thread.is_none() {
-            *lock(&self.standing) = UsbStanding::Trouble(UsbTrouble::Failed);
+        if let Some(before) = self.thread.take() {
+            before.has_done_its_work();
+        }
+        let working = Arc::clone(&self.working);
+        self.thread = StickThread::start("courier", &self.working.is_ending, move || working.work());
+        jobs.is_running = self.thread.is_some();
+        if !jobs.is_running {
+            jobs.next.clear();
+            self.working.is(UsbStanding::Trouble(UsbTrouble::Failed));
         }
     }
 
     /// How it is, for the panel.
     pub(super) fn status(&self) -> UsbStatus {
-        let standing = *lock(&self.standing);
+        let standing = self.standing();
         let mut counted = lock(&self.counted);
         let is_good =
             |(at, before): (Instant, UsbStanding)| at.elapsed() < GOOD && (before == standing || is_at_work(standing));
         if !counted.at.is_some_and(is_good) {
-            let read = self.parts.store.read::<_, StoreError>(|snapshot| {
+            let read = self.working.parts.store.read::<_, StoreError>(|snapshot| {
                 let has_office = !snapshot.courier()?.recipient.is_empty();
                 Ok((has_office, if has_office { snapshot.cloud_waiting()? } else { 0 }))
             });
@@ -102,13 +150,13 @@ impl CourierStick {
                 UsbStanding::NeverSetUp
             },
             waiting: counted.waiting,
-            fingerprint: OfHub::fingerprint(&self.parts.seal),
+            fingerprint: OfHub::fingerprint(&self.working.parts.seal),
         }
     }
 
     /// Has it end soon. What it writes to the store from now on may be refused; the same answer can be taken again.
     pub(super) fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
+        self.working.is_ending.store(true, Ordering::Relaxed);
     }
 
     /// Has it end, and waits for that until `until`. Whether it has ended, so that it holds nothing any more.
@@ -119,15 +167,16 @@ impl CourierStick {
 
     /// What is being done.
     pub(super) fn standing(&self) -> UsbStanding {
-        *lock(&self.standing)
+        *lock(&self.working.standing)
     }
 }
 
 struct Working {
-    parts: Arc<Parts>,
-    standing: Arc<Mutex<UsbStanding>>,
+    parts: Parts,
+    standing: Mutex<UsbStanding>,
+    clinics: WithdrawnClinics,
+    jobs: Mutex<Jobs>,
     is_ending: Arc<AtomicBool>,
-    is_relayed: bool,
 }
 
 impl Working {
@@ -135,8 +184,36 @@ impl Working {
         *lock(&self.standing) = standing;
     }
 
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Does what there is to be done.
     fn work(&self) {
-        let standing = match self.exchange() {
+        loop {
+            let job = {
+                let mut jobs = lock(&self.jobs);
+                let next = jobs.next.pop_front().filter(|_| !self.is_ending());
+                jobs.is_running = next.is_some();
+                next
+            };
+            let store = &self.parts.store;
+            match job {
+                None => return,
+                Some(Job::Exchange { is_relayed }) => {
+                    self.carry(is_relayed);
+                    if !is_relayed {
+                        self.clinics.look(store);
+                    }
+                }
+                Some(Job::Look) => self.clinics.look(store),
+                Some(Job::Delete(clinic)) => self.clinics.delete(store, &clinic, || !self.is_ending()),
+            }
+        }
+    }
+
+    fn carry(&self, is_relayed: bool) {
+        let standing = match self.exchange(is_relayed) {
             Ok(done) => match &done.not_taken {
                 Some(error) => UsbStanding::Trouble(trouble(error)),
                 None => UsbStanding::Done {
@@ -161,17 +238,17 @@ impl Working {
         self.is(standing);
     }
 
-    fn exchange(&self) -> Result<Exchanged, Failure> {
+    fn exchange(&self, is_relayed: bool) -> Result<Exchanged, Failure> {
         let mounted = self.find()?;
         let tell = |step| {
             self.is(match step {
                 Step::Taking => UsbStanding::Taking,
                 Step::Packing(rows) => UsbStanding::Packing(count(rows)),
             });
-            !self.is_ending.load(Ordering::Relaxed)
+            !self.is_ending()
         };
-        let Parts { store, hub, seal, .. } = &*self.parts;
-        let done = exchange(store, hub, seal, self.is_relayed, mounted.path(), &tell)?;
+        let Parts { store, hub, seal, .. } = &self.parts;
+        let done = exchange(store, hub, seal, is_relayed, mounted.path(), &tell)?;
         // Not before it is closed is all of it on the stick.
         mounted.close()?;
         Ok(done)

@@ -42,14 +42,15 @@ impl StickThread {
         })
     }
 
-    /// Whether it has come to its end.
-    pub(super) fn is_over(&self) -> bool {
-        self.thread.is_finished()
-    }
-
     /// Asks it to end.
     pub(super) fn end(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for one that has done its work, and only has to wipe its stack.
+    pub(super) fn has_done_its_work(self) {
+        // A panic in it was reported where it happened.
+        let _ = self.thread.join();
     }
 
     /// Asks it to end, and waits for that until `until`. Whether it has ended.

@@ -76,6 +76,11 @@ pub enum Notice {
         /// Its line, from 1; none where the file can't be read at all.
         line: Option<usize>,
     },
+    /// The same of one that had none when the program started, told when the hub has opened.
+    SetupFileSince {
+        /// Its line, from 1; none where the file can't be read at all.
+        line: Option<usize>,
+    },
     /// There is more than one setup file, so none of them is used.
     SeveralSetupFiles,
     /// How it is with the owner's file of records, told when the hub has opened.
@@ -92,7 +97,10 @@ pub enum Notice {
 impl Notice {
     /// Whether it is told when the hub has opened, not at the start.
     pub(super) const fn is_of_opening(&self) -> bool {
-        matches!(self, Self::ImportFile(_) | Self::CloudKeyLeft)
+        matches!(
+            self,
+            Self::SetupFileSince { .. } | Self::ImportFile(_) | Self::CloudKeyLeft
+        )
     }
 }
 

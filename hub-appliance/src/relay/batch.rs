@@ -25,8 +25,21 @@ pub(super) struct Prepared {
     pub(super) list: List,
     /// The row, or its id for a deletion: JSON.
     pub(super) json: Box<str>,
+    /// What goes instead where the cloud refuses the row by itself: JSON, and what the cloud is to hold then.
+    pub(super) instead: Option<(Box<str>, Digests)>,
     /// What the cloud may hold of it by now.
     pub(super) before: Vec<Digests>,
+}
+
+impl Prepared {
+    /// Makes of it what goes instead; false where nothing does.
+    pub(super) fn take_instead(&mut self) -> bool {
+        let Some((json, digests)) = self.instead.take() else {
+            return false;
+        };
+        (self.json, self.sent.digests) = (json, Some(digests));
+        true
+    }
 }
 
 /// How much a request may carry over this link: half as much after each break, and a little more after each request that
@@ -150,6 +163,7 @@ mod tests {
             },
             list: List::Created,
             json: "1".repeat(bytes).into(),
+            instead: None,
             before: Vec::new(),
         }
     }

@@ -17,8 +17,8 @@ use crate::store::value::Cell;
 const STAMPED: [&str; 2] = ["last_modified", "server_created_at"];
 /// Rows that the cloud would give a visit of its own invention, again at each push.
 const NEED_A_VISIT: [&str; 2] = ["events", "prescriptions"];
-/// The newer cloud takes a body mass index up to here; the older one refuses it from 100 on.
-const BMI: f64 = 10_000.0;
+/// The older cloud takes a body mass index up to here, the newer one to there.
+const BMI: [f64; 2] = [100.0, 10_000.0];
 
 /// What a row may name.
 pub(super) trait References {
@@ -37,6 +37,8 @@ pub(super) struct Fitted {
     pub(super) json: Box<str>,
     /// What the cloud holds when it has taken it.
     pub(super) digests: Digests,
+    /// What goes where the cloud refuses that: JSON, and its digests.
+    pub(super) instead: Option<(Box<str>, Digests)>,
     /// It belongs to no clinic, so that the cloud never shows it.
     pub(super) has_no_clinic: bool,
 }
@@ -75,10 +77,12 @@ pub(super) fn fit(row: &Outgoing, references: &impl References) -> Result<Result
     {
         return Ok(Err(CloudReason::NoChanges));
     }
+    let has_no_clinic = table.clinic_column.is_some() && clinic.is_none();
     Ok(fitting.json().map(|json| Fitted {
         json,
         digests,
-        has_no_clinic: table.clinic_column.is_some() && clinic.is_none(),
+        instead: fitting.with_bmi_beside(),
+        has_no_clinic,
     }))
 }
 
@@ -210,6 +214,17 @@ impl Fitting {
         Ok(())
     }
 
+    /// The same row with its body mass index, if the older cloud has no room for that, as text beside the other data.
+    fn with_bmi_beside(mut self) -> Option<(Box<str>, Digests)> {
+        let bmi = self.get("bmi").and_then(number).filter(|bmi| bmi.abs() >= BMI[0])?;
+        self.set("bmi", Cell::Null);
+        if !self.note_in("metadata", "bmi", &bmi.to_string()) {
+            return None;
+        }
+        let digests = digests(self.table, self.cells.iter().map(Some), None);
+        Some((self.json().ok()?, digests))
+    }
+
     /// Adds a field to a column's JSON object; false if it is none.
     fn note_in(&mut self, column: &str, field: &str, value: &str) -> bool {
         let json = self.get(column).and_then(Cell::as_reference).unwrap_or("{}");
@@ -278,7 +293,7 @@ fn value(column: &Column, cell: &Cell) -> Option<Cell> {
         (CloudType::Integer, cell) => whole(cell, f64::from(i32::MIN), f64::from(i32::MAX)),
         (CloudType::Numeric(precision, scale), cell) => {
             let most = match column.name {
-                "bmi" => BMI,
+                "bmi" => BMI[1],
                 _ => 10_f64.powi(i32::from(precision) - i32::from(scale)),
             };
             numeric(cell, i32::from(scale), most)
@@ -349,7 +364,8 @@ pub(super) fn is_uuid(text: &str) -> bool {
 }
 
 fn is_full_date(text: &str) -> bool {
-    text.len() == 10 && text.parse::<Date>().is_ok()
+    // PostgreSQL knows no year 0.
+    text.len() == 10 && text.parse::<Date>().is_ok_and(|date| date.year() > 0)
 }
 
 /// ISO 8601, of the years that it writes with four digits.

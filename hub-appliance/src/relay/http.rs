@@ -225,13 +225,27 @@ fn same_host() -> Policy {
     })
 }
 
+/// Whether this text has certificates, as PEM, and all of them can be trusted in.
+#[must_use]
+pub fn are_certificates(text: &str) -> bool {
+    add_certificates(&mut RootCertStore::empty(), text).is_ok_and(|added| added > 0)
+}
+
+/// Adds the certificates of a text, and says how many.
+fn add_certificates(roots: &mut RootCertStore, text: &str) -> Result<usize, CloudError> {
+    let mut added = 0;
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let certificate = certificate.map_err(|_| CloudError::Settings)?;
+        roots.add(certificate).map_err(|_| CloudError::Settings)?;
+        added += 1;
+    }
+    Ok(added)
+}
+
 fn tls(ca: &str) -> Result<ClientConfig, CloudError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
-        let certificate = certificate.map_err(|_| CloudError::Settings)?;
-        roots.add(certificate).map_err(|_| CloudError::Settings)?;
-    }
+    add_certificates(&mut roots, ca)?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|_| CloudError::Settings)?
@@ -288,4 +302,39 @@ fn is_success(answer: &[u8]) -> bool {
 fn is_about_a_row(answer: &[u8]) -> bool {
     let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
     (answer["unhandled"] == true && answer["status"] == 500) || answer["error"].is_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cloud_is_left_alone_for_as_long_as_it_asks_and_for_an_hour_at_most() {
+        let waits = |header: Option<&str>| {
+            let mut answer = axum::http::Response::builder().status(429);
+            if let Some(seconds) = header {
+                answer = answer.header(RETRY_AFTER, seconds);
+            }
+            let answer = answer.body(String::new()).unwrap();
+            match unwell(&answer.into()) {
+                Some(CloudError::TooMany(wait)) => wait.as_secs(),
+                other => panic!("{other:?}"),
+            }
+        };
+        for (header, seconds) in [
+            (Some("1"), 1),
+            (Some(" 47 "), 47),
+            (Some("0"), 1),
+            (Some("3600"), 3600),
+            (Some("86400"), 3600),
+            (Some("18446744073709551615"), 3600),
+            // None of the cloud's: a minute, after which its bucket has room again.
+            (Some("-5"), 60),
+            (Some("Wed, 21 Oct 2026 07:28:00 GMT"), 60),
+            (Some(""), 60),
+            (None, 60),
+        ] {
+            assert_eq!(waits(header), seconds, "{header:?}");
+        }
+    }
 }

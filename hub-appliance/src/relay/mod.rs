@@ -16,16 +16,18 @@ mod registration;
 mod run;
 mod schedule;
 mod status;
+mod withdrawn;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-pub use http::may_be_called;
+pub use http::{are_certificates, may_be_called};
 pub use run::Wish;
 pub use schedule::{Ended, Schedule};
 pub use status::{RelayState, RelayStatus};
+pub use withdrawn::WithdrawnClinics;
 
 use self::http::Cloud;
 use self::status::Progress;
@@ -53,6 +55,8 @@ pub trait Surroundings: Send + 'static {
     fn has_link(&self) -> bool;
     /// Whether the time of day is known.
     fn knows_time(&self) -> bool;
+    /// Takes notice of the id that the cloud has for this hub, and of what it calls it.
+    fn is_known_as(&self, device: &str, name: Option<&str>);
 }
 
 enum Order {
@@ -120,13 +124,13 @@ impl Relay {
     /// The clinic that the cloud has taken away, and whose records a person has to decide about.
     #[must_use]
     pub fn withdrawn(&self) -> Option<Withdrawn> {
-        self.progress.offered()
+        self.progress.clinics().offered()
     }
 
     /// A person has decided about the records of the clinic: they are deleted, or stay and nobody is asked again before the
     /// hub is unlocked anew.
     pub fn answer_withdrawn(&self, clinic: String, delete: bool) {
-        self.progress.settle(&clinic);
+        self.progress.clinics().settle(&clinic);
         if let Some(orders) = self.orders.as_ref().filter(|_| delete) {
             // It ends only with this.
             let _ = orders.send(Order::Delete(clinic));
@@ -170,7 +174,8 @@ impl<S: Surroundings> Working<S> {
         let began = Instant::now();
         let mut schedule = Schedule::default();
         let mut wish = Wish::default();
-        run::look_for_withdrawn(&self.store, &self.progress);
+        let withdrawn = self.progress.clinics();
+        withdrawn.look(&self.store);
         loop {
             if self.progress.get().state != RelayState::Refused
                 && let Err(error) = run::look(&self.store, &self.progress)
@@ -188,7 +193,13 @@ impl<S: Surroundings> Working<S> {
                 None => self.progress.is(RelayState::Refused),
                 Some(Duration::ZERO) if !knows_time => self.progress.is(RelayState::NoClock),
                 Some(Duration::ZERO) => {
-                    let running = run::run(&cloud, &self.store, &self.progress, std::mem::take(&mut wish));
+                    let running = run::run(
+                        &cloud,
+                        &self.store,
+                        &self.progress,
+                        &self.surroundings,
+                        std::mem::take(&mut wish),
+                    );
                     let Some(((ended, state), asked)) = until_dropped(running, &mut orders).await else {
                         return;
                     };
@@ -200,10 +211,10 @@ impl<S: Surroundings> Working<S> {
                         status.runs += 1;
                     });
                     tracing::info!(run = self.progress.get().runs, ?state, "a run of the relay has ended");
+                    withdrawn.look(&self.store);
                     for clinic in asked.clinics {
-                        self.delete(&clinic, &orders);
+                        withdrawn.delete(&self.store, &clinic, || !orders.is_closed());
                     }
-                    run::look_for_withdrawn(&self.store, &self.progress);
                     if asked.wish.is_some_and(|asked| asked.whole) {
                         wish = Wish {
                             asked: true,
@@ -226,25 +237,9 @@ impl<S: Surroundings> Working<S> {
                     schedule.asked();
                 }
                 Ok(Some(Order::Delete(clinic))) => {
-                    self.delete(&clinic, &orders);
-                    run::look_for_withdrawn(&self.store, &self.progress);
+                    withdrawn.delete(&self.store, &clinic, || !orders.is_closed());
                 }
                 Err(_) => {}
-            }
-        }
-    }
-
-    /// Deletes what the cloud has taken away with a clinic, as far as it gets before the relay is to end: then a person is asked
-    /// about the rest.
-    fn delete(&self, clinic: &str, orders: &UnboundedReceiver<Order>) {
-        while !orders.is_closed() {
-            match self.store.delete_withdrawn(clinic) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::error!(%error, "the records of a clinic that was taken away are not all deleted");
-                    break;
-                }
             }
         }
     }

@@ -162,6 +162,7 @@ fn prepare(
         let is_untold = has_no_clinic || table.name == "prescription_items";
         return Ok(Fate::Send(Box::new(Prepared {
             json: serde_json::Value::from(&*row.id).to_string().into(),
+            instead: None,
             list: List::Deleted,
             sent: Sent {
                 table: row.table,
@@ -188,6 +189,7 @@ fn prepare(
     }
     Ok(Fate::Send(Box::new(Prepared {
         json: fitted.json,
+        instead: fitted.instead,
         list: if known.is_some() { List::Updated } else { List::Created },
         before: row.entry.before(),
         sent: Sent {

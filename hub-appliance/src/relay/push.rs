@@ -96,10 +96,14 @@ impl<O: Outbox> Push<'_, O> {
                 self.progress.sent(self.taken.get());
             }
             Err(CloudError::BadRow) if state.halving.refused(rows.len()) => {
-                state.queue.pop_front();
                 self.outbox.note_not_sent(sent.clone())?;
+                let is_well = self.taken.get() > 0 || self.is_well(rows[0].sent.table).await?;
+                if is_well && state.queue.front_mut().is_some_and(Prepared::take_instead) {
+                    return Ok(());
+                }
+                state.queue.pop_front();
                 state.strikes.extend(sent);
-                if self.taken.get() > 0 || self.is_well(rows[0].sent.table).await? {
+                if is_well {
                     self.settle_strikes(state)?;
                     Self::forget_queue(state);
                 } else if state.strikes.len() >= STRIKES {

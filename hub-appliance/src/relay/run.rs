@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::Surroundings;
 use super::http::{Cloud, CloudError};
 use super::outbox::Records;
 use super::pull::{self, PullError};
@@ -30,9 +31,16 @@ pub struct Wish {
 }
 
 /// Runs once, and says how it ended and where that leaves the relay.
-pub(super) async fn run(cloud: &Cloud, store: &Store, progress: &Progress, wish: Wish) -> (Ended, RelayState) {
+pub(super) async fn run(
+    cloud: &Cloud,
+    store: &Store,
+    progress: &Progress,
+    surroundings: &impl Surroundings,
+    wish: Wish,
+) -> (Ended, RelayState) {
     let taken = Cell::new(0);
-    match attempt(cloud, store, progress, wish, &taken).await {
+    let met = |device: &Device| surroundings.is_known_as(&device.id, device.name());
+    match attempt(cloud, store, progress, &met, wish, &taken).await {
         Ok(None) => (Ended::Done, RelayState::Waiting),
         Ok(Some(state)) => (Ended::Waits, state),
         Err(PullError::Cloud(CloudError::Refused)) => (Ended::Refused, RelayState::Refused),
@@ -52,11 +60,13 @@ async fn attempt(
     cloud: &Cloud,
     store: &Store,
     progress: &Progress,
+    met: &dyn Fn(&Device),
     wish: Wish,
     taken: &Cell<usize>,
 ) -> Result<Option<RelayState>, PullError> {
     progress.is(RelayState::Receiving);
     let device = cloud.verify().await?;
+    met(&device);
     if !device.is_active() {
         return Ok(Some(RelayState::Inactive));
     }
@@ -148,15 +158,6 @@ pub(super) fn overlapping(state: &CloudState) -> i64 {
         0
     } else {
         (state.pull_cursor - OVERLAP_MS).max(1)
-    }
-}
-
-/// Looks for a clinic that the cloud has taken away, and about which a person can decide.
-pub(super) fn look_for_withdrawn(store: &Store, progress: &Progress) {
-    let settled = progress.settled();
-    // A store that does not tell is reported where it is used.
-    if let Ok(withdrawn) = store.read(|snapshot| snapshot.withdrawn(&settled)) {
-        progress.offer(withdrawn);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::WithdrawnClinics;
 use crate::clock::HubTime;
-use crate::store::relay::Withdrawn;
 
 /// Where the relay is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,16 +58,7 @@ pub(super) struct Progress(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     status: Mutex<RelayStatus>,
-    clinics: Mutex<Clinics>,
-}
-
-/// Clinics that the cloud has taken away.
-#[derive(Debug, Default)]
-struct Clinics {
-    /// The one that a person is asked about.
-    offered: Option<Withdrawn>,
-    /// Those that are to stay, or are being deleted: by their ids.
-    settled: Vec<String>,
+    clinics: WithdrawnClinics,
 }
 
 impl Progress {
@@ -79,28 +70,9 @@ impl Progress {
         change(&mut lock(&self.0.status));
     }
 
-    /// The clinic that a person is asked about.
-    pub(super) fn offered(&self) -> Option<Withdrawn> {
-        lock(&self.0.clinics).offered.clone()
-    }
-
-    /// Clinics that nobody is to be asked about.
-    pub(super) fn settled(&self) -> Vec<String> {
-        lock(&self.0.clinics).settled.clone()
-    }
-
-    pub(super) fn offer(&self, withdrawn: Option<Withdrawn>) {
-        let mut clinics = lock(&self.0.clinics);
-        let is_settled = |offered: &Withdrawn| clinics.settled.contains(&offered.clinic);
-        let offered = withdrawn.filter(|offered| !is_settled(offered));
-        clinics.offered = offered;
-    }
-
-    /// A person has decided.
-    pub(super) fn settle(&self, clinic: &str) {
-        let mut clinics = lock(&self.0.clinics);
-        clinics.settled.push(clinic.to_owned());
-        clinics.offered.take_if(|offered| offered.clinic == clinic);
+    /// Clinics that the cloud has taken away.
+    pub(super) fn clinics(&self) -> &WithdrawnClinics {
+        &self.0.clinics
     }
 
     pub(super) fn is(&self, state: RelayState) {

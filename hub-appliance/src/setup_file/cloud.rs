@@ -1,18 +1,18 @@
 //! `[cloud]` of `hub-setup.toml`: where the records are relayed to. The key in it is a secret that lies in the clear: it is
 //! read once, at an unlock, into the vault, and then overwritten in its place.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use nix::libc::O_NOFOLLOW;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use reqwest::Url;
 use toml::de::DeTable;
 
 use super::lock::zone_named;
 use super::{MAX_BYTES, Reader, SetupFileError, Value};
-use crate::relay::may_be_called;
+use crate::relay::{are_certificates, may_be_called};
 use crate::secret::SecretText;
 use crate::system::owner_file::{self, OwnerFile};
 
@@ -24,6 +24,32 @@ const MAX_NAME: usize = 64;
 /// The largest file of certificates, bytes.
 const MAX_CA: u64 = 64 * 1024;
 
+/// An entry that may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Entry<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It is there and has a mistake: what is known from before stays.
+    Mistaken,
+    /// What it says.
+    Says(T),
+}
+
+impl<T> Entry<T> {
+    /// What it says, or what was `known` before where that can't be told; empty where it is not there.
+    pub fn or_known(self, known: T) -> T
+    where
+        T: Default,
+    {
+        match self {
+            Self::Absent => T::default(),
+            Self::Mistaken => known,
+            Self::Says(what) => what,
+        }
+    }
+}
+
 /// What `[cloud]` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudSetup {
@@ -34,33 +60,39 @@ pub struct CloudSetup {
     /// What people call this hub.
     pub name: Option<String>,
     /// The zone that the cloud's server is in (IANA).
-    pub time_zone: Option<String>,
-    /// File of more certificates to trust, beside the setup file.
-    pub ca_file: Option<PathBuf>,
+    pub time_zone: Entry<String>,
+    /// More certificates to trust, as PEM: what is in the file that `ca_file` names.
+    pub ca: Entry<String>,
 }
 
-impl CloudSetup {
-    /// Reads the file of certificates, beside the setup file in `folder`; nothing where none is named.
-    ///
-    /// # Errors
-    /// Where it is not there, too large, or no PEM.
-    pub fn read_ca(&self, folder: &Path) -> io::Result<String> {
-        let Some(file) = &self.ca_file else {
-            return Ok(String::new());
-        };
-        let mut pem = String::new();
-        File::open(folder.join(file))?
-            .take(MAX_CA + 1)
-            .read_to_string(&mut pem)?;
-        if pem.len() as u64 > MAX_CA || !pem.contains("-----BEGIN CERTIFICATE-----") {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        Ok(pem)
+/// Reads the file of certificates, beside the setup file in `folder`.
+fn read_certificates(folder: &Path, name: &Path) -> Result<String, &'static str> {
+    const CAN_BE_READ: &str = "a file that can be read, beside hub-setup.toml";
+    let path = match owner_file::look_for(&folder.join(name)) {
+        Ok(OwnerFile::There(path)) => path,
+        Ok(OwnerFile::Absent) => return Err("a file of that name beside hub-setup.toml: there is none"),
+        Ok(OwnerFile::Several) => return Err("one file of that name beside hub-setup.toml: leave one of them"),
+        Err(_) => return Err(CAN_BE_READ),
+    };
+    // A pipe of that name would be waited for.
+    let mut how = OpenOptions::new();
+    let file = how.read(true).custom_flags(O_NONBLOCK).open(path);
+    let file = file
+        .ok()
+        .filter(|file| file.metadata().is_ok_and(|about| about.is_file()));
+    let mut bytes = Vec::new();
+    file.and_then(|file| file.take(MAX_CA + 1).read_to_end(&mut bytes).ok())
+        .ok_or(CAN_BE_READ)?;
+    if bytes.len() as u64 > MAX_CA {
+        return Err("a file of at most 64 KiB");
     }
+    let pem = owner_file::text(bytes).ok().filter(|pem| are_certificates(pem));
+    pem.ok_or("a file of certificates in PEM, each from -----BEGIN CERTIFICATE----- on")
 }
 
 impl<'t> Reader<'t> {
-    /// Reads the section as far as it makes sense; what does not goes to `mistakes`. Without a URL there is no cloud.
+    /// Reads the section as far as it makes sense, and the file beside the setup file that it names; what does not goes to
+    /// `mistakes`. Without a URL there is no cloud.
     pub(super) fn cloud(&self, section: &Value<'t>, mistakes: &mut Vec<SetupFileError>) -> Option<CloudSetup> {
         let table: &DeTable<'t> = match self.section(section, "cloud") {
             Ok(table) => table,
@@ -74,8 +106,8 @@ impl<'t> Reader<'t> {
             url: String::new(),
             api_key: None,
             name: None,
-            time_zone: None,
-            ca_file: None,
+            time_zone: Entry::Absent,
+            ca: Entry::Absent,
         };
         for (name, value) in table {
             let text = value.get_ref().as_str();
@@ -106,7 +138,7 @@ impl<'t> Reader<'t> {
                 }
                 "time_zone" => {
                     let zone = text.filter(|zone| zone_named(zone).is_some());
-                    setup.time_zone = zone.map(str::to_owned);
+                    setup.time_zone = zone.map_or(Entry::Mistaken, |zone| Entry::Says(zone.to_owned()));
                     if zone.is_none() {
                         wrong(
                             "time_zone",
@@ -118,10 +150,16 @@ impl<'t> Reader<'t> {
                     let file = text
                         .map(Path::new)
                         .filter(|file| file.file_name() == Some(file.as_os_str()));
-                    setup.ca_file = file.map(Path::to_owned);
-                    if file.is_none() {
-                        wrong("ca_file", "the name of a PEM file beside hub-setup.toml");
-                    }
+                    let read = file
+                        .ok_or("the name of a PEM file beside hub-setup.toml")
+                        .and_then(|file| read_certificates(self.folder, file));
+                    setup.ca = match read {
+                        Ok(pem) => Entry::Says(pem),
+                        Err(needs) => {
+                            wrong("ca_file", needs);
+                            Entry::Mistaken
+                        }
+                    };
                 }
                 _ => mistakes.push(self.unknown(name, "url, api_key, name, time_zone or ca_file in [cloud]")),
             }
@@ -160,7 +198,10 @@ pub fn forget_cloud_key(path: &Path) -> io::Result<()> {
     let Ok(table) = DeTable::parse(text) else {
         return Ok(());
     };
-    let reader = Reader(text);
+    let reader = Reader {
+        text,
+        folder: Path::new(""),
+    };
     let cloud = table
         .get_ref()
         .iter()

@@ -58,7 +58,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use cloud::{CloudSetup, forget_cloud_key};
+pub use cloud::{CloudSetup, Entry, forget_cloud_key};
 pub use courier::CourierSetup;
 pub use lock::LockSetup;
 
@@ -190,16 +190,16 @@ impl SetupFile {
             OwnerFile::Several => return Err(SetupFileError::Several),
         };
         let mut bytes = Vec::new();
-        let file = File::open(path)?;
+        let file = File::open(&path)?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        Self::parse(bytes)
+        Self::parse(bytes, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// Reads the file's content.
+    /// Reads the content of a file that lies in `folder`, and what it names there.
     ///
     /// # Errors
     /// As [`Self::read`], but for [`SetupFileError::Read`].
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, SetupFileError> {
+    pub fn parse(bytes: Vec<u8>, folder: &Path) -> Result<Self, SetupFileError> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(SetupFileError::TooLarge);
         }
@@ -213,8 +213,8 @@ impl SetupFile {
         let text = owner_file::text(bytes).map_err(|text| SetupFileError::NotText {
             line: 1 + line_feeds.iter().filter(|at| **at < text).count(),
         })?;
-        let reader = Reader(&text);
-        let table = DeTable::parse(reader.0).map_err(|error| reader.syntax(&error))?;
+        let reader = Reader { text: &text, folder };
+        let table = DeTable::parse(reader.text).map_err(|error| reader.syntax(&error))?;
         let mut file = Self::default();
         for (name, value) in table.get_ref() {
             match name.get_ref().as_ref() {
@@ -283,7 +283,11 @@ type Panel = (Option<&'static str>, Option<Language>, Numerals);
 type Value<'t> = Spanned<DeValue<'t>>;
 
 /// Reads parts of the text and knows which line they are in.
-struct Reader<'t>(&'t str);
+struct Reader<'t> {
+    text: &'t str,
+    /// Where the file is.
+    folder: &'t Path,
+}
 
 impl<'t> Reader<'t> {
     fn panel(&self, section: &Value<'t>) -> Result<Panel, SetupFileError> {
@@ -417,7 +421,7 @@ impl<'t> Reader<'t> {
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
-        line_at(self.0.as_bytes(), span.start)
+        line_at(self.text.as_bytes(), span.start)
     }
 }
 

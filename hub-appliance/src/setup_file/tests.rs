@@ -6,8 +6,13 @@ use super::*;
 use crate::board::BeaconKind;
 use crate::secret::SecretText;
 
+/// Reads a file's content, with nothing beside it.
+fn parse(bytes: Vec<u8>) -> Result<SetupFile, SetupFileError> {
+    SetupFile::parse(bytes, Path::new("/nowhere"))
+}
+
 fn error(text: &str) -> String {
-    let read = SetupFile::parse(text.into()).map(|file| file.mistakes);
+    let read = parse(text.into()).map(|file| file.mistakes);
     read.map_or_else(|error| error.to_string(), |mistakes| mistakes[0].to_string())
 }
 
@@ -28,7 +33,7 @@ fn the_example_of_the_module_is_read() {
         .take_while(|line| !line.contains("```"))
         .map(|line| line.trim_start_matches("//!").to_owned() + "\r\n")
         .collect();
-    let file = SetupFile::parse(format!("\u{feff}{example}").into_bytes()).unwrap();
+    let file = parse(format!("\u{feff}{example}").into_bytes()).unwrap();
     assert_eq!(
         (file.profile, file.language, file.numerals),
         (Some("four-buttons"), Some(Language::French), Numerals::European)
@@ -58,7 +63,7 @@ fn a_receiver_that_is_no_key_or_an_answerer_without_one_is_told() {
         ("[courier]\n", 1, "courier needs a recipient"),
         ("[courier]\nreciever = ''", 2, "write recipient or desk in [courier]"),
     ] {
-        let file = SetupFile::parse(text.into()).unwrap();
+        let file = parse(text.into()).unwrap();
         assert!(file.courier.is_none());
         assert_eq!(file.mistakes[0].line(), Some(line), "{text}");
         assert!(file.mistakes[0].to_string().contains(says), "{}", file.mistakes[0]);
@@ -68,7 +73,7 @@ fn a_receiver_that_is_no_key_or_an_answerer_without_one_is_told() {
 #[test]
 fn backups_are_for_whom_the_section_names() {
     let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-    let file = SetupFile::parse(format!("[backup]\nrecipient = ' {key} '").into()).unwrap();
+    let file = parse(format!("[backup]\nrecipient = ' {key} '").into()).unwrap();
     assert!(file.mistakes.is_empty());
     assert_eq!(file.backup.unwrap().name(), key);
     for (text, line, says) in [
@@ -76,7 +81,7 @@ fn backups_are_for_whom_the_section_names() {
         ("[backup]\n", 1, "backup needs a recipient"),
         ("[backup]\nto = ''", 2, "write recipient in [backup]"),
     ] {
-        let file = SetupFile::parse(text.into()).unwrap();
+        let file = parse(text.into()).unwrap();
         assert!(file.backup.is_none());
         assert_eq!(file.mistakes[0].line(), Some(line));
         assert!(file.mistakes[0].to_string().contains(says), "{}", file.mistakes[0]);
@@ -86,20 +91,20 @@ fn backups_are_for_whom_the_section_names() {
 #[test]
 fn a_mistake_in_when_to_lock_voids_that_section_alone() {
     let text = "[panel]\nlanguage = 'fr'\n[lock]\nidle_hours = 0.5\nat = '18'\ntime_zone = 'UTC'\n";
-    let file = SetupFile::parse(text.into()).unwrap();
+    let file = parse(text.into()).unwrap();
     assert_eq!(file.language, Some(Language::French));
     assert!(file.lock.at.is_none() && file.lock.idle.is_none());
     assert_eq!(file.mistakes[0].line(), Some(5));
-    let file = SetupFile::parse("[lock]\nidle_hours = 0.5".into()).unwrap();
+    let file = parse("[lock]\nidle_hours = 0.5".into()).unwrap();
     assert_eq!(file.lock.idle, Some(std::time::Duration::from_secs(30 * 60)));
 }
 
 #[test]
 fn all_of_it_may_be_left_out() {
     for text in ["", "# nothing\n", "[panel]\n"] {
-        assert!(is_empty(&SetupFile::parse(text.into()).unwrap()));
+        assert!(is_empty(&parse(text.into()).unwrap()));
     }
-    let only = SetupFile::parse(b"[network]\naddress = '10.1.2.3/8'".to_vec())
+    let only = parse(b"[network]\naddress = '10.1.2.3/8'".to_vec())
         .unwrap()
         .network
         .unwrap();
@@ -204,7 +209,7 @@ fn a_mistake_in_one_entry_of_the_cloud_leaves_the_others() {
         "[panel]\nlanguage = 'fr'\nprofile = 'none'\n[cloud]\nurl = 'https://cloud.example.org/'\napi_key = '{KEY}'\n\
          colour = 'red'\ntime_zone = 'Mars/Olympus'\nca_file = '../ca.pem'\nname = 'North'\n"
     );
-    let file = SetupFile::parse(text.clone().into()).unwrap();
+    let file = parse(text.clone().into()).unwrap();
     let lines: Vec<_> = file.mistakes.iter().map(|mistake| mistake.line().unwrap()).collect();
     assert_eq!(lines, [9, 7, 8, 3], "{:?}", file.mistakes);
     let cloud = file.cloud.unwrap();
@@ -213,12 +218,82 @@ fn a_mistake_in_one_entry_of_the_cloud_leaves_the_others() {
         ("https://cloud.example.org", Some("North"))
     );
     assert_eq!(
-        (cloud.api_key, cloud.time_zone, cloud.ca_file),
-        (Some(SecretText::new(KEY.into())), None, None)
+        (cloud.api_key, cloud.time_zone, cloud.ca),
+        (Some(SecretText::new(KEY.into())), Entry::Mistaken, Entry::Mistaken)
     );
     for mistake in file.mistakes {
         assert!(!mistake.to_string().contains(KEY));
     }
+}
+
+/// A certificate of nobody: P-256, made for this test.
+const PEM: &str = "-----BEGIN CERTIFICATE-----
+MIIBeTCCAR+gAwIBAgIUGf+c4rJRCfizNizcHpPmqRLYqlkwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGTm9ib2R5MCAXDTI2MTEyNzEzMTAwMFoYDzIxMjYxMTAzMTMx
+MDAwWjARMQ8wDQYDVQQDDAZOb2JvZHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AAQbeACceQSa0fG3H3nTObqC8WCXmS7U45VBLxZ1PE/XqcuB/sVBEWuWHkBrqjjl
+wPDr8Y46a/Wj15gT+PwTxVn+o1MwUTAdBgNVHQ4EFgQUFAT8EGtFPsRTYNLr+SGt
+qIvgS44wHwYDVR0jBBgwFoAUFAT8EGtFPsRTYNLr+SGtqIvgS44wDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA4hdcutSnq8PVGZnhLpzt6dIQ3ciu
+96TKhObTa4N3atsCIDYmgKVnqXdn6py2DdbWykxDlQJ1cAChYHU29GrtzIgM
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn a_file_of_certificates_that_can_not_be_used_is_a_mistake_of_its_entry_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = folder.path().join("hub-setup.toml");
+    let text = format!("[cloud]\nurl = 'https://c.example'\nca_file = 'ca.pem'\napi_key = '{KEY}'\n");
+    std::fs::write(&setup, text).unwrap();
+    let ca = folder.path().join("ca.pem");
+    let is_mistaken = |says: &str| {
+        let file = SetupFile::read(&setup).unwrap();
+        let [mistake] = &file.mistakes[..] else {
+            panic!("{:?}", file.mistakes)
+        };
+        let said = mistake.to_string();
+        assert!(
+            said.starts_with("hub-setup.toml, line 3: ca_file needs ") && said.contains(says),
+            "{said}"
+        );
+        let cloud = file.cloud.unwrap();
+        assert_eq!((cloud.ca, cloud.api_key.is_some()), (Entry::Mistaken, true));
+    };
+    is_mistaken("there is none");
+    std::fs::create_dir(&ca).unwrap();
+    is_mistaken("can be read");
+    std::fs::remove_dir(&ca).unwrap();
+    nix::unistd::mkfifo(&ca, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+    is_mistaken("can be read");
+    std::fs::remove_file(&ca).unwrap();
+    let cut = &PEM[..PEM.len() / 2];
+    let altered = PEM.replacen('M', "!", 2);
+    let second = format!("{PEM}{}", PEM.replacen("MII", "AAA", 1));
+    let key = PEM.replace("CERTIFICATE", "PRIVATE KEY");
+    for no_pem in ["", "\u{30}\u{82}\u{1}", "ca", cut, &altered, &second, &key] {
+        std::fs::write(&ca, no_pem).unwrap();
+        is_mistaken("in PEM");
+    }
+    std::fs::write(&ca, PEM.to_owned() + &" ".repeat(64 * 1024)).unwrap();
+    is_mistaken("at most 64 KiB");
+
+    for good in [
+        PEM.to_owned(),
+        format!("\u{feff}Our own\r\n{}", PEM.replace('\n', "\r\n")),
+    ] {
+        std::fs::write(&ca, good).unwrap();
+        let file = SetupFile::read(&setup).unwrap();
+        assert!(file.mistakes.is_empty(), "{:?}", file.mistakes);
+        let Entry::Says(pem) = file.cloud.unwrap().ca else {
+            panic!()
+        };
+        assert!(pem.contains("BEGIN CERTIFICATE") && !pem.starts_with('\u{feff}'));
+    }
+    // As a computer names it that hides the ending.
+    std::fs::rename(&ca, folder.path().join("ca.pem.txt")).unwrap();
+    assert!(SetupFile::read(&setup).unwrap().mistakes.is_empty());
+    std::fs::write(&ca, PEM).unwrap();
+    is_mistaken("leave one of them");
 }
 
 #[test]
@@ -235,7 +310,7 @@ fn records_go_nowhere_in_the_clear_but_to_this_machine() {
         ("cloud.example.org", false),
         ("", false),
     ] {
-        let file = SetupFile::parse(format!("[cloud]\nurl = '{url}'").into()).unwrap();
+        let file = parse(format!("[cloud]\nurl = '{url}'").into()).unwrap();
         assert_eq!(file.cloud.is_some(), is_taken, "{url}");
         assert_eq!(file.mistakes.is_empty(), is_taken, "{url}");
     }
@@ -270,14 +345,14 @@ fn the_key_is_overwritten_in_its_place_and_nothing_else() {
 
 #[test]
 fn what_is_no_text_or_too_much_of_it_is_refused() {
-    let not_text = SetupFile::parse(b"[panel]\n# caf\xE9\n".to_vec()).unwrap_err();
+    let not_text = parse(b"[panel]\n# caf\xE9\n".to_vec()).unwrap_err();
     assert_eq!(not_text.line(), Some(2));
     let large = vec![b'#'; usize::try_from(MAX_BYTES).unwrap() + 1];
-    assert!(SetupFile::parse(large[1..].to_vec()).is_ok());
-    assert!(matches!(SetupFile::parse(large), Err(SetupFileError::TooLarge)));
+    assert!(parse(large[1..].to_vec()).is_ok());
+    assert!(matches!(parse(large), Err(SetupFileError::TooLarge)));
     let deep = "a = ".to_owned() + &"[".repeat(10_000);
     assert!(matches!(
-        SetupFile::parse(deep.into()),
+        parse(deep.into()),
         Err(SetupFileError::Syntax { line: 1, .. })
     ));
 }
@@ -296,7 +371,7 @@ fn a_file_that_is_not_there_settles_nothing() {
 
 #[test]
 fn digits_are_those_of_the_language_unless_the_file_says_otherwise() {
-    let read = |text: &str| SetupFile::parse(format!("[panel]\nlanguage = 'ar'\n{text}").into_bytes()).unwrap();
+    let read = |text: &str| parse(format!("[panel]\nlanguage = 'ar'\n{text}").into_bytes()).unwrap();
     assert_eq!(read("").numerals, Numerals::Own);
     assert_eq!(read("digits = 'arab'").numerals, Numerals::Own);
     assert_eq!(read("digits = 'latn'").numerals, Numerals::European);
@@ -334,7 +409,7 @@ fn a_file_as_computers_save_it_is_taken_and_of_two_none() {
 proptest! {
     #[test]
     fn any_bytes_are_taken_or_refused(bytes: Vec<u8>) {
-        let _ = SetupFile::parse(bytes);
+        let _ = parse(bytes);
     }
 
     /// Whatever is taken prints as words, numbers, dots and slashes: nothing that a shell could take for more.
@@ -343,7 +418,7 @@ proptest! {
         let [address, gateway] = [address, gateway].map(Ipv4Addr::from);
         let dns: Vec<String> = dns.into_iter().map(|server| Ipv4Addr::from(server).to_string()).collect();
         let text = format!("[network]\naddress='{address}/{bits}'\ngateway='{gateway}'\ndns={dns:?}");
-        if let Ok(SetupFile { network: Some(network), .. }) = SetupFile::parse(text.into()) {
+        if let Ok(SetupFile { network: Some(network), .. }) = parse(text.into()) {
             let lines = network.to_string();
             prop_assert!(lines.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ./\n".contains(&byte)));
             prop_assert!(lines.lines().count() <= 2 + MAX_DNS);

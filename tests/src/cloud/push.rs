@@ -173,7 +173,12 @@ async fn upsert(shared: &Shared, switches: &Switches, table: &str, row: &Value) 
         .filter(|name| !ignored.contains(name) && row.get(*name).is_some())
         .collect();
     let list: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    let news: Vec<String> = names.iter().map(|name| format!("new.\"{name}\"")).collect();
+    let news = names.iter().map(|name| match *name {
+        // As wide as the older cloud's column is.
+        "bmi" if switches.generation == Generation::C1 => "new.bmi::numeric(4,2)".to_owned(),
+        name => format!("new.\"{name}\""),
+    });
+    let news: Vec<String> = news.collect();
     let stamps = switches.stamps && STAMPED.contains(&table);
     let sets: Vec<String> = names
         .iter()

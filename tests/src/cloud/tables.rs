@@ -100,5 +100,10 @@ fn define(table: &str, column: &CloudColumn) -> String {
         (_, true) => "NOT NULL",
         _ => "",
     };
-    format!("\"{}\" {} {rest}", column.name, column.kind)
+    // The older cloud's is narrower: see its pushes.
+    let kind = match column.name.as_str() {
+        "bmi" => "numeric(6,2)",
+        _ => &column.kind,
+    };
+    format!("\"{}\" {kind} {rest}", column.name)
 }

@@ -4,6 +4,8 @@
 
 use hub_tests::cloud::Generation;
 use hub_tests::hub::Log;
+use hub_tests::phone::cell::Cell;
+use hub_tests::phone::edit::NewPatient;
 use serde_json::json;
 
 use super::number;
@@ -99,4 +101,106 @@ async fn the_older_clouds_bad_row_is_found_by_halving() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newer_clouds_bad_row_is_found_by_its_not_coming_back() {
     among_many(Generation::C2).await;
+}
+
+/// Measurements, each of another visitor: what the cloud's columns have no room for is held by the name of its column, what they
+/// have room for once it is rounded arrives, and none of it stops what comes after it.
+async fn odd_measurements(generation: Generation) {
+    let mut world = Relayed::new(generation, Log::Warnings).await;
+    let patient = world.phone.register_patient(&new_patient("Amina")).unwrap();
+    let visit = world.phone.open_visit(&patient).unwrap();
+    let mut measure = |column: &str, value: f64| {
+        let measured = [(column, Cell::Real(value)), ("pulse_rate", Cell::Real(70.4))];
+        world.phone.record_vitals(&patient, &visit, &measured).unwrap()
+    };
+    let beyond = [
+        ("bmi", 10_000.0),
+        ("temperature_celsius", 100.0),
+        ("temperature_celsius", -99.996),
+        ("weight_kg", 1000.0),
+        ("height_cm", 999.996),
+        ("waist_circumference_cm", 1e300),
+        ("oxygen_saturation", -1000.0),
+        ("heart_rate", 3e9),
+        ("pain_level", -2_147_483_649.0),
+    ];
+    let mut held: Vec<(String, String)> = Vec::new();
+    for (column, value) in beyond {
+        let id = measure(column, value);
+        held.push((
+            format!("patient_vitals/{id}"),
+            format!("does not fit the cloud: {column}"),
+        ));
+    }
+    let heavy = measure("bmi", 123.45);
+    for (column, value) in [
+        ("bmi", 99.99),
+        ("temperature_celsius", 36.664),
+        ("height_cm", 999.994),
+        ("systolic_bp", 119.5),
+        ("heart_rate", 1e-300),
+    ] {
+        measure(column, value);
+    }
+    let last = measure("oxygen_saturation", 98.0);
+    world
+        .phone
+        .register_patient(&NewPatient {
+            date_of_birth: "0000-05-01".into(),
+            ..new_patient("Babak")
+        })
+        .unwrap();
+    world.phone.sync().await.unwrap();
+    let _ = world.cloud.take_counts();
+    world.run_through().await;
+    let pushes = world.cloud.take_counts().pushes;
+    assert!(pushes <= SEARCH, "{pushes}");
+    let vitals = world.cloud.rows("patient_vitals").await.unwrap();
+    assert!(
+        vitals.iter().any(|row| row["id"] == last.as_str()),
+        "what comes after them arrives"
+    );
+    let there = vitals.iter().find(|row| row["id"] == heavy.as_str()).unwrap();
+    let told = (&there["bmi"], &there["metadata"]["bmi"], &there["pulse_rate"]);
+    match generation {
+        Generation::C1 => assert_eq!(told, (&json!(null), &json!("123.45"), &json!(70))),
+        Generation::C2 => assert_eq!(told, (&json!(123.45), &json!(null), &json!(70))),
+    }
+    // At a person's wish what was held is tried again, and what is there goes to nobody again.
+    let again = world.run().await;
+    assert!(again.contains("Waiting"), "{again}");
+    assert_eq!(world.cloud.take_counts().rows_pushed, 0);
+    let report = world.phone.pull().await.unwrap();
+    assert!(
+        report.iter().all(|(_, counts)| *counts == Default::default()),
+        "{report:?}"
+    );
+    assert_eq!(
+        *world.phone.database.cell("patient_vitals", &heavy, "bmi").unwrap(),
+        Cell::Real(123.45)
+    );
+
+    // An edit of another column goes the same way.
+    let heart_rate = [("heart_rate", Cell::Real(81.0))];
+    world.phone.edit("patient_vitals", &heavy, &heart_rate).unwrap();
+    world.phone.sync().await.unwrap();
+    world.run_through().await;
+    let vitals = world.cloud.rows("patient_vitals").await.unwrap();
+    let there = vitals.iter().find(|row| row["id"] == heavy.as_str()).unwrap();
+    assert_eq!(there["heart_rate"], 81);
+    world.hub.hub.terminate().await.unwrap();
+    held.sort();
+    let mut told = world.unacknowledged().await;
+    told.sort();
+    assert_eq!(told, held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn measurements_that_the_older_clouds_columns_can_not_hold_stop_nothing() {
+    odd_measurements(Generation::C1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn measurements_that_the_newer_clouds_columns_can_not_hold_stop_nothing() {
+    odd_measurements(Generation::C2).await;
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use hub_tests::clinic::Clinic;
 use hub_tests::cloud::{Cloud, Generation};
-use hub_tests::hub::Log;
+use hub_tests::hub::{self, Log, PIN};
 
 use super::world::{Relayed, SIZE, new_patient};
 
@@ -53,4 +53,34 @@ async fn another_cloud_or_key_gets_nothing_before_a_person_has_allowed_it() {
     world.hub.start_again().await.unwrap();
     world.hub.hub.wait_for_run(0).await.unwrap();
     world.assert_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_cloud_calls_the_hub_is_kept_unless_its_owner_named_it() {
+    let mut world = Relayed::new(Generation::C1, Log::Warnings).await;
+    let id = world.phone.client.handshake().await.unwrap().hub_id.clone();
+    for (more, name) in [
+        ("", "Clinic hub"),
+        ("name = 'Ours'\n", "Ours"),
+        ("name = 'Ours'\n", "Ours"),
+    ] {
+        world.run_through().await;
+        world.hub.hub.terminate().await.unwrap();
+        fs::write(world.hub.setup_file(), world.cloud.setup() + more).unwrap();
+        world.hub.start_again().await.unwrap();
+        let hub = world.phone.client.handshake().await.unwrap();
+        assert_eq!(
+            (hub.hub_name.as_str(), &hub.hub_id),
+            (name, &id),
+            "phones know it by the same id"
+        );
+    }
+    world.run_through().await;
+    world.hub.hub.terminate().await.unwrap();
+    let export = ["audit", "export", "--format", "jsonl"];
+    let exported = hub::desk(&world.hub.data(), &export, PIN).await.unwrap();
+    let log = String::from_utf8(exported.stdout).unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("cloud.device")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("0195c0de-0000-7000-8000-000000000001"), "{told:?}");
 }

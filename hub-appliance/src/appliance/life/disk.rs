@@ -6,9 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Life, State, blocking};
 use crate::appliance::ApplianceError;
-use crate::appliance::cloud;
 use crate::panel::{Fault, KnownDisk, Phase, Question};
-use crate::relay::Relay;
 use crate::system::data_disk::{DataDiskError, DiskState, Offer, Place, Rival};
 
 /// A look at the disk that is being taken.
@@ -180,14 +178,7 @@ impl Life {
             }
             State::Open(_) if self.board_key_question().as_ref() == Some(question) => self.answer_board_key(yes).await,
             State::Open(_) if *question == Question::NewBox => self.answer_new_box(yes),
-            State::Open(serving) if let Question::Withdrawn { clinic, .. } = question => {
-                let offered = serving.relay.as_ref().and_then(Relay::withdrawn);
-                if let (Some(relay), Some(offered)) = (&serving.relay, offered)
-                    && *clinic == cloud::name_of(&offered)
-                {
-                    relay.answer_withdrawn(offered.clinic, yes);
-                }
-            }
+            State::Open(_) if let Question::Withdrawn { clinic, .. } = question => self.answer_withdrawn(clinic, yes),
             State::SetUp if self.first_way.question().as_ref() == Some(question) => {
                 self.answer_first_board_key(yes).await;
             }

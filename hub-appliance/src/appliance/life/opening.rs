@@ -183,7 +183,9 @@ impl Life {
         let auto_lock = AutoLock::new(self.config.lock.clone(), &self.clock, sources.devices.last_call());
         self.let_out(if has_cloud { CloudWay::Open } else { CloudWay::Shut });
         self.opened_store.set(&sources.store);
-        let relay = taken.access.and_then(|access| cloud::start(access, &sources));
+        let relay = taken
+            .access
+            .and_then(|access| cloud::start(access, &sources, &vault, taken.is_named));
         let parts = Parts {
             sticks: Arc::clone(&self.config.sticks),
             sensors: self.config.sensors.clone(),
@@ -197,7 +199,7 @@ impl Life {
             interval: self.config.backup_interval,
             turn: Arc::clone(&self.backup_turn),
         };
-        let courier = CourierStick::new(courier_stick::Parts {
+        let mut courier = CourierStick::new(courier_stick::Parts {
             sticks: Arc::clone(&self.config.sticks),
             store: Arc::clone(&sources.store),
             seal: Arc::clone(&log.seal),
@@ -206,6 +208,9 @@ impl Life {
                 name: hub.hub_name.clone(),
             },
         });
+        if relay.is_none() {
+            courier.look();
+        }
         let backup = BackupStick::start(parts, self.facts.backed_up_at.map(HubTime::from_millis));
         self.notice = notice;
         let guard = self.guard();

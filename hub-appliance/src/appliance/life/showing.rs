@@ -77,7 +77,7 @@ impl Life {
             usb: serving.courier.status(),
             other_office: serving.other_office.as_ref().map(courier::Offer::ending),
             other_organisation: serving.other_organisation.as_ref().map(Organisation::ending),
-            withdrawn: cloud::withdrawn(serving.relay.as_ref()),
+            withdrawn: serving.withdrawn().map(|offered| cloud::withdrawn(&offered)),
             ..status
         }
     }

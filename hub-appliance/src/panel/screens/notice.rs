@@ -11,7 +11,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, notice: Option<Notice>, moment: Mome
     let (title, text) = match notice {
         Some(Notice::OldDisk { bytes }) => (strings.old_disk, (strings.old_disk_text)(bytes)),
         Some(Notice::ImportFile(file)) => (strings.import_file, (strings.import_file_text)(file)),
-        Some(Notice::SetupFile { line }) => (strings.setup_file, (strings.setup_file_text)(line)),
+        Some(Notice::SetupFile { line } | Notice::SetupFileSince { line }) => {
+            (strings.setup_file, (strings.setup_file_text)(line))
+        }
         Some(Notice::SeveralSetupFiles) => (strings.setup_file, (strings.several_setup_files)()),
         Some(Notice::CloudKeyLeft) => (strings.setup_file, strings.cloud_key_left.map(String::from)),
         None => (strings.setup_file, Default::default()),

@@ -124,9 +124,10 @@ pub(super) const NEWS: [News; 14] = [
     News::SomeLeft,
 ];
 
-const NOTICES: [Notice; 4] = [
+const NOTICES: [Notice; 5] = [
     Notice::SetupFile { line: None },
     Notice::OldDisk { bytes: 32 << 30 },
+    Notice::SetupFileSince { line: Some(7) },
     Notice::ImportFile(ImportFile::StillThere),
     Notice::CloudKeyLeft,
 ];

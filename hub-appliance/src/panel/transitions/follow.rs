@@ -178,13 +178,19 @@ fn follow_open(state: State, open: &OpenStatus, pads: &mut PadMaker) -> State {
             },
         ),
         (None, None, state) if open.offers_box => ask(state, Question::NewBox),
-        (None, None, state) if let Some(WithdrawnClinic { name, patients }) = &open.withdrawn => ask(
-            state,
-            Question::Withdrawn {
-                clinic: name.clone(),
-                patients: *patients,
-            },
-        ),
+        // What became of the courier's stick is seen first: the question may follow from it.
+        (None, None, state)
+            if !matches!(state, State::Usb(_))
+                && let Some(WithdrawnClinic { name, patients }) = &open.withdrawn =>
+        {
+            ask(
+                state,
+                Question::Withdrawn {
+                    clinic: name.clone(),
+                    patients: *patients,
+                },
+            )
+        }
         (None, None, state) if open.other_organisation.is_some() => ask(
             state,
             Question::OtherOrganisation {

@@ -210,6 +210,7 @@ fn record<'a>(line: &Line<'a>) -> Result<Option<Record<'a>>, CourierError> {
                 sent,
                 list,
                 json: row.row.get().into(),
+                instead: None,
             }))
         }
         Line::Fate(fate) => Record::Fate(Delivered {

@@ -86,7 +86,7 @@ impl Header {
         })
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let kind = match self.kind {
             Kind::Export => 1,
             Kind::Answer => 2,
@@ -122,7 +122,7 @@ pub fn fingerprint(public: &[u8; PUBLIC_LEN]) -> String {
     groups.join("-")
 }
 
-fn signed(digest: &[u8; 32]) -> Vec<u8> {
+pub(super) fn signed(digest: &[u8; 32]) -> Vec<u8> {
     [LABEL, digest].concat()
 }
 

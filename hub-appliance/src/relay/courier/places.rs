@@ -30,7 +30,19 @@ fn begins(kind: Kind) -> &'static str {
 
 /// Makes a hub's folder. What it is on may know of no permissions, so none are set afterwards.
 pub(super) fn make(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    leads_nowhere(folder)
+}
+
+/// A hub's folder, and the one of all hubs, have to be folders of the stick: a link leads anywhere, and what has a bundle's name
+/// there would be read, or removed.
+fn leads_nowhere(folder: &Path) -> io::Result<()> {
+    for folder in folder.ancestors().take(2) {
+        if !fs::symlink_metadata(folder)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+    }
+    Ok(())
 }
 
 /// The file of a bundle in a hub's folder.
@@ -48,7 +60,7 @@ pub fn answers_in(folder: &Path) -> Result<Vec<PathBuf>, CourierError> {
 
 /// The bundles of a kind in a hub's folder, by their names' numbers, the oldest first.
 pub(super) fn bundles_in(folder: &Path, kind: Kind) -> Result<Vec<PathBuf>, CourierError> {
-    let entries = match fs::read_dir(folder) {
+    let entries = match leads_nowhere(folder).and_then(|()| fs::read_dir(folder)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),

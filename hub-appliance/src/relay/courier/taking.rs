@@ -106,6 +106,7 @@ impl Answer {
         if head.since > cursor {
             return Err(CourierError::Gap);
         }
+        let clinics = state.clinics;
         if is_another {
             // The organisation has moved: all that the one before had acknowledged says nothing of this one.
             store.settle_cloud(state.ca, state.time_zone, true)?;
@@ -117,6 +118,10 @@ impl Answer {
             store.note_delivered(fates.by_ref().take(PORTION).collect())?;
         }
         let summary = if head.timestamp > cursor {
+            if head.clinics.iter().any(|clinic| !clinics.contains(clinic)) {
+                // What was deleted with a clinic that has come back can come anew.
+                store.forget_withdrawn()?;
+            }
             let pulled = Pulled {
                 timestamp: head.timestamp,
                 is_whole: head.since == 0,

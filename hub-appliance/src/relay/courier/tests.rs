@@ -1,6 +1,6 @@
 //! Bundles as files: whole, changed at every byte, cut, made up.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,13 +8,15 @@ use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 use base64::Engine;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::contents::{AnswerHead, Contents};
-use super::envelope::seal;
+use super::contents::{AnswerHead, Contents, ExportHead};
+use super::envelope::{seal, signed};
 use super::*;
 use crate::clock::{HubClock, HubTime, SystemClock};
-use crate::keys::SigningKey;
+use crate::keys::{SIGNATURE_LEN, SigningKey};
+use crate::relay::batch::{List as Of, Prepared};
 use crate::store::audit::AuditKey;
 use crate::store::relay::{Sent, digests};
 use crate::store::schema::TableId;
@@ -191,6 +193,31 @@ fn written(rows: &[(String, bool, String)]) -> Vec<u8> {
     bytes
 }
 
+/// An export of one row.
+fn written_row(id: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut contents = Contents::new(&mut bytes);
+    contents.export(ExportHead::default()).unwrap();
+    let row = Prepared {
+        sent: sent(id, false),
+        list: Of::Created,
+        json: "{}".into(),
+        instead: None,
+        before: Vec::new(),
+    };
+    contents.row(&row).unwrap();
+    contents.end().unwrap();
+    bytes
+}
+
+/// Puts another outside on a bundle, and signs all of it.
+fn resign(bundle: &mut Vec<u8>, header: &Header, signer: &SigningKey) {
+    bundle.splice(..HEADER_LEN, header.to_bytes());
+    bundle.truncate(bundle.len() - SIGNATURE_LEN);
+    let digest: [u8; 32] = Sha256::digest(&*bundle).into();
+    bundle.extend(signer.sign(&signed(&digest)));
+}
+
 fn count(bytes: &[u8]) -> Result<(usize, Vec<String>), CourierError> {
     let (mut records, mut told) = (0, Vec::new());
     let mut input: &[u8] = bytes;
@@ -354,6 +381,84 @@ fn another_cloud_begins_anew_but_not_for_a_hub_that_calls_its_own() {
     assert_eq!(hub.cursor(), 30);
     assert!(hub.take((0, 10), "other", false).unwrap().summary.is_some());
     assert_eq!(hub.cursor(), 10);
+}
+
+#[test]
+fn an_answer_that_is_one_thing_outside_and_another_inside_is_none() {
+    let hub = Hub::new();
+    let head = |number, of: u128| AnswerHead {
+        hub: Uuid::from_u128(of).to_string(),
+        number,
+        timestamp: 20,
+        cloud: "one".into(),
+        ..AnswerHead::default()
+    };
+    // Seven and five stand outside, signed by the desk itself.
+    for inside in [head(8, 5), head(7, 6)] {
+        let mut holds = Vec::new();
+        let mut contents = Contents::new(&mut holds);
+        contents.answer(inside).unwrap();
+        contents.end().unwrap();
+        hub.bundle.make(&holds).unwrap();
+        let taken = hub.take_made(false);
+        assert!(matches!(taken, Err(CourierError::Damaged)), "{taken:?}");
+    }
+    // The right one, under somebody else's signature: what is sealed in it is never opened.
+    hub.take((0, 20), "one", false).unwrap();
+    let mut forged = std::fs::read(hub.bundle.path()).unwrap();
+    let (forger, _) = SigningKey::generate().unwrap();
+    let header = Header {
+        signer: forger.public(),
+        ..hub.bundle.header()
+    };
+    resign(&mut forged, &header, &forger);
+    std::fs::write(hub.bundle.path(), forged).unwrap();
+    let taken = hub.take_made(false);
+    assert!(matches!(taken, Err(CourierError::OtherSigner)), "{taken:?}");
+    assert_eq!(hub.cursor(), 20);
+}
+
+#[test]
+fn what_is_huge_is_refused_before_it_is_kept() {
+    let bundle = Bundle::new();
+    let file = std::fs::OpenOptions::new().write(true).open(bundle.path()).unwrap();
+    file.set_len(MAX_BYTES + 1).unwrap();
+    let opened = Sealed::open(&bundle.path());
+    assert!(matches!(opened, Err(CourierError::TooLarge)), "{opened:?}");
+
+    // A line without an end, and records without one, by somebody who may sign.
+    struct Endless<'a>(&'a [u8], u64);
+    impl Read for Endless<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            for byte in &mut *buffer {
+                *byte = self.0[usize::try_from(self.1).unwrap() % self.0.len()];
+                self.1 += 1;
+            }
+            Ok(buffer.len())
+        }
+    }
+    let mut line = std::io::BufReader::new(Endless(b"x", 0));
+    let read = read_contents(&mut line, &mut |_| Ok(()));
+    assert!(matches!(read, Err(CourierError::Damaged)), "{read:?}");
+    assert!(line.get_ref().1 < 17 * 1024 * 1024, "{} bytes", line.get_ref().1);
+    let mut parcel = parcel::Parcel::default();
+    let one = written_row("a");
+    let mut again = 0;
+    let refused = loop {
+        again += 1;
+        let mut input: &[u8] = &one;
+        let added = read_contents(&mut input as &mut dyn BufRead, &mut |record| match record {
+            Record::Row(row) => parcel.add(row),
+            _ => Ok(()),
+        });
+        if let Err(error) = added {
+            break error;
+        }
+    };
+    assert!(
+        matches!(refused, CourierError::Damaged) && again == 2,
+        "a row is there twice: {refused:?}"
+    );
 }
 
 #[test]

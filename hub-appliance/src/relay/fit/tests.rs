@@ -119,6 +119,37 @@ fn values_are_spelled_as_postgresql_takes_them() {
 }
 
 #[test]
+fn where_the_cloud_has_no_room_for_a_body_mass_index_it_goes_as_text() {
+    let vitals = |bmi, metadata: &str| {
+        let values = [
+            ("patient_id", Cell::text(PATIENT)),
+            ("timestamp", Cell::Integer(1_700_000_000_000)),
+            ("weight_kg", Cell::Real(310.5)),
+            ("bmi", Cell::Real(bmi)),
+            ("metadata", Cell::text(metadata)),
+        ];
+        fit(&row("patient_vitals", &values), &Cloud).unwrap().unwrap()
+    };
+    let fitted = vitals(123.456, r#"{"by":"scale"}"#);
+    let (json, digests) = fitted.instead.unwrap();
+    let instead: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(instead["bmi"].is_null());
+    assert_eq!(instead["metadata"], serde_json::json!({"by": "scale", "bmi": "123.46"}));
+    assert_eq!(instead["weight_kg"], 310.5);
+    assert_ne!(digests, fitted.digests);
+    assert!(vitals(99.99, "{}").instead.is_none(), "there is room");
+    assert!(vitals(123.4, "[1]").instead.is_none(), "there is no place for it");
+}
+
+#[test]
+fn a_day_of_the_year_0_is_none() {
+    let patient = row("patients", &[("date_of_birth", Cell::text("0000-05-01"))]);
+    let sent = sent(&patient).unwrap();
+    assert!(sent["date_of_birth"].is_null());
+    assert_eq!(sent["additional_data"]["date_of_birth_text"], "0000-05-01");
+}
+
+#[test]
 fn what_does_not_fit_is_held_and_never_cut() {
     let patient = ("patient_id", Cell::text(PATIENT));
     let visit = ("visit_id", Cell::text(VISIT));
