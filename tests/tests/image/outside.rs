@@ -81,10 +81,11 @@ async fn a_clock_that_nobody_set_is_not_trusted_until_the_network_has_told_the_t
     let clock_is = |text: &'static str| {
         move |screen: &hub_tests::panel_client::Screen| screen.lines.iter().any(|line| line.contains(text))
     };
-    panel.wait_until(clock_is("Not set")).await.unwrap();
+    panel.choose("Status").await.unwrap();
+    panel.wait_until(clock_is("not set")).await.unwrap();
     let _time = lan::tell_time(1_830_000_000);
     vm.wait_for("clock compared").await.unwrap();
-    panel.wait_until(clock_is("Clock ok")).await.unwrap();
+    panel.wait_until(clock_is("network/chip")).await.unwrap();
 }
 
 #[tokio::test]
