@@ -96,7 +96,7 @@ async fn a_backup_that_is_not_wanted_is_left_and_a_wrong_code_opens_none() {
         panel.press(Button::Ok).await.unwrap();
         panel.wait_until(|screen| !asks(screen)).await.unwrap();
     }
-    panel.wait_for("setup-pin").await.unwrap();
+    panel.wait_for("setup-way").await.unwrap();
     assert!(!data.join("keys/keyslots.json").exists() && !data.join("store/hub.db").exists());
     let anew = panel.set_up(NEW_PIN).await.unwrap();
     assert_ne!(anew, code);
