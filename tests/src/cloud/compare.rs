@@ -1,5 +1,7 @@
 //! Comparing what PostgreSQL holds with what a phone sees.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::postgres::PostgresError;
@@ -45,16 +47,19 @@ impl Cloud {
             }
             let rows = self.rows(&table.name).await?;
             let here = database.rows(&table.name).into_iter().flatten();
-            let here: Vec<_> = here.filter(|(_, row)| !row.is_deleted(table)).collect();
-            for (id, row) in &here {
-                match rows.iter().find(|there| there["id"] == *id) {
+            let mut there: BTreeMap<&str, &CloudRow> =
+                rows.iter().filter_map(|row| Some((row["id"].as_str()?, row))).collect();
+            for (id, row) in here.filter(|(_, row)| !row.is_deleted(table)) {
+                match there.remove(id) {
                     None => differences.push(format!("{}/{id} is not in the cloud", table.name)),
                     Some(there) => differences.extend(differing(table, id, row.cells(), there)),
                 }
             }
-            let missing = rows.iter().filter_map(|row| row["id"].as_str());
-            let missing = missing.filter(|id| !here.iter().any(|(known, _)| known == id));
-            differences.extend(missing.map(|id| format!("{}/{id} is only in the cloud", table.name)));
+            differences.extend(
+                there
+                    .keys()
+                    .map(|id| format!("{}/{id} is only in the cloud", table.name)),
+            );
         }
         Ok(differences)
     }
