@@ -2,12 +2,14 @@
 //!
 //! One connection: when it breaks, however the hub ended, the service closes all sticks.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use nix::unistd::syncfs;
 
 use super::protocol::{Answer, Request, receive, send};
 use super::{Access, Mounted, Stick, Sticks, SticksError};
@@ -82,10 +84,12 @@ impl Sticks for Service {
         let Answer::Opened(path) = self.0.ask(&Request::Open { token, access })? else {
             return Err(SticksError::Service);
         };
-        let connection = Arc::clone(&self.0);
+        let (connection, folder) = (Arc::clone(&self.0), path.clone());
         Ok(Mounted::new(path, move || {
+            // The service may not: the topmost folder is its owner's alone.
+            let synced = File::open(&folder).and_then(|folder| Ok(syncfs(&folder)?));
             match connection.ask(&Request::Close { token })? {
-                Answer::Done => Ok(()),
+                Answer::Done => Ok(synced?),
                 _ => Err(SticksError::Service),
             }
         }))

@@ -1,12 +1,12 @@
 //! Sticks found and mounted. For root only.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chown, syncfs};
+use nix::unistd::chown;
 
 use super::service::Mounter;
 use super::{Access, Stick, SticksError};
@@ -127,30 +127,27 @@ impl Mounter for Disks {
     fn close(&mut self, token: u64) -> Result<(), SticksError> {
         let found = self.open.iter().position(|open| open.token == token);
         let at = found.ok_or(SticksError::Gone)?;
-        let open = &mut self.open[at];
-        let synced = File::open(&open.at).and_then(|folder| Ok(syncfs(&folder)?));
-        open.times -= 1;
-        if open.times == 0 {
+        self.open[at].times -= 1;
+        if self.open[at].times == 0 {
             release(&self.open.swap_remove(at).at);
         }
         // One that went meanwhile may not have taken what was written last, whatever was said of that.
-        self.find(token)?;
-        Ok(synced?)
+        self.find(token).map(drop)
     }
 
     fn close_all(&mut self) {
-        for open in self.open.drain(..) {
-            if let Err(error) = File::open(&open.at).and_then(|folder| Ok(syncfs(&folder)?)) {
-                tracing::warn!(%error, "a stick may not have taken what was written last");
-            }
-            release(&open.at);
-        }
+        self.open.drain(..).for_each(|open| release(&open.at));
     }
 }
 
-/// Unmounts what is at `at`, even where somebody still has a file of it open.
+/// Unmounts what is at `at`: when that is done, what was written is on the stick. Where somebody still has a file of it open
+/// it only is to be seen no more.
 fn release(at: &Path) {
-    match umount2(at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+    let unmounted = umount2(at, MntFlags::UMOUNT_NOFOLLOW).or_else(|error| match error {
+        Errno::EINVAL | Errno::ENOENT => Err(error),
+        _ => umount2(at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW),
+    });
+    match unmounted {
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
         Err(error) => tracing::warn!(%error, "a stick stays mounted"),
     }
