@@ -37,7 +37,7 @@ use crate::store::audit::Entry;
 use crate::store::{Store, StoreError};
 use crate::system::data_disk::DataDisk;
 
-/// How often is looked whether a backup that is being made has come to its end.
+/// How often is looked whether a backup that is being made has come to its end, or a person with what the PIN allowed.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often is looked whether there is room by now.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
@@ -302,7 +302,7 @@ impl Work {
         if store.has_migration_copies() {
             return Ok(false);
         }
-        let Some(both) = keys.begin_rotation(master)? else {
+        let Some(both) = self.when_free(|| keys.begin_rotation(master))? else {
             return Ok(false);
         };
         let Some(next) = both.next() else { return Ok(false) };
@@ -318,8 +318,19 @@ impl Work {
         vault.exchange(&both, &next)?;
         backup.exchange(&next)?;
         disk.keep_key(&next.luks_passphrase())?;
-        *master = keys.finish_rotation(&both)?;
+        *master = self.when_free(|| keys.finish_rotation(&both))?;
         Ok(true)
+    }
+
+    /// Takes a step when nobody has the master key in hand; what a person was allowed to do comes first.
+    fn when_free<T>(&self, step: impl Fn() -> Result<T, KeysError>) -> Result<T, ApplianceError> {
+        loop {
+            match step() {
+                Err(KeysError::InHand) if self.progress.is_ending() => return Err(StoreError::Stopped.into()),
+                Err(KeysError::InHand) => self.progress.rest(LOOK),
+                taken => return Ok(taken?),
+            }
+        }
     }
 
     /// A backup that is being made is made to its end under the keys that it was begun with.
@@ -600,5 +611,26 @@ mod tests {
         assert!(unlocked.work.rotate(&mut master).unwrap());
         let (_taken, after) = access.take().unwrap();
         assert!(!Arc::ptr_eq(&before, &after));
+    }
+
+    #[test]
+    fn it_waits_for_who_has_the_master_key_in_hand_and_is_broken_off_meanwhile() {
+        let (hub, _) = Appliance::with_another_pin();
+        let unlocked = hub.unlock(NEW).unwrap();
+        let Parts { keys, .. } = &unlocked.work.parts;
+        let mut master = unlocked.master.clone();
+        let in_hand = keys.in_hand();
+        unlocked.work.progress.end();
+        let broken_off = unlocked.work.rotate(&mut master);
+        assert!(matches!(broken_off, Err(ApplianceError::Store(StoreError::Stopped))));
+        unlocked.work.progress.is_ending.store(false, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            let rotated = scope.spawn(|| unlocked.work.rotate(&mut master));
+            keys.change_pin(&unlocked.master, &pin(OLD), KdfCost::MINIMUM, HubTime::ZERO)
+                .unwrap();
+            drop(in_hand);
+            assert!(rotated.join().unwrap().unwrap());
+        });
+        assert!(keys.unlock_with_pin(&pin(OLD)).is_ok());
     }
 }

@@ -52,6 +52,10 @@ pub enum KeysError {
     /// The key slots on this disk hold another master key than the one in use: the disk was exchanged.
     #[error("the key slots belong to another master key")]
     OtherMaster,
+    /// Somebody is about to change something with the master key, which stays as it is until then: see
+    /// [`InHand`](super::InHand).
+    #[error("somebody is using the master key")]
+    InHand,
     /// What was named is no key of an organisation's, or none that anything can be sealed to.
     #[error("that is no key as age makes them")]
     NoOrganisation,

@@ -1,7 +1,7 @@
 //! The key disk: set-up, unlocking, and changing how the hub is unlocked.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::attempts::{Attempts, Refused};
@@ -27,6 +27,8 @@ pub struct KeyStore {
     pub(super) attempts: Attempts,
     /// Held while the files are changed.
     slots: Mutex<SlotsFile>,
+    /// Shared with each [`InHand`](super::InHand) that there is.
+    pub(super) in_hand: Arc<()>,
 }
 
 /// When a slot is sealed anew by what opens it.
@@ -136,6 +138,7 @@ impl KeyStore {
         Self {
             attempts: Attempts::within(&folder),
             slots: Mutex::new(SlotsFile::within(&folder)),
+            in_hand: Arc::default(),
             folder,
         }
     }

@@ -57,7 +57,7 @@ pub use master::{MasterId, MasterKey, VaultKey};
 pub use organisation::{Organisation, OrganisationKeys};
 pub use pin::{Pin, PinError};
 pub use recovery::{RecoveryCode, RecoveryError};
-pub use rotation::Rotation;
+pub use rotation::{InHand, Rotation};
 pub use signing::{PUBLIC_LEN, SIGNATURE_LEN, SigningKey, is_signed_by};
 pub use slots_file::count_slots;
 pub use spare::unlock_spare;

@@ -17,6 +17,8 @@
 //! hub itself made. Slots of the older form have no public key: with one of those the rotation waits until the slot was
 //! opened once, or is made anew.
 
+use std::sync::Arc;
+
 use super::error::KeysError;
 use super::key_store::KeyStore;
 use super::master::MasterKey;
@@ -36,7 +38,30 @@ pub enum Rotation {
     },
 }
 
+/// As long as there is one, a master key that was opened since is the one to change something with: none begins to take its
+/// place, and none that has begun to is the only one. Who proved to know the PIN may think about what comes next meanwhile.
+#[derive(Debug)]
+pub struct InHand {
+    _shared: Arc<()>,
+}
+
 impl KeyStore {
+    /// From now on the master key is in somebody's hand; to be called before it is opened.
+    #[must_use]
+    pub fn in_hand(&self) -> InHand {
+        InHand {
+            _shared: Arc::clone(&self.in_hand),
+        }
+    }
+
+    /// To be called while the slots are held: who takes the master key in hand later opens slots that are as this leaves them.
+    fn is_in_nobodys_hand(&self) -> Result<(), KeysError> {
+        if Arc::strong_count(&self.in_hand) > 1 {
+            return Err(KeysError::InHand);
+        }
+        Ok(())
+    }
+
     /// How it is with the master key.
     ///
     /// # Errors
@@ -57,6 +82,7 @@ impl KeyStore {
     /// before, and none where nothing is to be done, or nothing can be.
     ///
     /// # Errors
+    /// [`KeysError::InHand`] for as long as somebody is using the master key, with nothing done.
     /// [`KeysError`]; then the slots are as they were, or one of the two files of slots has both keys already: nothing may be
     /// brought under the next one before the other has them too.
     pub fn begin_rotation(&self, master: &MasterKey) -> Result<Option<MasterKey>, KeysError> {
@@ -70,6 +96,7 @@ impl KeyStore {
             if !slots.is_due || !slots.known().all(Slot::is_paired) {
                 return Ok(None);
             }
+            self.is_in_nobodys_hand()?;
             let next = MasterKey::generate()?;
             slots.next_id = Some(next.id());
             slots.is_due = false;
@@ -93,12 +120,13 @@ impl KeyStore {
     /// present one any more.
     ///
     /// # Errors
-    /// [`KeysError`]; then the slots are as they were.
+    /// [`KeysError::InHand`] for as long as somebody is using the master key, or another; then the slots are as they were.
     pub fn finish_rotation(&self, master: &MasterKey) -> Result<MasterKey, KeysError> {
         self.with_slots(|file| {
             let mut slots = file.load()?;
             let master = slots.fitting(master).ok_or(KeysError::OtherMaster)?;
             let next = master.next().ok_or(KeysError::OtherMaster)?;
+            self.is_in_nobodys_hand()?;
             let kept = slots.known().filter_map(|slot| slot.with_only(&next.id())).collect();
             slots.replace_all(kept);
             slots.master_id = next.id();

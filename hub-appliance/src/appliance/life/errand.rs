@@ -13,7 +13,7 @@ use super::{Life, Serving, State, Tries, blocking};
 use crate::appliance::built_at;
 use crate::appliance::staff::{self, Found};
 use crate::clock::{ClockSource, HubTime, SetClockError};
-use crate::keys::{KeysError, MasterKey, Pin, RecoveryCode, Way};
+use crate::keys::{InHand, KeysError, MasterKey, Pin, RecoveryCode, Way};
 use crate::panel::{Errand, ErrandEnd, ErrandStep, Question, Unlocking};
 use crate::secret::SecretText;
 use crate::system::ntp::BELIEVED_MS;
@@ -53,6 +53,8 @@ pub(super) struct OnErrand {
     errand: Errand,
     stage: Stage,
     since: Instant,
+    /// From when the PIN is tried to the end of what it allows.
+    in_hand: Option<InHand>,
 }
 
 impl OnErrand {
@@ -79,6 +81,7 @@ impl Life {
                     Stage::Asking
                 },
                 since: Instant::now(),
+                in_hand: None,
             });
         }
     }
@@ -309,6 +312,7 @@ impl Life {
                 errand: Errand::LargerDisk,
                 stage: Stage::LargerDisk(larger),
                 since: Instant::now(),
+                in_hand: Some(self.keys.in_hand()),
             });
         }
     }
@@ -325,6 +329,10 @@ impl Life {
         if let State::Open(serving) = &mut self.state
             && let Some(on) = &mut serving.errand
         {
+            on.in_hand = match &stage {
+                Stage::Asking | Stage::Ended(_) => None,
+                _ => on.in_hand.take().or_else(|| Some(self.keys.in_hand())),
+            };
             on.stage = stage;
             on.since = Instant::now();
         }

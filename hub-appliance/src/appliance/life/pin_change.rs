@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::unlocking::{Refused, blocking_unlock, enough_for};
 use super::{Life, Serving, State, Tries, blocking};
-use crate::keys::{KdfCost, KeysError, MasterKey, Pin};
+use crate::keys::{InHand, KdfCost, KeysError, MasterKey, Pin};
 use crate::panel::PinChange;
 use crate::secret::SecretText;
 use crate::store::audit::Entry;
@@ -18,7 +18,11 @@ const PERMIT: Duration = Duration::from_secs(10 * 60);
 pub(super) enum Change {
     Asking,
     Checking,
-    Permitted { master: Box<MasterKey>, since: Instant },
+    Permitted {
+        master: Box<MasterKey>,
+        since: Instant,
+        in_hand: InHand,
+    },
     Changing,
     Changed,
     Failed,
@@ -65,10 +69,12 @@ impl Life {
         }
         self.set_change(Some(Change::Checking));
         self.show();
+        let in_hand = self.keys.in_hand();
         let next = match self.try_pin(pin).await {
             Tried::Right(master) => Change::Permitted {
                 master: Box::new(master),
                 since: Instant::now(),
+                in_hand,
             },
             Tried::Wrong => Change::Asking,
             Tried::Lacks | Tried::Failed => Change::Failed,
@@ -106,7 +112,12 @@ impl Life {
         let way = self.pin_way();
         let Some(pin) = enough_for(way.way, &pin) else { return };
         let State::Open(serving) = &mut self.state else { return };
-        let Some(Change::Permitted { master, .. }) = serving.pin_change.take() else {
+        let Some(Change::Permitted {
+            master,
+            in_hand: _in_hand,
+            ..
+        }) = serving.pin_change.take()
+        else {
             return;
         };
         self.set_change(Some(Change::Changing));

@@ -165,6 +165,36 @@ fn a_way_that_goes_while_the_key_is_exchanged_has_it_exchanged_once_more() {
 }
 
 #[test]
+fn who_has_the_master_key_in_hand_changes_with_it_what_there_is_and_the_exchange_waits() {
+    let disk = Disk::set_up();
+    let store = disk.start();
+    let is_waiting = |result: Result<MasterKey, KeysError>| matches!(result, Err(KeysError::InHand));
+    let in_hand = store.in_hand();
+    let master = store.unlock_with_pin(&pin("12345678")).unwrap();
+    assert!(store.begin_rotation(&master).unwrap().is_none(), "none is due");
+    store.change_recovery(&master, &disk.recovery, NOW).unwrap();
+    assert!(is_waiting(store.begin_rotation(&master).map(Option::unwrap)));
+    assert_eq!(store.rotation().unwrap(), Rotation::Due);
+    store.change_pin(&master, &pin("87654321"), COST, NOW).unwrap();
+    drop(in_hand);
+    let both = store.begin_rotation(&master).unwrap().unwrap();
+
+    let (in_hand, other) = (store.in_hand(), store.in_hand());
+    let opened = store.unlock_with_pin(&pin("87654321")).unwrap();
+    drop(other);
+    assert!(is_waiting(store.finish_rotation(&both)));
+    // Begun anew after a start it goes on as far as that.
+    assert_eq!(keys(&store.begin_rotation(&opened).unwrap().unwrap()), keys(&both));
+    store.change_pin(&opened, &pin("11223344"), COST, NOW).unwrap();
+    drop(in_hand);
+    let next = store.finish_rotation(&both).unwrap();
+    assert_eq!(
+        keys(&store.unlock_with_pin(&pin("11223344")).unwrap()),
+        [next.store_key()]
+    );
+}
+
+#[test]
 fn nothing_is_begun_before_both_files_have_both_keys() {
     let disk = Disk::set_up();
     let store = disk.start();
