@@ -3,6 +3,7 @@
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`. That of the next
 //! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`; that for QEMU's Raspberry Pi 3 in `HUB_IMAGE_RASPI3B`.
 
+mod board_key;
 mod boot;
 mod clock;
 mod courier;
