@@ -70,10 +70,11 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Reads what `blkid --probe --output export` says of a partition. It says nothing of the table where it could not
-    /// read that.
+    /// read that, nor where the kernel alone sees one: the first sector of a FAT that takes up a whole stick can look so. A FAT
+    /// is nothing of ours, so no table has to be known for that.
     pub(super) fn parse(export: &str) -> Option<Self> {
         let mut probe = Self::default();
-        let mut has_table = false;
+        let (mut has_table, mut is_fat) = (false, false);
         for (key, value) in export.lines().filter_map(|line| line.split_once('=')) {
             let text = || Some(value.to_owned());
             match key {
@@ -89,10 +90,11 @@ impl Probe {
                 "PART_ENTRY_UUID" => probe.uuid = text(),
                 "PART_ENTRY_TYPE" => probe.kind = Some(value.trim_start_matches("0x").to_ascii_lowercase()),
                 "LABEL" => probe.label = text(),
+                "TYPE" => is_fat = matches!(value, "vfat" | "exfat"),
                 _ => {}
             }
         }
-        has_table.then_some(probe)
+        (has_table || is_fat).then_some(probe)
     }
 
     /// What the partition of this number is for, and whether it is finished.

@@ -326,6 +326,9 @@ fn a_stick_is_what_has_nothing_to_do_with_the_hub() {
         !is_stick(&[("sda1", String::new())], disk("sda", 1)),
         "what can't be read"
     );
+    // As `blkid` has it of the partition that the kernel sees in a stick that `mformat` formatted as a whole.
+    let only_fat = "DEVNAME=/dev/sda1\nUUID=21C3-D8B1\nVERSION=FAT32\nBLOCK_SIZE=512\nTYPE=vfat\nUSAGE=filesystem\n";
+    assert!(is_stick(&[("sda1", only_fat.to_owned())], disk("sda", 1)));
     let traces = Imagined::new(&[]).with("sda", Some(Content::Ours));
     assert!(!is_other(&disk("sda", 1), &traces), "a trace under another table");
     let silent = Imagined::new(&[]).with("sda", None);
