@@ -76,13 +76,16 @@ mod tests {
     use super::super::{Service, Sticks};
     use super::*;
 
-    /// What was done with the only stick.
-    #[derive(Clone, Default)]
-    struct Imagined(Arc<Mutex<Vec<String>>>);
+    /// The only stick, and what was done with it.
+    #[derive(Clone)]
+    struct Imagined {
+        at: PathBuf,
+        done: Arc<Mutex<Vec<String>>>,
+    }
 
     impl Imagined {
         fn note(&self, what: &str) {
-            self.0.lock().unwrap().push(what.to_owned());
+            self.done.lock().unwrap().push(what.to_owned());
         }
     }
 
@@ -106,7 +109,7 @@ mod tests {
                 return Err(SticksError::Gone);
             }
             self.note(&format!("open {access:?}"));
-            Ok("/run/hub-stick/9".into())
+            Ok(self.at.clone())
         }
 
         fn close(&mut self, token: u64) -> Result<(), SticksError> {
@@ -128,7 +131,11 @@ mod tests {
         fn start(user: Uid) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let listener = UnixListener::bind(folder.path().join("sticks")).unwrap();
-            let sticks = Imagined::default();
+            let sticks = Imagined {
+                at: folder.path().join("9"),
+                done: Arc::default(),
+            };
+            std::fs::create_dir(&sticks.at).unwrap();
             let mut served = sticks.clone();
             std::thread::spawn(move || serve(&mut served, &listener, user));
             Self { sticks, folder }
@@ -139,7 +146,7 @@ mod tests {
         }
 
         fn done(&self) -> Vec<String> {
-            self.sticks.0.lock().unwrap().clone()
+            self.sticks.done.lock().unwrap().clone()
         }
     }
 
@@ -149,12 +156,22 @@ mod tests {
         let hub = bench.client();
         assert_eq!(hub.look().unwrap(), [stick()]);
         let open = hub.open(&stick(), Access::ReadOnly).unwrap();
-        assert_eq!(open.path().to_str(), Some("/run/hub-stick/9"));
+        assert_eq!(open.path(), bench.sticks.at);
         open.close().unwrap();
         drop(hub.open(&stick(), Access::ReadWrite).unwrap());
         assert_eq!(bench.done(), ["open ReadOnly", "close 9", "open ReadWrite", "close 9"]);
         let other = Stick { token: 8, ..stick() };
         assert_eq!(hub.open(&other, Access::ReadOnly).unwrap_err(), SticksError::Gone);
+    }
+
+    /// The service may not look into it, so the hub has to see to that.
+    #[test]
+    fn what_the_hub_can_not_see_to_is_not_said_to_be_on_the_stick() {
+        let bench = Bench::start(Uid::current());
+        let open = bench.client().open(&stick(), Access::ReadWrite).unwrap();
+        std::fs::remove_dir(&bench.sticks.at).unwrap();
+        assert!(open.close().is_err());
+        assert_eq!(bench.done(), ["open ReadWrite", "close 9"]);
     }
 
     #[test]
