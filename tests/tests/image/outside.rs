@@ -85,6 +85,8 @@ async fn a_clock_that_nobody_set_is_not_trusted_until_the_network_has_told_the_t
     panel.wait_until(clock_is("not set")).await.unwrap();
     let _time = lan::tell_time(1_830_000_000);
     vm.wait_for("clock compared").await.unwrap();
+    // The panel went back to its home screen meanwhile.
+    panel.choose("Status").await.unwrap();
     panel.wait_until(clock_is("network/chip")).await.unwrap();
 }
 
