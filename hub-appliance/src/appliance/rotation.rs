@@ -542,9 +542,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn cut_short_after_any_step_it_opens_by_the_new_pin_and_goes_on_and_then_the_old_keys_open_nothing() {
-        let (hub, copied) = Appliance::with_another_pin();
+    /// The hub as a power cut leaves it before another key is begun with, when it has begun, and after each step.
+    fn cut_after_each_step(hub: &Appliance) -> Vec<Appliance> {
         let unlocked = hub.unlock(NEW).unwrap();
         let mut cut = vec![hub.cut()];
         let keys = &unlocked.work.parts.keys;
@@ -554,8 +553,13 @@ mod tests {
             step(number, &unlocked.work, &both);
             cut.push(hub.cut());
         }
-        drop(unlocked);
-        for (number, hub) in cut.into_iter().enumerate() {
+        cut
+    }
+
+    #[test]
+    fn cut_short_after_any_step_it_opens_by_the_new_pin_and_goes_on_and_then_the_old_keys_open_nothing() {
+        let (hub, copied) = Appliance::with_another_pin();
+        for (number, hub) in cut_after_each_step(&hub).into_iter().enumerate() {
             let mut unlocked = hub.unlock(NEW).unwrap();
             unlocked.work.run(unlocked.master.clone());
             let rotated = unlocked.inbox.try_recv();

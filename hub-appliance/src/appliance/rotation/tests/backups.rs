@@ -26,17 +26,7 @@ fn back_up(unlocked: &Unlocked, place: &Path) {
 #[test]
 fn a_backup_is_whole_whichever_step_was_the_last_and_opens_by_the_code_of_its_day_when_all_are_gone() {
     let (hub, _) = Appliance::with_another_pin();
-    let unlocked = hub.unlock(NEW).unwrap();
-    let mut cut = vec![hub.cut()];
-    let keys = &unlocked.work.parts.keys;
-    let both = keys.begin_rotation(&unlocked.master).unwrap().unwrap();
-    cut.push(hub.cut());
-    for number in 1..=5 {
-        step(number, &unlocked.work, &both);
-        cut.push(hub.cut());
-    }
-    drop(unlocked);
-    for (number, hub) in cut.into_iter().enumerate() {
+    for (number, hub) in cut_after_each_step(&hub).into_iter().enumerate() {
         let place = tempfile::tempdir().unwrap();
         let unlocked = hub.unlock(NEW).unwrap();
         back_up(&unlocked, place.path());
