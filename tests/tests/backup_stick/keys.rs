@@ -6,11 +6,10 @@ use std::path::Path;
 use hub_appliance::backup::Found;
 use hub_appliance::keys::{MasterId, RecoveryCode as Code};
 use hub_tests::clinic::{Clinic, ClinicSize};
-use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{self, PIN};
 use hub_tests::panel_client::RecoveryCode;
 
-use super::{InUse, NEW_PIN, OFTEN, Place, all_on, paired, patient, until_on_stick};
+use super::{InUse, NEW_PIN, OFTEN, Place, all_on, paired, patient, seen_after_restore, until_on_stick};
 
 /// The master key that the newest backup on `stick` is under, where it opens by this code.
 fn master(stick: &Path, code: &RecoveryCode) -> Option<MasterId> {
@@ -90,10 +89,7 @@ async fn backups_of_before_and_after_another_pin_and_another_code_come_back_by_t
         // The stick would be gone on with.
         fs::rename(&stick, place.path("away")).unwrap();
         let mut hub = place.hub().await;
-        let mut panel = hub.panel().await.unwrap();
-        panel.unlock(NEW_PIN).await.unwrap();
-        let mut reader = paired(&hub, &mut panel, &clinic).await;
-        let seen = hub_as_seen_by(&mut reader).await.unwrap();
+        let seen = seen_after_restore(&hub, NEW_PIN, &clinic).await;
         let there = written.iter().map(|id| seen.row("patients", id).is_some());
         assert_eq!(there.filter(|is_there| *is_there).count(), count, "{}", from.display());
         hub.kill9().await.unwrap();

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
-use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{self, Hub};
 use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
@@ -20,7 +19,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::chance::Chance;
-use super::{InUse, NEW_PIN, Place, paired, paired_at, patient, sees};
+use super::{InUse, NEW_PIN, Place, paired_at, patient, seen_after_restore, sees};
 
 const PHONES: usize = 20;
 /// What the hub does by itself, ms (`Config::backup_interval`).
@@ -203,10 +202,7 @@ async fn destroyed(phones: usize, every: &str, after: Duration) -> (usize, usize
     assert!(hub::restore(&stick, &data, &code.groups().join("-"), NEW_PIN).unwrap());
     fs::rename(&stick, place.path("away")).unwrap();
     let hub = place.hub().await;
-    let mut panel = hub.panel().await.unwrap();
-    panel.unlock(NEW_PIN).await.unwrap();
-    let mut reader = paired(&hub, &mut panel, &clinic).await;
-    let seen = hub_as_seen_by(&mut reader).await.unwrap();
+    let seen = seen_after_restore(&hub, NEW_PIN, &clinic).await;
     let (mut acknowledged, mut missing, mut oldest) = (0, 0, Duration::ZERO);
     for push in &pushed {
         let there = push.rows.iter().filter(|(table, id)| seen.row(table, id).is_some());

@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use hub_tests::clinic::Clinic;
+use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{self, Hub, PIN, import};
 use hub_tests::panel_client::{Button, PanelClient, RecoveryCode};
-use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
+use hub_tests::phone::{Database, Phone};
 
 const NEW_PIN: &str = "27182818";
 
@@ -182,6 +183,14 @@ async fn paired_at(number: u8, hub: &Hub, panel: &mut PanelClient, clinic: &Clin
     let doctor = clinic.user("doctor@clinic.example").unwrap();
     phone.log_in(&doctor.email, &doctor.password).await.unwrap();
     phone
+}
+
+/// What a new phone sees of a hub that came back from a backup.
+async fn seen_after_restore(hub: &Hub, pin: &str, clinic: &Clinic) -> Database {
+    let mut panel = hub.panel().await.unwrap();
+    panel.unlock(pin).await.unwrap();
+    let mut reader = paired(hub, &mut panel, clinic).await;
+    hub_as_seen_by(&mut reader).await.unwrap()
 }
 
 /// Waits until what the hub has acknowledged is on the stick. Something has to be followed, so the phone syncs.

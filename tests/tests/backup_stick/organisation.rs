@@ -8,11 +8,10 @@ use age::x25519::Identity;
 use hub_appliance::backup::Found;
 use hub_appliance::keys::{MasterId, OrganisationKeys};
 use hub_tests::clinic::{Clinic, ClinicSize};
-use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{self, PIN};
 use hub_tests::panel_client::{Button, PanelClient};
 
-use super::{InUse, NEW_PIN, OFTEN, Place, paired, patient, sees, until_on_stick};
+use super::{InUse, NEW_PIN, OFTEN, Place, paired, patient, seen_after_restore, sees, until_on_stick};
 
 /// An organisation, as far as clinics know it, and the file of its key.
 struct Office {
@@ -90,10 +89,7 @@ async fn what_a_clinic_lost_is_opened_on_a_desk_by_the_key_of_its_organisation_a
     assert!(hub::restore_as(&stick, &data, &ours.file, PIN).unwrap());
     fs::rename(&stick, place.path("away")).unwrap();
     let hub = place.hub().await;
-    let mut panel = hub.panel().await.unwrap();
-    panel.unlock(PIN).await.unwrap();
-    let mut reader = paired(&hub, &mut panel, &clinic).await;
-    let seen = hub_as_seen_by(&mut reader).await.unwrap();
+    let seen = seen_after_restore(&hub, PIN, &clinic).await;
     assert!(seen.row("patients", &kept).is_some());
 }
 
