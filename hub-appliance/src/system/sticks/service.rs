@@ -168,7 +168,9 @@ mod tests {
     #[test]
     fn what_the_hub_can_not_see_to_is_not_said_to_be_on_the_stick() {
         let bench = Bench::start(Uid::current());
-        let open = bench.client().open(&stick(), Access::ReadWrite).unwrap();
+        // Kept to the end: the service closes all when its hub goes.
+        let hub = bench.client();
+        let open = hub.open(&stick(), Access::ReadWrite).unwrap();
         std::fs::remove_dir(&bench.sticks.at).unwrap();
         assert!(open.close().is_err());
         assert_eq!(bench.done(), ["open ReadWrite", "close 9"]);
