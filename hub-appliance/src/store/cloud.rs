@@ -367,14 +367,7 @@ impl Import<'_, '_> {
 
     /// Whether the row hangs on a patient, without a clinic of its own, who is not on the hub.
     fn is_foreign(&mut self, table: TableId, row: &SentRow) -> Result<bool, StoreError> {
-        let definition = table.table();
-        let (Some(column), None) = (definition.column("patient_id"), definition.clinic_column) else {
-            return Ok(false);
-        };
-        let (Some(patient), Some(patients)) = (
-            row.cells[column].as_ref().and_then(Cell::as_reference),
-            TableId::named("patients"),
-        ) else {
+        let (Some(patient), Some(patients)) = (row.follows_patient(table.table()), TableId::named("patients")) else {
             return Ok(false);
         };
         if clinic_of_patient(self.applier.tx().connection(), patient)?.is_some() {

@@ -25,7 +25,7 @@ use crate::store::snapshot::Snapshot;
 use crate::store::sync::held;
 use crate::store::sync::lists::List;
 use crate::store::sync::sent::{SentRow, read_row};
-use crate::store::value::{Cell, Source};
+use crate::store::value::Source;
 use crate::store::writer::WriteTx;
 
 /// The most rows of news in one transaction.
@@ -197,14 +197,7 @@ impl Reading<'_> {
     /// Whether the row hangs on a patient, without a clinic of its own, who is neither on the hub or held nor in the answer. One who
     /// was deleted here is not on it: the cloud goes on telling what hung on them.
     fn is_foreign(&self, connection: &rusqlite::Connection, table: TableId, row: &SentRow) -> Result<bool, StoreError> {
-        let definition = table.table();
-        let (Some(column), None) = (definition.column("patient_id"), definition.clinic_column) else {
-            return Ok(false);
-        };
-        let (Some(patient), Some(patients)) = (
-            row.cells[column].as_ref().and_then(Cell::as_reference),
-            TableId::named("patients"),
-        ) else {
+        let (Some(patient), Some(patients)) = (row.follows_patient(table.table()), TableId::named("patients")) else {
             return Ok(false);
         };
         match rows::find(connection, patients, patient)? {

@@ -64,6 +64,15 @@ impl SentRow {
         flag.and_then(Cell::as_integer) == Some(1)
     }
 
+    /// The patient it names, where it has no clinic of its own and so is where that patient is.
+    #[must_use]
+    pub fn follows_patient(&self, table: &Table) -> Option<&str> {
+        if table.clinic_column.is_some() {
+            return None;
+        }
+        self.cells[table.column("patient_id")?].as_ref()?.as_reference()
+    }
+
     /// Gives required columns that were sent as null the empty value that null stands for: the stored one where that is
     /// blank in another way, so that it asks for no change.
     pub(in crate::store) fn settle_nulls(&mut self, table: &Table, stored: Option<&StoredRow>) {
