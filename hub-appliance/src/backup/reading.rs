@@ -139,9 +139,15 @@ impl Found {
 
     fn check_files(&self, is_meant: impl Fn(&FileEntry) -> bool) -> Result<(), BackupError> {
         for file in self.manifest.body.files.iter().filter(|file| is_meant(file)) {
-            let (bytes, sha256) = digest(&self.folder.join(&file.name), |_| true)
-                .map_err(|error| BackupError::reading(&file.name, &error))?;
-            if !file.is(bytes, &sha256) {
+            let (path, reading) = (self.folder.join(&file.name), |error| {
+                BackupError::reading(&file.name, &error)
+            });
+            // One that was made larger is not read for hours first.
+            let is_whole = fs::metadata(&path).map_err(reading)?.len() == file.bytes && {
+                let (bytes, sha256) = digest(&path, |_| true).map_err(reading)?;
+                file.is(bytes, &sha256)
+            };
+            if !is_whole {
                 return Err(damaged(&file.name));
             }
         }
@@ -256,18 +262,15 @@ impl Found {
         progress: &dyn Fn(u16),
     ) -> Result<Restored, BackupError> {
         let path = store.join(DATABASE);
-        let log = self.check_log(keys, &mut |_, _, _| true)?;
-        self.copy_database(unfinished, progress)?;
-        for number in 1..=log.files {
-            self.apply(number, unfinished)?;
-        }
-        File::open(unfinished)?.sync_all()?;
+        let database = self.copy_database(unfinished, progress)?;
+        let last = self.apply_log(&database, keys)?;
+        database.sync_all()?;
         let checked = keys.with_store_key(|key| copies::check(unfinished, key, || true))?;
         let checked = checked.map_err(|error| match error {
             StoreError::WrongKey | StoreError::Database(_) => damaged(DATABASE),
             error => error.into(),
         })?;
-        let is_last = match log.last {
+        let is_last = match last {
             Some(head) => checked.last_change == head.last_change,
             None => {
                 checked.last_change.millis() == self.manifest.body.last_change
@@ -297,7 +300,7 @@ impl Found {
         }
         fs::rename(unfinished, &path)?;
         sync(store)?;
-        let clock = log.last.map_or(self.made_at(), |head| head.clock.max(self.made_at()));
+        let clock = last.map_or(self.made_at(), |head| head.clock.max(self.made_at()));
         Ok(Restored {
             clock: clock.max(checked.last_change),
             last_change: checked.last_change,
@@ -305,7 +308,7 @@ impl Found {
     }
 
     /// Copies the database, which has to be what the manifest says also on this second look.
-    fn copy_database(&self, to: &Path, progress: &dyn Fn(u16)) -> Result<(), BackupError> {
+    fn copy_database(&self, to: &Path, progress: &dyn Fn(u16)) -> Result<File, BackupError> {
         let entry = self.entry(DATABASE)?;
         let reading = |error: io::Error| BackupError::reading(DATABASE, &error);
         let mut from = File::open(self.folder.join(DATABASE)).map_err(reading)?;
@@ -327,33 +330,29 @@ impl Found {
             progress(u16::try_from(copied.saturating_mul(1000) / entry.bytes.max(1)).unwrap_or(1000));
         }
         if entry.is(copied, &hash.finalize().into()) {
-            Ok(())
+            Ok(to)
         } else {
             Err(damaged(DATABASE))
         }
     }
 
-    /// Puts the pages of a file of the log, which was checked, into the database.
-    fn apply(&self, number: u32, database: &Path) -> Result<(), BackupError> {
-        let name = log_name(number);
-        let reading = |error: io::Error| BackupError::reading(&name, &error);
-        let mut file = BufReader::with_capacity(256 * 1024, File::open(self.folder.join(&name)).map_err(reading)?);
-        let mut head = [0; LogHead::LEN];
-        file.read_exact(&mut head).map_err(reading)?;
-        let head = LogHead::parse(&head).ok_or_else(|| damaged(&name))?;
-        let database = OpenOptions::new().write(true).open(database)?;
-        let (mut at, mut page) = ([0; 4], vec![0; head.page_size as usize]);
-        for _ in 0..head.count {
-            file.read_exact(&mut at).map_err(reading)?;
-            file.read_exact(&mut page).map_err(reading)?;
-            let at = u32::from_be_bytes(at);
-            // A page that was cut off again later in the same stretch.
-            if (1..=head.pages).contains(&at) {
-                database.write_all_at(&page, u64::from(at - 1) * u64::from(head.page_size))?;
+    /// Puts the pages of the log into the database, which has to be what the hub wrote also on this second look, and gives
+    /// the head of its last file.
+    fn apply_log(&self, database: &File, keys: &BackupKeys) -> Result<Option<LogHead>, BackupError> {
+        let mut written = Ok(());
+        let log = self.check_log(keys, &mut |head, number, page| {
+            // A page that was cut off again later in the same stretch is left out.
+            if (1..=head.pages).contains(&number) {
+                written = database.write_all_at(page, u64::from(number - 1) * u64::from(head.page_size));
             }
+            written.is_ok()
+        });
+        written?;
+        let last = log?.last;
+        if let Some(head) = last {
+            database.set_len(u64::from(head.pages) * u64::from(head.page_size))?;
         }
-        database.set_len(u64::from(head.pages) * u64::from(head.page_size))?;
-        Ok(())
+        Ok(last)
     }
 }
 

@@ -4,7 +4,7 @@
 //! key slots, for the same organisation, and every bit of it reads back as it was written; else a new one is made. What it lacks is found by comparing
 //! page by page what it comes to with what the hub's disk holds: reading is what a stick does fast, and wears nothing.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -23,6 +23,11 @@ use crate::store::SCHEMA_VERSION;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Where more than this part of all pages is other than in the generation, a new one is no more work and quicker to restore.
 const PART: u32 = 4;
+
+/// A generation that comes to so many times the pages that the hub has now, and some more, is not gone on with. How many there
+/// are is read before the code behind it, and memory is taken for each.
+const TIMES: u32 = 4;
+const AND_PAGES: u32 = 1024;
 
 /// The end of a page. SQLCipher has there a code over all of the page, of 64 bytes (SQLCipher, "Design"), so that two
 /// pages with the same end are the same page.
@@ -44,7 +49,8 @@ pub fn resume(source: &Source<'_>, to: &Folder, progress: &dyn Fn(u16)) -> Resul
     let store = source.store()?;
     let (now, (held, mut pages)) = (store.clock().peek(), store.hold_log()?);
     drop(store);
-    let Some(there) = read(source, &found, pages.state.page_size, progress)? else {
+    let most = pages.state.pages.saturating_mul(TIMES).saturating_add(AND_PAGES);
+    let Some(there) = read(source, &found, (pages.state.page_size, most), progress)? else {
         return Ok(None);
     };
     let mut changed = Vec::new();
@@ -99,15 +105,21 @@ struct There {
     link: Vec<u8>,
 }
 
-/// Reads all of a generation. None where something in it is not what was written.
+/// Reads all of a generation, with pages of this size and this many at most. None where something in it is not what was
+/// written.
 fn read(
     source: &Source<'_>,
     found: &Found,
-    page_size: u32,
+    (page_size, most): (u32, u32),
     progress: &dyn Fn(u16),
 ) -> Result<Option<There>, BackupError> {
+    let path = found.folder.join(DATABASE);
+    let is_possible = |length: u64| length == found.bytes() && length <= u64::from(most) * u64::from(page_size);
+    if !fs::metadata(&path).is_ok_and(|file| is_possible(file.len())) {
+        return Ok(None);
+    }
     let mut ends = Vec::new();
-    let read = of_database(&found.folder.join(DATABASE), page_size, |page| {
+    let read = of_database(&path, page_size, |page| {
         ends.extend(end(page));
         progress(u16::try_from(ends.len() as u64 * u64::from(page_size) * 1000 / found.bytes().max(1)).unwrap_or(1000));
         source.goes_on().is_ok()
@@ -118,6 +130,9 @@ fn read(
         return Ok(None);
     }
     let checked = found.check_beside_database(source.backup, &mut |head, number, page| {
+        if head.pages > most {
+            return false;
+        }
         ends.resize(head.pages as usize, End::default());
         if let (Some(there), Some(end)) = (ends.get_mut((number as usize).wrapping_sub(1)), end(page)) {
             *there = end;

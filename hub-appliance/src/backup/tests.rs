@@ -56,8 +56,8 @@ impl Hub {
         write(&self.store, action);
     }
 
-    fn back_up(&self, to: &Folder) -> Result<Follower, BackupError> {
-        let source = Source {
+    fn with_source<T>(&self, work: impl FnOnce(&Source<'_>) -> T) -> T {
+        work(&Source {
             store: Arc::downgrade(&self.store),
             vault: &self.path.join("store/vault"),
             keys: &self.keys,
@@ -67,8 +67,15 @@ impl Hub {
             recipient: None,
             is_ending: &Arc::default(),
             is_given_up: &Arc::default(),
-        };
-        make(&source, to, &|_| {})
+        })
+    }
+
+    fn back_up(&self, to: &Folder) -> Result<Follower, BackupError> {
+        self.with_source(|source| make(source, to, &|_| {}))
+    }
+
+    fn go_on(&self, with: &Folder) -> Option<Follower> {
+        self.with_source(|source| resume(source, with, &|_| {})).unwrap()
     }
 
     fn actions(&self) -> Vec<String> {
@@ -229,6 +236,45 @@ fn a_flipped_bit_anywhere_is_refused_by_the_name_of_its_file_and_so_is_a_file_th
         }
         fs::write(&file, &good).unwrap();
     }
+    assert_eq!(restored(place.path(), &hub.code).unwrap(), hub.actions());
+}
+
+/// Memory is taken for every page that a generation says it comes to.
+#[test]
+fn a_generation_that_says_it_is_beyond_all_measure_is_neither_gone_on_with_nor_restored() {
+    let hub = Hub::new();
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::within(place.path());
+    let mut follower = hub.back_up(&folder).unwrap();
+    hub.write("after");
+    follower.follow(HubTime::ZERO).unwrap();
+    let generation = follower.generation().to_owned();
+    drop(follower);
+    let goes_on = |what: &str, expected: bool| {
+        let follower = hub.go_on(&folder);
+        assert_eq!(follower.is_some(), expected, "{what}");
+    };
+    goes_on("as it was written", true);
+    let log = generation.join(LOG).join("00000001");
+    let good = fs::read(&log).unwrap();
+    for pages in [u32::MAX, u32::MAX / 16, 10_000_000] {
+        let mut bad = good.clone();
+        bad[28..32].copy_from_slice(&pages.to_be_bytes());
+        fs::write(&log, bad).unwrap();
+        goes_on(&format!("{pages} pages"), false);
+        let refused = restored(place.path(), &hub.code);
+        assert!(matches!(refused, Err(BackupError::Damaged { file }) if file == "log/00000001"));
+    }
+    fs::write(&log, good).unwrap();
+    let database = generation.join(DATABASE);
+    let length = fs::metadata(&database).unwrap().len();
+    // All of it a hole, so that it takes no room here.
+    let file = fs::OpenOptions::new().write(true).open(&database).unwrap();
+    file.set_len(1 << 40).unwrap();
+    goes_on("a database of a TiB", false);
+    let refused = restored(place.path(), &hub.code);
+    assert!(matches!(refused, Err(BackupError::Damaged { file }) if file == DATABASE));
+    file.set_len(length).unwrap();
     assert_eq!(restored(place.path(), &hub.code).unwrap(), hub.actions());
 }
 
