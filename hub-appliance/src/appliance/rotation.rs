@@ -19,6 +19,7 @@
 //! entries before checked by one and those after by another, and show nothing more.
 
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -181,30 +182,39 @@ impl Progress {
     }
 }
 
-/// The thread. It is broken off when this is dropped, and the next unlock goes on.
+/// The thread. It is broken off when this is dropped, what the disk does for it too, and the next unlock goes on.
 pub(super) struct Rotating {
     progress: Arc<Progress>,
+    disk: Arc<dyn DataDisk>,
     since: Instant,
     thread: Option<JoinHandle<()>>,
+    /// Answers nothing; it is cut off when the thread ends.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Rotating {
     /// Has another key take the place of `master` where one is due. Without a thread for it, the next unlock tries again.
     pub(super) fn start(parts: Parts, master: MasterKey) -> Option<Self> {
-        let progress = Arc::new(Progress::default());
+        let (progress, disk) = (Arc::new(Progress::default()), Arc::clone(&parts.disk));
+        let (running, ended) = channel();
         let work = Work {
             parts,
             progress: Arc::clone(&progress),
         };
         let thread = std::thread::Builder::new()
             .name("rotation".into())
-            .spawn(move || wiping_stack(move || work.run(master)))
+            .spawn(move || {
+                let _running: Sender<()> = running;
+                wiping_stack(move || work.run(master));
+            })
             .inspect_err(|error| tracing::error!(%error, "the master key stays the same"))
             .ok()?;
         Some(Self {
             progress,
+            disk,
             since: Instant::now(),
             thread: Some(thread),
+            ended: Mutex::new(ended),
         })
     }
 
@@ -224,6 +234,14 @@ impl Drop for Rotating {
     fn drop(&mut self) {
         self.progress.end();
         if let Some(thread) = self.thread.take() {
+            let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+            loop {
+                self.disk.break_off();
+                // It may have been about to ask the disk for something when it was told.
+                if ended.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
             // A panic in it was reported where it happened.
             let _ = thread.join();
         }
@@ -307,6 +325,7 @@ impl Work {
         };
         let Some(next) = both.next() else { return Ok(false) };
         *master = both.clone();
+        self.goes_on()?;
         disk.add_key(&both.luks_passphrase(), &next.luks_passphrase())?;
         let _taken = self.wait_for_backup(backup)?;
         if !store.is_under(&next.store_key()) {
@@ -317,9 +336,17 @@ impl Work {
         }
         vault.exchange(&both, &next)?;
         backup.exchange(&next)?;
+        self.goes_on()?;
         disk.keep_key(&next.luks_passphrase())?;
         *master = self.when_free(|| keys.finish_rotation(&both))?;
         Ok(true)
+    }
+
+    fn goes_on(&self) -> Result<(), StoreError> {
+        if self.progress.is_ending() {
+            return Err(StoreError::Stopped);
+        }
+        Ok(())
     }
 
     /// Takes a step when nobody has the master key in hand; what a person was allowed to do comes first.
@@ -373,6 +400,7 @@ mod tests {
     use crate::system::data_disk::{DataDiskError, DiskState};
 
     mod backups;
+    mod slow_disk;
 
     /// A disk that is nothing but the passphrases that open it.
     #[derive(Debug, Clone, Default)]
@@ -606,12 +634,11 @@ mod tests {
         assert!(access.take().is_none());
         let progress = Arc::clone(&unlocked.work.progress);
         progress.end();
-        let mut master = unlocked.master.clone();
-        let broken_off = unlocked.work.rotate(&mut master);
+        let broken_off = unlocked.work.wait_for_backup(&access);
         assert!(matches!(broken_off, Err(ApplianceError::Store(StoreError::Stopped))));
         progress.is_ending.store(false, Ordering::Relaxed);
         drop(held);
-        // It was begun, so it is both by now, and goes on as it is.
+        let mut master = unlocked.master.clone();
         assert!(unlocked.work.rotate(&mut master).unwrap());
         let (_taken, after) = access.take().unwrap();
         assert!(!Arc::ptr_eq(&before, &after));

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::syncfs;
@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Helper {
     socket: PathBuf,
     connection: Mutex<Option<BufReader<UnixStream>>>,
+    /// The same connection, for what is said while an answer is waited for. Held while a line is written.
+    saying: Mutex<Option<UnixStream>>,
 }
 
 impl Helper {
@@ -32,6 +34,7 @@ impl Helper {
         Self {
             socket,
             connection: Mutex::new(None),
+            saying: Mutex::new(None),
         }
     }
 
@@ -50,14 +53,30 @@ impl Helper {
             None => self.connect().map_err(|_| DataDiskError::Service)?,
         };
         // One that failed is not put back: what comes out of it next would answer something else.
-        let answer = exchange(&mut stream, request, progress).map_err(|_| DataDiskError::Service)?;
+        let answer = self.say(request).and_then(|()| answer(&mut stream, progress));
+        let answer = answer.map_err(|_| {
+            *self.saying() = None;
+            DataDiskError::Service
+        })?;
         *connection = Some(stream);
         Ok(answer)
+    }
+
+    fn saying(&self) -> MutexGuard<'_, Option<UnixStream>> {
+        self.saying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says a line.
+    fn say(&self, request: &Request) -> io::Result<()> {
+        let saying = self.saying();
+        let mut stream = saying.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        stream.write_all(request.to_line().as_bytes())
     }
 
     fn connect(&self) -> io::Result<BufReader<UnixStream>> {
         let stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        *self.saying() = Some(stream.try_clone()?);
         Ok(BufReader::new(stream))
     }
 }
@@ -70,8 +89,7 @@ fn failure(answer: Answer) -> DataDiskError {
     }
 }
 
-fn exchange(stream: &mut BufReader<UnixStream>, request: &Request, progress: &dyn Fn(u16)) -> io::Result<Answer> {
-    stream.get_mut().write_all(request.to_line().as_bytes())?;
+fn answer(stream: &mut BufReader<UnixStream>, progress: &dyn Fn(u16)) -> io::Result<Answer> {
     loop {
         let line = read_line(stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         match serde_json::from_str(&line)? {
@@ -175,6 +193,11 @@ impl DataDisk for Helper {
 
     fn keep_key(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
         self.order(&Request::KeepKey(passphrase.clone()), &|_| {})
+    }
+
+    fn break_off(&self) {
+        // Where there is no service to tell, nothing of it is waited for either.
+        let _ = self.say(&Request::BreakOff);
     }
 
     fn close(&self) -> Result<(), DataDiskError> {

@@ -10,6 +10,7 @@ use nix::mount::{MntFlags, MsFlags, umount, umount2};
 use nix::sys::stat::{major, minor};
 use nix::unistd::{Gid, Uid};
 
+use super::breaking::Breaker;
 use super::choice::{data_disk, left_behind, offered, rivals, without_data_disk};
 use super::content::{self, Content};
 use super::find::{Chosen, Disk, Found, KEYS, MBR_KEYS, MBR_RECORDS, Probe, RECORDS, Reader, Scheme, Stage, find};
@@ -56,6 +57,8 @@ pub struct Luks {
     refused: Mutex<Option<u64>>,
     /// The kernel's number for the disk that a person chose of several since the start.
     chosen: Mutex<Option<u64>>,
+    /// Breaks off a change of keys.
+    breaker: Breaker,
 }
 
 impl Luks {
@@ -70,6 +73,7 @@ impl Luks {
             seen: Mutex::new(None),
             refused: Mutex::new(None),
             chosen: Mutex::new(None),
+            breaker: Breaker::default(),
         }
     }
 
@@ -383,11 +387,17 @@ impl DataDisk for Luks {
     }
 
     fn add_key(&self, present: &SecretText, new: &SecretText) -> Result<(), DataDiskError> {
-        add_key(&self.records()?, present, new)
+        self.breaker
+            .run(|| add_key(&self.breaker, &self.records()?, present, new))
     }
 
     fn keep_key(&self, passphrase: &SecretText) -> Result<(), DataDiskError> {
-        keep_key(&self.records()?, passphrase)
+        self.breaker
+            .run(|| keep_key(&self.breaker, &self.records()?, passphrase))
+    }
+
+    fn break_off(&self) {
+        self.breaker.break_off();
     }
 
     fn repair(&self, passphrase: &SecretText, progress: &dyn Fn(u16)) -> Result<(), DataDiskError> {

@@ -16,6 +16,7 @@
 //! | `import_file` | removes the owner's file of records from the system's card; needs root |
 //! | `service` | does so for the hub, which has no such rights |
 //! | `helper` | the hub's end of that service |
+//! | `breaking` | breaks off what works on its keys |
 //! | `protocol` | what the two say to each other |
 //! | `others` | the disks that are none of the hub's, for [`super::sticks`] |
 //!
@@ -26,6 +27,7 @@
 //! It promises that nothing is formatted without a person's word for that very disk, that what may hold records is not even
 //! asked for, that of two data disks neither is opened unless a person chose it, and that the records are closed when the hub ends, however it ends.
 
+mod breaking;
 mod choice;
 mod content;
 mod find;
@@ -224,6 +226,9 @@ pub enum DataDiskError {
     /// The operating system refused: its `errno`.
     #[error("the data disk: {}", Errno::from_raw(*.0))]
     System(i32),
+    /// It was broken off ([`DataDisk::break_off`]), and can be begun again.
+    #[error("it was broken off")]
+    Stopped,
     /// The service that works on the disk does not answer, or not in our words.
     #[error("the data disk's service does not answer")]
     Service,
@@ -407,6 +412,11 @@ pub trait DataDisk: std::fmt::Debug + Send + Sync {
     fn keep_key(&self, _passphrase: &SecretText) -> Result<(), DataDiskError> {
         Ok(())
     }
+
+    /// Has [`Self::add_key`] or [`Self::keep_key`], where one is under way in another thread, come to its end at once, by
+    /// [`DataDiskError::Stopped`]: what it has done until then opens the part for the records as before, and it can be begun
+    /// again. Does not wait for that. To be called again where one may have been about to begin.
+    fn break_off(&self) {}
 
     /// Unmounts and closes the part for the records, and with that wipes its key. Does nothing if it is closed.
     ///

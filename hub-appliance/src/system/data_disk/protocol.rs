@@ -5,6 +5,7 @@
 //!   | add-key <present passphrase> <another> | keep-key <passphrase>
 //!   | movable | copy <passphrase> <token of an offer> | open-copy <passphrase> | finish-move | forget-import
 //!   | forget-key | left-behind
+//! → break-off                          while an answer to `add-key` or `keep-key` is waited for; has none of its own
 //! ← {"state":"closed"} | "done" | {"failed":"passphrase"} | {"failed":{"state":"several"}} | {"offers":[…]} | …
 //! ```
 //!
@@ -42,6 +43,7 @@ pub(super) enum Request {
     FinishMove,
     ForgetImport,
     ForgetKey,
+    BreakOff,
 }
 
 /// What it gets.
@@ -86,6 +88,7 @@ impl Request {
             Self::FinishMove => ("finish-move", None, None),
             Self::ForgetImport => ("forget-import", None, None),
             Self::ForgetKey => ("forget-key", None, None),
+            Self::BreakOff => ("break-off", None, None),
         };
         // Never grows: a buffer that does leaves copies of itself behind.
         let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
@@ -116,6 +119,7 @@ impl Request {
             ("finish-move", None) => Self::FinishMove,
             ("forget-import", None) => Self::ForgetImport,
             ("forget-key", None) => Self::ForgetKey,
+            ("break-off", None) => Self::BreakOff,
             ("copy", Some(passphrase)) => Self::Copy(read_passphrase(passphrase)?, words.next()?.parse().ok()?),
             ("open-copy", Some(passphrase)) => Self::OpenCopy(read_passphrase(passphrase)?),
             ("open", Some(passphrase)) => Self::Open(read_passphrase(passphrase)?),
@@ -184,6 +188,7 @@ mod tests {
             Request::FinishMove,
             Request::ForgetImport,
             Request::ForgetKey,
+            Request::BreakOff,
         ] {
             let line = request.to_line();
             let again = Request::parse(line.strip_suffix('\n').unwrap()).unwrap();

@@ -4,8 +4,10 @@
 //! a device nor a folder.
 
 use std::io::{self, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
@@ -31,7 +33,7 @@ pub fn serve(disk: &dyn DataDisk, listener: &UnixListener, user: Uid) -> io::Res
         if let Err(error) = disk.attach() {
             tracing::error!(%error, "the data disk can't be told of");
         }
-        if let Err(error) = converse(disk, stream) {
+        if let Err(error) = converse(disk, &stream) {
             tracing::warn!(%error, "a client of the data disk went away");
         }
         if let Err(error) = disk.close() {
@@ -40,19 +42,42 @@ pub fn serve(disk: &dyn DataDisk, listener: &UnixListener, user: Uid) -> io::Res
     }
 }
 
-/// Answers one client until it goes.
-fn converse(disk: &dyn DataDisk, stream: UnixStream) -> io::Result<()> {
+/// Answers one client until it goes. What it says meanwhile is heard while its disk is worked on.
+fn converse(disk: &dyn DataDisk, stream: &UnixStream) -> io::Result<()> {
+    let (heard, requests) = sync_channel(1);
+    std::thread::scope(|scope| {
+        let hears = std::thread::Builder::new().spawn_scoped(scope, move || hear(disk, stream, &heard))?;
+        let answered = requests.into_iter().try_for_each(|request| {
+            let progress = |permille| {
+                // A hub that does not hear this hears no answer either, and that is noticed.
+                let _ = send(stream, &Answer::Progress(permille));
+            };
+            send(stream, &execute(disk, &request, &progress).unwrap_or_else(Answer::Failed))
+        });
+        // Where it can't be answered any more, there is nothing to be heard. One that has gone is shut down already.
+        let _ = stream.shutdown(Shutdown::Both);
+        answered.and(hears.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
+    })
+}
+
+/// Hears a client out. Who goes waits for nothing any more.
+fn hear(disk: &dyn DataDisk, stream: &UnixStream, requests: &SyncSender<Request>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some(line) = read_line(&mut stream)? {
-        let request = Request::parse(&line).ok_or(io::ErrorKind::InvalidData)?;
-        let progress = |permille| {
-            // A hub that does not hear this hears no answer either, and that is noticed.
-            let _ = send(stream.get_ref(), &Answer::Progress(permille));
-        };
-        let answer = execute(disk, &request, &progress).unwrap_or_else(Answer::Failed);
-        send(stream.get_ref(), &answer)?;
-    }
-    Ok(())
+    let heard = loop {
+        match read_line(&mut stream).map(|line| line.map(|line| Request::parse(&line))) {
+            Ok(Some(Some(Request::BreakOff))) => disk.break_off(),
+            Ok(Some(Some(request))) => {
+                if requests.send(request).is_err() {
+                    break Ok(());
+                }
+            }
+            Ok(Some(None)) => break Err(io::ErrorKind::InvalidData.into()),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    disk.break_off();
+    heard
 }
 
 fn send(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
@@ -82,6 +107,8 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
         Request::ForgetImport => disk.forget_import()?,
         // Which file that is, the service knows for itself.
         Request::ForgetKey => disk.forget_cloud_key(Path::new(""))?,
+        // Heard while something else is done; it has no answer.
+        Request::BreakOff => disk.break_off(),
     }
     // And nothing more: to look at all disks may take long where one fails, and who locks can't wait for that.
     Ok(Answer::Done)
@@ -90,6 +117,7 @@ fn execute(disk: &dyn DataDisk, request: &Request, progress: &dyn Fn(u16)) -> Re
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::Receiver;
     use std::sync::{Arc, Mutex};
 
     use super::super::{DiskState, Helper, Offer, Place};
@@ -100,7 +128,28 @@ mod tests {
 
     /// A disk that is nothing but its state.
     #[derive(Debug, Clone)]
-    struct Imagined(Arc<Mutex<DiskState>>, Arc<AtomicUsize>);
+    struct Imagined(Arc<Mutex<DiskState>>, Arc<AtomicUsize>, Arc<Keys>);
+
+    /// How it gets a key: not before that is broken off.
+    #[derive(Debug)]
+    struct Keys {
+        begun: SyncSender<()>,
+        is_begun: Mutex<Receiver<()>>,
+        broken: SyncSender<()>,
+        is_broken: Mutex<Receiver<()>>,
+    }
+
+    impl Keys {
+        fn new() -> Self {
+            let ((begun, is_begun), (broken, is_broken)) = (sync_channel(1), sync_channel(1));
+            Self {
+                begun,
+                is_begun: Mutex::new(is_begun),
+                broken,
+                is_broken: Mutex::new(is_broken),
+            }
+        }
+    }
 
     impl Imagined {
         fn turn(&self, from: DiskState, to: DiskState) -> Result<(), DataDiskError> {
@@ -136,6 +185,17 @@ mod tests {
             self.turn(DiskState::Closed, DiskState::Open)
         }
 
+        fn add_key(&self, _: &SecretText, _: &SecretText) -> Result<(), DataDiskError> {
+            self.2.begun.send(()).unwrap();
+            self.2.is_broken.lock().unwrap().recv().unwrap();
+            Err(DataDiskError::Stopped)
+        }
+
+        fn break_off(&self) {
+            // Once is enough.
+            let _ = self.2.broken.try_send(());
+        }
+
         fn close(&self) -> Result<(), DataDiskError> {
             *self.0.lock().unwrap() = DiskState::Closed;
             Ok(())
@@ -156,7 +216,11 @@ mod tests {
         fn start(user: Uid) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let listener = UnixListener::bind(folder.path().join("disk")).unwrap();
-            let disk = Imagined(Arc::new(Mutex::new(DiskState::Blank)), Arc::default());
+            let disk = Imagined(
+                Arc::new(Mutex::new(DiskState::Blank)),
+                Arc::default(),
+                Arc::new(Keys::new()),
+            );
             let served = disk.clone();
             std::thread::spawn(move || serve(&served, &listener, user));
             Self { disk, folder }
@@ -231,6 +295,32 @@ mod tests {
         let looks = bench.disk.1.load(Ordering::Relaxed);
         hub.close().unwrap();
         assert_eq!(bench.disk.1.load(Ordering::Relaxed), looks);
+    }
+
+    #[test]
+    fn a_change_of_keys_is_broken_off_while_it_is_waited_for_and_the_disk_closes_then() {
+        let bench = Bench::start(Uid::current());
+        let hub = bench.helper();
+        format(&hub, Some(4)).unwrap();
+        hub.open(&secret()).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| hub.add_key(&secret(), &secret()));
+            bench.disk.2.is_begun.lock().unwrap().recv().unwrap();
+            hub.break_off();
+            assert_eq!(waiting.join().unwrap(), Err(DataDiskError::Stopped));
+        });
+        hub.close().unwrap();
+        assert_eq!(hub.state(), Ok(DiskState::Closed));
+    }
+
+    #[test]
+    fn a_hub_that_ends_in_a_change_of_keys_leaves_the_disk_closed() {
+        let bench = Bench::start(Uid::current());
+        let mut stream = UnixStream::connect(bench.folder.path().join("disk")).unwrap();
+        stream.write_all(Request::AddKey(secret(), secret()).to_line().as_bytes()).unwrap();
+        bench.disk.2.is_begun.lock().unwrap().recv().unwrap();
+        drop(stream);
+        assert_eq!(bench.helper().state(), Ok(DiskState::Closed));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::DataDiskError;
+use super::breaking::Breaker;
 
 /// More is not read of what a program writes.
 const MAX_OUTPUT: u64 = 64 * 1024;
@@ -46,14 +47,34 @@ impl Tool {
     /// # Errors
     /// [`DataDiskError::Tool`] if it can't be run or is killed.
     pub(super) fn status(self, arguments: &[&str], input: &[u8]) -> Result<i32, DataDiskError> {
-        let failed = |_| DataDiskError::Tool(self);
-        let mut child = self.start(arguments, Stdio::null())?;
+        self.status_unless(&Breaker::default(), arguments, input)
+    }
+
+    /// The same, unless it is broken off.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Stopped`], or as [`Self::status`].
+    pub(super) fn status_unless(
+        self,
+        breaker: &Breaker,
+        arguments: &[&str],
+        input: &[u8],
+    ) -> Result<i32, DataDiskError> {
+        let mut child = breaker.start(|| self.start(arguments, Stdio::null()))?;
         if let Some(mut stdin) = child.stdin.take() {
             // A program that ends without reading says why by its status.
             let _ = stdin.write_all(input);
         }
-        let status = child.wait().map_err(failed)?;
-        status.code().ok_or(DataDiskError::Tool(self))
+        self.ended(breaker, &mut child)
+    }
+
+    /// The exit status of one that was begun.
+    fn ended(self, breaker: &Breaker, child: &mut Child) -> Result<i32, DataDiskError> {
+        match breaker.wait(child) {
+            Ok(status) => status.code().ok_or(DataDiskError::Tool(self)),
+            Err(DataDiskError::Stopped) => Err(DataDiskError::Stopped),
+            Err(_) => Err(DataDiskError::Tool(self)),
+        }
     }
 
     /// Runs it and gives its exit status and what it writes to its standard output.
@@ -61,16 +82,23 @@ impl Tool {
     /// # Errors
     /// [`DataDiskError::Tool`] if it can't be run or is killed.
     pub(super) fn output(self, arguments: &[&str]) -> Result<(i32, String), DataDiskError> {
-        let failed = |_| DataDiskError::Tool(self);
-        let mut child = self.start(arguments, Stdio::piped())?;
+        self.output_unless(&Breaker::default(), arguments)
+    }
+
+    /// The same, unless it is broken off.
+    ///
+    /// # Errors
+    /// [`DataDiskError::Stopped`], or as [`Self::output`].
+    pub(super) fn output_unless(self, breaker: &Breaker, arguments: &[&str]) -> Result<(i32, String), DataDiskError> {
+        let mut child = breaker.start(|| self.start(arguments, Stdio::piped()))?;
         let mut text = String::new();
         let read = child
             .stdout
             .take()
             .map_or(Ok(0), |stdout| stdout.take(MAX_OUTPUT).read_to_string(&mut text));
-        let status = child.wait().map_err(failed)?;
-        read.map_err(failed)?;
-        Ok((status.code().ok_or(DataDiskError::Tool(self))?, text))
+        let status = self.ended(breaker, &mut child)?;
+        read.map_err(|_| DataDiskError::Tool(self))?;
+        Ok((status, text))
     }
 
     /// Runs it and gives its exit status; `hear` gets each line that it writes to its standard output.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
+use super::breaking::Breaker;
 use super::{DataDiskError, Tool};
 use crate::secret::SecretText;
 
@@ -41,9 +42,14 @@ pub(super) fn unlock(device: &Path, passphrase: &SecretText, name: &str) -> Resu
     }
 }
 
-/// Has `new` open a volume too that `old` opens. Does nothing where it does so already.
-pub(super) fn add_key(device: &Path, old: &SecretText, new: &SecretText) -> Result<(), DataDiskError> {
-    if opens(device, new, None)? {
+/// Has `new` open a volume too that `old` opens, unless it is broken off. Does nothing where it does so already.
+pub(super) fn add_key(
+    breaker: &Breaker,
+    device: &Path,
+    old: &SecretText,
+    new: &SecretText,
+) -> Result<(), DataDiskError> {
+    if opens(breaker, device, new, None)? {
         return Ok(());
     }
     // Without a file for them, both are read from the standard input, a line each.
@@ -61,22 +67,22 @@ pub(super) fn add_key(device: &Path, old: &SecretText, new: &SecretText) -> Resu
         lines.extend(passphrase.expose().as_bytes());
         lines.push(b'\n');
     }
-    match Tool::Cryptsetup.status(&arguments, &lines)? {
-        0 if opens(device, new, None)? => Ok(()),
+    match Tool::Cryptsetup.status_unless(breaker, &arguments, &lines)? {
+        0 if opens(breaker, device, new, None)? => Ok(()),
         CRYPTSETUP_NO_PERMISSION => Err(DataDiskError::Passphrase),
         _ => Err(DataDiskError::Tool(Tool::Cryptsetup)),
     }
 }
 
-/// Wipes all keys off a volume but the one that `passphrase` opens.
+/// Wipes all keys off a volume but the one that `passphrase` opens, unless it is broken off.
 ///
 /// # Errors
 /// [`DataDiskError::Passphrase`], with nothing wiped, if it opens none.
-pub(super) fn keep_key(device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
-    let slots = key_slots(device)?;
+pub(super) fn keep_key(breaker: &Breaker, device: &Path, passphrase: &SecretText) -> Result<(), DataDiskError> {
+    let slots = key_slots(breaker, device)?;
     let mut ours = Vec::new();
     for slot in &slots {
-        if opens(device, passphrase, Some(slot))? {
+        if opens(breaker, device, passphrase, Some(slot))? {
             ours.push(slot);
         }
     }
@@ -85,18 +91,25 @@ pub(super) fn keep_key(device: &Path, passphrase: &SecretText) -> Result<(), Dat
     }
     for slot in slots.iter().filter(|slot| !ours.contains(slot)) {
         let arguments = ["luksKillSlot", "--batch-mode", "--key-file", "-", text(device), slot];
-        Tool::Cryptsetup.run(&arguments, passphrase.expose().as_bytes())?;
+        if Tool::Cryptsetup.status_unless(breaker, &arguments, passphrase.expose().as_bytes())? != 0 {
+            return Err(DataDiskError::Tool(Tool::Cryptsetup));
+        }
     }
     Ok(())
 }
 
-fn opens(device: &Path, passphrase: &SecretText, slot: Option<&str>) -> Result<bool, DataDiskError> {
+fn opens(
+    breaker: &Breaker,
+    device: &Path,
+    passphrase: &SecretText,
+    slot: Option<&str>,
+) -> Result<bool, DataDiskError> {
     let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2", "--key-file", "-"];
     if let Some(slot) = slot {
         arguments.extend(["--key-slot", slot]);
     }
     arguments.push(text(device));
-    match Tool::Cryptsetup.status(&arguments, passphrase.expose().as_bytes())? {
+    match Tool::Cryptsetup.status_unless(breaker, &arguments, passphrase.expose().as_bytes())? {
         0 => Ok(true),
         CRYPTSETUP_NO_PERMISSION => Ok(false),
         _ => Err(DataDiskError::Tool(Tool::Cryptsetup)),
@@ -104,13 +117,13 @@ fn opens(device: &Path, passphrase: &SecretText, slot: Option<&str>) -> Result<b
 }
 
 /// The numbers of a volume's key slots (LUKS2 On-Disk Format, "Keyslots Object").
-fn key_slots(device: &Path) -> Result<Vec<String>, DataDiskError> {
+fn key_slots(breaker: &Breaker, device: &Path) -> Result<Vec<String>, DataDiskError> {
     #[derive(Deserialize)]
     struct Header {
         keyslots: BTreeMap<String, IgnoredAny>,
     }
     let failed = DataDiskError::Tool(Tool::Cryptsetup);
-    match Tool::Cryptsetup.output(&["luksDump", "--dump-json-metadata", text(device)])? {
+    match Tool::Cryptsetup.output_unless(breaker, &["luksDump", "--dump-json-metadata", text(device)])? {
         (0, header) => {
             let header: Header = serde_json::from_str(&header).map_err(|_| failed)?;
             Ok(header.keyslots.into_keys().collect())
@@ -251,21 +264,22 @@ mod tests {
         let device = folder.path().join("volume");
         File::create(&device).unwrap().set_len(20 << 20).unwrap();
         let [old, new, other] = ["a", "b", "c"].map(|letter| SecretText::new(letter.repeat(64)));
+        let breaker = Breaker::default();
         encrypt(&device, &old).unwrap();
-        assert_eq!(add_key(&device, &other, &new), Err(DataDiskError::Passphrase));
-        assert_eq!(keep_key(&device, &new), Err(DataDiskError::Passphrase));
+        assert_eq!(add_key(&breaker, &device, &other, &new), Err(DataDiskError::Passphrase));
+        assert_eq!(keep_key(&breaker, &device, &new), Err(DataDiskError::Passphrase));
         for _ in 0..2 {
-            add_key(&device, &old, &new).unwrap();
-            assert_eq!(key_slots(&device).unwrap(), ["0", "1"]);
+            add_key(&breaker, &device, &old, &new).unwrap();
+            assert_eq!(key_slots(&breaker, &device).unwrap(), ["0", "1"]);
         }
-        assert!(opens(&device, &old, None).unwrap() && opens(&device, &new, None).unwrap());
+        assert!(opens(&breaker, &device, &old, None).unwrap() && opens(&breaker, &device, &new, None).unwrap());
         for _ in 0..2 {
-            keep_key(&device, &new).unwrap();
-            assert_eq!(key_slots(&device).unwrap(), ["1"]);
+            keep_key(&breaker, &device, &new).unwrap();
+            assert_eq!(key_slots(&breaker, &device).unwrap(), ["1"]);
         }
-        assert!(!opens(&device, &old, None).unwrap() && opens(&device, &new, None).unwrap());
-        add_key(&device, &old, &new).unwrap();
-        assert_eq!(key_slots(&device).unwrap(), ["1"], "a step that was gone is gone again");
+        assert!(!opens(&breaker, &device, &old, None).unwrap() && opens(&breaker, &device, &new, None).unwrap());
+        add_key(&breaker, &device, &old, &new).unwrap();
+        assert_eq!(key_slots(&breaker, &device).unwrap(), ["1"], "a step that was gone is gone again");
     }
 
     #[test]
