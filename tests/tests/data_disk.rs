@@ -366,3 +366,24 @@ async fn a_copy_whose_vault_does_not_open_does_not_become_the_data_disk() {
     assert!(says(panel.wait_for("error").await.unwrap(), "could not"));
     assert!(bench.service.was_asked("open-copy") && !bench.service.was_asked("finish-move"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_slow_with_its_keys_keeps_no_hub_from_locking_and_the_next_unlock_goes_on() {
+    let bench = Bench::set_up().await;
+    let (_hub, mut panel) = bench.start().await;
+    bench.service.set(|part| part.is_slow_with_keys = true);
+    panel.unlock(PIN).await.unwrap();
+    panel.change_pin(PIN, OTHER_PIN).await.unwrap();
+    let service = bench.service.clone();
+    let asked = tokio::task::spawn_blocking(move || service.wait_until_asked("add-key"));
+    asked.await.unwrap();
+    // Not by the end of the program, which would end the panel with it.
+    panel.lock().await.unwrap();
+    panel.wait_for("locked").await.unwrap();
+
+    bench.service.set(|part| part.is_slow_with_keys = false);
+    panel.unlock(OTHER_PIN).await.unwrap();
+    let service = bench.service.clone();
+    let kept = tokio::task::spawn_blocking(move || service.wait_until_asked("keep-key"));
+    kept.await.unwrap();
+}

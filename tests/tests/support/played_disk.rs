@@ -36,6 +36,10 @@ pub(crate) struct Part {
     pub(crate) roomier: &'static str,
     /// Whether a look at the disk comes to no end.
     pub(crate) stalls: bool,
+    /// Whether another key for the disk comes to no end before that is broken off.
+    pub(crate) is_slow_with_keys: bool,
+    /// How often that was broken off.
+    pub(crate) broken_off: usize,
     /// What it was asked for, without passphrases.
     pub(crate) asked: Vec<String>,
 }
@@ -50,10 +54,10 @@ impl Service {
         self.0.1.notify_all();
     }
 
-    /// Waits until it was asked for this.
+    /// Waits until it was asked for something that begins so.
     pub(crate) fn wait_until_asked(&self, request: &str) {
         let part = self.0.0.lock().unwrap();
-        let is_missing = |part: &mut Part| !part.asked.iter().any(|asked| asked == request);
+        let is_missing = |part: &mut Part| !part.asked.iter().any(|asked| asked.starts_with(request));
         drop(self.0.1.wait_while(part, is_missing).unwrap());
     }
 
@@ -74,12 +78,19 @@ impl Service {
         }
     }
 
-    fn converse(&self, mut stream: &UnixStream) {
+    fn converse(&self, stream: &UnixStream) {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let answer = self.answer(&line);
-            if stream.write_all(format!("{answer}\n").as_bytes()).is_err() {
-                return;
+            if line == "break-off" {
+                self.set(|part| part.broken_off += 1);
+                continue;
             }
+            // It listens while it works.
+            let (service, mut stream) = (self.clone(), stream.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let answer = service.answer(&line);
+                // A hub that has gone hears nothing any more.
+                let _ = stream.write_all(format!("{answer}\n").as_bytes());
+            });
         }
     }
 
@@ -117,6 +128,16 @@ impl Service {
                 Some(bytes) => format!(r#"{{"left-behind":{bytes}}}"#),
                 None => r#"{"left-behind":null}"#.to_owned(),
             },
+            "add-key" | "keep-key" => {
+                let before = part.broken_off;
+                let waits = |part: &mut Part| part.is_slow_with_keys && part.broken_off == before;
+                let part = changed.wait_while(part, waits).unwrap();
+                if part.broken_off == before {
+                    r#""done""#.to_owned()
+                } else {
+                    r#"{"failed":"stopped"}"#.to_owned()
+                }
+            }
             "open-copy" => {
                 if let Some(file) = &part.spoils {
                     std::fs::write(file, "something else").unwrap();

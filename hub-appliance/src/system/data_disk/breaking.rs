@@ -98,7 +98,10 @@ mod tests {
 
     /// A program that ends when its standard input does.
     fn cat() -> Result<Child, DataDiskError> {
-        Ok(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?)
+        Ok(Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?)
     }
 
     #[test]

@@ -52,7 +52,10 @@ fn converse(disk: &dyn DataDisk, stream: &UnixStream) -> io::Result<()> {
                 // A hub that does not hear this hears no answer either, and that is noticed.
                 let _ = send(stream, &Answer::Progress(permille));
             };
-            send(stream, &execute(disk, &request, &progress).unwrap_or_else(Answer::Failed))
+            send(
+                stream,
+                &execute(disk, &request, &progress).unwrap_or_else(Answer::Failed),
+            )
         });
         // Where it can't be answered any more, there is nothing to be heard. One that has gone is shut down already.
         let _ = stream.shutdown(Shutdown::Both);
@@ -317,7 +320,9 @@ mod tests {
     fn a_hub_that_ends_in_a_change_of_keys_leaves_the_disk_closed() {
         let bench = Bench::start(Uid::current());
         let mut stream = UnixStream::connect(bench.folder.path().join("disk")).unwrap();
-        stream.write_all(Request::AddKey(secret(), secret()).to_line().as_bytes()).unwrap();
+        stream
+            .write_all(Request::AddKey(secret(), secret()).to_line().as_bytes())
+            .unwrap();
         bench.disk.2.is_begun.lock().unwrap().recv().unwrap();
         drop(stream);
         assert_eq!(bench.helper().state(), Ok(DiskState::Closed));

@@ -98,12 +98,7 @@ pub(super) fn keep_key(breaker: &Breaker, device: &Path, passphrase: &SecretText
     Ok(())
 }
 
-fn opens(
-    breaker: &Breaker,
-    device: &Path,
-    passphrase: &SecretText,
-    slot: Option<&str>,
-) -> Result<bool, DataDiskError> {
+fn opens(breaker: &Breaker, device: &Path, passphrase: &SecretText, slot: Option<&str>) -> Result<bool, DataDiskError> {
     let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2", "--key-file", "-"];
     if let Some(slot) = slot {
         arguments.extend(["--key-slot", slot]);
@@ -279,7 +274,11 @@ mod tests {
         }
         assert!(!opens(&breaker, &device, &old, None).unwrap() && opens(&breaker, &device, &new, None).unwrap());
         add_key(&breaker, &device, &old, &new).unwrap();
-        assert_eq!(key_slots(&breaker, &device).unwrap(), ["1"], "a step that was gone is gone again");
+        assert_eq!(
+            key_slots(&breaker, &device).unwrap(),
+            ["1"],
+            "a step that was gone is gone again"
+        );
     }
 
     #[test]

@@ -68,7 +68,11 @@ impl DataDisk for Slow {
 fn a_disk_that_is_slow_with_its_keys_keeps_nobody_from_locking_and_the_next_unlock_goes_on() {
     for step in [Step::Add, Step::Keep] {
         let (hub, _) = Appliance::with_another_pin();
-        let Unlocked { master, work, mut inbox } = hub.unlock(NEW).unwrap();
+        let Unlocked {
+            master,
+            work,
+            mut inbox,
+        } = hub.unlock(NEW).unwrap();
         let ((begun, is_begun), (broken, is_broken)) = (sync_channel(1), sync_channel(1));
         let store = Arc::clone(&work.parts.store);
         let parts = Parts {
