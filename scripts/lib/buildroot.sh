@@ -120,6 +120,36 @@ vendor_crates() {
         "directory = \"$VENDOR/crates\"" >"$VENDOR/config.toml"
 }
 
+# folder_of BOARD DEV: the folder that Buildroot works in. The Raspberry Pis of one processor share one: what they have in
+# common takes hours to compile, and what differs minutes.
+folder_of() {
+    local board=$1 dev=$2 processor=
+    if [[ $board == raspberrypi* ]]; then
+        processor=$({
+            cat "$BUILDROOT_TREE/configs/hub_${board}_defconfig"
+            [[ -z ${BUILDROOT_EXTRA_CONFIG-} ]] || options_of "$BUILDROOT_EXTRA_CONFIG"
+        } | sed -n 's/^BR2_\(cortex_[a-z0-9_]*\)=y$/raspberrypi-\1/p' | tail -n 1)
+    fi
+    printf '%s' "$BUILDROOT_OUT/${processor:-$board}${dev:+-dev}${BUILDROOT_EXTRA_CONFIG:+-altered}"
+}
+
+# begin_anew OUT: what an earlier build, or one for another board, left in the root and beside the card would stay there, so
+# both are filled again from the packages as they are built. The kernel takes the options anew, and compiles what they
+# change. Buildroot sees no change in a local package by itself: the hub stays only if it is of this very revision.
+begin_anew() {
+    local out=$1
+    rm -rf "$out/target" "$out/images"
+    if [[ -d $out/build ]]; then
+        # The compiler's libraries come into the root as it is installed.
+        find "$out/build" -mindepth 2 -maxdepth 2 \( -name .stamp_target_installed -o -name .stamp_images_installed \
+            -o -path '*/host-gcc-final-*/.stamp_host_installed' -o -path '*/linux-*/.stamp_dotconfig' \) -delete
+    fi
+    if [[ $REVISION == *-modified || ! -e $out/hub-revision || $(<"$out/hub-revision") != "$REVISION" ]]; then
+        rm -rf "$out"/build/hub-appliance-*
+    fi
+    rm -f "$out/hub-revision"
+}
+
 # in_tree OUT ARGUMENT…: Buildroot's make for one board.
 in_tree() {
     local out=$1
@@ -154,10 +184,10 @@ write_sbom() {
 }
 
 # buildroot_image BOARD DEV OUT: builds OUT/NAME.img, and beside it the bills of materials and the licences. DEV is empty
-# or not. Wants VERSION, NAME, BUILD_ID and SOURCE_DATE_EPOCH set, and the tools of image/card.sh installed.
+# or not. Wants VERSION, REVISION, NAME, BUILD_ID and SOURCE_DATE_EPOCH set, and the tools of image/card.sh installed.
 buildroot_image() {
     local board=$1 dev=$2 target=$3 out
-    out=$BUILDROOT_OUT/$board${dev:+-dev}${BUILDROOT_EXTRA_CONFIG:+-altered}
+    out=$(folder_of "$board" "$dev")
     export SOURCE_DATE_EPOCH BUILD_ID
     ensure_buildroot_packages
     ensure_buildroot
@@ -165,9 +195,10 @@ buildroot_image() {
     step "Buildroot: $board${dev:+, for development}"
     mkdir -p "$out"
     configure_buildroot "$board" "$dev" "$out"
-    # Buildroot sees no change in a local package by itself.
-    rm -rf "$out"/build/hub-appliance-*
+    begin_anew "$out"
+    in_tree "$out" linux-reconfigure
     in_tree "$out"
+    printf '%s' "$REVISION" >"$out/hub-revision"
     in_tree "$out" legal-info
     cp "$out/images/hub.img" "$target/$NAME.img"
     write_sbom "$out" "$target/$NAME"
