@@ -10,18 +10,18 @@ use crate::store::relay::{CloudReason, Outgoing, Sent, Waiting, push_order};
 use crate::store::schema::TableId;
 use crate::store::{Snapshot, Store, StoreError};
 
-/// A place in the change feed of the tables: the table's number among those that are pushed, and behind which row.
-#[derive(Clone, Debug)]
+/// A place in the change feed of the tables: the table's number among those that are pushed, and behind which row of it.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) table: usize,
-    pub(super) after: (HubTime, Box<str>),
+    pub(super) after: (HubTime, i64),
 }
 
 impl Place {
     pub(super) fn at(table: usize) -> Self {
         Self {
             table,
-            after: (HubTime::ZERO, "".into()),
+            after: (HubTime::ZERO, 0),
         }
     }
 }
@@ -67,8 +67,8 @@ impl Outbox for Records<'_> {
             let mut pending: HashSet<(TableId, Box<str>)> =
                 queue.iter().map(|row| (row.sent.table, row.sent.id.clone())).collect();
             let (sorted, last, count) = self.store.read::<_, StoreError>(|snapshot| {
-                let found = snapshot.outgoing(Waiting::AtHome, (table, deleted), self.cursor, &next.after, ROWS)?;
-                let last = found.last().map(|row| (row.version, row.id.clone()));
+                let found = snapshot.outgoing(Waiting::AtHome, (table, deleted), self.cursor, next.after, ROWS)?;
+                let last = found.last().map(Outgoing::place);
                 let count = found.len();
                 Ok((sort(snapshot, found, &mut pending, self.clinics)?, last, count))
             })?;

@@ -17,6 +17,7 @@ mod messages;
 mod migrate;
 pub mod people;
 mod pulse;
+mod queue;
 pub mod reads;
 mod refusals;
 mod rekey;

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -28,7 +28,8 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::connection::{Purpose, StoreKey, nowhere, open};
 use super::error::StoreError;
-use super::writer::{Job, Loop};
+use super::queue::Jobs;
+use super::writer::Loop;
 use super::{READERS, Store};
 
 /// Pages that are copied at a time: a few milliseconds of the writer's.
@@ -129,8 +130,8 @@ impl Store {
 
 impl Loop {
     /// Copies the database, and puts the copy in its place when it is told to.
-    pub(super) fn rekey(&mut self, rekey: Rekey, receiver: &Receiver<Job>) {
-        let ended = self.copy_and_switch(&rekey, receiver);
+    pub(super) fn rekey(&mut self, rekey: Rekey, jobs: &Jobs) {
+        let ended = self.copy_and_switch(&rekey, jobs);
         if let Err(error) = &ended {
             self.note(error);
         }
@@ -138,12 +139,12 @@ impl Loop {
         let _ = rekey.reply.send(ended);
     }
 
-    fn copy_and_switch(&mut self, rekey: &Rekey, receiver: &Receiver<Job>) -> Result<(), StoreError> {
+    fn copy_and_switch(&mut self, rekey: &Rekey, jobs: &Jobs) -> Result<(), StoreError> {
         let path = PathBuf::from(self.connection.path().ok_or(StoreError::Defect)?);
         clean(&path)?;
         let (pages, size) = extent(&self.connection)?;
         self.disk.has_room_aside(u64::from(pages) * u64::from(size))?;
-        let copied = self.copy(&path, rekey, receiver);
+        let copied = self.copy(&path, rekey, jobs);
         let switched = copied.and_then(|()| self.switch(&path, &rekey.key));
         if switched.is_err() {
             // Its room may be missed. It is removed at the next opening, where that can't be now.
@@ -153,15 +154,15 @@ impl Loop {
     }
 
     /// Returns when all is copied, and nothing was written since.
-    fn copy(&mut self, path: &Path, rekey: &Rekey, receiver: &Receiver<Job>) -> Result<(), StoreError> {
+    fn copy(&mut self, path: &Path, rekey: &Rekey, jobs: &Jobs) -> Result<(), StoreError> {
         let mut target = open(&next_to(path), &rekey.key, Purpose::Fill)?;
         fs::set_permissions(next_to(path), fs::Permissions::from_mode(0o600))?;
         let source = Rc::clone(&self.connection);
         let backup = Backup::new(&source, &mut target)?;
         let progress = &rekey.progress;
         loop {
-            match receiver.recv_timeout(PAUSE) {
-                Ok(job) => self.turn(job, receiver),
+            match jobs.within(PAUSE) {
+                Ok(job) => self.turn(job, jobs),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(StoreError::Closed),
             }

@@ -8,7 +8,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,14 +21,13 @@ use super::disk::Disk;
 use super::error::StoreError;
 use super::log::{Between, Log};
 use super::pulse::Pulse;
+use super::queue::{Jobs, Queue, Waiting, queue};
 use super::rekey::Rekey;
 use super::search::Follower;
 use super::sync::release;
 use crate::clock::{HubClock, HubTime};
 use crate::secret::wiping_stack;
 
-/// Pieces of work that may wait; more make their callers wait.
-const QUEUE: usize = 64;
 /// How long a writer that is dropped may finish its work.
 const CLOSING: Duration = Duration::from_secs(1);
 /// Pieces of work in one transaction.
@@ -47,6 +46,9 @@ pub struct WriteTx<'a> {
     change: Option<HubTime>,
     /// Rows that were taken in.
     rows: u32,
+    /// Other work is in this transaction already.
+    has_company: bool,
+    waiting: &'a Waiting,
 }
 
 impl<'a> WriteTx<'a> {
@@ -140,6 +142,13 @@ impl<'a> WriteTx<'a> {
             .has_room_for(u64::try_from(size).unwrap_or(0).saturating_sub(on_disk))
     }
 
+    /// Whether somebody else waits for this work to end: to be done themselves, or to be told that they are. Long work that can
+    /// go on in another transaction lets them go before.
+    #[must_use]
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.has_company || self.waiting.is_anybody()
+    }
+
     /// Shows that the work moves on, where no row is taken in.
     pub(super) fn step(&self) {
         self.pulse.step();
@@ -212,7 +221,7 @@ pub(super) enum Job {
 
 /// The handle on the writer thread.
 pub(super) struct Writer {
-    queue: Mutex<Option<SyncSender<Job>>>,
+    queue: Mutex<Option<Queue>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     interrupt: Arc<Mutex<InterruptHandle>>,
     pulse: Pulse,
@@ -240,7 +249,7 @@ impl Writer {
         follower.watch(&mut connection)?;
         let log = Log::default();
         log.watch(&mut connection)?;
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (queue, jobs) = queue();
         let (running, ended) = sync_channel(0);
         let interrupt = Arc::new(Mutex::new(connection.get_interrupt_handle()));
         let of_connection = Arc::clone(&interrupt);
@@ -257,11 +266,11 @@ impl Writer {
                 follower,
                 log,
             };
-            wiping_stack(|| writing.run(&receiver));
+            wiping_stack(|| writing.run(&jobs));
             drop(running);
         })?;
         Ok(Self {
-            queue: Mutex::new(Some(sender)),
+            queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
             interrupt,
             pulse,
@@ -337,7 +346,7 @@ impl Writer {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
             .ok_or(StoreError::Closed)?;
-        queue.send(job).map_err(|_| StoreError::Closed)
+        queue.hand_in(job)
     }
 
     /// Takes no more work, finishes what waits, checkpoints and closes the connection. Work that is not done when
@@ -410,20 +419,20 @@ pub(super) struct Loop {
 }
 
 impl Loop {
-    fn run(mut self, receiver: &Receiver<Job>) {
-        while let Ok(job) = receiver.recv() {
-            self.turn(job, receiver);
+    fn run(mut self, jobs: &Jobs) {
+        while let Ok(job) = jobs.next() {
+            self.turn(job, jobs);
         }
         self.checkpoint();
     }
 
     /// Does what it is handed, and as much of what waits behind it as goes into the same transaction.
-    pub(super) fn turn(&mut self, job: Job, receiver: &Receiver<Job>) {
+    pub(super) fn turn(&mut self, job: Job, jobs: &Jobs) {
         let mut next = Some(job);
         while let Some(job) = next.take() {
             match job {
                 Job::Work(first) => {
-                    let waiting = std::iter::from_fn(|| match receiver.try_recv() {
+                    let waiting = std::iter::from_fn(|| match jobs.at_hand() {
                         Ok(Job::Work(work)) => Some(work),
                         Ok(other) => {
                             next = Some(other);
@@ -431,7 +440,7 @@ impl Loop {
                         }
                         Err(_) => None,
                     });
-                    self.batch(std::iter::once(first).chain(waiting).take(BATCH));
+                    self.batch(std::iter::once(first).chain(waiting).take(BATCH), jobs.waiting());
                 }
                 Job::Between(work) => {
                     self.pulse.step();
@@ -441,7 +450,7 @@ impl Loop {
                     };
                     self.pulse.unseen(|| work(&between));
                 }
-                Job::Rekey(rekey) => self.rekey(rekey, receiver),
+                Job::Rekey(rekey) => self.rekey(rekey, jobs),
             }
         }
     }
@@ -455,7 +464,7 @@ impl Loop {
         let _ = self.pulse.unseen(checkpoint);
     }
 
-    fn batch(&mut self, works: impl Iterator<Item = Work>) {
+    fn batch(&mut self, works: impl Iterator<Item = Work>, waiting: &Waiting) {
         let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
         let mut delivers = Vec::new();
         let mut all_kept = true;
@@ -464,7 +473,7 @@ impl Loop {
             // A disk that is full or fails makes SQLite end the transaction by itself, with all that came before.
             if begun.is_ok() && !self.connection.is_autocommit() {
                 let undo = if is_first { Undo::Transaction } else { Undo::Savepoint };
-                let (deliver, is_kept) = self.piece(work, undo);
+                let (deliver, is_kept) = self.piece(work, undo, (!delivers.is_empty(), waiting));
                 is_first &= !is_kept;
                 all_kept &= is_kept;
                 delivers.extend(deliver);
@@ -545,7 +554,7 @@ impl Loop {
     }
 
     /// Runs one piece of work, and says whether its changes stay. A panic leaves its caller without an answer.
-    fn piece(&mut self, work: Work, undo: Undo) -> (Option<Deliver>, bool) {
+    fn piece(&mut self, work: Work, undo: Undo, others: (bool, &Waiting)) -> (Option<Deliver>, bool) {
         self.pulse.step();
         let head = self.audit.clone();
         if undo == Undo::Savepoint && self.connection.execute_batch("SAVEPOINT piece").is_err() {
@@ -560,6 +569,8 @@ impl Loop {
             follower: &self.follower,
             change: None,
             rows: 0,
+            has_company: others.0,
+            waiting: others.1,
         };
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut transaction))).ok();
         let is_kept = done.as_ref().is_some_and(|done| done.keep);

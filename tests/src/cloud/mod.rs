@@ -13,12 +13,13 @@ mod postgres;
 mod push;
 mod tables;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Statement};
 
 pub use self::database::CloudRow;
 pub use self::link::{Link, Quality};
@@ -174,6 +175,8 @@ pub struct Cloud {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) client: Client,
+    /// What was prepared on it, by its text.
+    pub(crate) statements: Mutex<HashMap<String, Statement>>,
     pub(crate) switches: Mutex<Switches>,
     pub(crate) counts: Mutex<Counts>,
     pub(crate) clinics: Mutex<Vec<String>>,
@@ -205,6 +208,7 @@ impl Cloud {
         client.batch_execute(&tables::definition()).await?;
         let shared = Arc::new(Shared {
             client,
+            statements: Mutex::default(),
             switches: Mutex::new(Switches::default()),
             counts: Mutex::default(),
             clinics: Mutex::default(),
@@ -340,6 +344,16 @@ impl Shared {
     pub(crate) fn now(&self) -> i64 {
         let now = jiff::Timestamp::now().as_millisecond() + lock(&self.switches).clock_off;
         now.max(self.last_stamp.fetch_max(now, Ordering::AcqRel).min(now))
+    }
+
+    /// A statement that is prepared once.
+    pub(crate) async fn prepared(&self, sql: &str) -> Result<Statement, PostgresError> {
+        if let Some(statement) = lock(&self.statements).get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        lock(&self.statements).insert(sql.to_owned(), statement.clone());
+        Ok(statement)
     }
 
     /// Takes a fault that is to happen now, if it is the next.

@@ -142,12 +142,13 @@ fn lose(table: &str, row: &mut Value) {
 
 async fn make_sure_of_visit(shared: &Shared, column: &str, row: &mut Value) -> Result<(), PostgresError> {
     let visit = row[column].as_str().unwrap_or_default().to_owned();
-    let known = shared
-        .client
-        .query_one("SELECT EXISTS (SELECT 1 FROM visits WHERE id::text = $1)", &[&visit])
-        .await?;
-    if known.get::<_, bool>(0) {
-        return Ok(());
+    if uuid::Uuid::try_parse(&visit).is_ok() {
+        let ask = shared
+            .prepared("SELECT EXISTS (SELECT 1 FROM visits WHERE id = $1::text::uuid)")
+            .await?;
+        if shared.client.query_one(&ask, &[&visit]).await?.get(0) {
+            return Ok(());
+        }
     }
     let clinic = lock(&shared.clinics).first().cloned().unwrap_or_default();
     let patient = row["patient_id"].as_str().unwrap_or_default().to_owned();
@@ -213,7 +214,8 @@ async fn upsert(shared: &Shared, switches: &Switches, table: &str, row: &Value) 
         news.join(", ")
     );
     let now = iso(shared.now());
-    shared.client.execute(&sql, &[&row.to_string(), &now]).await?;
+    let statement = shared.prepared(&sql).await?;
+    shared.client.execute(&statement, &[&row.to_string(), &now]).await?;
     Ok(())
 }
 

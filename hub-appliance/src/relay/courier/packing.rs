@@ -17,7 +17,7 @@ use crate::relay::batch::Prepared;
 use crate::relay::outbox::{sort, tables};
 use crate::relay::run::{WHOLE_MS, overlapping};
 use crate::store::audit::Entry;
-use crate::store::relay::{CloudState, CourierState, Sent, Waiting};
+use crate::store::relay::{CloudState, CourierState, Outgoing, Sent, Waiting};
 use crate::store::schema::TableId;
 use crate::store::{Store, StoreError};
 
@@ -150,17 +150,17 @@ impl Packing<'_> {
     }
 
     fn table(&mut self, table: TableId, deleted: bool) -> Result<(), CourierError> {
-        let mut after: (HubTime, Box<str>) = (HubTime::ZERO, "".into());
+        let mut after = (HubTime::ZERO, 0);
         loop {
             let (sorted, last) = self.store.read::<_, StoreError>(|snapshot| {
                 let found = snapshot.outgoing(
                     Waiting::Anywhere,
                     (table, deleted),
                     self.cloud.push_cursor,
-                    &after,
+                    after,
                     PORTION,
                 )?;
-                let last = (found.len() == PORTION).then(|| found.last().map(|row| (row.version, row.id.clone())));
+                let last = (found.len() == PORTION).then(|| found.last().map(Outgoing::place));
                 let sorted = sort(snapshot, found, &mut self.pending, &self.cloud.clinics)?;
                 Ok((sorted, last.flatten()))
             })?;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::contents::Row;
 use super::{CourierError, MAX_ROW_BYTES, MAX_ROWS};
+use crate::clock::HubTime;
 use crate::relay::batch::{List as Of, Prepared, ROWS};
 use crate::relay::outbox::{Outbox, Place, tables};
 use crate::store::StoreError;
@@ -172,17 +173,15 @@ impl Outbox for Parcel {
         let tables = tables(deleted);
         while queue.len() < ROWS && next.table < tables.len() {
             let table = tables[next.table];
-            let after = |row: &Prepared| (row.sent.version, &row.sent.id) > (next.after.0, &next.after.1);
-            let pieces = self.pieces.iter().enumerate().filter(|(at, piece)| {
+            // The hub packed them in the order in which they go.
+            let from = usize::try_from(next.after.1).unwrap_or(0);
+            let pieces = self.pieces.iter().enumerate().skip(from).filter(|(at, piece)| {
                 let row = &piece.row;
                 let is_of_this = row.sent.table == table && (row.list == Of::Deleted) == deleted;
-                is_of_this && self.fates.borrow()[*at] == Fate::Waiting && after(row)
+                is_of_this && self.fates.borrow()[*at] == Fate::Waiting
             });
-            let mut found: Vec<(usize, &Prepared)> = pieces.map(|(at, piece)| (at, &piece.row)).collect();
-            found.sort_by_key(|(_, row)| (row.sent.version, row.sent.id.clone()));
-            let is_rest = found.len() <= ROWS;
-            found.truncate(ROWS);
-            let last = found.last().map(|(_, row)| (row.sent.version, row.sent.id.clone()));
+            let found: Vec<(usize, &Prepared)> = pieces.take(ROWS).map(|(at, piece)| (at, &piece.row)).collect();
+            let last = found.last().map(|(at, _)| at + 1).filter(|_| found.len() == ROWS);
             for (at, row) in found {
                 if self.has_to_wait(row) {
                     self.fates.borrow_mut()[at] = Fate::Later;
@@ -192,11 +191,11 @@ impl Outbox for Parcel {
                 }
             }
             *next = match last {
-                Some(after) if !is_rest => Place {
-                    after,
+                Some(behind) => Place {
+                    after: (HubTime::ZERO, i64::try_from(behind).unwrap_or(i64::MAX)),
                     table: next.table,
                 },
-                _ => Place::at(next.table + 1),
+                None => Place::at(next.table + 1),
             };
         }
         Ok(())

@@ -49,6 +49,7 @@ fn row(table: &str, values: &[(&str, Cell)]) -> Outgoing {
         cells[table.table().column(name).unwrap()] = cell.clone();
     }
     Outgoing {
+        number: 1,
         table,
         id: cells[0].as_text().unwrap().into(),
         version: HubTime::from_millis(5),

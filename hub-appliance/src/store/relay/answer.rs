@@ -1,17 +1,17 @@
 //! Applying an answer of the cloud: its rows wait in the spool, and meet the records here, parents first.
 //!
 //! What the cloud is known to hold already is told apart on a reader, so that the writer, whom the phones wait for, gets
-//! only what is news. Up to a thousand rows of news and the cursor are one transaction. More of them come in parts of as
-//! many, and the cursor with the last: a power cut between two parts has the same answer come again, and whatever is there
-//! by then is no news any more.
+//! only what is news. Some hundred rows of news and the cursor are one transaction. More of them come in parts, each of which
+//! ends as soon as a phone waits, and the cursor with the last: a power cut between two parts has the same answer come again, and
+//! whatever is there by then is no news any more.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::applying::{apply, remove_unseen};
+use super::applying::{apply, apply_some, remove_unseen};
 use super::comparison::Comparison;
 use super::outgoing::{count_misses, release};
 use super::{Spool, ledger, set_state};
@@ -28,10 +28,10 @@ use crate::store::sync::sent::{SentRow, read_row};
 use crate::store::value::Source;
 use crate::store::writer::WriteTx;
 
-/// The most rows of news in one transaction.
-const PART: usize = 1000;
+/// The most rows of news in one transaction: what a phone may wait for that comes while they are committed.
+const PART: usize = 250;
 /// The most bytes of them.
-const PART_BYTES: usize = 2 * 1024 * 1024;
+const PART_BYTES: usize = 512 * 1024;
 /// Rows that are looked at in one snapshot.
 const LOOK: usize = 256;
 /// Tables of which a row that does not come in an answer from 0 is gone.
@@ -83,7 +83,7 @@ pub(super) struct News {
 /// An answer that is being applied.
 struct Reading<'a> {
     store: &'a Store,
-    news: Vec<News>,
+    news: VecDeque<News>,
     bytes: usize,
     summary: AnswerSummary,
     /// Patients of the answer.
@@ -104,7 +104,7 @@ impl Store {
         let mut reading = Reading {
             store: self,
             zone: TimeZone::get(&zone).ok(),
-            news: Vec::new(),
+            news: VecDeque::new(),
             bytes: 0,
             summary: AnswerSummary::default(),
             patients: HashSet::new(),
@@ -207,23 +207,30 @@ impl Reading<'_> {
     }
 
     fn take(&mut self, table: TableId, list: List, json: Box<str>) -> Result<(), StoreError> {
-        if self.news.len() >= PART || self.bytes + json.len() > PART_BYTES {
-            self.bytes = 0;
-            let news = std::mem::take(&mut self.news);
-            let foreign = std::mem::take(&mut self.summary.foreign);
-            let summary = self.store.write::<_, StoreError>(move |tx| {
-                let mut summary = AnswerSummary {
-                    foreign,
-                    ..AnswerSummary::default()
-                };
-                apply(tx, news, &mut summary)?;
-                finish(tx, &summary)?;
-                Ok(summary)
-            })?;
-            self.summary.add(&summary);
+        while self.news.len() >= PART || (self.bytes + json.len() > PART_BYTES && !self.news.is_empty()) {
+            self.apply_part()?;
         }
         self.bytes += json.len();
-        self.news.push(News { table, list, json });
+        self.news.push_back(News { table, list, json });
+        Ok(())
+    }
+
+    /// Applies as much of the news as nobody has to wait for.
+    fn apply_part(&mut self) -> Result<(), StoreError> {
+        let mut news = std::mem::take(&mut self.news);
+        let foreign = std::mem::take(&mut self.summary.foreign);
+        let (summary, rest) = self.store.write::<_, StoreError>(move |tx| {
+            let mut summary = AnswerSummary {
+                foreign,
+                ..AnswerSummary::default()
+            };
+            apply_some(tx, &mut news, &mut summary)?;
+            finish(tx, &summary)?;
+            Ok((summary, news))
+        })?;
+        self.summary.add(&summary);
+        self.bytes = rest.iter().map(|row| row.json.len()).sum();
+        self.news = rest;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Applying what is news of an answer of the cloud, which counts as one more device.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use serde_json::json;
 
@@ -37,7 +37,31 @@ fn author() -> Author {
     }
 }
 
-pub(super) fn apply(tx: &mut WriteTx<'_>, news: Vec<News>, summary: &mut AnswerSummary) -> Result<(), StoreError> {
+/// The fewest rows that are applied at a time, whoever waits.
+const LEAST: usize = 32;
+
+/// Applies the first of `news`, until somebody waits for the writer; takes them away. At least a few, so that it ends however many
+/// come.
+pub(super) fn apply_some(
+    tx: &mut WriteTx<'_>,
+    news: &mut VecDeque<News>,
+    summary: &mut AnswerSummary,
+) -> Result<(), StoreError> {
+    let mut applied = 0;
+    while applied < LEAST || !tx.is_waited_for() {
+        let Some(one) = news.pop_front() else { break };
+        apply(tx, [one], summary)?;
+        applied += 1;
+    }
+    Ok(())
+}
+
+/// Applies all of them.
+pub(super) fn apply(
+    tx: &mut WriteTx<'_>,
+    news: impl IntoIterator<Item = News>,
+    summary: &mut AnswerSummary,
+) -> Result<(), StoreError> {
     for News { table, list, json } in news {
         tx.take_row()?;
         let read = match list {

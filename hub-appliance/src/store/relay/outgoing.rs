@@ -60,6 +60,16 @@ pub struct Outgoing {
     pub cells: Vec<Cell>,
     /// What is known of it at the cloud.
     pub entry: CloudEntry,
+    /// Where it stands among the rows of its version, to go on behind it.
+    pub number: i64,
+}
+
+impl Outgoing {
+    /// Its place in the order in which rows are given out.
+    #[must_use]
+    pub const fn place(&self) -> (HubTime, i64) {
+        (self.version, self.number)
+    }
 }
 
 /// A row that is being sent.
@@ -127,9 +137,13 @@ pub(super) fn count(connection: &Connection, table: TableId, cursor: HubTime) ->
         .query_row([cursor.millis()], |row| row.get(0))?)
 }
 
+fn limit_of(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
 impl Snapshot<'_> {
-    /// Rows of a table that have to be sent: at most `limit` of those changed after the push cursor and behind `after`, in the
-    /// order of their change times. Rows changed later than this snapshot are not among them.
+    /// Rows of a table that have to be sent: at most `limit` of those changed after the push cursor and behind the place `after`,
+    /// in the order of their places. Rows changed later than this snapshot are not among them.
     ///
     /// # Errors
     /// What SQLite reports.
@@ -138,7 +152,7 @@ impl Snapshot<'_> {
         waiting: Waiting,
         (table, deleted): (TableId, bool),
         cursor: HubTime,
-        after: &(HubTime, Box<str>),
+        after: (HubTime, i64),
         limit: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
         let but = match waiting {
@@ -146,24 +160,43 @@ impl Snapshot<'_> {
             Waiting::Anywhere => "",
         };
         let connection = self.connection()?;
-        let sql = outstanding(
-            table,
-            "t.id",
-            but,
-            "AND (t.hub_changed_at, t.id) > (?2, ?3) AND (t.hub_deleted_at IS NOT NULL) = ?4 \
-             ORDER BY t.hub_changed_at, t.id LIMIT ?5",
-        );
-        // Two bounds of one column: SQLite takes the later one into the index.
-        let from = cursor.max(after.0.plus_millis(-1));
-        let mut statement = connection.prepare_cached(&sql)?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let ids: Vec<String> = statement
-            .query_map((from.millis(), after.0.millis(), &*after.1, deleted, limit), |row| {
-                row.get(0)
-            })?
-            .collect::<Result<_, _>>()?;
-        let mut outgoing = Vec::with_capacity(ids.len());
-        for id in ids {
+        let mut found: Vec<(String, i64)> = Vec::new();
+        // Tens of thousands of rows have one change time, that of their push: what is left of them is asked for by itself, which
+        // the index answers without going through them from the first.
+        if after.0 > cursor {
+            let sql = outstanding(
+                table,
+                "t.id, t.rowid",
+                but,
+                "AND t.hub_changed_at = ?2 AND t.rowid > ?3 AND (t.hub_deleted_at IS NOT NULL) = ?4 ORDER BY t.rowid LIMIT ?5",
+            );
+            let rest = (
+                after.0.millis() - 1,
+                after.0.millis(),
+                after.1,
+                deleted,
+                limit_of(limit),
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            for row in statement.query_map(rest, |row| Ok((row.get(0)?, row.get(1)?)))? {
+                found.push(row?);
+            }
+        }
+        if found.len() < limit {
+            let sql = outstanding(
+                table,
+                "t.id, t.rowid",
+                but,
+                "AND (t.hub_deleted_at IS NOT NULL) = ?2 ORDER BY t.hub_changed_at, t.rowid LIMIT ?3",
+            );
+            let next = (cursor.max(after.0).millis(), deleted, limit_of(limit - found.len()));
+            let mut statement = connection.prepare_cached(&sql)?;
+            for row in statement.query_map(next, |row| Ok((row.get(0)?, row.get(1)?)))? {
+                found.push(row?);
+            }
+        }
+        let mut outgoing = Vec::with_capacity(found.len());
+        for (id, number) in found {
             let Some(stored) = rows::find(connection, table, &id)? else {
                 continue;
             };
@@ -174,6 +207,7 @@ impl Snapshot<'_> {
                 entry: ledger::find(connection, table, &id, Some(&stored))?,
                 id: id.into(),
                 cells: stored.cells,
+                number,
             });
         }
         Ok(outgoing)

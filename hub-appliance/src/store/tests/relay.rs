@@ -46,7 +46,7 @@ fn send(hub: &Hub) -> Vec<String> {
             Waiting::AtHome,
             (table, deleted),
             HubTime::ZERO,
-            &(HubTime::ZERO, "".into()),
+            (HubTime::ZERO, 0),
             100,
         );
         for row in rows.unwrap() {
@@ -281,13 +281,7 @@ fn a_deletion_of_a_row_that_never_got_there_is_told_once() {
     let table = TableId::named("patients").unwrap();
     let snapshot = hub.store.snapshot().unwrap();
     let row = snapshot
-        .outgoing(
-            Waiting::AtHome,
-            (table, false),
-            HubTime::ZERO,
-            &(HubTime::ZERO, "".into()),
-            9,
-        )
+        .outgoing(Waiting::AtHome, (table, false), HubTime::ZERO, (HubTime::ZERO, 0), 9)
         .unwrap()
         .remove(0);
     drop(snapshot);

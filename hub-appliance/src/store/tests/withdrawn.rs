@@ -122,9 +122,8 @@ fn everything(hub: &Hub) -> String {
 fn send(hub: &Hub, id: &str) {
     let table = TableId::named("patients").unwrap();
     let snapshot = hub.store.snapshot().unwrap();
-    let start = (HubTime::ZERO, "".into());
     let rows = snapshot
-        .outgoing(Waiting::AtHome, (table, false), HubTime::ZERO, &start, 9)
+        .outgoing(Waiting::AtHome, (table, false), HubTime::ZERO, (HubTime::ZERO, 0), 9)
         .unwrap();
     drop(snapshot);
     let row = rows.into_iter().find(|row| &*row.id == id).unwrap();
