@@ -16,9 +16,9 @@ const QUEUE: usize = 64;
 pub(super) struct Waiting(Arc<AtomicUsize>);
 
 impl Waiting {
-    /// Whether there is any.
-    pub(super) fn is_anybody(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+    /// How many there are just now.
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -146,7 +146,12 @@ impl<'a> WriteTx<'a> {
     /// go on in another transaction lets them go before.
     #[must_use]
     pub(super) fn is_waited_for(&self) -> bool {
-        self.has_company || self.waiting.is_anybody()
+        self.has_company || self.waiting() > 0
+    }
+
+    /// How many jobs wait for the writer.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.count()
     }
 
     /// Shows that the work moves on, where no row is taken in.

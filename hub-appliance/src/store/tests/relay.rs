@@ -1,5 +1,7 @@
 //! What the relay does in the store: answers of the cloud, what is sent, and what of it comes back.
 
+use std::sync::{Arc, mpsc};
+
 use super::*;
 use crate::store::relay::{AnswerSummary, Pulled, Sent, Spool, Waiting, digests};
 use crate::store::schema::TableId;
@@ -129,7 +131,7 @@ fn content(hub: &Hub) -> Vec<String> {
 
 #[test]
 fn a_power_cut_between_two_parts_of_an_answer_leaves_what_the_same_answer_makes_whole() {
-    let patients: Vec<Value> = (0..1500)
+    let patients: Vec<Value> = (0..1600)
         .map(|number| of_cloud(&format!("p{number}"), "Cloud", "2025-01-01T00:00:00.000Z"))
         .collect();
     let visits: Vec<Value> = (0..1000)
@@ -173,6 +175,45 @@ fn a_power_cut_between_two_parts_of_an_answer_leaves_what_the_same_answer_makes_
         ["Of the clinic"],
         "what came from the cloud does not go back"
     );
+}
+
+#[test]
+fn a_phone_that_comes_while_an_answer_is_applied_goes_before_the_rest_of_it() {
+    let hub = Arc::new(hub());
+    let patients: Vec<Value> = (0..600)
+        .map(|number| of_cloud(&format!("p{number}"), "Cloud", "2025-01-01T00:00:00.000Z"))
+        .collect();
+    let at_answer = Arc::clone(&hub);
+    let (ready, is_ready) = mpsc::channel();
+    let (applying, writing) = std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            let work = move |tx: &mut WriteTx<'_>| {
+                // First comes the first part of the answer, then the phone.
+                for waiting in [0, 1, 2] {
+                    while tx.waiting() < waiting {
+                        std::thread::yield_now();
+                    }
+                    ready.send(()).unwrap();
+                }
+                Ok::<_, StoreError>(())
+            };
+            hub.store.write(work).unwrap();
+        });
+        is_ready.recv().unwrap();
+        let applying = scope.spawn(move || answer(&at_answer, &json!({"patients": {"created": patients}})).unwrap());
+        is_ready.recv().unwrap();
+        let writing = scope.spawn(|| {
+            let count = |tx: &mut WriteTx<'_>| -> Result<i64, StoreError> {
+                let mut count = tx.connection().prepare("SELECT count(*) FROM patients")?;
+                Ok(count.query_row([], |row| row.get(0))?)
+            };
+            hub.store.write(count).unwrap()
+        });
+        busy.join().unwrap();
+        (applying.join().unwrap(), writing.join().unwrap())
+    });
+    assert_eq!(applying.written, 600);
+    assert!(writing < 100, "{writing} rows went before the phone");
 }
 
 #[test]
