@@ -78,8 +78,17 @@ pub(super) fn take_in(
             });
         }
     }
-    taken.access = access(vault, store)?;
+    taken.access = access(vault.cloud.as_ref(), store)?;
     Ok(taken)
+}
+
+/// How the hub works with its cloud where a person did not get what they allowed: with the one that the vault names.
+///
+/// # Errors
+/// What vault and store report.
+pub(super) fn as_it_is(vault_file: &VaultFile, store: &Store) -> Result<Option<Access>, ApplianceError> {
+    let vault = vault_file.change(|_| Ok(false))?;
+    access(vault.cloud.as_ref(), store)
 }
 
 /// Reads the owner's file. A mistake that it had when the program started was told then.
@@ -118,7 +127,10 @@ pub(super) fn accept(
 ) -> Result<(Option<Access>, Option<Notice>), ApplianceError> {
     let file = config.setup_file.clone().unwrap_or_default();
     let vault = settle(&offer.setup, &offer.vault, store)?;
-    Ok((access(&vault, store)?, forget_key(config, &file, &offer.setup)))
+    Ok((
+        access(vault.cloud.as_ref(), store)?,
+        forget_key(config, &file, &offer.setup),
+    ))
 }
 
 fn settle(setup: &CloudSetup, vault_file: &VaultFile, store: &Store) -> Result<Vault, ApplianceError> {
@@ -128,9 +140,10 @@ fn settle(setup: &CloudSetup, vault_file: &VaultFile, store: &Store) -> Result<V
     let (mut is_another, mut is_news) = (false, false);
     let vault = vault_file.change(|vault| {
         let before = vault.cloud.take();
-        is_another = match &before {
-            Some(before) => before.url != setup.url,
-            None => !carried_to.is_empty() && carried_to != setup.url,
+        is_another = if carried_to.is_empty() {
+            before.as_ref().is_some_and(|before| before.url != setup.url)
+        } else {
+            carried_to != setup.url
         };
         let api_key = setup
             .api_key
@@ -184,9 +197,16 @@ fn is_same(known: &CloudAccess, setup: &CloudSetup) -> bool {
     known.url == setup.url && setup.api_key.as_ref().is_none_or(|key| *key == known.api_key)
 }
 
-fn access(vault: &Vault, store: &Store) -> Result<Option<Access>, ApplianceError> {
-    let Some(cloud) = &vault.cloud else { return Ok(None) };
-    let ca = store.read::<_, StoreError>(|snapshot| Ok(snapshot.cloud_state()?.ca))?;
+fn access(cloud: Option<&CloudAccess>, store: &Store) -> Result<Option<Access>, ApplianceError> {
+    let Some(cloud) = cloud else { return Ok(None) };
+    let (ledger_of, mut ca) =
+        store.read::<_, StoreError>(|snapshot| Ok((snapshot.courier()?.cloud, snapshot.cloud_state()?.ca)))?;
+    if !ledger_of.is_empty() && ledger_of != cloud.url {
+        // Another cloud was being taken over when the power went: what the one before had says nothing of it.
+        ca = String::new();
+        store.settle_cloud(ca.clone(), String::new(), true)?;
+        store.note_cloud(cloud.url.clone())?;
+    }
     Ok(Some(Access {
         url: cloud.url.clone(),
         key: cloud.api_key.clone(),
@@ -298,6 +318,42 @@ impl Surroundings for Around {
         });
         if let Err(error) = noted {
             tracing::error!(%error, "what the cloud calls this hub is not written down");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{HubClock, SystemClock};
+    use crate::secret::SecretText;
+    use crate::store::StoreKey;
+    use crate::store::audit::AuditKey;
+    use crate::store::relay::Pulled;
+
+    #[test]
+    fn a_power_cut_in_a_take_over_leaves_nothing_of_the_cloud_before_to_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(HubClock::new(Box::new(SystemClock), HubTime::ZERO));
+        let store = Store::open(folder.path(), &StoreKey::new([1; 32]), AuditKey::new([9; 32]), clock).unwrap();
+        let cloud = |url: &str| CloudAccess {
+            url: url.into(),
+            api_key: SecretText::default(),
+            device_id: String::new(),
+        };
+        let cursor = || store.read(|snapshot| snapshot.cloud_state()).unwrap().pull_cursor;
+        store.note_cloud("https://a.example".into()).unwrap();
+        let pulled = Pulled {
+            timestamp: 20,
+            ..Pulled::default()
+        };
+        store.apply_answer(&store.spool(), pulled).unwrap();
+        let same = access(Some(&cloud("https://a.example")), &store).unwrap().unwrap();
+        assert_eq!((same.url.as_str(), cursor()), ("https://a.example", 20));
+        // The vault names the new one already.
+        for _ in 0..2 {
+            let other = access(Some(&cloud("https://b.example")), &store).unwrap().unwrap();
+            assert_eq!((other.url.as_str(), cursor()), ("https://b.example", 0));
         }
     }
 }

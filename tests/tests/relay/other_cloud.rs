@@ -56,6 +56,42 @@ async fn another_cloud_or_key_gets_nothing_before_a_person_has_allowed_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_cloud_that_can_not_be_taken_over_is_tried_again_and_the_one_before_goes_on_meanwhile() {
+    let mut world = Relayed::new(Generation::C1, Log::Warnings).await;
+    let other = Cloud::start(&Clinic::generate(31, SIZE)).await.unwrap();
+    other.change_key(OTHER_KEY);
+    world.hub.hub.terminate().await.unwrap();
+    fs::write(world.hub.setup_file(), other.setup()).unwrap();
+    world.hub.start_again().await.unwrap();
+    world.hub.hub.wait_for_run(0).await.unwrap();
+    let patient = world.phone.register_patient(&new_patient("Amina")).unwrap();
+    world.phone.sync().await.unwrap();
+
+    // The vault can't be written.
+    let in_the_way = world.hub.data().join("store/vault.new");
+    fs::create_dir(&in_the_way).unwrap();
+    let mut panel = world.hub.hub.panel().await.unwrap();
+    panel.answer("other-cloud", true).await.unwrap();
+    world.run_through().await;
+    let is_there = |rows: &[hub_tests::cloud::CloudRow]| rows.iter().any(|row| row["id"] == patient.as_str());
+    assert!(is_there(&world.cloud.rows("patients").await.unwrap()));
+    assert_eq!(other.take_counts().verify, 0, "nothing of it counts yet");
+
+    fs::remove_dir(&in_the_way).unwrap();
+    world.run_through().await;
+    assert!(is_there(&other.rows("patients").await.unwrap()));
+    assert_eq!(
+        fs::read_to_string(world.hub.setup_file())
+            .unwrap()
+            .matches(OTHER_KEY)
+            .count(),
+        0
+    );
+    world.cloud = other;
+    world.assert_alike().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_cloud_calls_the_hub_is_kept_unless_its_owner_named_it() {
     let mut world = Relayed::new(Generation::C1, Log::Warnings).await;
     let id = world.phone.client.handshake().await.unwrap().hub_id.clone();

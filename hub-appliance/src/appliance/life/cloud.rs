@@ -29,7 +29,8 @@ impl Life {
     }
 
     /// A person wants a run now.
-    pub(super) fn sync_now(&self, whole: bool) {
+    pub(super) async fn sync_now(&mut self, whole: bool) {
+        self.take_cloud_over().await;
         if let State::Open(serving) = &self.state
             && let Some(relay) = &serving.relay
         {
@@ -50,26 +51,42 @@ impl Life {
     /// A person decided whether the records go to another cloud from now on.
     pub(super) async fn answer_cloud(&mut self, yes: bool) {
         let State::Open(serving) = &mut self.state else { return };
-        let Some(offer) = serving.other_cloud.take() else {
+        serving.allowed_cloud = serving.other_cloud.take().filter(|_| yes);
+        self.take_cloud_over().await;
+    }
+
+    /// Takes over what a person allowed. Where that fails, the relay goes on with the cloud that the vault names, and it is tried
+    /// again after a while and with the next wish for a run.
+    pub(super) async fn take_cloud_over(&mut self) {
+        let State::Open(serving) = &mut self.state else { return };
+        let Some(offer) = serving.allowed_cloud.take() else {
             return;
         };
-        if !yes {
-            return;
-        }
         let (relay, is_named) = (serving.relay.take(), offer.is_named());
         let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
-        let accepted = blocking(move || {
+        let vault = Arc::clone(&serving.vault);
+        let tried = blocking(move || {
             drop(relay);
-            cloud::accept(&config, &offer, &store)
+            let (accepted, offer) = match cloud::accept(&config, &offer, &store) {
+                Ok(accepted) => (Ok(accepted), None),
+                Err(error) => {
+                    tracing::error!(%error, "the other cloud could not be taken over");
+                    let access = cloud::as_it_is(&vault, &store);
+                    (access.map(|access| (access, None)), Some(offer))
+                }
+            };
+            Ok((accepted, offer))
         });
-        match accepted.await {
+        let (accepted, offer) = tried.await.unwrap_or_else(|error| (Err(error), None));
+        let State::Open(serving) = &mut self.state else { return };
+        serving.allowed_cloud = offer;
+        match accepted {
             Ok((access, notice)) => {
-                let State::Open(serving) = &mut self.state else { return };
                 serving.relay =
                     access.and_then(|access| cloud::start(access, &serving.sources, &serving.vault, is_named));
                 self.notice = notice.or(self.notice.take());
             }
-            Err(error) => tracing::error!(%error, "the other cloud could not be taken over"),
+            Err(error) => tracing::error!(%error, "the relay does not run"),
         }
     }
 }

@@ -177,6 +177,8 @@ struct Serving {
     backup: Option<BackupStick>,
     /// Another cloud that the owner's file names.
     other_cloud: Option<OtherCloud>,
+    /// The same, where a person allowed it and it could not be taken over yet.
+    allowed_cloud: Option<OtherCloud>,
     courier: CourierStick,
     /// Another office to carry records to that the owner's file names.
     other_office: Option<OtherOffice>,
@@ -403,7 +405,7 @@ impl Life {
             Action::KeepPhone(number) => self.settle_phone(number),
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
-            Action::SyncNow { whole } => self.sync_now(whole),
+            Action::SyncNow { whole } => self.sync_now(whole).await,
             Action::BackUpNow => self.back_up_now(),
             Action::ExchangeByUsb => self.exchange_by_usb(),
             Action::LeaveRestore => self.leave_restore(),
@@ -472,6 +474,7 @@ impl Life {
         }
         // Only an open hub hands out times.
         if self.ticks.is_multiple_of(SAVE) {
+            self.take_cloud_over().await;
             self.note_backup();
             self.note_facts();
         }

@@ -240,6 +240,7 @@ impl Life {
             relay,
             backup,
             other_cloud: taken.offer,
+            allowed_cloud: None,
             courier,
             other_office,
             other_organisation,

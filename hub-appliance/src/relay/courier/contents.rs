@@ -112,6 +112,16 @@ struct RowLine<'a> {
     #[serde(borrow)]
     row: &'a RawValue,
     before: Vec<String>,
+    /// What goes where the cloud refuses the row by itself. Bundles of before had none.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    instead: Option<InsteadLine<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct InsteadLine<'a> {
+    #[serde(borrow)]
+    row: &'a RawValue,
+    digests: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -205,12 +215,16 @@ fn record<'a>(line: &Line<'a>) -> Result<Option<Record<'a>>, CourierError> {
                 return Err(CourierError::Damaged);
             }
             let before = row.before.iter().map(|text| digests(sent.table, text));
+            let instead = row.instead.as_ref().map(|instead| {
+                let digests = digests(sent.table, &instead.digests)?;
+                Ok::<_, CourierError>((instead.row.get().into(), digests))
+            });
             Record::Row(Row(Prepared {
                 before: before.collect::<Result<_, _>>()?,
                 sent,
                 list,
                 json: row.row.get().into(),
-                instead: None,
+                instead: instead.transpose()?,
             }))
         }
         Line::Fate(fate) => Record::Fate(Delivered {
@@ -279,9 +293,12 @@ impl<'w> Contents<'w> {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), CourierError> {
-        let mut bytes = serde_json::to_vec(line).map_err(|error| CourierError::Disk(error.into()))?;
-        bytes.push(b'\n');
-        self.output.write_all(&bytes)?;
+        self.bytes(text(line)?.as_bytes())
+    }
+
+    fn bytes(&mut self, line: &[u8]) -> Result<(), CourierError> {
+        self.output.write_all(line)?;
+        self.output.write_all(b"\n")?;
         self.lines += 1;
         Ok(())
     }
@@ -295,26 +312,11 @@ impl<'w> Contents<'w> {
     }
 
     pub(super) fn row(&mut self, row: &Prepared) -> Result<(), CourierError> {
-        let json = on_one_line(&row.json);
-        let list = match row.list {
-            Of::Created => "created",
-            Of::Updated => "updated",
-            Of::Deleted => "deleted",
-        };
-        let before = row.before.iter().rev().take(BEFORE);
-        self.line(&Line::Row(RowLine {
-            sent: sent_line(&row.sent),
-            list: list.into(),
-            row: raw(&json)?,
-            before: before.map(|digests| BASE64.encode(digests.as_bytes())).collect(),
-        }))
+        self.bytes(row_line(row)?.as_bytes())
     }
 
-    pub(super) fn fate(&mut self, sent: &Sent, refused: bool) -> Result<(), CourierError> {
-        self.line(&Line::Fate(FateLine {
-            sent: sent_line(sent),
-            refused,
-        }))
+    pub(super) fn fate(&mut self, fate: &Delivered) -> Result<(), CourierError> {
+        self.bytes(fate_line(fate)?.as_bytes())
     }
 
     pub(super) fn table(&mut self, table: TableId) -> Result<(), CourierError> {
@@ -332,6 +334,60 @@ impl<'w> Contents<'w> {
 
     pub(super) fn end(mut self) -> Result<(), CourierError> {
         self.line(&Line::End(self.lines))
+    }
+}
+
+fn text(line: &Line<'_>) -> Result<String, CourierError> {
+    serde_json::to_string(line).map_err(|error| CourierError::Disk(error.into()))
+}
+
+/// A row as it stands in a bundle, on a line of its own.
+pub(super) fn row_line(row: &Prepared) -> Result<String, CourierError> {
+    let json = on_one_line(&row.json);
+    let instead = row.instead.as_ref();
+    let instead = instead.map(|(json, digests)| (on_one_line(json), BASE64.encode(digests.as_bytes())));
+    let list = match row.list {
+        Of::Created => "created",
+        Of::Updated => "updated",
+        Of::Deleted => "deleted",
+    };
+    let before = row.before.iter().rev().take(BEFORE);
+    text(&Line::Row(RowLine {
+        sent: sent_line(&row.sent),
+        list: list.into(),
+        row: raw(&json)?,
+        before: before.map(|digests| BASE64.encode(digests.as_bytes())).collect(),
+        instead: match &instead {
+            Some((json, digests)) => Some(InsteadLine {
+                row: raw(json)?,
+                digests: digests.clone(),
+            }),
+            None => None,
+        },
+    }))
+}
+
+/// What became of a row, as it stands in a bundle.
+pub(super) fn fate_line(fate: &Delivered) -> Result<String, CourierError> {
+    text(&Line::Fate(FateLine {
+        sent: sent_line(&fate.sent),
+        refused: fate.refused,
+    }))
+}
+
+/// Reads what [`row_line`] wrote.
+pub(super) fn row_of(text: &str) -> Result<Prepared, CourierError> {
+    match record(&serde_json::from_str(text).map_err(|_| CourierError::Damaged)?)? {
+        Some(Record::Row(Row(row))) => Ok(row),
+        _ => Err(CourierError::Damaged),
+    }
+}
+
+/// Reads what [`fate_line`] wrote.
+pub(super) fn fate_of(text: &str) -> Result<Delivered, CourierError> {
+    match record(&serde_json::from_str(text).map_err(|_| CourierError::Damaged)?)? {
+        Some(Record::Fate(fate)) => Ok(fate),
+        _ => Err(CourierError::Damaged),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::relay::push::Push;
 use crate::relay::registration::Device;
 use crate::relay::run::OVERLAP_MS;
 use crate::relay::status::Progress;
-use crate::store::relay::Spool;
+use crate::store::relay::{Shelf, Spool};
 use crate::store::schema::TableId;
 use crate::store::sync::lists::List;
 
@@ -116,7 +116,7 @@ pub async fn deliver(
 pub async fn fetch(desk: &CourierDesk, hub: Uuid, request: &Request<'_>) -> Result<Delivery, CourierError> {
     let known = desk.hub(hub)?.ok_or(CourierError::UnknownHub)?;
     let known = KnownHub { number: 0, ..known };
-    let mut nothing = Parcel::default();
+    let mut nothing = Parcel::on(shelf_of(desk, hub)?);
     Visit::begin(desk, hub, known, request)
         .await?
         .deliver(&mut nothing, request)
@@ -124,7 +124,7 @@ pub async fn fetch(desk: &CourierDesk, hub: Uuid, request: &Request<'_>) -> Resu
 }
 
 fn open(desk: &CourierDesk, sealed: Sealed, header: &Header) -> Result<(ExportHead, Parcel), CourierError> {
-    let (mut found, mut parcel) = (None, Parcel::default());
+    let (mut found, mut parcel) = (None, Parcel::on(shelf_of(desk, header.hub)?));
     sealed.read(&desk.identity, |input| {
         read_contents(input, &mut |record| match record {
             Record::Export(head) => {
@@ -140,6 +140,11 @@ fn open(desk: &CourierDesk, sealed: Sealed, header: &Header) -> Result<(ExportHe
         return Err(CourierError::Damaged);
     }
     Ok((head, parcel))
+}
+
+/// Where the rows of a bundle are kept while it is delivered.
+fn shelf_of(desk: &CourierDesk, hub: Uuid) -> Result<Shelf, CourierError> {
+    Ok(Shelf::within(&desk.folder, &format!("{hub}-bundle"))?)
 }
 
 /// One hub's turn at the cloud.
@@ -197,7 +202,7 @@ impl<'a> Visit<'a> {
         // From 0 the cloud tells of no deletions.
         let (before, timestamp) = self.pull("before", self.since.max(1)).await?;
         parcel.look_at(&before)?;
-        parcel.keep_to(&self.clinics);
+        parcel.keep_to(&self.clinics)?;
         let taken = Cell::new(0);
         if parcel.count(Fate::Waiting) > 0 {
             let progress = Progress::default();
@@ -280,7 +285,7 @@ impl<'a> Visit<'a> {
         seal(&path, &header, &to, &self.desk.key, |output| {
             let mut contents = Contents::new(output);
             contents.answer(head)?;
-            write_fates(&mut contents, parcel)?;
+            parcel.fates(|fate| contents.fate(fate))?;
             write_told(&mut contents, told)?;
             contents.end()
         })?;
@@ -296,17 +301,6 @@ fn printable(name: &str) -> String {
 fn add_deletions(told: &mut Spool, more: &Spool) -> Result<(), CourierError> {
     for table in TableId::all() {
         more.rows_of(table, List::Deleted, |json| told.push(table, List::Deleted, json))?;
-    }
-    Ok(())
-}
-
-fn write_fates(contents: &mut Contents<'_>, parcel: &Parcel) -> Result<(), CourierError> {
-    for (sent, fate) in parcel.fates() {
-        match fate {
-            Fate::There | Fate::Taken => contents.fate(sent, false)?,
-            Fate::Refused => contents.fate(sent, true)?,
-            Fate::Waiting | Fate::Later => {}
-        }
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ use crate::store::StoreError;
 
 /// The largest bundle, bytes.
 pub const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// The most rows of an export, which the desk holds in memory.
+/// The most rows of an export, of which the desk holds in memory which they are.
 const MAX_ROWS: u64 = 1_000_000;
 /// The most bytes of an export's rows; what is left over goes with the next one.
 const MAX_ROW_BYTES: u64 = 512 * 1024 * 1024;

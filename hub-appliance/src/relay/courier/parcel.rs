@@ -1,18 +1,18 @@
 //! A bundle at the desk, as an outbox of the relay's push: its rows, what the cloud holds of them already, and what becomes of
-//! each.
+//! each. The rows themselves are on a shelf: there may be more of them than memory.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde_json::{Map, Value};
 
-use super::contents::Row;
+use super::contents::{Row, row_line, row_of};
 use super::{CourierError, MAX_ROW_BYTES, MAX_ROWS};
 use crate::clock::HubTime;
 use crate::relay::batch::{List as Of, Prepared, ROWS};
 use crate::relay::outbox::{Outbox, Place, tables};
 use crate::store::StoreError;
-use crate::store::relay::{CloudRow, Digests, Sent, Spool, compare_cloud_row};
+use crate::store::relay::{CloudRow, Delivered, Digests, Sent, Shelf, Spool, compare_cloud_row};
 use crate::store::schema::TableId;
 use crate::store::sync::lists::List;
 
@@ -31,39 +31,51 @@ pub(super) enum Fate {
     Later,
 }
 
+/// A row of the bundle, by its number there.
 struct Piece {
-    row: Prepared,
-    /// What the cloud's row is compared with: what it is to become, and what it may be by now.
-    like: Vec<Digests>,
+    table: TableId,
+    is_deletion: bool,
+    /// As far as it is known.
+    fate: Fate,
 }
 
 /// The rows of a bundle.
-#[derive(Default)]
 pub(super) struct Parcel {
-    pieces: Vec<Piece>,
+    shelf: Shelf,
+    pieces: RefCell<Vec<Piece>>,
     places: HashMap<(TableId, Box<str>), usize>,
     bytes: u64,
-    /// As far as it is known.
-    fates: RefCell<Vec<Fate>>,
     /// Rows that the cloud does not have and will not get just now: what names them has to wait.
     away: RefCell<HashSet<Box<str>>>,
 }
 
 impl Parcel {
+    /// Without rows.
+    pub(super) fn on(shelf: Shelf) -> Self {
+        Self {
+            shelf,
+            pieces: RefCell::default(),
+            places: HashMap::new(),
+            bytes: 0,
+            away: RefCell::default(),
+        }
+    }
+
     /// Adds a row of the bundle.
     pub(super) fn add(&mut self, Row(row): Row) -> Result<(), CourierError> {
+        let at = self.places.len();
         self.bytes += row.json.len() as u64;
-        if self.pieces.len() as u64 >= MAX_ROWS || self.bytes > MAX_ROW_BYTES {
+        if at as u64 >= MAX_ROWS || self.bytes > MAX_ROW_BYTES {
             return Err(CourierError::TooLarge);
         }
-        let key = (row.sent.table, row.sent.id.clone());
-        if self.places.insert(key, self.pieces.len()).is_some() {
-            return Err(CourierError::Damaged);
-        }
-        let like = row.sent.digests.iter().chain(&row.before).cloned().collect();
-        self.pieces.push(Piece { row, like });
-        self.fates.get_mut().push(Fate::Waiting);
-        Ok(())
+        self.shelf.put(at, &row_line(&row)?)?;
+        self.pieces.get_mut().push(Piece {
+            table: row.sent.table,
+            is_deletion: row.list == Of::Deleted,
+            fate: Fate::Waiting,
+        });
+        let is_another = self.places.insert((row.sent.table, row.sent.id), at).is_some();
+        if is_another { Err(CourierError::Damaged) } else { Ok(()) }
     }
 
     /// Looks at what the cloud has told before anything is pushed. A row that it has changed itself is for the hub to
@@ -73,14 +85,17 @@ impl Parcel {
             let mut seen: Vec<(usize, CloudRow)> = Vec::new();
             for list in [List::Created, List::Updated] {
                 spool.rows_of(table, list, |json| {
-                    let like = |id: &str| self.place(table, id).map_or(&[][..], |at| &self.pieces[at].like);
-                    let row = compare_cloud_row(table, json, like);
+                    let like = |id: &str| match self.place(table, id) {
+                        Some(at) => Ok(may_be(&self.row(at)?)),
+                        None => Ok(Vec::new()),
+                    };
+                    let row = compare_cloud_row(table, json, like)?;
                     seen.extend(row.and_then(|(id, row)| Some((self.place(table, &id)?, row))));
                     Ok(())
                 })?;
             }
             for (at, row) in seen {
-                self.saw(at, row);
+                self.saw(at, row)?;
             }
             let mut gone = Vec::new();
             spool.rows_of(table, List::Deleted, |json| {
@@ -89,8 +104,8 @@ impl Parcel {
             })?;
             for id in gone {
                 if let Some(at) = self.place(table, &id) {
-                    let is_deletion = self.pieces[at].row.list == Of::Deleted;
-                    self.fates.get_mut()[at] = if is_deletion { Fate::There } else { Fate::Later };
+                    let piece = &mut self.pieces.get_mut()[at];
+                    piece.fate = if piece.is_deletion { Fate::There } else { Fate::Later };
                 }
                 self.away.get_mut().insert(id.into());
             }
@@ -102,56 +117,88 @@ impl Parcel {
         self.places.get(&(table, id.into())).copied()
     }
 
-    fn saw(&mut self, at: usize, seen: CloudRow) {
-        let Piece { row, .. } = &mut self.pieces[at];
-        if row.list == Of::Deleted {
-            return;
+    /// A row as it lies there.
+    fn row(&self, at: usize) -> Result<Prepared, StoreError> {
+        // What was put there was read before.
+        row_of(&self.shelf.get(at)?).map_err(|_| StoreError::Defect)
+    }
+
+    fn put(&self, at: usize, row: &Prepared) -> Result<(), StoreError> {
+        self.shelf.put(at, &row_line(row).map_err(|_| StoreError::Defect)?)
+    }
+
+    fn saw(&mut self, at: usize, seen: CloudRow) -> Result<(), CourierError> {
+        if self.pieces.get_mut()[at].is_deletion {
+            return Ok(());
         }
-        self.fates.get_mut()[at] = match seen.like {
+        let mut row = self.row(at)?;
+        let fate = match seen.like {
             Some(0) => Fate::There,
+            Some(1) if row.take_instead() => {
+                self.put(at, &row)?;
+                Fate::There
+            }
             Some(_) => match outlasting(&row.json, seen.updated_at) {
                 Some(json) => {
                     row.json = json;
+                    if let Some((json, _)) = &mut row.instead {
+                        *json = outlasting(json, seen.updated_at).unwrap_or_else(|| json.clone());
+                    }
                     row.list = Of::Updated;
+                    self.put(at, &row)?;
                     Fate::Waiting
                 }
                 None => Fate::Later,
             },
             None => Fate::Later,
         };
+        self.pieces.get_mut()[at].fate = fate;
+        Ok(())
     }
 
     /// Rows of clinics that the cloud did not give to this hub are dropped by it without a word: they are not sent.
-    pub(super) fn keep_to(&mut self, clinics: &[String]) {
-        for at in 0..self.pieces.len() {
-            let row = &self.pieces[at].row;
-            let column = row.sent.table.table().clinic_column;
-            let json = column.and_then(|_| serde_json::from_str::<Map<String, Value>>(&row.json).ok());
-            let clinic = json.and_then(|json| Some(json.get(column?)?.as_str()?.to_owned()));
+    pub(super) fn keep_to(&mut self, clinics: &[String]) -> Result<(), CourierError> {
+        for at in 0..self.places.len() {
+            let column = self.pieces.get_mut()[at].table.table().clinic_column;
+            let Some(column) = column else { continue };
+            let row = self.row(at)?;
+            let json = serde_json::from_str::<Map<String, Value>>(&row.json).ok();
+            let clinic = json.and_then(|json| Some(json.get(column)?.as_str()?.to_owned()));
             if clinic.is_some_and(|clinic| !clinics.iter().any(|own| own.eq_ignore_ascii_case(&clinic))) {
-                self.fates.get_mut()[at] = Fate::Later;
-                let id = self.pieces[at].row.sent.id.clone();
-                self.away.get_mut().insert(id);
+                self.pieces.get_mut()[at].fate = Fate::Later;
+                self.away.get_mut().insert(row.sent.id);
             }
         }
+        Ok(())
     }
 
     /// How many rows have this fate.
     pub(super) fn count(&self, fate: Fate) -> usize {
-        self.fates.borrow().iter().filter(|known| **known == fate).count()
+        self.pieces.borrow().iter().filter(|piece| piece.fate == fate).count()
     }
 
-    /// What became of each row.
-    pub(super) fn fates(&self) -> Vec<(&Sent, Fate)> {
-        let sent = self.pieces.iter().map(|piece| &piece.row.sent);
-        sent.zip(self.fates.borrow().iter().copied()).collect()
+    /// Hands out what became of each row that the cloud has got or refuses.
+    pub(super) fn fates(
+        &self,
+        mut take: impl FnMut(&Delivered) -> Result<(), CourierError>,
+    ) -> Result<(), CourierError> {
+        for (at, piece) in self.pieces.borrow().iter().enumerate() {
+            let refused = match piece.fate {
+                Fate::There | Fate::Taken => false,
+                Fate::Refused => true,
+                Fate::Waiting | Fate::Later => continue,
+            };
+            let sent = self.row(at)?.sent;
+            take(&Delivered { sent, refused })?;
+        }
+        Ok(())
     }
 
     fn set(&self, rows: &[Sent], fate: Fate) {
-        let mut fates = self.fates.borrow_mut();
+        let mut pieces = self.pieces.borrow_mut();
         for row in rows {
             if let Some(at) = self.place(row.table, &row.id) {
-                fates[at] = fate;
+                pieces[at].fate = fate;
             }
         }
     }
@@ -168,6 +215,13 @@ impl Parcel {
     }
 }
 
+/// What the cloud's row is compared with: what it is to become, what goes instead of that, and what it may be by now.
+fn may_be(row: &Prepared) -> Vec<Digests> {
+    let instead = row.instead.iter().map(|(_, digests)| digests);
+    let wanted = row.sent.digests.iter().chain(instead);
+    wanted.chain(&row.before).cloned().collect()
+}
+
 impl Outbox for Parcel {
     fn read_on(&self, queue: &mut VecDeque<Prepared>, next: &mut Place, deleted: bool) -> Result<(), StoreError> {
         let tables = tables(deleted);
@@ -175,22 +229,24 @@ impl Outbox for Parcel {
             let table = tables[next.table];
             // The hub packed them in the order in which they go.
             let from = usize::try_from(next.after.1).unwrap_or(0);
-            let pieces = self.pieces.iter().enumerate().skip(from).filter(|(at, piece)| {
-                let row = &piece.row;
-                let is_of_this = row.sent.table == table && (row.list == Of::Deleted) == deleted;
-                is_of_this && self.fates.borrow()[*at] == Fate::Waiting
-            });
-            let found: Vec<(usize, &Prepared)> = pieces.take(ROWS).map(|(at, piece)| (at, &piece.row)).collect();
-            let last = found.last().map(|(at, _)| at + 1).filter(|_| found.len() == ROWS);
-            for (at, row) in found {
-                if self.has_to_wait(row) {
-                    self.fates.borrow_mut()[at] = Fate::Later;
-                    self.away.borrow_mut().insert(row.sent.id.clone());
+            let found: Vec<usize> = {
+                let pieces = self.pieces.borrow();
+                let pieces = pieces.iter().enumerate().skip(from).filter(|(_, piece)| {
+                    piece.table == table && piece.is_deletion == deleted && piece.fate == Fate::Waiting
+                });
+                pieces.map(|(at, _)| at).take(ROWS).collect()
+            };
+            let behind = found.last().map(|at| at + 1).filter(|_| found.len() == ROWS);
+            for at in found {
+                let row = self.row(at)?;
+                if self.has_to_wait(&row) {
+                    self.pieces.borrow_mut()[at].fate = Fate::Later;
+                    self.away.borrow_mut().insert(row.sent.id);
                 } else {
-                    queue.push_back(row.clone());
+                    queue.push_back(row);
                 }
             }
-            *next = match last {
+            *next = match behind {
                 Some(behind) => Place {
                     after: (HubTime::ZERO, i64::try_from(behind).unwrap_or(i64::MAX)),
                     table: next.table,
@@ -201,7 +257,17 @@ impl Outbox for Parcel {
         Ok(())
     }
 
-    fn note_sent(&self, _: Vec<Sent>) -> Result<(), StoreError> {
+    /// What went instead of a row is what the hub hears of.
+    fn note_sent(&self, sent: Vec<Sent>) -> Result<(), StoreError> {
+        for sent in sent {
+            let Some(at) = self.place(sent.table, &sent.id) else {
+                continue;
+            };
+            let mut row = self.row(at)?;
+            if row.sent.digests != sent.digests && row.take_instead() {
+                self.put(at, &row)?;
+            }
+        }
         Ok(())
     }
 

@@ -8,12 +8,12 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde_json::json;
 
-use super::contents::{AnswerHead, Record, read_contents};
+use super::contents::{AnswerHead, Record, fate_line, fate_of, read_contents};
 use super::envelope::{Kind, Sealed, identity};
 use super::packing::Sender;
 use super::{CourierError, MAX_ROWS};
 use crate::keys::PUBLIC_LEN;
-use crate::store::relay::{AnswerSummary, Delivered, Pulled, Spool};
+use crate::store::relay::{AnswerSummary, Pulled, Shelf, Spool};
 use crate::store::{Store, StoreError};
 
 /// Rows whose fate is written down in one transaction.
@@ -62,7 +62,7 @@ pub fn take_answer(store: &Store, sender: &Sender<'_>, file: &Path, is_relayed: 
         return Err(CourierError::OtherSigner);
     }
     let number = sealed.header.number;
-    let answer = Answer::read(sealed, &identity(&courier.identity)?, store.courier_spool())?;
+    let answer = Answer::read(sealed, &identity(&courier.identity)?, store)?;
     if answer.head.hub != sender.id.to_string() || answer.head.number != number {
         return Err(CourierError::Damaged);
     }
@@ -75,19 +75,27 @@ pub fn take_answer(store: &Store, sender: &Sender<'_>, file: &Path, is_relayed: 
 
 struct Answer {
     head: AnswerHead,
-    fates: Vec<Delivered>,
+    /// What became of the rows of the bundle, in lines of the answer, and how many there are.
+    fates: Shelf,
+    count: usize,
+    refused: usize,
     spool: Spool,
 }
 
 impl Answer {
-    fn read(sealed: Sealed, identity: &Identity, mut spool: Spool) -> Result<Self, CourierError> {
-        let (mut found, mut fates) = (None, Vec::new());
+    fn read(sealed: Sealed, identity: &Identity, store: &Store) -> Result<Self, CourierError> {
+        let (mut found, mut spool) = (None, store.courier_spool());
+        let (fates, mut count, mut refused) = (store.courier_shelf()?, 0, 0);
         sealed.read(identity, |input| {
             read_contents(input, &mut |record| {
                 match record {
                     Record::Answer(head) => found = Some(head),
-                    Record::Fate(_) if fates.len() as u64 >= MAX_ROWS => return Err(CourierError::TooLarge),
-                    Record::Fate(fate) => fates.push(fate),
+                    Record::Fate(_) if count as u64 >= MAX_ROWS => return Err(CourierError::TooLarge),
+                    Record::Fate(fate) => {
+                        fates.put(count, &fate_line(&fate)?)?;
+                        count += 1;
+                        refused += usize::from(fate.refused);
+                    }
                     Record::Table(table) => spool.has_table(table),
                     Record::Told(table, list, json) => spool.push(table, list, json)?,
                     Record::Export(_) | Record::Row(_) => return Err(CourierError::OtherKind),
@@ -95,12 +103,23 @@ impl Answer {
                 Ok(())
             })
         })?;
-        let head = found.ok_or(CourierError::Damaged)?;
-        Ok(Self { head, fates, spool })
+        Ok(Self {
+            head: found.ok_or(CourierError::Damaged)?,
+            fates,
+            count,
+            refused,
+            spool,
+        })
     }
 
     fn apply(self, store: &Store, is_another: bool) -> Result<Taken, CourierError> {
-        let Self { head, fates, spool } = self;
+        let Self {
+            head,
+            fates,
+            count,
+            refused,
+            spool,
+        } = self;
         let state = store.read(|snapshot| snapshot.cloud_state())?;
         let cursor = if is_another { 0 } else { state.pull_cursor };
         if head.since > cursor {
@@ -112,10 +131,9 @@ impl Answer {
             store.settle_cloud(state.ca, state.time_zone, true)?;
         }
         store.note_cloud(head.cloud.clone())?;
-        let refused = fates.iter().filter(|fate| fate.refused).count();
-        let mut fates = fates.into_iter().peekable();
-        while fates.peek().is_some() {
-            store.note_delivered(fates.by_ref().take(PORTION).collect())?;
+        for first in (0..count).step_by(PORTION) {
+            let portion = (first..count.min(first + PORTION)).map(|at| fate_of(&fates.get(at)?));
+            store.note_delivered(portion.collect::<Result<_, CourierError>>()?)?;
         }
         let summary = if head.timestamp > cursor {
             if head.clinics.iter().any(|clinic| !clinics.contains(clinic)) {

@@ -18,7 +18,7 @@ use crate::clock::{HubClock, HubTime, SystemClock};
 use crate::keys::{SIGNATURE_LEN, SigningKey};
 use crate::relay::batch::{List as Of, Prepared};
 use crate::store::audit::AuditKey;
-use crate::store::relay::{Sent, digests};
+use crate::store::relay::{Delivered, Sent, Shelf, digests};
 use crate::store::schema::TableId;
 use crate::store::sync::lists::List;
 use crate::store::value::Cell;
@@ -185,7 +185,8 @@ fn written(rows: &[(String, bool, String)]) -> Vec<u8> {
         })
         .unwrap();
     for (id, deleted, json) in rows {
-        contents.fate(&sent(id, *deleted), *deleted).unwrap();
+        let (sent, refused) = (sent(id, *deleted), *deleted);
+        contents.fate(&Delivered { sent, refused }).unwrap();
         contents.table(patients()).unwrap();
         contents.told(patients(), List::Updated, json).unwrap();
     }
@@ -441,7 +442,8 @@ fn what_is_huge_is_refused_before_it_is_kept() {
     let read = read_contents(&mut line, &mut |_| Ok(()));
     assert!(matches!(read, Err(CourierError::Damaged)), "{read:?}");
     assert!(line.get_ref().1 < 17 * 1024 * 1024, "{} bytes", line.get_ref().1);
-    let mut parcel = parcel::Parcel::default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut parcel = parcel::Parcel::on(Shelf::within(folder.path(), "bundle").unwrap());
     let one = written_row("a");
     let mut again = 0;
     let refused = loop {

@@ -63,25 +63,27 @@ pub struct CloudRow {
 
 /// Compares a row of the cloud with what it may be: each of `digests` is of a whole row that was sent, or was known.
 /// Gives its id as well. None if it is no row that the table takes.
-#[must_use]
-pub fn compare_cloud_row<'d>(
+///
+/// # Errors
+/// What `digests` gives.
+pub fn compare_cloud_row(
     table: TableId,
     json: &str,
-    digests: impl Fn(&str) -> &'d [Digests],
-) -> Option<(Box<str>, CloudRow)> {
+    digests: impl Fn(&str) -> Result<Vec<Digests>, StoreError>,
+) -> Result<Option<(Box<str>, CloudRow)>, StoreError> {
     let definition = table.table();
     let Ok((mut row, None)) = read_row(definition, json, Source::Cloud) else {
-        return None;
+        return Ok(None);
     };
     fill_required(table, &mut row);
     let time = |column| super::comparison::time(definition, column, &row);
     let is_deleted = time("is_deleted") == Some(1);
-    let like = digests(&row.id).iter().position(|candidate| {
+    let like = digests(&row.id)?.iter().position(|candidate| {
         let now = super::digests(definition, row.cells.iter().map(Option::as_ref), Some(candidate));
         !is_deleted && candidate.changed(&now, definition, true).is_empty()
     });
     let updated_at = time("updated_at").unwrap_or(0);
-    Some((row.id, CloudRow { like, updated_at }))
+    Ok(Some((row.id, CloudRow { like, updated_at })))
 }
 
 /// The versions of a row that are in some bundle.

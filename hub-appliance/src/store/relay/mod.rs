@@ -21,7 +21,7 @@ pub use courier::{CloudRow, CourierState, Delivered, compare_cloud_row};
 pub use digest::{Digests, digests};
 pub use ledger::CloudEntry;
 pub use outgoing::{Outgoing, Sent, Waiting, after_push_order, push_order};
-pub use spool::Spool;
+pub use spool::{Shelf, Spool};
 pub use withdrawn::Withdrawn;
 
 use super::Store;

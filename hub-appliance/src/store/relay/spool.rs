@@ -2,8 +2,10 @@
 //! cut off must leave nothing.
 //!
 //! A small answer waits in memory. A large one goes to a file beside the database, sealed under a key that nobody keeps,
-//! so that a first pull of hundreds of megabytes needs no more memory than any other.
+//! so that a first pull of hundreds of megabytes needs no more memory than any other. A shelf is the same for what has to be found
+//! again by its number.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,9 +142,9 @@ impl Spool {
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
-        let connection = open(&self.path, &Secret::random()?, Purpose::Write)?;
+        let connection = open(&self.path, &Secret::random()?, Purpose::Fill)?;
         connection.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
+            "PRAGMA synchronous = OFF; \
              CREATE TABLE spool (tab TEXT NOT NULL, list TEXT NOT NULL, seq INTEGER NOT NULL, json TEXT NOT NULL, \
              PRIMARY KEY (tab, list, seq)) STRICT, WITHOUT ROWID; BEGIN;",
         )?;
@@ -200,13 +202,17 @@ impl Spool {
     }
 
     fn remove(&self) {
-        // Where it can't be removed it takes room until the next pull, and nobody can read it.
-        let _ = fs::remove_file(&self.path);
-        for suffix in ["-wal", "-shm", "-journal"] {
-            let mut beside = self.path.clone().into_os_string();
-            beside.push(suffix);
-            let _ = fs::remove_file(beside);
-        }
+        remove(&self.path);
+    }
+}
+
+fn remove(path: &Path) {
+    // Where it can't be removed it takes room until the next pull, and nobody can read it.
+    let _ = fs::remove_file(path);
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let mut beside = path.to_owned().into_os_string();
+        beside.push(suffix);
+        let _ = fs::remove_file(beside);
     }
 }
 
@@ -215,5 +221,90 @@ impl Drop for Spool {
         if self.file.take().is_some() {
             self.remove();
         }
+    }
+}
+
+/// Texts by their numbers, in a file of their own: more of them than there is memory for.
+pub struct Shelf {
+    /// None when it is being dropped.
+    file: Option<Connection>,
+    path: PathBuf,
+    disk: Arc<Disk>,
+    since_look: Cell<usize>,
+}
+
+impl std::fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// An empty shelf for what a courier brings. There is one at a time.
+    ///
+    /// # Errors
+    /// What the disk or SQLite report.
+    pub fn courier_shelf(&self) -> Result<Shelf, StoreError> {
+        Shelf::at(self.path.with_file_name("courier.shelf"), Arc::clone(&self.disk))
+    }
+}
+
+impl Shelf {
+    /// An empty shelf for who has no store, with its file in `folder`. There is one of a name at a time.
+    ///
+    /// # Errors
+    /// What the disk or SQLite report.
+    pub fn within(folder: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = folder.join(name).with_extension("shelf");
+        let disk = Arc::new(Disk::under(&path));
+        Self::at(path, disk)
+    }
+
+    fn at(path: PathBuf, disk: Arc<Disk>) -> Result<Self, StoreError> {
+        remove(&path);
+        let file = open(&path, &Secret::random()?, Purpose::Fill)?;
+        file.execute_batch(
+            "PRAGMA synchronous = OFF; CREATE TABLE shelf (number INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT; BEGIN;",
+        )?;
+        Ok(Self {
+            file: Some(file),
+            path,
+            disk,
+            since_look: Cell::new(0),
+        })
+    }
+
+    /// Puts a text there, in the place of the one with this number.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if the disk has no room for it, or what it or SQLite report.
+    pub fn put(&self, number: usize, text: &str) -> Result<(), StoreError> {
+        let since_look = self.since_look.get() + text.len();
+        self.since_look.set(since_look);
+        if since_look > LOOK {
+            self.disk.has_room_for(since_look as u64)?;
+            self.since_look.set(0);
+        }
+        let file = self.file.as_ref().ok_or(StoreError::Closed)?;
+        file.prepare_cached("INSERT OR REPLACE INTO shelf VALUES (?1, ?2)")?
+            .execute((i64::try_from(number).unwrap_or(i64::MAX), text))?;
+        Ok(())
+    }
+
+    /// The text with this number.
+    ///
+    /// # Errors
+    /// What SQLite reports, also where there is none.
+    pub fn get(&self, number: usize) -> Result<String, StoreError> {
+        let file = self.file.as_ref().ok_or(StoreError::Closed)?;
+        let mut statement = file.prepare_cached("SELECT text FROM shelf WHERE number = ?1")?;
+        Ok(statement.query_row([i64::try_from(number).unwrap_or(i64::MAX)], |row| row.get(0))?)
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        drop(self.file.take());
+        remove(&self.path);
     }
 }

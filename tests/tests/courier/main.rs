@@ -3,224 +3,21 @@
 //! same, and nothing was sent twice.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
-use hub_tests::clinic::{Clinic, ClinicSize};
-use hub_tests::cloud::{Cloud, Counts, Fault, Generation};
-use hub_tests::compare::hub_as_seen_by;
-use hub_tests::hub::{Log, TestHub, binary, import};
+use hub_tests::cloud::{Counts, Fault, Generation};
+use hub_tests::hub::{binary, import};
 use hub_tests::panel_client::Button;
 use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
-use hub_tests::phone::edit::NewPatient;
 use hub_tests::schema::schema;
 use serde_json::json;
 
-const SIZE: ClinicSize = ClinicSize {
-    patients: 20,
-    visits: 40,
-    events: 60,
-};
+mod memory;
+mod office;
 
-/// The organisation's desk.
-struct Desk {
-    folder: tempfile::TempDir,
-    cloud: String,
-}
-
-impl Desk {
-    fn new(cloud: &Cloud) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("key"), format!("{}\n", cloud.key())).unwrap();
-        Self {
-            folder,
-            cloud: cloud.url().to_owned(),
-        }
-    }
-
-    /// The command, to its end; it speaks with a cloud that this very program is.
-    async fn courier(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(binary().unwrap());
-        command
-            .arg("courier")
-            .args(arguments)
-            .arg("--desk")
-            .arg(self.folder.path());
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap()
-    }
-
-    async fn init(&self) -> String {
-        let made = self.courier(&["init"]).await;
-        assert!(made.status.success(), "{}", said(&made));
-        String::from_utf8(made.stdout).unwrap()
-    }
-
-    async fn at_the_cloud(&self, what: &[&str], to: &Path) -> Output {
-        let key = self.folder.path().join("key");
-        let more = ["--cloud", &self.cloud, "--api-key-file", key.to_str().unwrap(), "--to"];
-        let to = [to.to_str().unwrap()];
-        self.courier(&[what, &more, &to].concat()).await
-    }
-
-    async fn deliver(&self, bundle: &Path, to: &Path, new_hub: Option<&str>) -> Output {
-        let bundle = ["deliver", "--bundle", bundle.to_str().unwrap()];
-        let new_hub: Vec<&str> = new_hub.iter().flat_map(|print| ["--new-hub", print]).collect();
-        self.at_the_cloud(&[&bundle, &new_hub[..]].concat(), to).await
-    }
-}
-
-fn said(output: &Output) -> String {
-    let both = [&output.stdout[..], &output.stderr[..]].concat();
-    String::from_utf8(both).unwrap()
-}
-
-/// The figure behind a word in what a command said.
-fn figure(said: &str, word: &str) -> usize {
-    let rest = said.split(word).nth(1).unwrap_or_else(|| panic!("no {word:?}: {said}"));
-    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or_else(|_| panic!("no figure: {said}"))
-}
-
-/// The bundles on a stick whose names begin so, the oldest first.
-fn on_stick(stick: &Path, begins: &str) -> Vec<PathBuf> {
-    let Ok(hubs) = fs::read_dir(stick.join("hikma-courier")) else {
-        return Vec::new();
-    };
-    let files = hubs.flat_map(|hub| fs::read_dir(hub.unwrap().path()).unwrap());
-    let mut found: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    found.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(begins));
-    found.sort();
-    found
-}
-
-/// A hub that knows nobody but its desk, and the cloud that it never calls.
-struct Carried {
-    cloud: Cloud,
-    hub: TestHub,
-    desk: Desk,
-    clinic: Clinic,
-    /// What is not in the hub just now.
-    pocket: tempfile::TempDir,
-}
-
-impl Carried {
-    async fn new(generation: Generation) -> Self {
-        let clinic = Clinic::generate(31, SIZE);
-        let cloud = Cloud::start(&clinic).await.unwrap();
-        cloud.switch(|switches| switches.generation = generation);
-        let desk = Desk::new(&cloud);
-        let hub = TestHub::relayed(&desk.init().await, Log::Everything).await.unwrap();
-        let pocket = tempfile::tempdir().unwrap();
-        Self {
-            cloud,
-            hub,
-            desk,
-            clinic,
-            pocket,
-        }
-    }
-
-    /// Puts the stick of this name in; an empty one where there is none yet.
-    fn put_in(&self, stick: &str) {
-        let pocketed = self.pocket.path().join(stick);
-        if !pocketed.exists() {
-            fs::create_dir(&pocketed).unwrap();
-        }
-        fs::rename(pocketed, self.hub.stick()).unwrap();
-    }
-
-    fn take_out(&self, stick: &str) -> PathBuf {
-        let pocketed = self.pocket.path().join(stick);
-        fs::rename(self.hub.stick(), &pocketed).unwrap();
-        pocketed
-    }
-
-    /// The stick goes into the hub, is taken from and written to, and comes out again.
-    async fn exchange(&self, stick: &str) -> (String, PathBuf) {
-        self.put_in(stick);
-        let said = self.hub.hub.panel().await.unwrap().exchange_by_usb().await.unwrap();
-        (said, self.take_out(stick))
-    }
-
-    /// The same, and it goes as it should.
-    async fn carry(&self, stick: &str) -> PathBuf {
-        let (said, stick) = self.exchange(stick).await;
-        assert!(said.contains("Take the stick out"), "{said}");
-        stick
-    }
-
-    /// The newest bundle of the stick is delivered, and answered on it.
-    async fn deliver(&self, stick: &Path) -> String {
-        let bundle = on_stick(stick, "export-").pop().unwrap();
-        let done = self.desk.deliver(&bundle, stick, None).await;
-        assert!(done.status.success(), "{}", said(&done));
-        said(&done)
-    }
-
-    /// The first way there and back: the desk is told whose bundle it is, and the hub gets its users.
-    async fn acquaint(&self) {
-        let (shown, stick) = self.exchange("first").await;
-        assert!(shown.contains("No. 1: 0 rows"), "{shown}");
-        let bundle = on_stick(&stick, "export-").pop().unwrap();
-        let stranger = self.desk.deliver(&bundle, &stick, None).await;
-        assert!(!stranger.status.success());
-        let told = said(&stranger);
-        let print = told
-            .split("--new-hub ")
-            .nth(1)
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .unwrap();
-        assert_eq!(print.len(), 19, "{told}");
-        let wrong = self.desk.deliver(&bundle, &stick, Some("0000-0000-0000-0000")).await;
-        assert!(!wrong.status.success());
-        let done = self.desk.deliver(&bundle, &stick, Some(print)).await;
-        assert!(done.status.success(), "{}", said(&done));
-        self.carry("first").await;
-    }
-
-    async fn phone(&self) -> Phone {
-        let admin = self.clinic.user("admin@clinic.example").unwrap();
-        let mut phone = self.hub.phone(admin).await.unwrap();
-        phone.sync().await.unwrap();
-        phone
-    }
-
-    /// Phone, hub and PostgreSQL hold the same.
-    async fn assert_alike(&self, phone: &mut Phone) {
-        phone.sync().await.unwrap();
-        let seen = hub_as_seen_by(phone).await.unwrap();
-        let differences = self.cloud.differences(&seen).await.unwrap();
-        assert!(
-            differences.is_empty(),
-            "{} differences: {:#?}",
-            differences.len(),
-            &differences[..differences.len().min(10)]
-        );
-    }
-}
-
-fn new_patient(name: &str) -> NewPatient {
-    NewPatient {
-        given_name: name.into(),
-        surname: "Carried".into(),
-        date_of_birth: "1990-05-01".into(),
-        sex: "female".into(),
-        ..NewPatient::default()
-    }
-}
-
-fn some_patient(phone: &Phone) -> String {
-    phone.database.rows("patients").unwrap().next().unwrap().0.to_owned()
-}
-
-fn cell(phone: &Phone, id: &str, column: &str) -> Cell {
-    phone.database.cell("patients", id, column).unwrap().clone()
-}
+use office::{Carried, Desk, cell, figure, new_patient, on_stick, said, some_patient};
 
 async fn lost_late_and_twice(generation: Generation) {
     let world = Carried::new(generation).await;
@@ -708,4 +505,36 @@ async fn links_pipes_and_folders_on_a_stick_lead_nowhere_and_answers_again_do_no
         assert!(shown.contains(": 0 rows"), "{shown}");
         world.assert_alike(&mut phone).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_mass_index_that_the_older_cloud_has_no_room_for_is_carried_to_it_as_text() {
+    let world = Carried::new(Generation::C1).await;
+    world.acquaint().await;
+    let mut phone = world.phone().await;
+    let patient = phone.register_patient(&new_patient("Amina")).unwrap();
+    let visit = phone.open_visit(&patient).unwrap();
+    let measured = [("bmi", Cell::Real(123.45)), ("heart_rate", Cell::Integer(80))];
+    let vitals = phone.record_vitals(&patient, &visit, &measured).unwrap();
+    phone.sync().await.unwrap();
+    let stick = world.carry("second").await;
+    let told = world.deliver(&stick).await;
+    assert_eq!((figure(&told, "taken"), figure(&told, "refused")), (3, 0), "{told}");
+    let rows = world.cloud.rows("patient_vitals").await.unwrap();
+    let there = rows.iter().find(|row| row["id"] == vitals.as_str()).unwrap();
+    let held = (&there["bmi"], &there["metadata"]["bmi"], &there["heart_rate"]);
+    assert_eq!(held, (&json!(null), &json!("123.45"), &json!(80)));
+
+    // Delivered again it is known for what it is.
+    let told = world.deliver(&stick).await;
+    assert_eq!(
+        (figure(&told, "taken"), figure(&told, "there already")),
+        (0, 3),
+        "{told}"
+    );
+    let (shown, _) = world.exchange("second").await;
+    assert!(shown.contains(": 0 rows"), "{shown}");
+    phone.sync().await.unwrap();
+    let here = phone.database.cell("patient_vitals", &vitals, "bmi").unwrap();
+    assert_eq!(*here, Cell::Real(123.45));
 }
