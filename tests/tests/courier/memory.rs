@@ -27,16 +27,16 @@ fn report(what: &str) {
 }
 
 /// The highest that the resident memory of a command has been while it ran, KiB, and what it said.
-fn highest_of(mut command: Child) -> (u64, Output) {
+async fn highest_of(mut command: Child) -> (u64, Output) {
     let status = format!("/proc/{}/status", command.id());
     let mut highest = 0;
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
     while command.try_wait().unwrap().is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let now = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
         highest = highest.max(now.unwrap_or(0));
-        // Only how often it is looked at.
-        std::thread::sleep(Duration::from_millis(5));
+        looks.tick().await;
     }
     (highest, command.wait_with_output().unwrap())
 }
@@ -46,7 +46,7 @@ impl Carried {
     async fn measured_at_the_desk(&self, what: &str, arguments: &[&str], to: &Path) -> String {
         let mut command = self.desk.at_the_cloud_command(arguments, to);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (highest, output) = tokio::task::spawn_blocking(|| highest_of(command)).await.unwrap();
+        let (highest, output) = highest_of(command).await;
         let told = said(&output);
         assert!(output.status.success(), "{told}");
         report(&format!("{what} at the desk: {highest} KiB at most"));
