@@ -12,6 +12,7 @@ use hub_tests::panel_client::{PanelClient, Screen};
 use hub_tests::phone::Phone;
 use hub_tests::phone::cell::Cell;
 
+use super::inside::{at_shell, development_box};
 use super::vm::{DataDisk, Parts, Vm};
 use super::{
     DATA_DISK, LISTENING, PRIVATE_NETWORK, box_in_use, box_on_card, copy_to_card, image, new_box, pair, put_on_card,
@@ -316,17 +317,25 @@ async fn a_disk_that_is_pulled_out_locks_the_hub_until_it_is_back() {
 #[ignore = "boots an image: scripts/test --image"]
 async fn a_card_that_is_pulled_out_locks_the_hub_which_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let parts = new_box(&folder, PRIVATE_NETWORK);
+    let parts = development_box(&folder, PRIVATE_NETWORK);
     let (clinic, _, patient) = box_in_use(&parts, folder.path(), "Card pulled").await;
+    // By the shell itself, for no program can be read then.
+    let volumes = r"for i in 0 1 2 3; do n=-; read -r n </sys/block/dm-$i/dm/name; echo volume: $n; done 2>/dev/null";
 
     for is_open in [true, false] {
-        let (vm, mut panel) = switch_on(&parts, folder.path()).await;
+        let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
         if is_open {
             panel.unlock(PIN).await.unwrap();
         }
+        let before = at_shell(&mut vm, volumes).await;
+        assert_eq!(before.contains("volume: hubdata"), is_open, "{before}");
+        // The program that closes the disk for whoever looks by hand has to come from the card again.
+        at_shell(&mut vm, "echo 3 >/proc/sys/vm/drop_caches").await;
         vm.pull_card().await.unwrap();
         assert!(says(panel.wait_for("error").await.unwrap(), "SD card"));
         assert!(is_locked(&vm).await);
+        let after = at_shell(&mut vm, volumes).await;
+        assert!(after.contains("volume: ") && !after.contains("hubdata"), "{after}");
         vm.pull_plug().await.unwrap();
     }
 

@@ -36,6 +36,7 @@ mod helper;
 mod import_file;
 mod list;
 mod luks;
+mod mapping;
 mod memory;
 mod moving;
 mod others;

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::breaking::Breaker;
-use super::{DataDiskError, Tool};
+use super::{DataDiskError, Tool, mapping};
 use crate::secret::SecretText;
 
 /// `cryptsetup open`: no key slot for the passphrase.
@@ -127,8 +127,16 @@ fn key_slots(breaker: &Breaker, device: &Path) -> Result<Vec<String>, DataDiskEr
     }
 }
 
+/// Closes an open volume; the kernel forgets its key.
+///
+/// # Errors
+/// [`DataDiskError`] if it is not closed.
 pub(super) fn lock(name: &str) -> Result<(), DataDiskError> {
-    Tool::Cryptsetup.run(&["close", name], &[])
+    match mapping::remove(name) {
+        // It waits for whoever is only looking.
+        Err(Errno::EBUSY) => Tool::Cryptsetup.run(&["close", name], &[]),
+        removed => Ok(removed?),
+    }
 }
 
 /// Replays the journal and mends what needs no decision.
