@@ -222,8 +222,52 @@ test_against_raspberry_pis_linux() {
     complains "a device tree of another board" 'bcm2711-rpi-400 is of none of the boards that the card is for'
 }
 
+# What one board's build leaves to the next.
+test_work_folders() {
+    local out=$WORK/work
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    local library='source "$0/scripts/lib/common.sh"; source "$0/scripts/lib/buildroot.sh"; "$@"' board path
+    for board in raspberrypi3_64 raspberrypizero2w_64 raspberrypi4_64 raspberrypi5 qemu_aarch64; do
+        path=$(bash -euc "$library" "$PROJECT" folder_of "$board" '')
+        printf '%s %s\n' "$board" "${path##*/}"
+    done >"$WORK/said"
+    if [[ $(cut -d ' ' -f 2 "$WORK/said" | sort | uniq -c | sort -n | awk '{ printf "%s ", $1 }') == "1 1 1 2 " ]] &&
+        [[ $(sed -n 's/^raspberrypi3_64 //p' "$WORK/said") == "$(sed -n 's/^raspberrypizero2w_64 //p' "$WORK/said")" ]]; then
+        passed "boards of one processor share what is compiled, and no others"
+    else
+        failed "boards of one processor share what is compiled, and no others" "$WORK/said"
+    fi
+
+    for path in target/usr/lib/hub/dropped images/other.dtb build/{linux-6.12,busybox-1,hub-appliance-0.1.0}/.stamp_built \
+        build/{linux-6.12,busybox-1}/.stamp_{target,images}_installed build/linux-6.12/.stamp_dotconfig; do
+        mkdir -p "$out/$(dirname "$path")"
+        touch "$out/$path"
+    done
+    REVISION=abc bash -euc "$library" "$PROJECT" begin_anew "$out"
+    if [[ $(cd "$out" && find . -type f | sort | paste -sd ' ') == \
+        './build/busybox-1/.stamp_built ./build/linux-6.12/.stamp_built' ]]; then
+        passed "a build begins without what an earlier one left on the card"
+    else
+        (cd "$out" && find . -type f) >"$WORK/said"
+        failed "a build begins without what an earlier one left on the card" "$WORK/said"
+    fi
+
+    for path in abc abd abc-modified; do
+        mkdir -p "$out/build/hub-appliance-0.1.0"
+        echo "${path/abd/abc}" >"$out/hub-revision"
+        REVISION=$path bash -euc "$library" "$PROJECT" begin_anew "$out"
+        [[ -d $out/build/hub-appliance-0.1.0 ]] && echo "$path keeps the hub"
+    done >"$WORK/said"
+    if [[ $(<"$WORK/said") == "abc keeps the hub" ]]; then
+        passed "the hub is compiled again for another revision, or one that is not committed"
+    else
+        failed "the hub is compiled again for another revision, or one that is not committed" "$WORK/said"
+    fi
+}
+
 test_check_config
 test_firmware_files
+test_work_folders
 if [[ -n ${BUILDROOT_DIR-} ]]; then
     test_against_buildroot
     test_extra_options
