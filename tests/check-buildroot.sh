@@ -220,6 +220,10 @@ test_against_raspberry_pis_linux() {
     copy_tree
     sed -i 's|broadcom/bcm2712-rpi-500|broadcom/bcm2711-rpi-400|' "$DEFCONFIG"
     complains "a device tree of another board" 'bcm2711-rpi-400 is of none of the boards that the card is for'
+
+    copy_tree
+    echo 'dtparam=act_led_triger=heartbeat' >>"$TREE/board/hub/raspberrypi/config.txt"
+    complains "a parameter that no device tree knows" 'config.txt sets act_led_triger, which no device tree knows'
 }
 
 # What one board's build leaves to the next.
