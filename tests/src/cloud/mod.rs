@@ -14,6 +14,7 @@ mod push;
 mod tables;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -237,6 +238,12 @@ impl Cloud {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The folder of its database's socket; the user is `cloud`, the database `postgres`.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.postgres.folder()
     }
 
     /// What `hub-setup.toml` says of it.

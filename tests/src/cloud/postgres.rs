@@ -97,6 +97,12 @@ impl Postgres {
         })
     }
 
+    /// Where its socket is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A connection, as soon as it takes any.
     ///
     /// # Errors

@@ -281,6 +281,17 @@ impl PanelClient {
         }
     }
 
+    /// Begins a run of the relay, waits until it has ended, and gives what the panel says of the cloud then.
+    ///
+    /// # Errors
+    /// As [`PanelClient::wait_until`].
+    pub async fn relay_now(&mut self) -> Result<Vec<String>, PanelError> {
+        self.begin_sync(false).await?;
+        self.wait_until(is_relaying).await?;
+        self.wait_for_cloud("").await?;
+        Ok(self.screen.lines.clone())
+    }
+
     /// Goes to the screen about the cloud, and waits there until no run is under way and it says this.
     ///
     /// # Errors

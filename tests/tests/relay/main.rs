@@ -23,6 +23,7 @@ mod people;
 mod slow_link;
 mod staff;
 mod there_and_back;
+mod under_way;
 mod warts;
 mod world;
 

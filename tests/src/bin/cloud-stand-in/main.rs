@@ -1,12 +1,14 @@
 //! A stand-in for the organisation's cloud, for trying the relay: a private PostgreSQL with the demo clinic, at a port of the
 //! loopback. It is nobody's real cloud.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use hub_tests::clinic::Clinic;
-use hub_tests::cloud::{Cloud, Generation};
+use hub_tests::cloud::{Cloud, Counts, Generation};
 
 /// A stand-in for the cloud, with the demo clinic in it.
 #[derive(Parser)]
@@ -26,7 +28,7 @@ struct Arguments {
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(never) => match never {},
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "the failure of a command")]
             {
@@ -38,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 #[allow(clippy::print_stdout, reason = "whoever started it reads its address there")]
-async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(arguments: Arguments) -> Result<Infallible, Box<dyn std::error::Error>> {
     let cloud = Cloud::start_at(&Clinic::demo(), &arguments.listen).await?;
     if arguments.newer {
         cloud.switch(|switches| switches.generation = Generation::C2);
@@ -47,5 +49,29 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         std::fs::write(file, cloud.setup())?;
     }
     println!("cloud stand-in (not a real cloud) listening on {}", cloud.url());
-    std::future::pending().await
+    println!(
+        "its records: psql --host {} --username cloud postgres",
+        cloud.socket().display()
+    );
+    loop {
+        cloud.wait_for(|counts| counts.pulls > 0 || counts.rows_taken > 0).await;
+        told(&cloud.take_counts());
+    }
+}
+
+/// What has gone to and fro, without saying whose it is.
+#[allow(clippy::print_stdout, reason = "whoever tries the relay looks there")]
+fn told(counts: &Counts) {
+    let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
+    for pushed in &counts.pushed {
+        let table = pushed.row.split('/').next().unwrap_or_default();
+        *tables.entry(table).or_default() += 1;
+    }
+    if counts.pulls > 0 {
+        println!("told the hub {} rows", counts.rows_pulled);
+    }
+    if counts.rows_taken > 0 {
+        let tables: Vec<String> = tables.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+        println!("took {} rows from the hub: {}", counts.rows_taken, tables.join(", "));
+    }
 }

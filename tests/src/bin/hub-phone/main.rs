@@ -60,6 +60,8 @@ enum Action {
     /// Does at the panel what a person would: sets a new hub up with the PIN, or unlocks a locked one. Waits for a box
     /// that was just switched on.
     Unlock(Pin),
+    /// Does at the panel what a person would: has the relay run now, and prints what the panel says of the cloud then.
+    Relay,
     /// Writes the demo clinic as a bundle for `hub-appliance import`, and prints who can log in.
     Clinic(ClinicArguments),
 }
@@ -162,6 +164,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Action::Call(call) => make_call(&arguments, &file, call).await,
         Action::Day => day(&arguments, &file).await,
         Action::Unlock(pin) => unlock(&arguments, &pin.pin).await,
+        Action::Relay => relay(&arguments).await,
         Action::Clinic(clinic) => write_clinic(clinic),
     }
 }
@@ -177,6 +180,14 @@ async fn unlock(arguments: &Arguments, pin: &str) -> Result<(), Failure> {
         panel.unlock(pin).await?;
         println!("unlocked");
     }
+    Ok(())
+}
+
+async fn relay(arguments: &Arguments) -> Result<(), Failure> {
+    let socket = arguments.panel.as_deref().ok_or(Failure::NoPanel)?;
+    let lines = PanelClient::connect(socket).await?.relay_now().await?;
+    let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    println!("{}", lines.collect::<Vec<_>>().join("\n"));
     Ok(())
 }
 
