@@ -3,6 +3,7 @@
 //! Promise: every wait is for a message of the hub's and has one deadline for all of it; nothing is waited for by time.
 //! What is pressed follows from what the screen says, never from how long something takes.
 
+mod backups;
 mod error;
 mod frame;
 mod message;

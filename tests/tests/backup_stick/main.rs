@@ -66,8 +66,7 @@ impl Place {
         panel.unlock(PIN).await.unwrap();
         panel.choose("Backup").await.unwrap();
         sees(&mut panel, "No backup yet").await;
-        sees(&mut panel, "Use stick").await;
-        choose_stick(&mut panel).await;
+        panel.make_backup_stick(PIN).await.unwrap();
         InUse { hub, panel, code }
     }
 
@@ -130,22 +129,6 @@ fn all_on(stick: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
     all
 }
 
-/// On the screen about backups, where a stick is offered.
-async fn choose_stick(panel: &mut PanelClient) {
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("backup-stick").await.unwrap();
-    panel.take("Yes").await.unwrap();
-    // Whoever walks up to an open hub must not be able to take the records away.
-    panel.wait_for("ask-pin").await.unwrap();
-    panel.type_digits(PIN).await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("errand").await.unwrap();
-    panel.press(Button::Ok).await.unwrap();
-    panel.wait_for("home").await.unwrap();
-    panel.choose("Backup").await.unwrap();
-    sees(panel, "up to date").await;
-}
-
 async fn back_to_home(panel: &mut PanelClient) {
     panel.hold(Button::Ok).await.unwrap();
     panel.wait_for("home").await.unwrap();
@@ -162,9 +145,7 @@ fn patient(phone: &mut Phone) -> String {
 
 /// Waits on the screen about backups until it says this.
 async fn sees(panel: &mut PanelClient, says: &str) {
-    let said = panel
-        .wait_until(|screen| screen.name == "backup" && screen.lines.iter().any(|line| line.contains(says)))
-        .await;
+    let said = panel.wait_for_backup(says).await;
     said.unwrap_or_else(|error| panic!("{says}: {error}"));
 }
 

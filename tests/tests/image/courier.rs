@@ -13,85 +13,21 @@ use hub_tests::panel_client::PanelClient;
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 
+use super::sticks::Stick;
 use super::vm::Vm;
 use super::{LISTENING, PRIVATE_NETWORK, copy_to_card, new_box};
 
-const STICK: u64 = 64 << 20;
 /// The folder on a stick.
 const FOLDER: &str = "hikma-courier";
 
-/// A stick as a file, as new ones are: one FAT over all of it. What `mformat` writes looks like a table of partitions too.
-struct Stick {
-    name: &'static str,
-    file: PathBuf,
-}
-
-impl Stick {
-    fn new(folder: &Path, name: &'static str) -> Self {
-        let file = folder.join(name);
-        fs::File::create(&file).unwrap().set_len(STICK).unwrap();
-        let made = Command::new("mformat").arg("-i").arg(&file).args(["-F", "::"]).status();
-        assert!(made.unwrap().success());
-        Self { name, file }
-    }
-
-    /// One that was never formatted.
-    fn blank(folder: &Path, name: &'static str) -> Self {
-        let file = folder.join(name);
-        fs::File::create(&file).unwrap().set_len(STICK).unwrap();
-        Self { name, file }
-    }
-
-    /// One with exFAT, as large ones are sold.
-    fn large(folder: &Path, name: &'static str) -> Self {
-        let stick = Self::blank(folder, name);
-        let made = Command::new("/sbin/mkfs.exfat").arg(&stick.file).output().unwrap();
-        assert!(made.status.success());
-        stick
-    }
-
-    /// For QEMU: it can be put in by this name.
-    fn arguments(&self) -> [String; 2] {
-        let file = self.file.display();
-        let disk = format!(
-            "driver=raw,node-name={},file.driver=file,file.filename={file}",
-            self.name
-        );
-        ["-blockdev".into(), disk]
-    }
-
-    /// What is on it, on the desk's disk.
-    fn copied(&self, to: &Path) -> PathBuf {
-        let copy = Command::new("mcopy")
-            .args(["-s", "-n", "-i"])
-            .arg(&self.file)
-            .arg(format!("::{FOLDER}"))
-            .arg(to)
-            .status();
-        assert!(copy.unwrap().success());
-        to.join(FOLDER)
-    }
-
-    /// The other way round.
-    fn take(&self, folder: &Path) {
-        let copy = Command::new("mcopy")
-            .args(["-s", "-o", "-i"])
-            .arg(&self.file)
-            .arg(folder)
-            .arg("::")
-            .status();
-        assert!(copy.unwrap().success());
-    }
-
-    /// Flips a bit in the middle of the newest answer on it.
-    fn spoil_answer(&self, to: &Path) {
-        let answer = newest(&self.copied(to), "answer-");
-        let mut bytes = fs::read(&answer).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 0x20;
-        fs::write(&answer, bytes).unwrap();
-        self.take(&to.join(FOLDER));
-    }
+/// Flips a bit in the middle of the newest answer on a stick.
+fn spoil_answer(stick: &Stick, to: &Path) {
+    let answer = newest(&stick.copied(FOLDER, to), "answer-");
+    let mut bytes = fs::read(&answer).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x20;
+    fs::write(&answer, bytes).unwrap();
+    stick.take(&to.join(FOLDER));
 }
 
 /// The file with the highest number below a folder whose name begins so.
@@ -121,7 +57,7 @@ impl Desk<'_> {
     /// Delivers the newest bundle of a stick, and has the answer on it.
     fn deliver(&self, stick: &Stick, folder: &Path) -> String {
         let top = tempfile::tempdir_in(folder).unwrap();
-        let bundle = newest(&stick.copied(top.path()), "export-");
+        let bundle = newest(&stick.copied(FOLDER, top.path()), "export-");
         let key = self.folder.join("key");
         fs::write(&key, self.cloud.key()).unwrap();
         let [bundle, key, to] = [&bundle, &key, top.path()].map(|path: &Path| path.to_str().unwrap());
@@ -226,7 +162,7 @@ async fn records_go_to_the_cloud_and_back_on_two_sticks_of_which_one_is_lost_and
 
     // On its way back a bit flips: nothing of it is taken in, and the next stick makes it good.
     let spoiled = tempfile::tempdir_in(here).unwrap();
-    other.spoil_answer(spoiled.path());
+    spoil_answer(&other, spoiled.path());
     let shown = exchange(&vm, &mut panel, &other).await;
     assert!(shown.contains("P43"), "{shown}");
     let said = desk.deliver(&other, here);
@@ -236,7 +172,7 @@ async fn records_go_to_the_cloud_and_back_on_two_sticks_of_which_one_is_lost_and
 
     // The lost one is back: what is on it is older than what was taken.
     let top = tempfile::tempdir_in(here).unwrap();
-    let late = newest(&one.copied(top.path()), "export-");
+    let late = newest(&one.copied(FOLDER, top.path()), "export-");
     let key = desk.folder.join("key");
     let [late, key, to] = [&late, &key, top.path()].map(|path: &Path| path.to_str().unwrap());
     let arguments = [

@@ -3,6 +3,7 @@
 //! `scripts/test --image` builds the image and runs these with its path in the variable `HUB_IMAGE`. That of the next
 //! firmware, whose store has another version, is in `HUB_IMAGE_NEXT`; that for QEMU's Raspberry Pi 3 in `HUB_IMAGE_RASPI3B`.
 
+mod backups;
 mod board_key;
 mod boot;
 mod clock;
@@ -20,6 +21,7 @@ mod raspberry_pi;
 mod reader;
 mod repair;
 mod rotation;
+mod sticks;
 mod update;
 mod vm;
 mod write_log;

@@ -255,6 +255,14 @@ impl Vm {
         .await
     }
 
+    /// Lets a stick of [`Stick`](super::sticks::Stick) take no more than so many bytes a second; 0 for as many as come.
+    pub(crate) async fn slow_writes_to_stick(&self, disk: &str, bytes_a_second: u32) -> Result<(), VmError> {
+        self.monitor(&format!(
+            r#"{{"execute":"qom-set","arguments":{{"path":"/objects/{disk}-speed","property":"limits","value":{{"bps-write":{bytes_a_second}}}}}}}"#
+        ))
+        .await
+    }
+
     /// Gives a command to the machine's monitor (QMP).
     async fn monitor(&self, command: &str) -> Result<(), VmError> {
         let stream = UnixStream::connect(self.folder.join("monitor.sock")).await?;
