@@ -2,6 +2,9 @@
 //!
 //! A write goes to `<name>.new`, is synced, renamed over the old file, and the folder is synced. A `<name>.new` left
 //! behind by a power cut is never read and is removed by the next write.
+//!
+//! What is renamed is synced under its new name too. On FAT, which sticks have, a new name says where a file lies and how
+//! long it is only once the file itself is written after that; until then it is an empty one (Linux, `vfat_rename`).
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -22,8 +25,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .open(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    match path.parent() {
+    rename(&fresh, path)
+}
+
+/// Gives a file or a folder that is on the disk another name in its folder, and returns when that is on the disk too.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    File::open(to)?.sync_all()?;
+    match to.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }

@@ -135,8 +135,7 @@ impl Folder {
     pub(super) fn finish(&self, unfinished: &Path) -> Result<PathBuf, BackupError> {
         let generation = unfinished.with_extension("");
         sync(unfinished).map_err(BackupError::target)?;
-        fs::rename(unfinished, &generation).map_err(BackupError::target)?;
-        sync(&self.0).map_err(BackupError::target)?;
+        atomic_file::rename(unfinished, &generation).map_err(BackupError::target)?;
         for old in self.generations()?.into_iter().skip(GENERATIONS) {
             // The manifest first: what is left of it after a cut is no generation.
             let gone = fs::remove_file(old.join(MANIFEST)).and_then(|()| fs::remove_dir_all(&old));
@@ -158,7 +157,8 @@ impl Folder {
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        Err(_) => Ok(()),
+        Ok(()) => folder.parent().map_or(Ok(()), sync),
     }
 }
 

@@ -19,10 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hmac::Mac;
 
 use super::error::BackupError;
-use super::folder::{make_folder, sync};
+use super::folder::make_folder;
 use super::making::Source;
 use super::manifest::Manifest;
 use super::{BackupKeys, LOG};
+use crate::atomic_file;
 use crate::clock::HubTime;
 use crate::secret::wiping_stack;
 use crate::store::log::{HeldLog, Pages};
@@ -186,8 +187,7 @@ impl Follower {
         // Had the log been let go meanwhile, pages of different commits may be there.
         self.held.is_held()?;
         self.goes_on()?;
-        fs::rename(&fresh, &path).map_err(BackupError::target)?;
-        sync(&folder).map_err(BackupError::target)?;
+        atomic_file::rename(&fresh, &path).map_err(BackupError::target)?;
         (self.number, self.link) = (self.number + 1, link);
         Ok(())
     }

@@ -189,6 +189,12 @@ impl Found {
             }
         }
         numbers.sort_unstable();
+        // A stick with FAT that was pulled out as the last one got its name. Nobody was told that this one is there.
+        if let Some(last) = numbers.last()
+            && fs::metadata(folder.join(file_name(*last))).is_ok_and(|file| file.is_file() && file.len() == 0)
+        {
+            numbers.pop();
+        }
         let mut end = LogEnd {
             files: 0,
             last: None,

@@ -239,6 +239,30 @@ fn a_flipped_bit_anywhere_is_refused_by_the_name_of_its_file_and_so_is_a_file_th
     assert_eq!(restored(place.path(), &hub.code).unwrap(), hub.actions());
 }
 
+/// As FAT leaves it: the new name is there, and where the file lies is not.
+#[test]
+fn a_stick_that_is_pulled_out_as_a_file_gets_its_name_lacks_that_file_alone_and_is_gone_on_with() {
+    let hub = Hub::new();
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::within(place.path());
+    let mut follower = hub.back_up(&folder).unwrap();
+    let log = follower.generation().join("log");
+    hub.write("after");
+    follower.follow(HubTime::ZERO).unwrap();
+    let followed = hub.actions();
+    hub.write("later");
+    follower.follow(HubTime::ZERO).unwrap();
+    drop(follower);
+    fs::write(log.join("00000002"), b"").unwrap();
+    assert_eq!(restored(place.path(), &hub.code).unwrap(), followed);
+
+    drop(hub.go_on(&folder).unwrap());
+    assert_eq!(restored(place.path(), &hub.code).unwrap(), hub.actions());
+    fs::write(log.join("00000001"), b"").unwrap();
+    let refused = restored(place.path(), &hub.code);
+    assert!(matches!(refused, Err(BackupError::Damaged { file }) if file == "log/00000001"));
+}
+
 /// Memory is taken for every page that a generation says it comes to.
 #[test]
 fn a_generation_that_says_it_is_beyond_all_measure_is_neither_gone_on_with_nor_restored() {

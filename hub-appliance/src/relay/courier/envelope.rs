@@ -25,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{CourierError, MAX_BYTES};
+use crate::atomic_file;
 use crate::keys::{PUBLIC_LEN, SIGNATURE_LEN, SigningKey, is_signed_by};
 use crate::secret::SecretText;
 
@@ -137,10 +138,7 @@ pub(super) fn seal(
 ) -> Result<(), CourierError> {
     let fresh = path.with_added_extension("new");
     let made = write(&fresh, header, recipient, signer, fill).and_then(|digest| {
-        fs::rename(&fresh, path)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        atomic_file::rename(&fresh, path)?;
         // What a stick says that it took is not always what it gives back.
         let there = Sealed::open(path)?;
         (there.digest == digest).then_some(()).ok_or(CourierError::Damaged)
