@@ -19,6 +19,7 @@ use serde_json::json;
 use super::audit::{AuditSeal, Reason};
 use super::rotation::BackupAccess;
 use super::stick_thread::{self, StickThread, lock};
+use super::stick_use::Present;
 use super::{ApplianceError, VERSION};
 use crate::backup::{self, BackupError, BackupKeys, Folder, Follower, Source, is_old};
 use crate::clock::{HubClock, HubTime};
@@ -237,15 +238,21 @@ impl Working {
 
     /// The backup stick, if it is in.
     fn look_for(&mut self) -> Option<Stick> {
-        let sticks = self.parts.sticks.look().unwrap_or_else(|error| {
+        let Present {
+            usable,
+            mut has_unreadable,
+        } = Present::look(&*self.parts.sticks).unwrap_or_else(|error| {
             tracing::warn!(%error, "sticks can't be looked at");
-            Vec::new()
+            Present {
+                usable: Vec::new(),
+                has_unreadable: false,
+            }
         });
         self.known
-            .retain(|(token, _)| sticks.iter().any(|stick| stick.token == *token));
+            .retain(|(token, _)| usable.iter().any(|stick| stick.token == *token));
         let mut ours = None;
         let (mut offered, mut is_anothers) = (None, false);
-        for stick in sticks.into_iter().filter(|stick| stick.has_files) {
+        for stick in usable {
             match self.whose(&stick) {
                 Whose::Ours => ours = ours.or(Some(stick)),
                 Whose::AnotherHubs => is_anothers = true,
@@ -256,16 +263,16 @@ impl Working {
                         token: stick.token,
                     })));
                 }
-                Whose::Unreadable => {}
+                Whose::Unreadable => has_unreadable = true,
             }
         }
         let mut seen = lock(&self.seen);
         seen.offered = offered.filter(|_| ours.is_none());
         if ours.is_none() {
-            seen.standing = if is_anothers && seen.offered.is_none() {
-                BackupStanding::AnotherHubs
-            } else {
-                BackupStanding::Away
+            seen.standing = match seen.offered {
+                None if is_anothers => BackupStanding::AnotherHubs,
+                None if has_unreadable => BackupStanding::Unreadable,
+                _ => BackupStanding::Away,
             };
         }
         ours

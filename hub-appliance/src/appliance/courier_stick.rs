@@ -15,7 +15,7 @@ use serde_json::json;
 use super::audit::AuditSeal;
 use super::courier::{Exchanged, OfHub, Step, exchange};
 use super::stick_thread::{self, StickThread, lock};
-use super::stick_use::stays_with_hub;
+use super::stick_use::{Lacking, Present, stays_with_hub};
 use crate::panel::{UsbStanding, UsbStatus, UsbTrouble};
 use crate::relay::WithdrawnClinics;
 use crate::relay::courier::CourierError;
@@ -257,8 +257,8 @@ impl Working {
     /// The only stick that a courier may take away.
     fn find(&self) -> Result<Mounted, Failure> {
         let mut found = None;
-        let sticks = self.parts.sticks.look()?;
-        for stick in sticks.iter().filter(|stick| stick.has_files) {
+        let sticks = Present::look(&*self.parts.sticks)?;
+        for stick in &sticks.usable {
             let looked = self.parts.sticks.open(stick, Access::ReadOnly)?;
             if stays_with_hub(looked.path()) {
                 continue;
@@ -267,10 +267,9 @@ impl Working {
                 return Err(Failure::Trouble(UsbTrouble::SeveralSticks));
             }
         }
-        let stick = found.ok_or(match sticks.iter().all(|stick| stick.has_files) {
-            true => Failure::Trouble(UsbTrouble::NoStick),
-            // One that is new, or was written for another kind of computer.
-            false => Failure::Stick(SticksError::NoFileSystem),
+        let stick = found.ok_or_else(|| match sticks.lacking() {
+            Lacking::Stick => Failure::Trouble(UsbTrouble::NoStick),
+            Lacking::Readable => Failure::Stick(SticksError::NoFileSystem),
         })?;
         Ok(self.parts.sticks.open(stick, Access::ReadWrite)?)
     }

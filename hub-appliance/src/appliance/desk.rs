@@ -14,7 +14,7 @@ use super::held::HeldError;
 use super::vault_file::VaultFile;
 use super::{ApplianceError, OpenStore, firmware_clock, keys_folder, organisation, store_folder};
 use crate::backup::{BackupKeys, Recipient};
-use crate::keys::{KeyStore, KeysError, Pin, UnlockError};
+use crate::keys::{KeyStore, KeysError, Organisation, Pin, UnlockError};
 use crate::store::audit::{Break, Checked, Entry};
 use crate::store::{Store, StoreError, StoreLock};
 
@@ -74,6 +74,18 @@ impl Desk {
     /// # Errors
     /// [`DeskError`]; then nothing but a wrong PIN is written down.
     pub fn open(data: &Path, ask_pin: impl FnOnce() -> Result<Pin, ApplianceError>) -> Result<Self, DeskError> {
+        Self::open_for(data, None, ask_pin)
+    }
+
+    /// The same; where an organisation is named, the backups are for it from now on: whoever types the PIN allows it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn open_for(
+        data: &Path,
+        named: Option<Organisation>,
+        ask_pin: impl FnOnce() -> Result<Pin, ApplianceError>,
+    ) -> Result<Self, DeskError> {
         let folder = keys_folder(data);
         let keys = KeyStore::at(folder.clone());
         if !keys.is_set_up()? {
@@ -93,7 +105,12 @@ impl Desk {
         if let Some(broken) = found {
             store.write(move |tx| tx.note_audit_break(broken))?;
         }
-        let recipient = organisation::that_counts(&store_folder(data), &seal)?;
+        let known = organisation::that_counts(&store_folder(data), &seal)?;
+        let is_known = |named: &Organisation| known.as_ref().is_some_and(|known| known.organisation == *named);
+        let recipient = match named.filter(|named| !is_known(named)) {
+            Some(named) => Some(organisation::accept(&store_folder(data), &seal, &store, named)?),
+            None => known,
+        };
         let organisation = recipient.as_ref().map(|recipient| recipient.organisation.clone());
         Ok(Self {
             backup: Arc::new(BackupKeys::with(&master, organisation.as_slice())?),

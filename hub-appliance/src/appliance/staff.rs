@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::import::{read, remove};
+use super::stick_use::{Lacking, Present};
 use super::{ApplianceError, Config};
 use crate::panel::{ErrandEnd, StaffFigures};
 use crate::store::audit::Entry;
@@ -144,16 +145,14 @@ fn look_for(config: &Config) -> Result<Result<(Place, Option<String>), ErrandEnd
             OwnerFile::Several => return Ok(Err(ErrandEnd::SeveralStaffFiles)),
         }
     }
-    let sticks = config.sticks.look().unwrap_or_else(|error| {
+    let mut sticks = Present::look(&*config.sticks).unwrap_or_else(|error| {
         tracing::warn!(%error, "sticks can't be looked at");
-        Vec::new()
-    });
-    let mut is_unreadable = false;
-    for stick in sticks {
-        if !stick.has_files {
-            is_unreadable = true;
-            continue;
+        Present {
+            usable: Vec::new(),
+            has_unreadable: false,
         }
+    });
+    for stick in std::mem::take(&mut sticks.usable) {
         let looked = config.sticks.open(&stick, Access::ReadOnly).map(|mounted| {
             let file = owner_file::look_for(&mounted.path().join(NAME))?;
             Ok::<_, std::io::Error>(match file {
@@ -168,11 +167,11 @@ fn look_for(config: &Config) -> Result<Result<(Place, Option<String>), ErrandEnd
             Ok(Ok((None, false))) => {}
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a stick can't be read");
-                is_unreadable = true;
+                sticks.has_unreadable = true;
             }
             Err(error) => {
                 tracing::warn!(%error, "a stick can't be opened");
-                is_unreadable = true;
+                sticks.has_unreadable = true;
             }
         }
     }
@@ -180,8 +179,10 @@ fn look_for(config: &Config) -> Result<Result<(Place, Option<String>), ErrandEnd
     Ok(match (first, found.is_empty()) {
         (Some(first), true) => Ok(first),
         (Some(_), false) => Err(ErrandEnd::SeveralStaffFiles),
-        (None, _) if is_unreadable => Err(ErrandEnd::StickFailed),
-        (None, _) => Err(ErrandEnd::NoStaffFile),
+        (None, _) => Err(match sticks.lacking() {
+            Lacking::Stick => ErrandEnd::NoStaffFile,
+            Lacking::Readable => ErrandEnd::StickFailed,
+        }),
     })
 }
 

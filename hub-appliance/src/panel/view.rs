@@ -522,6 +522,8 @@ pub enum BackupStanding {
     WeakPower,
     /// The stick is another hub's.
     AnotherHubs,
+    /// There are no files on the stick that can be read.
+    Unreadable,
 }
 
 /// A stick that could be the one for backups.

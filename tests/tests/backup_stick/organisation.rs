@@ -93,6 +93,44 @@ async fn what_a_clinic_lost_is_opened_on_a_desk_by_the_key_of_its_organisation_a
     assert!(seen.row("patients", &kept).is_some());
 }
 
+/// Whoever types the PIN on a desk says whose the backups are, as at the panel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_on_a_desk_is_for_the_organisation_that_the_owners_file_names() {
+    let place = Place::new();
+    let (stick, data) = (place.path("stick"), place.path("data"));
+    fs::create_dir(&stick).unwrap();
+    let (ours, other) = (Office::new(&place, "ours.txt"), Office::new(&place, "other.txt"));
+    let InUse { mut hub, .. } = place
+        .in_use(&Clinic::generate(7, ClinicSize::about_rows(50)), OFTEN)
+        .await;
+    hub.terminate().await.unwrap();
+    let to = place.path("desk");
+    fs::create_dir(&to).unwrap();
+    let file = place.path("hub-setup.toml");
+    let back_up = async |more: &[&str]| {
+        let arguments = [&["backup", "--to", to.to_str().unwrap()], more].concat();
+        let output = hub::desk(&data, &arguments, PIN).await.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        output.status.success().then_some(said)
+    };
+    let by_file = ["--setup-file", file.to_str().unwrap()];
+
+    fs::write(&file, "[backup]\nrecipient = \"age1\"\n").unwrap();
+    assert!(back_up(&by_file).await.is_none(), "it would be for nobody");
+    let said = back_up(&[]).await.unwrap();
+    assert!(!said.contains("age1"), "{said}");
+    for office in [&ours, &other] {
+        office.is_named_by(&place);
+        let said = back_up(&by_file).await.unwrap();
+        assert!(said.contains(&office.recipient), "{said}");
+        assert!(office.opens(&to).is_some());
+        // It goes on counting.
+        assert!(back_up(&[]).await.unwrap().contains(&office.recipient));
+        assert!(office.opens(&to).is_some());
+    }
+    assert!(ours.opens(&to).is_none());
+}
+
 /// A card that somebody has changed does not have the records sealed to a key of theirs.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_organisation_opens_nothing_before_a_person_at_the_panel_said_so() {

@@ -9,7 +9,7 @@ use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::cloud::Cloud;
 use hub_tests::compare::hub_as_seen_by;
 use hub_tests::hub::{PIN, binary};
-use hub_tests::panel_client::PanelClient;
+use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
 use hub_tests::phone::edit::NewPatient;
 
@@ -136,6 +136,13 @@ async fn records_go_to_the_cloud_and_back_on_two_sticks_of_which_one_is_lost_and
     assert!(shown.contains("P41"), "{shown}");
     let shown = exchange(&vm, &mut panel, &large).await;
     assert!(!shown.contains("P4"), "{shown}");
+    vm.put_in(blank.name).await.unwrap();
+    panel.choose("Backup").await.unwrap();
+    panel.wait_for_backup("P41").await.unwrap();
+    vm.pull_stick().await.unwrap();
+    panel.wait_for_backup("stick is out").await.unwrap();
+    panel.hold(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
 
     // The users come by the first answer.
     exchange(&vm, &mut panel, &one).await;

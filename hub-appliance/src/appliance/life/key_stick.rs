@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use super::unlocking::blocking_unlock;
 use super::{Event, Life, State};
 use crate::appliance::ApplianceError;
+use crate::appliance::stick_use::{Lacking, Present};
 use crate::clock::HubClock;
 use crate::keys::{BoardKey, Held, KdfCost, KeyStore, KeysError, MasterKey, Pin, UsbKey, UsbKeyError, Way};
 use crate::panel::{ErrandEnd, Lacks, Unlocking};
@@ -322,17 +323,16 @@ pub(super) fn make_key(sticks: &dyn Sticks) -> Result<(Stick, UsbKey), ErrandEnd
         tracing::error!(%error, "no key was made");
         ErrandEnd::StickFailed
     };
-    let (mut found, unreadable): (Vec<_>, Vec<_>) = sticks
-        .look()
-        .map_err(on_stick)?
-        .into_iter()
-        .partition(|stick| stick.has_files);
-    let stick = match (found.pop(), found.is_empty()) {
+    let mut found = Present::look(sticks).map_err(on_stick)?;
+    let stick = match (found.usable.pop(), found.usable.is_empty()) {
         (Some(stick), true) => stick,
         (Some(_), false) => return Err(ErrandEnd::SeveralSticks),
-        // One that is new, or was written for another kind of computer.
-        (None, _) if !unreadable.is_empty() => return Err(on_stick(SticksError::NoFileSystem)),
-        (None, _) => return Err(ErrandEnd::NoStick),
+        (None, _) => {
+            return Err(match found.lacking() {
+                Lacking::Stick => ErrandEnd::NoStick,
+                Lacking::Readable => on_stick(SticksError::NoFileSystem),
+            });
+        }
     };
     let of_key = |error: UsbKeyError| {
         tracing::error!(%error, "no key was made");

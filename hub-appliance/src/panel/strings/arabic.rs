@@ -255,6 +255,7 @@ pub(super) static STRINGS: Strings = Strings {
         BackupStanding::Failed => "لم تنجح، وستعاد",
         BackupStanding::WeakPower => "الكهرباء ضعيفة",
         BackupStanding::AnotherHubs => "ذاكرة جهاز آخر",
+        BackupStanding::Unreadable => "P41 الذاكرة لا تقرأ",
     },
     backup_now: "انسخ",
     backup_use: "اختيار",

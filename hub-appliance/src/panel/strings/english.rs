@@ -301,6 +301,7 @@ pub(super) static STRINGS: Strings = Strings {
         BackupStanding::Failed => "Failed, tries again",
         BackupStanding::WeakPower => "Waits: weak power",
         BackupStanding::AnotherHubs => "Another hub's stick",
+        BackupStanding::Unreadable => "P41 Stick unreadable",
     },
     backup_now: "Now",
     backup_use: "Use stick",

@@ -294,6 +294,7 @@ pub(super) static STRINGS: Strings = Strings {
         BackupStanding::Failed => "Échec, réessaiera",
         BackupStanding::WeakPower => "Attend : courant bas",
         BackupStanding::AnotherHubs => "Clé d'un autre hub",
+        BackupStanding::Unreadable => "P41 Clé illisible",
     },
     backup_now: "Copier",
     backup_use: "Choisir",

@@ -295,6 +295,7 @@ pub(super) static STRINGS: Strings = Strings {
         BackupStanding::Failed => "Falló: reintentará",
         BackupStanding::WeakPower => "Espera: poca energía",
         BackupStanding::AnotherHubs => "Es de otro hub",
+        BackupStanding::Unreadable => "P41 No se puede leer",
     },
     backup_now: "Copiar",
     backup_use: "Usarla",

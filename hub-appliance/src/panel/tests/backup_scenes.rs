@@ -61,6 +61,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("backup-failed", backup(BackupStanding::Failed, Some(u32::MAX), None)),
         ("backup-power", backup(BackupStanding::WeakPower, old, None)),
         ("backup-another", backup(BackupStanding::AnotherHubs, old, None)),
+        ("backup-unreadable", backup(BackupStanding::Unreadable, old, None)),
         (
             "restore",
             Desk::speaking(

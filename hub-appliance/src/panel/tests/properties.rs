@@ -295,6 +295,7 @@ prop_compose! {
             BackupStanding::Failed,
             BackupStanding::WeakPower,
             BackupStanding::AnotherHubs,
+            BackupStanding::Unreadable,
         ]),
         minutes_ago in prop::option::of(any::<u32>()),
         is_failing in any::<bool>(),
