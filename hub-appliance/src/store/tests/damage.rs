@@ -110,16 +110,32 @@ fn a_copy_is_refused_whichever_of_its_pages_is_damaged_also_one_in_which_there_i
         .unwrap();
     assert!(free > 30, "{free}");
     assert!(hub.store.close(Duration::from_secs(5)));
+    refuses_each_damaged_page(&hub.folder.path().join("hub.db"));
+}
+
+#[test]
+fn a_copy_in_which_no_page_is_free_is_refused_whichever_of_its_pages_is_damaged() {
+    let hub = hub();
+    let free = hub.store.write::<u32, StoreError>(|tx| {
+        Ok(tx
+            .connection()
+            .query_row("PRAGMA freelist_count", [], |row| row.get(0))?)
+    });
+    assert_eq!(free.unwrap(), 0);
+    assert!(hub.store.close(Duration::from_secs(5)));
+    refuses_each_damaged_page(&hub.folder.path().join("hub.db"));
+}
+
+fn refuses_each_damaged_page(path: &Path) {
     let key = StoreKey::new([1; 32]);
-    let path = hub.folder.path().join("hub.db");
-    copies::check(&path, &key, || true).unwrap();
-    assert!(copies::check(&path, &key, || false).is_err(), "it is broken off");
-    let whole = fs::read(&path).unwrap();
+    copies::check(path, &key, || true).unwrap();
+    assert!(copies::check(path, &key, || false).is_err(), "it is broken off");
+    let whole = fs::read(path).unwrap();
     for page in 0..whole.len() / PAGE {
         let mut bytes = whole.clone();
         bytes[page * PAGE + PAGE / 2] ^= 1;
-        fs::write(&path, bytes).unwrap();
-        let found = copies::check(&path, &key, || true);
+        fs::write(path, bytes).unwrap();
+        let found = copies::check(path, &key, || true);
         assert!(
             matches!(found, Err(StoreError::Database(_) | StoreError::WrongKey)),
             "page {page}: {found:?}"
