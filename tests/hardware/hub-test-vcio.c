@@ -7,7 +7,7 @@
  * blank if none are given), and can be written once, as in the board.
  *
  * The firmware's service that computes with the key is the module's own everywhere, for QEMU has none; with service=0
- * there is none, as in older firmware.
+ * there is none, as in older firmware. That can be changed while it runs.
  */
 #include <crypto/hash.h>
 #include <linux/cdev.h>
@@ -41,7 +41,7 @@ static u32 rows[ROWS];
 static int given = ROWS;
 module_param_array(rows, uint, &given, 0400);
 static bool service = true;
-module_param(service, bool, 0400);
+module_param(service, bool, 0600);
 
 static DEFINE_MUTEX(lock);
 static struct rpi_firmware *firmware;

@@ -3,7 +3,8 @@
 //!
 //! `tests/hardware/build --board-key` adds a way to the firmware to a copy of a development image; `scripts/test-image` runs
 //! this with the copy's path in the variable `HUB_BOARD_KEY_IMAGE`. What the kernel is started with says what the rows hold:
-//! on a board they stay, here they go with the power.
+//! on a board they stay, here they go with the power. `--full` runs it with a copy for QEMU's Raspberry Pi 3 too
+//! (`HUB_BOARD_KEY_IMAGE_RASPI3B`), where the rows are the board's, behind the firmware's own mailbox.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,11 @@ use tempfile::TempDir;
 
 use super::inside::at_shell;
 use super::vm::{Parts, Vm};
-use super::{PRIVATE_NETWORK, copy_to_card, new_box_of, says, switch_on};
+use super::{LISTENING, PRIVATE_NETWORK, copy_to_card, new_box_of, says, switch_on};
 
 const NEW_PIN: &str = "27182818";
 const ROWS: &str = "/sys/module/hub_test_vcio/parameters/rows";
+const SERVICE: &str = "/sys/module/hub_test_vcio/parameters/service";
 /// What the console says once nothing of before opens the disk any more.
 const EXCHANGED: &str = "the master key is another one";
 const OTHER_ROWS: &str = "11,22,33,44,55,66,77,88";
@@ -71,6 +73,15 @@ async fn rows(vm: &mut Vm) -> String {
     rows.expect("the module tells its rows").to_owned()
 }
 
+/// A person has the board get a key, and the PIN asked for beside it.
+async fn has_key_made(panel: &mut PanelClient) {
+    panel.take_way("PIN and this box", "Use it").await.unwrap();
+    types_in(panel, PIN).await;
+    panel.answer("box-key", true).await.unwrap();
+    panel.answer("box-key-again", true).await.unwrap();
+    opens_by_box(panel).await;
+}
+
 async fn restart(vm: Vm, parts: &Parts, folder: &Path) -> (Vm, PanelClient) {
     vm.pull_plug().await.unwrap();
     switch_on(parts, folder).await
@@ -89,11 +100,7 @@ async fn a_board_gets_its_key_at_the_panel_and_opens_the_disk_with_the_pin_and_a
     let (mut vm, mut panel) = switch_on(&parts, folder.path()).await;
     let code = panel.set_up(PIN).await.unwrap();
     assert!(!rows(&mut vm).await.split(',').any(|row| row != "0"), "blank at first");
-    panel.take_way("PIN and this box", "Use it").await.unwrap();
-    types_in(&mut panel, PIN).await;
-    panel.answer("box-key", true).await.unwrap();
-    panel.answer("box-key-again", true).await.unwrap();
-    opens_by_box(&mut panel).await;
+    has_key_made(&mut panel).await;
     vm.wait_for(EXCHANGED).await.unwrap();
     let own = rows(&mut vm).await;
     assert!(own.split(',').all(|row| row != "0"), "programmed");
@@ -118,5 +125,40 @@ async fn a_board_gets_its_key_at_the_panel_and_opens_the_disk_with_the_pin_and_a
     opens_by_box(&mut panel).await;
     (vm, panel) = restart(vm, &parts, folder.path()).await;
     panel.unlock(NEW_PIN).await.unwrap();
+    vm.pull_plug().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "boots a Raspberry Pi 3 with a way to the firmware: scripts/test-image --full"]
+async fn a_raspberry_pi_3_has_the_key_in_its_own_rows_and_both_ways_to_it_open_the_disk() {
+    let card = std::env::var_os("HUB_BOARD_KEY_IMAGE_RASPI3B").map(PathBuf::from);
+    let folder: TempDir = tempfile::tempdir().unwrap();
+    let parts = new_box_of(
+        &card.expect("HUB_BOARD_KEY_IMAGE_RASPI3B names the card"),
+        &folder,
+        PRIVATE_NETWORK,
+    );
+    let on_usb = ["-device", "usb-serial,chardev=panel,always-plugged=on"];
+    let mut vm = Vm::start_with(&parts, folder.path(), &on_usb).unwrap();
+    vm.wait_for("hub: hub starts").await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
+    panel.set_up(PIN).await.unwrap();
+    has_key_made(&mut panel).await;
+    vm.wait_for(EXCHANGED).await.unwrap();
+    let modules_own = rows(&mut vm).await;
+    assert!(
+        modules_own.split(',').all(|row| row == "0"),
+        "the key is in the board's"
+    );
+
+    // Their bits stay over a reset, as on a board they stay for ever.
+    vm.reset().await.unwrap();
+    vm.wait_for(LISTENING).await.unwrap();
+    panel = vm.panel().await.unwrap();
+    for service in ["N", "Y"] {
+        at_shell(&mut vm, &format!("echo {service} >{SERVICE}")).await;
+        panel.unlock(PIN).await.unwrap();
+        panel.lock().await.unwrap();
+    }
     vm.pull_plug().await.unwrap();
 }
