@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::applying::{apply, apply_some, remove_unseen};
 use super::comparison::Comparison;
-use super::outgoing::{count_misses, release};
+use super::settling::{count_misses, release};
 use super::{Spool, ledger, set_state};
 use crate::store::Store;
 use crate::store::audit::Entry;

@@ -11,6 +11,7 @@ mod courier;
 mod digest;
 mod ledger;
 mod outgoing;
+mod settling;
 mod spool;
 mod withdrawn;
 
@@ -196,7 +197,7 @@ impl Store {
     pub fn retry_cloud_holds(&self, all: bool) -> Result<(), StoreError> {
         self.write(move |tx| {
             let before = if all { i64::MAX } else { tx.now().millis() - HOLD_MS };
-            outgoing::release(tx, "held_at <= ?1", before)
+            settling::release(tx, "held_at <= ?1", before)
         })
     }
 
@@ -215,7 +216,7 @@ impl Store {
                     "UPDATE cloud_state SET pull_cursor = 0, push_cursor = 0, whole_pull_at = 0, clinics = '[]'",
                     [],
                 )?;
-                outgoing::forget_cloud(connection)?;
+                settling::forget_cloud(connection)?;
             }
             Ok(())
         })
@@ -228,7 +229,7 @@ impl Store {
     /// What SQLite reports.
     pub fn end_cloud_run(&self) -> Result<(), StoreError> {
         self.write(|tx| {
-            outgoing::move_cursor(tx)?;
+            settling::move_cursor(tx)?;
             let now = tx.now().millis();
             tx.connection().execute("UPDATE cloud_state SET done_at = ?1", [now])?;
             Ok(())
