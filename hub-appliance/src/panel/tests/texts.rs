@@ -28,7 +28,8 @@ fn every_text_is_drawn_by_some_scene() {
 /// What a nurse reads out, a helper has to find.
 #[test]
 fn every_code_of_a_problem_is_in_the_readme_once() {
-    let lists = include_str!("../view.rs").split("fn code(").skip(1);
+    let sources = concat!(include_str!("../view/faults.rs"), include_str!("../view/sticks.rs"));
+    let lists = sources.split("fn code(").skip(1);
     let lists = lists.map(|after| after.split_once("\n    }\n").unwrap().0);
     let codes = lists.flat_map(|list| list.split('"').skip(1).step_by(2));
     let codes: Vec<&str> = codes.filter(|code| !code.is_empty()).collect();
