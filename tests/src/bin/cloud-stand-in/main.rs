@@ -2,13 +2,13 @@
 //! loopback. It is nobody's real cloud.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use hub_tests::clinic::Clinic;
 use hub_tests::cloud::{Cloud, Counts, Generation};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A stand-in for the cloud, with the demo clinic in it.
 #[derive(Parser)]
@@ -28,7 +28,7 @@ struct Arguments {
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
-        Ok(never) => match never {},
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "the failure of a command")]
             {
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 #[allow(clippy::print_stdout, reason = "whoever started it reads its address there")]
-async fn run(arguments: Arguments) -> Result<Infallible, Box<dyn std::error::Error>> {
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let cloud = Cloud::start_at(&Clinic::demo(), &arguments.listen).await?;
     if arguments.newer {
         cloud.switch(|switches| switches.generation = Generation::C2);
@@ -53,9 +53,18 @@ async fn run(arguments: Arguments) -> Result<Infallible, Box<dyn std::error::Err
         "its records: psql --host {} --username cloud postgres",
         cloud.socket().display()
     );
-    loop {
-        cloud.wait_for(|counts| counts.pulls > 0 || counts.rows_taken > 0).await;
-        told(&cloud.take_counts());
+    let tell = async {
+        loop {
+            cloud.wait_for(|counts| counts.pulls > 0 || counts.rows_taken > 0).await;
+            told(&cloud.take_counts());
+        }
+    };
+    // Its PostgreSQL ends with it, and takes its folder along.
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        never = tell => never,
+        _ = terminated.recv() => Ok(()),
+        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
     }
 }
 
