@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::inside::at_shell;
 use super::vm::{Parts, Vm};
-use super::{LISTENING, PRIVATE_NETWORK, copy_to_card, new_box_of, says, switch_on};
+use super::{PRIVATE_NETWORK, copy_to_card, new_box_of, says, switch_on};
 
 const NEW_PIN: &str = "27182818";
 const ROWS: &str = "/sys/module/hub_test_vcio/parameters/rows";
@@ -152,9 +152,10 @@ async fn a_raspberry_pi_3_has_the_key_in_its_own_rows_and_both_ways_to_it_open_t
     );
 
     // Their bits stay over a reset, as on a board they stay for ever.
+    drop(panel);
     vm.reset().await.unwrap();
-    vm.wait_for(LISTENING).await.unwrap();
-    panel = vm.panel().await.unwrap();
+    vm.wait_for("hub: hub starts").await.unwrap();
+    let mut panel = vm.panel().await.unwrap();
     for service in ["N", "Y"] {
         at_shell(&mut vm, &format!("echo {service} >{SERVICE}")).await;
         panel.unlock(PIN).await.unwrap();
