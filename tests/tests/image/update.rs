@@ -72,7 +72,7 @@ async fn a_new_card_keeps_the_data_and_the_old_one_then_keeps_off_it() {
     assert!(facts.contains("0.1.0+next"));
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     let screen = panel.wait_for("error").await.unwrap();
-    assert!(says(screen, "firmware 0.1.0+next"), "{screen:?}");
+    assert!(says(screen, "version 0.1.0+next"), "{screen:?}");
     vm.pull_plug().await.unwrap();
     assert_eq!(keys(&parts, "cat facts.json"), facts);
     assert!(records(&parts) == before);
@@ -81,7 +81,7 @@ async fn a_new_card_keeps_the_data_and_the_old_one_then_keeps_off_it() {
     keys(&parts, "rm facts.json");
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     let screen = type_pin(&mut panel).await;
-    assert!(screen.name == "error" && says(&screen, "firmware newer"), "{screen:?}");
+    assert!(screen.name == "error" && says(&screen, "version newer"), "{screen:?}");
     vm.pull_plug().await.unwrap();
 
     put_card(&parts, &next_image());
