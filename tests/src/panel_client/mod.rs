@@ -156,6 +156,8 @@ async fn watch(read: OwnedReadHalf, seen: UnboundedSender<Result<Screen, PanelEr
     let mut lines = BufReader::new(read).lines();
     loop {
         let message = match lines.next_line().await {
+            // The end of a line that was said before somebody was at this end of a serial line.
+            Ok(Some(line)) if line.is_empty() => continue,
             Ok(Some(line)) => read_message(&line),
             Ok(None) => return,
             Err(error) => Err(error.into()),
