@@ -209,7 +209,10 @@ async fn move_to_larger(panel: &mut PanelClient) {
         panel.type_digits(PIN).await.unwrap();
         panel.press(Button::Ok).await.unwrap();
         panel.answer("larger-disk", true).await.unwrap();
-        panel.answer("new-disk", true).await.unwrap();
+        // What a cut left there of a disk that was being made is no empty one.
+        let is_next = |screen: &Screen| ["new-disk", "erase-disk"].contains(&screen.name.as_str());
+        let asked = panel.wait_until(is_next).await.unwrap().name.clone();
+        panel.answer(&asked, true).await.unwrap();
     }
     panel.wait_for("moving").await.unwrap();
 }
