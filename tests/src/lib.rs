@@ -10,6 +10,7 @@
 //! | [`patience`] | how long a wait may take on a machine with other work |
 //! | [`hub`] | starts, stops and kills the real binary |
 //! | [`sight`] | which of the hub's rows a user's phone may hold |
+//! | [`effort`] | how much a test is to do, and what it has done |
 //! | [`compare`] | compares whole databases and names the first difference |
 //!
 //! Nothing here uses the hub's own code: a mistake would have to be made twice to go unseen.
@@ -19,6 +20,7 @@
 pub mod clinic;
 pub mod cloud;
 pub mod compare;
+pub mod effort;
 pub mod hub;
 pub mod panel_client;
 pub mod patience;

@@ -19,6 +19,7 @@ use chance::Chance;
 use hub_appliance::clock::HubTime;
 use hub_tests::clinic::{Clinic, ClinicSize, DemoUser};
 use hub_tests::compare::Comparison;
+use hub_tests::effort::{number, report};
 use hub_tests::hub::{Log, TestHub};
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::clock::PhoneClock;
@@ -227,10 +228,7 @@ fn stock(clinic: &Clinic, now: &Database) {
 }
 
 fn seconds() -> u64 {
-    let given = std::env::var("HUB_TEST_SECONDS")
-        .ok()
-        .and_then(|seconds| seconds.parse().ok());
-    given.unwrap_or(60)
+    u64::try_from(number("HUB_TEST_SECONDS", 60)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,9 +319,4 @@ async fn twenty_phones_whose_edits_collide_end_alike_and_lose_nothing() {
         "{syncs} syncs, {lost} lost answers, {} rows acknowledged",
         journal.writes.len()
     ));
-}
-
-#[allow(clippy::print_stdout, reason = "how much the test has really done")]
-fn report(what: &str) {
-    println!("{what}");
 }

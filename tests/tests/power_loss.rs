@@ -21,6 +21,7 @@ use chance::Chance;
 use hub_appliance::clock::HubTime;
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::{Comparison, JsonRule, first_pull_of};
+use hub_tests::effort::{number, report};
 use hub_tests::hub::{self, Hub, Log, PIN, TestHub};
 use hub_tests::panel_client::PanelClient;
 use hub_tests::phone::edit::NewPatient;
@@ -178,15 +179,7 @@ async fn pair(hub: &TestHub, clinic: &Clinic, number: u8) -> Phone {
 }
 
 fn kills() -> usize {
-    let given = std::env::var("HUB_TEST_KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok());
-    given.unwrap_or(50)
-}
-
-#[allow(clippy::print_stdout, reason = "how much the test has really done")]
-fn report(what: &str) {
-    println!("{what}");
+    number("HUB_TEST_KILLS", 50)
 }
 
 /// Lets phones push, and pulls the plug; every fifth time somebody locks the hub at the same moment.

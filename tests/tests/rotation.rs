@@ -14,6 +14,7 @@ use chance::Chance;
 use hub_appliance::keys::{KeyStore, MasterKey, Pin, Rotation, UnlockError, Vault};
 use hub_appliance::store::Store;
 use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::effort::number;
 use hub_tests::hub::{Log, PIN, TestHub};
 use hub_tests::panel_client::Button;
 
@@ -122,9 +123,6 @@ async fn an_older_copy_of_the_keys_opens_nothing_once_the_pin_was_changed_and_no
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_the_plug_is_pulled_one_of_the_two_pins_opens_and_it_goes_on() {
     let mut chance = Chance::from_environment().split();
-    let kills = std::env::var("HUB_TEST_KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok());
     let clinic = clinic();
     let mut hub = TestHub::with_clinic(&clinic, Log::Warnings).await.unwrap();
     let mut phone = hub.phone(clinic.user("doctor@clinic.example").unwrap()).await.unwrap();
@@ -132,7 +130,7 @@ async fn whenever_the_plug_is_pulled_one_of_the_two_pins_opens_and_it_goes_on() 
     let data = hub.data();
     let (mut present, mut next) = (PIN, OTHER_PIN);
     let mut older = Vec::new();
-    for _ in 0..kills.unwrap_or(5) {
+    for _ in 0..number("HUB_TEST_KILLS", 5) {
         older.push((copied(&data), present));
         let mut panel = hub.hub.panel().await.unwrap();
         panel.begin_pin_change(present, next).await.unwrap();

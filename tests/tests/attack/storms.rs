@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hub_tests::effort::number;
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::wire::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,13 +15,6 @@ use super::limits::Board;
 use super::*;
 
 const PHONES: usize = 20;
-
-fn number(variable: &str, usual: usize) -> usize {
-    std::env::var(variable)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(usual)
-}
 
 /// A clinic of some size, 12 rows a patient, and a hub on a small board that holds it.
 async fn large_clinic() -> (Clinic, TestHub, Board) {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
+use hub_tests::effort::{number, report};
 use hub_tests::hub::{self, Hub};
 use hub_tests::panel_client::{Button, PanelClient};
 use hub_tests::phone::Phone;
@@ -26,16 +27,6 @@ const PHONES: usize = 20;
 const BY_ITSELF: &str = "30000";
 /// What is written before the disk dies may be missing by so much.
 const PROMISED: Duration = Duration::from_secs(60);
-
-fn number(variable: &str, usual: usize) -> usize {
-    let given = std::env::var(variable).ok().and_then(|text| text.parse().ok());
-    given.unwrap_or(usual)
-}
-
-#[allow(clippy::print_stdout, reason = "what was measured")]
-fn report(what: &str) {
-    println!("{what}");
-}
 
 /// One push: the rows in it, when it was begun, and how long it took where it was acknowledged.
 struct Pushed {

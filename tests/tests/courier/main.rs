@@ -14,6 +14,8 @@ use hub_tests::phone::cell::Cell;
 use hub_tests::schema::schema;
 use serde_json::json;
 
+#[path = "../support/many_events.rs"]
+mod many_events;
 mod memory;
 mod office;
 
@@ -192,11 +194,7 @@ fn flip(file: &Path, at: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_that_is_damaged_anothers_or_cut_short_changes_nothing() {
-    let world = Carried::new(Generation::C1).await;
-    world.acquaint().await;
-    let mut phone = world.phone().await;
-    phone.register_patient(&new_patient("Amina")).unwrap();
-    phone.sync().await.unwrap();
+    let (world, mut phone) = Carried::with_patient(Generation::C1).await;
     let stick = world.carry("a").await;
     let bundle = on_stick(&stick, "export-").pop().unwrap();
     let good = fs::read(&bundle).unwrap();
@@ -328,11 +326,7 @@ async fn power_cuts_while_an_answer_is_taken_in_and_phones_that_write_meanwhile_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_does_not_run_is_carried_for_by_commands() {
-    let mut world = Carried::new(Generation::C1).await;
-    world.acquaint().await;
-    let mut phone = world.phone().await;
-    phone.register_patient(&new_patient("Amina")).unwrap();
-    phone.sync().await.unwrap();
+    let (mut world, mut phone) = Carried::with_patient(Generation::C1).await;
     world.hub.hub.terminate().await.unwrap();
     let stick = world.pocket.path().join("b");
     fs::create_dir(&stick).unwrap();
@@ -363,11 +357,7 @@ async fn a_hub_that_does_not_run_is_carried_for_by_commands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_office_gets_nothing_before_a_person_has_allowed_it() {
-    let mut world = Carried::new(Generation::C1).await;
-    world.acquaint().await;
-    let mut phone = world.phone().await;
-    phone.register_patient(&new_patient("Amina")).unwrap();
-    phone.sync().await.unwrap();
+    let (mut world, _phone) = Carried::with_patient(Generation::C1).await;
     let other = Desk::new(&world.cloud);
     fs::write(world.hub.setup_file(), other.init().await).unwrap();
     let is_for = async |desk: &Desk, stick: &Path| {
@@ -440,11 +430,7 @@ async fn the_records_of_a_clinic_that_was_taken_away_go_when_a_person_allows_it(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_pipes_and_folders_on_a_stick_lead_nowhere_and_answers_again_do_nothing() {
-    let world = Carried::new(Generation::C1).await;
-    world.acquaint().await;
-    let mut phone = world.phone().await;
-    phone.register_patient(&new_patient("Amina")).unwrap();
-    phone.sync().await.unwrap();
+    let (world, mut phone) = Carried::with_patient(Generation::C1).await;
     let stick = world.carry("a").await;
     world.deliver(&stick).await;
     let answer = on_stick(&stick, "answer-").pop().unwrap();

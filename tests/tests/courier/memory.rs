@@ -9,22 +9,16 @@ use std::time::Duration;
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::cloud::Generation;
+use hub_tests::effort::{number, report};
 use hub_tests::hub::{Log, PIN};
-use serde_json::json;
 
-use super::office::{Carried, figure, new_patient, on_stick, said};
+use super::many_events::push_events;
+use super::office::{Carried, figure, new_hub_in, new_patient, on_stick, said};
 
-/// Rows of one push of a phone.
-const PUSH: usize = 25_000;
 /// What carrying may take beside what an idle hub has, KiB.
 const MORE: u64 = 64 * 1024;
 /// What a command of the desk takes that does next to nothing, KiB.
 const COMMAND: u64 = 16 * 1024;
-
-#[allow(clippy::print_stdout, reason = "what the figures are")]
-fn report(what: &str) {
-    println!("{what}");
-}
 
 /// The highest that the resident memory of a command has been while it ran, KiB, and what it said.
 async fn highest_of(mut command: Child) -> (u64, Output) {
@@ -72,8 +66,7 @@ impl Carried {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "minutes: scripts/bench --loads"]
 async fn carrying_100_000_rows_to_and_fro_takes_little_memory_at_the_hub_and_at_the_desk() {
-    let rows = std::env::var("HUB_TEST_ROWS").ok().and_then(|text| text.parse().ok());
-    let rows: usize = rows.unwrap_or(100_000);
+    let rows = number("HUB_TEST_ROWS", 100_000);
     let clinic = Clinic::generate(41, ClinicSize::about_rows(rows));
     let world = Carried::with(clinic, Generation::C1, Log::Warnings).await;
 
@@ -81,36 +74,16 @@ async fn carrying_100_000_rows_to_and_fro_takes_little_memory_at_the_hub_and_at_
     let (_, stick) = world.exchange("stick").await;
     let bundle = on_stick(&stick, "export-").pop().unwrap();
     let stranger = world.desk.deliver(&bundle, &stick, None).await;
-    let print = said(&stranger);
-    let print = print
-        .split("--new-hub ")
-        .nth(1)
-        .unwrap()
-        .split_whitespace()
-        .next()
-        .unwrap();
+    let print = new_hub_in(&said(&stranger));
     let deliver = |bundle: &Path| ["deliver", "--bundle", bundle.to_str().unwrap()].map(str::to_owned);
     let mut arguments = deliver(&bundle).to_vec();
-    arguments.extend(["--new-hub".to_owned(), print.to_owned()]);
+    arguments.extend(["--new-hub".to_owned(), print]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     world.measured_at_the_desk("first answer", &arguments, &stick).await;
     world.measured_at_the_hub("first answer", "stick").await;
 
     let mut phone = world.phone().await;
-    let patient = phone.register_patient(&new_patient("Amina")).unwrap();
-    let visit = phone.open_visit(&patient).unwrap();
-    let form = phone.database.rows("event_forms").unwrap().next().unwrap().0.to_owned();
-    for row in 0..rows {
-        let answers =
-            json!([{"fieldId": "a", "name": "Complaint", "inputType": "text", "value": format!("made up {row}")}]);
-        phone
-            .record_event(&patient, &visit, (&form, "Consultation"), &answers)
-            .unwrap();
-        if row % PUSH == PUSH - 1 {
-            phone.push().await.unwrap();
-        }
-    }
-    phone.push().await.unwrap();
+    push_events(&mut phone, &new_patient("Amina"), rows).await;
 
     // And all that the clinic has goes to the cloud.
     world.measured_at_the_hub("export", "stick").await;

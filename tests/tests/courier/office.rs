@@ -179,20 +179,22 @@ impl Carried {
         let bundle = on_stick(&stick, "export-").pop().unwrap();
         let stranger = self.desk.deliver(&bundle, &stick, None).await;
         assert!(!stranger.status.success());
-        let told = said(&stranger);
-        let print = told
-            .split("--new-hub ")
-            .nth(1)
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .unwrap();
-        assert_eq!(print.len(), 19, "{told}");
+        let print = &new_hub_in(&said(&stranger));
         let wrong = self.desk.deliver(&bundle, &stick, Some("0000-0000-0000-0000")).await;
         assert!(!wrong.status.success());
         let done = self.desk.deliver(&bundle, &stick, Some(print)).await;
         assert!(done.status.success(), "{}", said(&done));
         self.carry("first").await;
+    }
+
+    /// A hub and a desk that know each other, and a phone that has brought the hub a patient.
+    pub(crate) async fn with_patient(generation: Generation) -> (Self, Phone) {
+        let world = Self::new(generation).await;
+        world.acquaint().await;
+        let mut phone = world.phone().await;
+        phone.register_patient(&new_patient("Amina")).unwrap();
+        phone.sync().await.unwrap();
+        (world, phone)
     }
 
     pub(crate) async fn phone(&self) -> Phone {
@@ -214,6 +216,14 @@ impl Carried {
             &differences[..differences.len().min(10)]
         );
     }
+}
+
+/// The fingerprint that the desk says of a hub that it does not know.
+pub(crate) fn new_hub_in(told: &str) -> String {
+    let print = told.split("--new-hub ").nth(1).unwrap();
+    let print = print.split_whitespace().next().unwrap();
+    assert_eq!(print.len(), 19, "{told}");
+    print.to_owned()
 }
 
 pub(crate) fn new_patient(name: &str) -> NewPatient {

@@ -3,12 +3,12 @@
 //! `HUB_TEST_ROWS` says among how many the bad one is (1,000; 10,000 by hand).
 
 use hub_tests::cloud::Generation;
+use hub_tests::effort::number;
 use hub_tests::hub::Log;
 use hub_tests::phone::cell::Cell;
 use hub_tests::phone::edit::NewPatient;
 use serde_json::json;
 
-use super::number;
 use super::world::{Relayed, new_patient};
 
 /// Requests that the search for a bad row may take.

@@ -2,10 +2,11 @@
 
 use hub_tests::clinic::Clinic;
 use hub_tests::cloud::{Cloud, Link, Quality};
+use hub_tests::effort::report;
 use hub_tests::hub::Log;
 
+use super::staff;
 use super::world::{Relayed, SIZE};
-use super::{report, staff};
 
 /// Minutes between two runs while there is something to send, and otherwise.
 const BUSY: i64 = 5;

@@ -6,13 +6,14 @@
 
 use hub_tests::cloud::{Fault, Generation};
 use hub_tests::compare::Comparison;
+use hub_tests::effort::{number, report};
 use hub_tests::hub::Log;
 use hub_tests::phone::Phone;
 use tokio::task::JoinSet;
 
 use super::chance::Chance;
+use super::staff;
 use super::world::{Relayed, phone_of_admin};
-use super::{number, report, staff};
 
 const PHONES: usize = 3;
 /// Syncs of each of them during a run of the relay, at most.

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use hub_tests::cloud::{Counts, Generation};
+use hub_tests::effort::{number, report};
 use hub_tests::hub::Log;
 
 use super::chance::Chance;
+use super::staff;
 use super::world::Relayed;
-use super::{number, report, staff};
 
 /// Edits between two cuts.
 const EDITS: usize = 12;

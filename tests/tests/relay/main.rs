@@ -30,6 +30,8 @@ mod kills;
     reason = "of the small board only the memory is wanted here"
 )]
 mod limits;
+#[path = "../support/many_events.rs"]
+mod many_events;
 mod memory;
 mod odd_answers;
 mod other_cloud;
@@ -40,14 +42,3 @@ mod there_and_back;
 mod under_way;
 mod warts;
 mod world;
-
-/// A number of the environment, else the usual one: what is quick in every run of the tests and thorough by hand.
-fn number(variable: &str, usual: usize) -> usize {
-    let given = std::env::var(variable).ok().and_then(|text| text.parse().ok());
-    given.unwrap_or(usual)
-}
-
-#[allow(clippy::print_stdout, reason = "how much a test has really done")]
-fn report(what: &str) {
-    println!("{what}");
-}

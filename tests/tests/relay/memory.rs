@@ -4,15 +4,13 @@
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::cloud::Cloud;
+use hub_tests::effort::{number, report};
 use hub_tests::hub::{Log, PIN, TestHub};
-use serde_json::json;
 
 use super::limits::Board;
+use super::many_events::push_events;
 use super::world::new_patient;
-use super::{number, report};
 
-/// Rows of one push of a phone.
-const PUSH: usize = 25_000;
 /// What a first pull may take in all, and a first push beside what an idle hub has, KiB.
 const PULLED: u64 = 200 * 1024;
 const PUSHED: u64 = 32 * 1024;
@@ -44,20 +42,7 @@ async fn a_first_pull_and_a_first_push_of_100_000_rows_fit_a_small_board() {
 
     let mut phone = world.phone(clinic.user("admin@clinic.example").unwrap()).await.unwrap();
     phone.sync().await.unwrap();
-    let patient = phone.register_patient(&new_patient("Amina")).unwrap();
-    let visit = phone.open_visit(&patient).unwrap();
-    let form = phone.database.rows("event_forms").unwrap().next().unwrap().0.to_owned();
-    for row in 0..rows {
-        let answers =
-            json!([{"fieldId": "a", "name": "Complaint", "inputType": "text", "value": format!("made up {row}")}]);
-        phone
-            .record_event(&patient, &visit, (&form, "Consultation"), &answers)
-            .unwrap();
-        if row % PUSH == PUSH - 1 {
-            phone.push().await.unwrap();
-        }
-    }
-    phone.push().await.unwrap();
+    push_events(&mut phone, &new_patient("Amina"), rows).await;
     // What the phone's pushes took goes back with the lock; the run begins with the unlocking.
     let mut panel = world.hub.panel().await.unwrap();
     panel.lock().await.unwrap();

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::cloud::{Cloud, Link, Quality};
+use hub_tests::effort::{number, report};
 use hub_tests::hub::Log;
 use serde_json::json;
 
 use super::world::{Relayed, new_patient};
-use super::{number, report};
 
 /// The most rows of a request, which is lost with a cut.
 const BATCH: u64 = 500;
