@@ -193,8 +193,9 @@ pub(super) struct Rotating {
 }
 
 impl Rotating {
-    /// Has another key take the place of `master` where one is due. Without a thread for it, the next unlock tries again.
-    pub(super) fn start(parts: Parts, master: MasterKey) -> Option<Self> {
+    /// Has another key take the place of `master` where one is due. The one `before`, if there is one, is broken off first; what
+    /// it has done is not done again. Without a thread for it, the next unlock tries again.
+    pub(super) fn start(parts: Parts, master: MasterKey, before: Option<Self>) -> Option<Self> {
         let (progress, disk) = (Arc::new(Progress::default()), Arc::clone(&parts.disk));
         let (running, ended) = channel();
         let work = Work {
@@ -205,6 +206,7 @@ impl Rotating {
             .name("rotation".into())
             .spawn(move || {
                 let _running: Sender<()> = running;
+                drop(before);
                 wiping_stack(move || work.run(master));
             })
             .inspect_err(|error| tracing::error!(%error, "the master key stays the same"))

@@ -1,7 +1,6 @@
 //! When the owner wants the hub to lock by itself: at a time of day, or after hours in which no phone called.
 
 use jiff::{Timestamp, ToSpan};
-use serde_json::json;
 
 use crate::clock::{ClockSource, HubClock, HubTime, RunTime};
 use crate::setup_file::LockSetup;
@@ -9,22 +8,11 @@ use crate::setup_file::LockSetup;
 /// How long after its time the hub still locks, milliseconds: later, a step of the clock passed it over.
 const LATE_MS: i64 = 10 * 60 * 1000;
 
-/// Why the hub locks by itself.
+/// When the hub locks by itself, as its owner settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Occasion {
     TimeOfDay,
     Idle,
-}
-
-impl Occasion {
-    /// What the audit log says of it.
-    pub(super) fn detail(self) -> String {
-        let reason = match self {
-            Self::TimeOfDay => "time",
-            Self::Idle => "idle",
-        };
-        json!({"reason": reason}).to_string()
-    }
 }
 
 /// Watches one open hub.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Life, State, blocking};
+use super::{Life, State};
 use crate::appliance::organisation;
 use crate::clock::HubTime;
 use crate::panel::BackupStatus;
@@ -27,22 +27,22 @@ impl Life {
     }
 
     /// A person decided whether another organisation can open the backups from now on.
-    pub(super) async fn answer_organisation(&mut self, yes: bool) {
+    pub(super) fn answer_organisation(&mut self, yes: bool) {
         let State::Open(serving) = &mut self.state else { return };
         let Some(organisation) = serving.other_organisation.take().filter(|_| yes) else {
             return;
         };
         let (folder, access) = (self.config.store_folder(), Arc::clone(&serving.backup_access));
         let (seal, store) = (Arc::clone(&serving.log.seal), Arc::clone(&serving.sources.store));
-        let accepted = blocking(move || {
-            access.is_for(organisation::accept(&folder, &seal, &store, organisation)?);
-            Ok(())
-        });
-        match accepted.await {
-            // What is on the stick is for the one before.
-            Ok(()) => self.back_up_now(),
+        let accept = move || organisation::accept(&folder, &seal, &store, organisation);
+        self.begin_work(accept, move |life, accepted| match accepted {
+            Ok(recipient) => {
+                access.is_for(recipient);
+                // What is on the stick is for the one before.
+                life.back_up_now();
+            }
             Err(error) => tracing::error!(%error, "the other organisation could not be taken over"),
-        }
+        });
     }
 
     /// Notes when the newest backup is of, for when its stick is out at the next opening.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::errand::Stage;
+use super::log::audit;
 use super::unlocking::blocking_unlock;
 use super::{Life, REFRESH, State, blocking};
 use crate::keys::{BoardKey, MasterKey, Pin, Way};
@@ -96,6 +97,10 @@ impl BoardWatch {
         locked(&self.seen).clone()
     }
 
+    fn note(&self, seen: Seen) {
+        *locked(&self.seen) = seen;
+    }
+
     /// Whether the board has a key, or could get one, as far as that is known.
     pub(super) fn is_usable(&self) -> bool {
         self.seen().is_usable()
@@ -105,6 +110,15 @@ impl BoardWatch {
     pub(super) fn is_offered(&self) -> bool {
         self.offers.is_some() && self.seen().is_usable()
     }
+}
+
+/// Gives the board a key; whether it has got it, and what it says then. Blocking.
+fn program(board: &Arc<dyn system::BoardKey>) -> (bool, Seen) {
+    let programmed = board.program();
+    if let Err(error) = &programmed {
+        tracing::error!(%error, "the board got no key");
+    }
+    (programmed.is_ok(), Seen::of(board))
 }
 
 /// The board's key, asked for once more where nothing is known of it. Blocking.
@@ -217,33 +231,40 @@ impl Life {
         }
     }
 
-    /// What a person who wants the box to open the hub has to decide first, once the PIN was right; `None` where the board has
-    /// a key already.
-    pub(super) async fn prepare_board(
-        &self,
-        wish: Unlocking,
-        pin: Pin,
-        master: MasterKey,
-    ) -> Result<(Pin, MasterKey), Stage> {
+    /// The PIN of a person who wants another way to unlock was right. Where the board has to get a key for it first, that is
+    /// asked.
+    pub(super) fn go_on_with_way(&mut self, wish: Unlocking, pin: Pin, master: MasterKey) {
         if !matches!(wish, Unlocking::PinAndBox | Unlocking::Box) {
-            return Ok((pin, master));
+            return self.change_ways(wish, pin, master);
         }
-        match self.ask_board().await {
-            Seen::State(_, Some(_)) => Ok((pin, master)),
-            Seen::State(BoardKeyState::Blank, _) => Err(Stage::BoardKey {
-                master: Box::new(master),
-                pin,
-                again: false,
-            }),
-            Seen::State(..) | Seen::Nothing | Seen::Silence => Err(Stage::Ended(ErrandEnd::BoxFailed)),
-        }
+        let board = Arc::clone(&self.config.board_key);
+        self.begin_work(
+            move || Seen::of(&board),
+            move |life, seen| {
+                let may_have_one = matches!(seen, Seen::State(BoardKeyState::Blank, None));
+                let has_one = seen.key().is_some();
+                life.board_watch.note(seen);
+                if has_one {
+                    return life.change_ways(wish, pin, master);
+                }
+                life.errand_is(if may_have_one {
+                    Stage::BoardKey {
+                        master: Box::new(master),
+                        pin,
+                        again: false,
+                    }
+                } else {
+                    Stage::Ended(ErrandEnd::BoxFailed)
+                });
+            },
+        );
     }
 
     /// What the board says now.
     pub(super) async fn ask_board(&self) -> Seen {
         let board = Arc::clone(&self.config.board_key);
         let seen = blocking(move || Ok(Seen::of(&board))).await.unwrap_or(Seen::Silence);
-        *locked(&self.board_watch.seen) = seen.clone();
+        self.board_watch.note(seen.clone());
         seen
     }
 
@@ -259,7 +280,7 @@ impl Life {
     }
 
     /// A person decided whether the board gets a key. It is asked twice, for it is for ever.
-    pub(super) async fn answer_board_key(&mut self, yes: bool) {
+    pub(super) fn answer_board_key(&mut self, yes: bool) {
         let Some((wish, master, pin, again)) = self.take_board_key() else {
             return;
         };
@@ -274,28 +295,30 @@ impl Life {
             });
         }
         self.show();
-        let end = if self.program_board().await {
-            self.audit("board-key.program", "ok").await;
-            self.change_ways(wish, pin, *master).await
-        } else {
-            self.audit("board-key.program", "failed").await;
-            ErrandEnd::BoxFailed
+        let State::Open(serving) = &self.state else { return };
+        let (board, store) = (Arc::clone(&self.config.board_key), Arc::clone(&serving.sources.store));
+        let program = move || {
+            let (is_programmed, seen) = program(&board);
+            audit(&store, "board-key.program", if is_programmed { "ok" } else { "failed" });
+            (is_programmed, seen)
         };
-        self.errand_is(Stage::Ended(end));
+        self.begin_work(program, move |life, (is_programmed, seen)| {
+            life.board_watch.note(seen);
+            if is_programmed {
+                life.change_ways(wish, pin, *master);
+            } else {
+                life.errand_is(Stage::Ended(ErrandEnd::BoxFailed));
+            }
+        });
     }
 
-    /// Gives the board a key, and says whether it has got it.
+    /// Gives the board of a hub that is being set up a key, and says whether it has got it.
     pub(super) async fn program_board(&self) -> bool {
         let board = Arc::clone(&self.config.board_key);
-        let programmed = match blocking(move || Ok(board.program())).await {
-            Ok(programmed) => programmed.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = &programmed {
-            tracing::error!(%error, "the board got no key");
-        }
-        self.ask_board().await;
-        programmed.is_ok()
+        let programmed = blocking(move || Ok(program(&board))).await;
+        let (is_programmed, seen) = programmed.unwrap_or((false, Seen::Silence));
+        self.board_watch.note(seen);
+        is_programmed
     }
 
     /// What stood there to be decided, which is being worked on from now on.

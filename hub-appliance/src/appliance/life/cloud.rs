@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Life, Serving, State, blocking};
+use super::{Life, Serving, State};
 use crate::appliance::cloud;
 use crate::relay::{Relay, Wish};
 use crate::store::relay::Withdrawn;
@@ -29,13 +29,14 @@ impl Life {
     }
 
     /// A person wants a run now.
-    pub(super) async fn sync_now(&mut self, whole: bool) {
-        self.take_cloud_over().await;
-        if let State::Open(serving) = &self.state
-            && let Some(relay) = &serving.relay
-        {
-            relay.run_now(Wish { asked: true, whole });
-        }
+    pub(super) fn sync_now(&mut self, whole: bool) {
+        self.take_cloud_over(move |life| {
+            if let State::Open(serving) = &life.state
+                && let Some(relay) = &serving.relay
+            {
+                relay.run_now(Wish { asked: true, whole });
+            }
+        });
     }
 
     /// Whether the relay stands otherwise than the panel said last.
@@ -49,23 +50,23 @@ impl Life {
     }
 
     /// A person decided whether the records go to another cloud from now on.
-    pub(super) async fn answer_cloud(&mut self, yes: bool) {
+    pub(super) fn answer_cloud(&mut self, yes: bool) {
         let State::Open(serving) = &mut self.state else { return };
         serving.allowed_cloud = serving.other_cloud.take().filter(|_| yes);
-        self.take_cloud_over().await;
+        self.take_cloud_over(|_| {});
     }
 
-    /// Takes over what a person allowed. Where that fails, the relay goes on with the cloud that the vault names, and it is tried
-    /// again after a while and with the next wish for a run.
-    pub(super) async fn take_cloud_over(&mut self) {
+    /// Takes over what a person allowed, if there is something, and does `then`. Where that fails, the relay goes on with the
+    /// cloud that the vault names, and it is tried again after a while and with the next wish for a run.
+    pub(super) fn take_cloud_over(&mut self, then: impl FnOnce(&mut Self) + Send + 'static) {
         let State::Open(serving) = &mut self.state else { return };
         let Some(offer) = serving.allowed_cloud.take() else {
-            return;
+            return then(self);
         };
         let (relay, is_named) = (serving.relay.take(), offer.is_named());
         let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
         let vault = Arc::clone(&serving.vault);
-        let tried = blocking(move || {
+        let take_over = move || {
             drop(relay);
             let (accepted, offer) = match cloud::accept(&config, &offer, &store) {
                 Ok(accepted) => (Ok(accepted), None),
@@ -75,18 +76,20 @@ impl Life {
                     (access.map(|access| (access, None)), Some(offer))
                 }
             };
-            Ok((accepted, offer))
-        });
-        let (accepted, offer) = tried.await.unwrap_or_else(|error| (Err(error), None));
-        let State::Open(serving) = &mut self.state else { return };
-        serving.allowed_cloud = offer;
-        match accepted {
-            Ok((access, notice)) => {
-                serving.relay =
-                    access.and_then(|access| cloud::start(access, &serving.sources, &serving.vault, is_named));
-                self.notice = notice.or(self.notice.take());
+            (accepted, offer)
+        };
+        self.begin_work(take_over, move |life, (accepted, offer)| {
+            let State::Open(serving) = &mut life.state else { return };
+            serving.allowed_cloud = offer;
+            match accepted {
+                Ok((access, notice)) => {
+                    serving.relay =
+                        access.and_then(|access| cloud::start(access, &serving.sources, &serving.vault, is_named));
+                    life.notice = notice.or(life.notice.take());
+                }
+                Err(error) => tracing::error!(%error, "the relay does not run"),
             }
-            Err(error) => tracing::error!(%error, "the relay does not run"),
-        }
+            then(life);
+        });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Life, State, blocking};
+use super::{Life, State};
 use crate::appliance::courier;
 use crate::panel::UsbStanding;
 
@@ -25,7 +25,7 @@ impl Life {
     }
 
     /// A person decided whether records are carried to another office from now on.
-    pub(super) async fn answer_office(&mut self, yes: bool) {
+    pub(super) fn answer_office(&mut self, yes: bool) {
         let State::Open(serving) = &mut self.state else { return };
         let Some(offer) = serving.other_office.take() else {
             return;
@@ -34,8 +34,11 @@ impl Life {
             return;
         }
         let store = Arc::clone(&serving.sources.store);
-        if let Err(error) = blocking(move || courier::accept(&store, offer)).await {
-            tracing::error!(%error, "the other office could not be taken over");
-        }
+        let accept = move || {
+            if let Err(error) = courier::accept(&store, offer) {
+                tracing::error!(%error, "the other office could not be taken over");
+            }
+        };
+        self.begin_work(accept, |_, ()| {});
     }
 }

@@ -164,19 +164,19 @@ impl Life {
             State::Open(serving)
                 if matches!(question, Question::OtherCloud { .. }) && serving.other_cloud.is_some() =>
             {
-                self.answer_cloud(yes).await;
+                self.answer_cloud(yes);
             }
             State::Open(serving)
                 if matches!(question, Question::OtherOrganisation { .. }) && serving.other_organisation.is_some() =>
             {
-                self.answer_organisation(yes).await;
+                self.answer_organisation(yes);
             }
             State::Open(serving)
                 if matches!(question, Question::OtherOffice { .. }) && serving.other_office.is_some() =>
             {
-                self.answer_office(yes).await;
+                self.answer_office(yes);
             }
-            State::Open(_) if self.board_key_question().as_ref() == Some(question) => self.answer_board_key(yes).await,
+            State::Open(_) if self.board_key_question().as_ref() == Some(question) => self.answer_board_key(yes),
             State::Open(_) if *question == Question::NewBox => self.answer_new_box(yes),
             State::Open(_) if let Question::Withdrawn { clinic, .. } = question => self.answer_withdrawn(clinic, yes),
             State::SetUp if self.first_way.question().as_ref() == Some(question) => {

@@ -49,23 +49,16 @@ pub(super) fn readers(store: &Store) -> Option<Arc<[EmergencyReader]>> {
     Some(readers.collect())
 }
 
-impl Life {
-    /// Opens it, once that is written down.
-    pub(super) async fn open_emergency(&self) -> Result<(), ApplianceError> {
-        let State::Open(serving) = &self.state else {
-            return Err(ApplianceError::PartMissing);
-        };
-        let (store, access) = (Arc::clone(&serving.sources.store), Arc::clone(&serving.emergency));
-        let minutes = EMERGENCY.as_secs() / 60;
-        let opened = entry(emergency::OPENED, json!({"minutes": minutes}).to_string());
-        blocking(move || {
-            store.write(move |tx| tx.audit(&opened))?;
-            access.open(store.clock().run_time());
-            Ok(())
-        })
-        .await
-    }
+/// Opens it, once that is written down. Blocking.
+pub(super) fn open_emergency(store: &Store, access: &Emergency) -> Result<(), ApplianceError> {
+    let minutes = EMERGENCY.as_secs() / 60;
+    let opened = entry(emergency::OPENED, json!({"minutes": minutes}).to_string());
+    store.write(move |tx| tx.audit(&opened))?;
+    access.open(store.clock().run_time());
+    Ok(())
+}
 
+impl Life {
     /// Ends it where it is open, and lists who read by it.
     pub(super) async fn end_emergency(&mut self, by: EndedBy) {
         let State::Open(serving) = &mut self.state else { return };

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::moving::LargerDisk;
+use super::emergency::open_emergency;
+use super::log::audit;
+use super::moving::{LargerDisk, find_larger_disk};
 use super::pin_change::Tried;
 use super::showing::as_shown;
-use super::{Life, Serving, State, Tries, blocking};
+use super::{Life, Serving, State, Tries};
 use crate::appliance::built_at;
 use crate::appliance::staff::{self, Found};
 use crate::clock::{ClockSource, HubTime, SetClockError};
@@ -110,44 +112,41 @@ impl Life {
         matches!(&self.state, State::Open(serving) if serving.errand.as_ref().is_some_and(asks))
     }
 
-    pub(super) async fn check_errand_pin(&mut self, pin: SecretText) {
+    pub(super) fn check_errand_pin(&mut self, pin: SecretText) {
         self.errand_is(Stage::Checking);
         self.show();
         let typed = pin.clone();
-        let stage = match self.try_pin(pin).await {
-            Tried::Wrong => Stage::Asking,
-            Tried::Lacks if self.ways().contains(&Way::PinAndBoard) => Stage::Ended(ErrandEnd::BoxFailed),
-            Tried::Lacks => Stage::Ended(ErrandEnd::NoStick),
-            Tried::Failed => Stage::Ended(ErrandEnd::Failed),
-            Tried::Right(master) => {
-                self.errand_is(Stage::AtWork);
-                self.show();
-                match (self.errand_wish(), Pin::parse(typed.expose())) {
-                    (Some(wish), Ok(pin)) => match self.prepare_board(wish, pin, master).await {
-                        Ok((pin, master)) => Stage::Ended(self.change_ways(wish, pin, master).await),
-                        Err(stage) => stage,
-                    },
-                    _ => self.go_on(master).await,
+        self.try_pin(pin, move |life, tried| {
+            let stage = match tried {
+                Tried::Wrong => Stage::Asking,
+                Tried::Lacks if life.ways().contains(&Way::PinAndBoard) => Stage::Ended(ErrandEnd::BoxFailed),
+                Tried::Lacks => Stage::Ended(ErrandEnd::NoStick),
+                Tried::Failed => Stage::Ended(ErrandEnd::Failed),
+                Tried::Right(master) => {
+                    life.errand_is(Stage::AtWork);
+                    life.show();
+                    return match (life.errand_wish(), Pin::parse(typed.expose())) {
+                        (Some(wish), Ok(pin)) => life.go_on_with_way(wish, pin, master),
+                        _ => life.go_on(master),
+                    };
                 }
-            }
-        };
-        self.errand_is(stage);
+            };
+            life.errand_is(stage);
+        });
     }
 
     /// What comes after the PIN.
-    async fn go_on(&self, master: MasterKey) -> Stage {
-        let State::Open(serving) = &self.state else {
-            return Stage::Ended(ErrandEnd::Failed);
-        };
-        match serving.errand.as_ref().map(|on| on.errand) {
+    fn go_on(&mut self, master: MasterKey) {
+        let State::Open(serving) = &self.state else { return };
+        let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
+        let stage = match serving.errand.as_ref().map(|on| on.errand) {
             Some(Errand::Staff) => {
-                let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
                 let has_cloud = serving.relay.is_some();
-                match blocking(move || staff::find(&config, &store, has_cloud)).await {
+                return self.work_for_errand(move || match staff::find(&config, &store, has_cloud) {
                     Ok(Ok(found)) => Stage::Staff(Box::new(found)),
                     Ok(Err(end)) => Stage::Ended(end),
                     Err(error) => failed(&error),
-                }
+                });
             }
             Some(Errand::NewCode) => match RecoveryCode::generate().map_err(KeysError::from) {
                 Ok(code) => Stage::Code {
@@ -157,22 +156,28 @@ impl Life {
                 },
                 Err(error) => failed(&error.into()),
             },
-            Some(Errand::Emergency) => match self.open_emergency().await {
-                Ok(()) => Stage::Ended(ErrandEnd::EmergencyOpen),
-                Err(error) => failed(&error),
-            },
+            Some(Errand::Emergency) => {
+                let access = Arc::clone(&serving.emergency);
+                return self.work_for_errand(move || match open_emergency(&store, &access) {
+                    Ok(()) => Stage::Ended(ErrandEnd::EmergencyOpen),
+                    Err(error) => failed(&error),
+                });
+            }
             Some(Errand::Clock) => Stage::Clock,
-            Some(Errand::LargerDisk) => match self.find_larger_disk(master).await {
-                Ok(Some(larger)) => Stage::LargerDisk(larger),
-                Ok(None) => Stage::Ended(ErrandEnd::NoLargerDisk),
-                Err(error) => failed(&error),
-            },
+            Some(Errand::LargerDisk) => {
+                return self.work_for_errand(move || match find_larger_disk(&config, master) {
+                    Ok(Some(larger)) => Stage::LargerDisk(larger),
+                    Ok(None) => Stage::Ended(ErrandEnd::NoLargerDisk),
+                    Err(error) => failed(&error),
+                });
+            }
             Some(Errand::BackupStick(token)) => {
                 self.choose_backup_stick(token);
                 Stage::Ended(ErrandEnd::BackupStick)
             }
             Some(Errand::Unlocking(_)) | None => Stage::Ended(ErrandEnd::Failed),
-        }
+        };
+        self.errand_is(stage);
     }
 
     /// How the hub is to be unlocked, if that is the errand.
@@ -187,40 +192,49 @@ impl Life {
     }
 
     /// A person wants the staff to be as in the file.
-    pub(super) async fn take_staff(&mut self) {
+    pub(super) fn take_staff(&mut self) {
         let Some(Stage::Staff(found)) = self.errand_goes_to_work() else {
             return;
         };
         self.show();
         let State::Open(serving) = &self.state else { return };
         let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
-        let stage = match blocking(move || staff::take(&config, &store, *found)).await {
+        let take = move || match staff::take(&config, &store, *found) {
             Ok(end) => Stage::Ended(end),
             Err(error) => failed(&error),
         };
-        self.look_for_staff();
-        self.errand_is(stage);
+        self.begin_work(take, |life, stage| {
+            life.look_for_staff();
+            life.errand_is(stage);
+        });
     }
 
     /// The new code is on paper: from now on it is the one.
-    pub(super) async fn code_is_written(&mut self) {
+    pub(super) fn code_is_written(&mut self) {
         let Some(Stage::Code { master, code, .. }) = self.errand_goes_to_work() else {
             return;
         };
         self.show();
+        let State::Open(serving) = &self.state else { return };
         let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock));
-        let rotates = master.as_ref().clone();
-        let stage = match blocking(move || Ok(keys.change_recovery(&master, &code, clock.now())?)).await {
-            Ok(()) => {
-                self.audit("recovery.change", "ok").await;
-                self.rotate(rotates).await;
-                // What is on the backup stick opens with the old one.
-                self.back_up_now();
-                Stage::Ended(ErrandEnd::CodeRenewed)
-            }
-            Err(error) => failed(&error),
+        let store = Arc::clone(&serving.sources.store);
+        let change = move || {
+            keys.change_recovery(&master, &code, clock.now())?;
+            audit(&store, "recovery.change", "ok");
+            Ok(master)
         };
-        self.errand_is(stage);
+        self.begin_work(change, |life, changed: Result<_, KeysError>| {
+            let stage = match changed {
+                Ok(master) => {
+                    life.rotate(*master);
+                    // What is on the backup stick opens with the old one.
+                    life.back_up_now();
+                    Stage::Ended(ErrandEnd::CodeRenewed)
+                }
+                Err(error) => failed(&error.into()),
+            };
+            life.errand_is(stage);
+        });
     }
 
     /// Sets the clock by hand, forward, and writes that down under the new time.
@@ -239,7 +253,7 @@ impl Life {
             Ok(()) => {
                 tracing::info!("the clock was set by hand");
                 let detail = json!({"from": before.millis(), "to": to}).to_string();
-                self.audit_with("clock.set", detail, "ok").await;
+                self.audit("clock.set", detail, "ok").await;
                 self.note_facts();
                 ErrandEnd::ClockSet
             }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Life, State, blocking};
+use super::{Life, State};
 use crate::panel::News;
+use crate::store::StoreError;
 use crate::store::audit::Entry;
 
 impl Life {
     /// Tries all that asks for help again, and tells what came of it.
-    pub(super) async fn try_held_again(&mut self) {
+    pub(super) fn try_held_again(&mut self) {
         let State::Open(serving) = &self.state else { return };
         let store = Arc::clone(&serving.sources.store);
-        let tried = blocking(move || {
+        let try_again = move || {
             let tried = store.try_held_again()?;
             let entry = Entry {
                 action: "held.retry",
@@ -22,15 +23,15 @@ impl Life {
                 ..Entry::default()
             };
             store.write(move |tx| tx.audit(&entry))?;
-            Ok(store.held_count()?)
-        });
-        match tried.await {
-            Ok(0) => self.tell(News::AllTaken),
-            Ok(_) => self.tell(News::SomeLeft),
+            store.held_count()
+        };
+        self.begin_work(try_again, |life, left: Result<_, StoreError>| match left {
+            Ok(0) => life.tell(News::AllTaken),
+            Ok(_) => life.tell(News::SomeLeft),
             Err(error) => {
                 tracing::error!(%error, "what is held could not be tried again");
-                self.tell(News::SomeLeft);
+                life.tell(News::SomeLeft);
             }
-        }
+        });
     }
 }

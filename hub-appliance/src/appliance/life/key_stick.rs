@@ -8,6 +8,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
+use super::errand::Stage;
+use super::locking::Cause;
+use super::log::audit;
 use super::unlocking::blocking_unlock;
 use super::{Event, Life, State};
 use crate::appliance::ApplianceError;
@@ -212,8 +215,7 @@ impl Life {
     pub(super) async fn stick_taken_out(&mut self, token: u64) -> Result<(), ApplianceError> {
         let rests_on_it = |guard: &Guard| guard.token == token;
         if matches!(&self.state, State::Open(serving) if serving.guard.as_ref().is_some_and(rests_on_it)) {
-            self.audit("stick.out", "ok").await;
-            self.lock().await?;
+            self.lock_because(Cause::StickOut).await?;
             self.stick_watch.forget(token);
         }
         self.show();
@@ -227,37 +229,42 @@ impl Life {
     }
 
     /// From now on the hub is unlocked in another way.
-    pub(super) async fn change_ways(&mut self, wish: Unlocking, pin: Pin, master: MasterKey) -> ErrandEnd {
+    pub(super) fn change_ways(&mut self, wish: Unlocking, pin: Pin, master: MasterKey) {
+        let State::Open(serving) = &self.state else { return };
+        let store = Arc::clone(&serving.sources.store);
         let (keys, sticks) = (Arc::clone(&self.keys), Arc::clone(&self.config.sticks));
-        let (clock, target) = (Arc::clone(&self.clock), self.config.unlock_time);
-        let (rotates, board) = (master.clone(), self.board());
-        let settled = super::blocking(move || {
+        let (clock, target, board) = (Arc::clone(&self.clock), self.config.unlock_time, self.board());
+        let settle = move || {
             let means = Means {
                 sticks: &*sticks,
                 board: board.as_deref(),
             };
-            Ok(settle(&keys, &means, wish, &pin, &master, target, &clock))
-        });
-        let settled = settled.await;
-        match settled {
-            Ok(Ok(stick)) => {
-                self.audit("unlocking.change", "ok").await;
-                self.rotate(rotates).await;
-                self.key_stick = stick;
-                let guard = self.guard();
-                let rests_on_stick = self.ways().iter().any(|way| way.has_stick());
-                if let State::Open(serving) = &mut self.state
-                    && (guard.is_some() || !rests_on_stick)
-                {
-                    serving.guard = guard;
+            let stick = settle(&keys, &means, wish, &pin, &master, target, &clock)?;
+            audit(&store, "unlocking.change", "ok");
+            Ok((stick, master))
+        };
+        self.begin_work(settle, move |life, settled| {
+            let end = match settled {
+                Ok((stick, master)) => {
+                    life.rotate(master);
+                    life.rest_on(stick);
+                    ErrandEnd::Unlocking(wish)
                 }
-                ErrandEnd::Unlocking(wish)
-            }
-            Ok(Err(end)) => end,
-            Err(error) => {
-                tracing::error!(%error, "how the hub is unlocked could not be changed");
-                ErrandEnd::Failed
-            }
+                Err(end) => end,
+            };
+            life.errand_is(Stage::Ended(end));
+        });
+    }
+
+    /// From now on the hub rests on this stick, or on none where no way to unlock has one.
+    fn rest_on(&mut self, stick: Option<Stick>) {
+        self.key_stick = stick;
+        let guard = self.guard();
+        let rests_on_stick = self.ways().iter().any(|way| way.has_stick());
+        if let State::Open(serving) = &mut self.state
+            && (guard.is_some() || !rests_on_stick)
+        {
+            serving.guard = guard;
         }
     }
 }

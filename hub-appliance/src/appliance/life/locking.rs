@@ -4,9 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Serving;
+use serde_json::json;
+
+use super::auto_lock::Occasion;
 use super::emergency::{EndedBy, end_entry};
-use super::{Life, State, blocking};
+use super::{Life, Serving, State, blocking};
 use crate::appliance::ApplianceError;
 use crate::appliance::audit::{AuditSeal, Reason};
 use crate::appliance::status::Sources;
@@ -22,17 +24,45 @@ use crate::system::data_disk::{DataDisk, DiskState};
 const DRAIN: Duration = Duration::from_millis(700);
 /// How long all of locking may take.
 const LOCK: Duration = Duration::from_secs(2);
-/// By when from its beginning on nobody waits any more for who works on a stick.
+/// By when from its beginning on nobody waits any more for who works on a stick, or for a person.
 const STICKS: Duration = Duration::from_millis(1200);
+
+/// Why a hub locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A person or the box wants it to.
+    Told,
+    /// Its owner wants it to at this moment.
+    Due(Occasion),
+    /// The stick that it rests on was taken out.
+    StickOut,
+}
+
+impl Cause {
+    /// What the audit log says of it.
+    fn detail(self) -> String {
+        let reason = match self {
+            Self::Told => return String::new(),
+            Self::Due(Occasion::TimeOfDay) => "time",
+            Self::Due(Occasion::Idle) => "idle",
+            Self::StickOut => "stick",
+        };
+        json!({"reason": reason}).to_string()
+    }
+}
 
 impl Life {
     /// Closes the gate and the store and wipes the keys, in that order.
     pub(super) async fn lock(&mut self) -> Result<(), ApplianceError> {
-        self.lock_saying(String::new()).await
+        self.lock_because(Cause::Told).await
     }
 
     /// Locks where the owner wants that at this moment.
     pub(super) async fn lock_when_due(&mut self) -> Result<(), ApplianceError> {
+        // What a person is waiting for at the panel is not taken away; the time is not over as soon.
+        if self.is_at_work() {
+            return Ok(());
+        }
         let State::Open(serving) = &mut self.state else {
             return Ok(());
         };
@@ -41,13 +71,13 @@ impl Life {
             return Ok(());
         };
         tracing::info!(?occasion, "the hub locks by itself");
-        self.lock_saying(occasion.detail()).await?;
+        self.lock_because(Cause::Due(occasion)).await?;
         self.show();
         Ok(())
     }
 
-    /// As [`Self::lock`]; `detail` is what the audit log says of it.
-    async fn lock_saying(&mut self, detail: String) -> Result<(), ApplianceError> {
+    /// As [`Self::lock`].
+    pub(super) async fn lock_because(&mut self, cause: Cause) -> Result<(), ApplianceError> {
         if !matches!(self.state, State::Open(_)) {
             self.state = match std::mem::replace(&mut self.state, State::Locked) {
                 State::ChoosingPin(_) | State::Renewing(..) | State::Repairing(_) | State::PuttingBack(..) => {
@@ -68,7 +98,11 @@ impl Life {
         };
         serving.note_in(&mut self.facts, &self.clock);
         self.save_facts();
-        let locked = tokio::time::timeout(LOCK, close(*serving, draining, Arc::clone(&self.config.disk), detail)).await;
+        let locked = tokio::time::timeout(
+            LOCK,
+            close(*serving, draining, Arc::clone(&self.config.disk), cause.detail()),
+        )
+        .await;
         match locked {
             Ok(Some(hub)) => {
                 hub.sessions.clear();
@@ -119,6 +153,8 @@ async fn close(
             let courier = serving.courier;
             courier.end();
             let are_wiped = serving.backup.is_none_or(|backup| backup.end(sticks_until));
+            // What it writes goes into the store.
+            let is_done = serving.work.is_none_or(|work| work.has_ended_by(sticks_until));
             let is_closed = close_store(
                 serving.sources,
                 &serving.log.seal,
@@ -126,7 +162,7 @@ async fn close(
                 (detail, serving.emergency.end()),
             );
             // What it works with holds keys.
-            courier.ends_by(sticks_until) && are_wiped && is_closed
+            courier.ends_by(sticks_until) && are_wiped && is_done && is_closed
         })
     })
     .await;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::{Life, State};
+use super::{Life, State, blocking};
 use crate::appliance::audit::{AuditSeal, Reason};
 use crate::appliance::{ApplianceError, VERSION};
 use crate::panel::News;
 use crate::secret::wiping_stack;
+use crate::store::audit::Entry;
 use crate::store::{Store, StoreError};
 
 /// What is done about the log while the hub is open.
@@ -32,7 +33,38 @@ impl Log {
     }
 }
 
+/// Writes down what a person did at the panel. Blocking.
+pub(super) fn audit(store: &Store, action: &'static str, outcome: &'static str) {
+    audit_with(store, action, String::new(), outcome);
+}
+
+/// The same, with more to say of it, as JSON.
+fn audit_with(store: &Store, action: &'static str, detail: String, outcome: &'static str) {
+    let entry = Entry {
+        action,
+        detail,
+        outcome,
+        ..Entry::default()
+    };
+    if let Err(error) = store.write(move |tx| tx.audit(&entry)) {
+        tracing::error!(%error, "what a person did at the panel could not be written down");
+    }
+}
+
 impl Life {
+    /// Writes down what a person did at the panel of an open hub, with more to say of it, as JSON.
+    pub(super) async fn audit(&self, action: &'static str, detail: String, outcome: &'static str) {
+        let State::Open(serving) = &self.state else { return };
+        let store = Arc::clone(&serving.sources.store);
+        let written = blocking(move || {
+            audit_with(&store, action, detail, outcome);
+            Ok(())
+        });
+        if let Err(error) = written.await {
+            tracing::error!(%error, "what a person did at the panel could not be written down");
+        }
+    }
+
     /// Begins what is due, unless it is being done.
     pub(super) fn tend_log(&mut self) {
         let State::Open(serving) = &mut self.state else { return };

@@ -25,6 +25,7 @@ mod rotation;
 mod showing;
 mod supply;
 mod unlocking;
+mod work;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, SocketAddrV4};
@@ -47,6 +48,7 @@ use self::moving::OfferedMove;
 use self::pin_change::Change;
 use self::restoring::Restorable;
 use self::supply::Troubles;
+use self::work::Work;
 use super::backup_stick::BackupStick;
 use super::cloud::Offer as OtherCloud;
 use super::courier::Offer as OtherOffice;
@@ -167,6 +169,8 @@ struct Serving {
     address: Option<SocketAddrV4>,
     pin_change: Option<Change>,
     errand: Option<OnErrand>,
+    /// What is being done for a person just now.
+    work: Option<Work>,
     /// Set while the hub rests on a stick with a key.
     guard: Option<Guard>,
     /// Whether there is anybody who could log in; once there is, only a file of staff can change that.
@@ -233,6 +237,10 @@ pub(super) struct Life {
     waited_at: Instant,
     /// How many of the panel's actions are dealt with.
     answered: u64,
+    /// Whether the one that the hub is at work for is the next of them.
+    owes_answer: bool,
+    /// Those after it.
+    decisions: VecDeque<Action>,
     /// Wrong PINs before the right one, for the audit log.
     wrong_pins: u32,
     /// For the watch over its writer.
@@ -285,6 +293,8 @@ impl Life {
             ticks: 0,
             waited_at: Instant::now(),
             answered: 0,
+            owes_answer: false,
+            decisions: VecDeque::new(),
             wrong_pins: 0,
             opened_store,
             events,
@@ -330,16 +340,18 @@ impl Life {
         self.begin().await;
         let mut look: Option<Look> = None;
         loop {
+            self.follow_decisions().await?;
+            match self.state {
+                State::Off => return Ok(Ending::PowerOff),
+                State::Restarting => return Ok(Ending::Restart),
+                _ => {}
+            }
             tokio::select! {
+                next = work::ended(&mut self.state) => if let Some(next) = next {
+                    next(&mut self);
+                },
                 event = events.recv() => match event {
-                    Some(Event::Decided(action)) => {
-                        self.decide(action).await?;
-                        match self.state {
-                            State::Off => return Ok(Ending::PowerOff),
-                            State::Restarting => return Ok(Ending::Restart),
-                            _ => {}
-                        }
-                    }
+                    Some(Event::Decided(action)) => self.decisions.push_back(action),
                     Some(Event::Paired(phone)) => self.paired(&phone),
                     Some(Event::NotPaired(obstacle)) => self.tell(News::NotPaired(obstacle)),
                     Some(Event::KeyStick(stick, key)) => self.stick_put_in(stick, key).await,
@@ -368,6 +380,26 @@ impl Life {
         Ok(Ending::Told)
     }
 
+    /// Does what a person decided, one after the other; where the hub is at work for one, the others wait.
+    async fn follow_decisions(&mut self) -> Result<(), ApplianceError> {
+        while !self.is_at_work() {
+            if std::mem::take(&mut self.owes_answer) {
+                self.answered += 1;
+                self.follow_address();
+                self.show();
+            }
+            if matches!(self.state, State::Off | State::Restarting) {
+                break;
+            }
+            let Some(action) = self.decisions.pop_front() else {
+                break;
+            };
+            self.owes_answer = true;
+            self.decide(action).await?;
+        }
+        Ok(())
+    }
+
     async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
         match action {
             Action::SetLanguage(language) => {
@@ -377,18 +409,18 @@ impl Life {
             Action::ChooseUnlocking(wish) => self.choose_first_way(wish).await,
             Action::SetUp { pin } => self.set_up(pin).await,
             Action::RenewPin { pin } => self.renew_pin(pin).await,
-            Action::RecoveryConfirmed if matches!(self.state, State::Open(_)) => self.code_is_written().await,
+            Action::RecoveryConfirmed if matches!(self.state, State::Open(_)) => self.code_is_written(),
             Action::RecoveryConfirmed => self.recovery_confirmed().await,
             Action::Unlock { pin } => self.unlock(pin).await,
             Action::UnlockWithRecovery { code } => self.unlock_with_recovery(&code).await,
             Action::BeginPinChange => self.begin_pin_change(),
             Action::BeginErrand(errand) => self.begin_errand(errand),
             Action::SetClock(to) => self.set_clock(to).await,
-            Action::TakeStaff => self.take_staff().await,
+            Action::TakeStaff => self.take_staff(),
             Action::EndErrand => self.end_errand(),
-            Action::CheckPin { pin } if self.errand_asks() => self.check_errand_pin(pin).await,
-            Action::CheckPin { pin } => self.check_pin(pin).await,
-            Action::ChangePin { pin } => self.change_pin(pin).await,
+            Action::CheckPin { pin } if self.errand_asks() => self.check_errand_pin(pin),
+            Action::CheckPin { pin } => self.check_pin(pin),
+            Action::ChangePin { pin } => self.change_pin(pin),
             Action::EndPinChange => self.end_pin_change(),
             Action::AbandonPinChange => self.abandon_pin_change(),
             Action::Answer(question, yes) => self.answer(&question, yes).await?,
@@ -405,19 +437,16 @@ impl Life {
             Action::KeepPhone(number) => self.settle_phone(number),
             Action::UndoPhone(number) => self.undo_phone(number).await,
             Action::RevokePhone(number) => self.revoke_phone(number).await,
-            Action::SyncNow { whole } => self.sync_now(whole).await,
+            Action::SyncNow { whole } => self.sync_now(whole),
             Action::BackUpNow => self.back_up_now(),
             Action::ExchangeByUsb => self.exchange_by_usb(),
             Action::LeaveRestore => self.leave_restore(),
-            Action::TryHeldAgain => self.try_held_again().await,
+            Action::TryHeldAgain => self.try_held_again(),
             Action::AddressSeen => self.address_seen(),
             Action::NewsSeen(news) => self.news_seen(news),
             Action::EndEmergency => self.end_emergency(EndedBy::Panel).await,
             Action::EmergencySeen => self.emergency_seen().await,
         }
-        self.answered += 1;
-        self.follow_address();
-        self.show();
         Ok(())
     }
 
@@ -474,7 +503,9 @@ impl Life {
         }
         // Only an open hub hands out times.
         if self.ticks.is_multiple_of(SAVE) {
-            self.take_cloud_over().await;
+            if !self.is_at_work() {
+                self.take_cloud_over(|_| {});
+            }
             self.note_backup();
             self.note_facts();
         }

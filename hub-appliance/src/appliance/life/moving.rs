@@ -79,18 +79,17 @@ fn is_in_use(config: &Config, stick: &Stick) -> bool {
     opened.is_ok_and(|mounted| stays_with_hub(mounted.path()))
 }
 
-impl Life {
-    /// Asks whether the records are to be moved to a larger disk, if there is one.
-    pub(super) async fn find_larger_disk(&self, master: MasterKey) -> Result<Option<LargerDisk>, ApplianceError> {
-        let config = Arc::clone(&self.config);
-        let offers = blocking(move || larger_disks(&config)).await?;
-        Ok((!offers.is_empty()).then(|| LargerDisk {
-            master: Box::new(master),
-            offers,
-            is_wanted: false,
-        }))
-    }
+/// What a person is to decide about a larger disk, if there is one. Blocking.
+pub(super) fn find_larger_disk(config: &Config, master: MasterKey) -> Result<Option<LargerDisk>, ApplianceError> {
+    let offers = larger_disks(config)?;
+    Ok((!offers.is_empty()).then(|| LargerDisk {
+        master: Box::new(master),
+        offers,
+        is_wanted: false,
+    }))
+}
 
+impl Life {
     /// Takes what a person decided of a larger disk: the move, the disk, or another disk.
     pub(super) async fn answer_larger_disk(&mut self, yes: bool) -> Result<(), ApplianceError> {
         let Some(mut larger) = self.take_larger_disk() else {
@@ -103,7 +102,7 @@ impl Life {
             (true, true) => {
                 let to = larger.offers.remove(0);
                 let detail = json!({"to": to.name, "bytes": to.bytes}).to_string();
-                self.audit_with("disk.move", detail, "begun").await;
+                self.audit("disk.move", detail, "begun").await;
                 self.lock().await?;
                 self.move_data(*larger.master, to.token).await;
                 return Ok(());

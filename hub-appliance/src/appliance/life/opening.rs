@@ -64,7 +64,7 @@ impl Life {
             (Ok(Ok(opened)), before) => {
                 self.serve(opened, before.is_none()).await;
                 if let Some(master) = rotates {
-                    self.rotate(master).await;
+                    self.rotate(master);
                 }
             }
             (Ok(Err((failure, _))), _) if is_damaged(&failure.error) && reason == REPAIRED => {
@@ -235,6 +235,7 @@ impl Life {
             address: None,
             pin_change: None,
             errand: None,
+            work: None,
             guard,
             has_staff,
             relay,

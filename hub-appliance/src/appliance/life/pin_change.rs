@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::unlocking::{Refused, blocking_unlock, enough_for};
-use super::{Life, Serving, State, Tries, blocking};
+use super::log::audit;
+use super::unlocking::{Refused, enough_for};
+use super::{Life, Serving, State, Tries};
 use crate::keys::{InHand, KdfCost, KeysError, MasterKey, Pin};
 use crate::panel::PinChange;
 use crate::secret::SecretText;
-use crate::store::audit::Entry;
 
 /// How long the new PIN may be thought about once the present one was right.
 const PERMIT: Duration = Duration::from_secs(10 * 60);
@@ -62,7 +62,7 @@ impl Life {
         }
     }
 
-    pub(super) async fn check_pin(&mut self, pin: SecretText) {
+    pub(super) fn check_pin(&mut self, pin: SecretText) {
         let is_asking = |serving: &Serving| matches!(serving.pin_change, Some(Change::Asking));
         if !matches!(&self.state, State::Open(serving) if is_asking(serving)) {
             return;
@@ -70,77 +70,85 @@ impl Life {
         self.set_change(Some(Change::Checking));
         self.show();
         let in_hand = self.keys.in_hand();
-        let next = match self.try_pin(pin).await {
-            Tried::Right(master) => Change::Permitted {
-                master: Box::new(master),
-                since: Instant::now(),
-                in_hand,
-            },
-            Tried::Wrong => Change::Asking,
-            Tried::Lacks | Tried::Failed => Change::Failed,
-        };
-        self.set_change(Some(next));
+        self.try_pin(pin, |life, tried| {
+            let next = match tried {
+                Tried::Right(master) => Change::Permitted {
+                    master: Box::new(master),
+                    since: Instant::now(),
+                    in_hand,
+                },
+                Tried::Wrong => Change::Asking,
+                Tried::Lacks | Tried::Failed => Change::Failed,
+            };
+            life.set_change(Some(next));
+        });
     }
 
     /// Tries what somebody typed at the open hub as the present PIN. It counts as an attempt, and a wrong one is written down.
-    pub(super) async fn try_pin(&self, pin: SecretText) -> Tried {
+    pub(super) fn try_pin(&mut self, pin: SecretText, then: impl FnOnce(&mut Self, Tried) + Send + 'static) {
+        let State::Open(serving) = &self.state else { return };
         let (keys, way) = (Arc::clone(&self.keys), self.pin_way());
-        // As at the lock: what can be no PIN is refused and needs no try.
-        let checked = blocking_unlock(move || match Pin::parse(pin.expose()) {
-            Ok(pin) => {
-                let tried = way.try_both(&keys, &pin, &way.look(), false);
-                tried.unwrap_or_else(|| keys.unlock_with_pin(&pin)).map(Some)
+        let store = Arc::clone(&serving.sources.store);
+        let check = move || {
+            // As at the lock: what can be no PIN is refused and needs no try.
+            let tried = match Pin::parse(pin.expose()) {
+                Ok(pin) => {
+                    let tried = way.try_both(&keys, &pin, &way.look(), false);
+                    tried
+                        .unwrap_or_else(|| keys.unlock_with_pin(&pin))
+                        .map_err(Refused::from)
+                }
+                Err(_) => Err(Refused::Again),
+            };
+            match tried {
+                Ok(master) => Tried::Right(master),
+                Err(Refused::Again) => {
+                    audit(&store, "pin.check", "refused");
+                    Tried::Wrong
+                }
+                Err(Refused::Lacks) => Tried::Lacks,
+                Err(Refused::Failed(error)) => {
+                    tracing::error!(%error, "the present PIN could not be checked");
+                    Tried::Failed
+                }
             }
-            Err(_) => Ok(None),
-        });
-        match checked.await {
-            Ok(Some(master)) => Tried::Right(master),
-            Ok(None) | Err(Refused::Again) => {
-                self.audit("pin.check", "refused").await;
-                Tried::Wrong
-            }
-            Err(Refused::Lacks) => Tried::Lacks,
-            Err(Refused::Failed(error)) => {
-                tracing::error!(%error, "the present PIN could not be checked");
-                Tried::Failed
-            }
-        }
+        };
+        self.begin_work(check, then);
     }
 
     /// What is no PIN changes nothing: another may be chosen.
-    pub(super) async fn change_pin(&mut self, pin: SecretText) {
+    pub(super) fn change_pin(&mut self, pin: SecretText) {
         let way = self.pin_way();
         let Some(pin) = enough_for(way.way, &pin) else { return };
         let State::Open(serving) = &mut self.state else { return };
-        let Some(Change::Permitted {
-            master,
-            in_hand: _in_hand,
-            ..
-        }) = serving.pin_change.take()
-        else {
+        let Some(Change::Permitted { master, in_hand, .. }) = serving.pin_change.take() else {
             return;
         };
+        let store = Arc::clone(&serving.sources.store);
         self.set_change(Some(Change::Changing));
         self.show();
         let (keys, clock, target) = (Arc::clone(&self.keys), Arc::clone(&self.clock), self.config.unlock_time);
-        let rotates = master.as_ref().clone();
-        let replaced = blocking(move || {
-            let cost = KdfCost::calibrate(target).map_err(KeysError::from)?;
+        let replace = move || {
+            let cost = KdfCost::calibrate(target)?;
             let found = way.look();
-            Ok(keys.add_way(&master, way.way, Some(&pin), found.held(), cost, clock.now())?)
-        });
-        let next = match replaced.await {
-            Ok(()) => {
-                self.audit("pin.change", "ok").await;
-                self.rotate(rotates).await;
-                Change::Changed
-            }
-            Err(error) => {
-                tracing::error!(%error, "the PIN could not be changed");
-                Change::Failed
-            }
+            keys.add_way(&master, way.way, Some(&pin), found.held(), cost, clock.now())?;
+            audit(&store, "pin.change", "ok");
+            Ok(master)
         };
-        self.set_change(Some(next));
+        self.begin_work(replace, |life, replaced: Result<_, KeysError>| {
+            let next = match replaced {
+                Ok(master) => {
+                    life.rotate(*master);
+                    Change::Changed
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the PIN could not be changed");
+                    Change::Failed
+                }
+            };
+            drop(in_hand);
+            life.set_change(Some(next));
+        });
     }
 
     pub(super) fn pin_change_status(&self, serving: &Serving) -> Option<PinChange> {
@@ -164,25 +172,6 @@ impl Life {
     fn set_change(&mut self, change: Option<Change>) {
         if let State::Open(serving) = &mut self.state {
             serving.pin_change = change;
-        }
-    }
-
-    pub(super) async fn audit(&self, action: &'static str, outcome: &'static str) {
-        self.audit_with(action, String::new(), outcome).await;
-    }
-
-    /// The same, with more to say of it, as JSON.
-    pub(super) async fn audit_with(&self, action: &'static str, detail: String, outcome: &'static str) {
-        let State::Open(serving) = &self.state else { return };
-        let store = Arc::clone(&serving.sources.store);
-        let entry = Entry {
-            action,
-            detail,
-            outcome,
-            ..Entry::default()
-        };
-        if let Err(error) = blocking(move || Ok(store.write(move |tx| tx.audit(&entry))?)).await {
-            tracing::error!(%error, "what a person did at the panel could not be written down");
         }
     }
 }

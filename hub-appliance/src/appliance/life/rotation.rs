@@ -12,18 +12,7 @@ use crate::secret::Secret;
 
 impl Life {
     /// Has another key take the place of the master key, if one is due. One that is at work goes on by itself.
-    pub(super) async fn rotate(&mut self, master: MasterKey) {
-        let State::Open(serving) = &mut self.state else { return };
-        // What it has done already is not done again.
-        if let Some(at_work) = serving.rotating.take()
-            && let Err(error) = blocking(move || {
-                drop(at_work);
-                Ok(())
-            })
-            .await
-        {
-            tracing::error!(%error, "the exchange of the master key was not broken off");
-        }
+    pub(super) fn rotate(&mut self, master: MasterKey) {
         self.look_at_slots();
         let State::Open(serving) = &mut self.state else { return };
         let parts = Parts {
@@ -34,7 +23,8 @@ impl Life {
             backup: Arc::clone(&serving.backup_access),
             events: self.events.clone(),
         };
-        serving.rotating = Rotating::start(parts, master);
+        let before = serving.rotating.take();
+        serving.rotating = Rotating::start(parts, master, before);
     }
 
     /// Another key has taken the place.

@@ -47,7 +47,7 @@ impl Life {
                         self.key_stick = stick;
                         self.open(master, "set-up").await;
                         if has_programmed {
-                            self.audit("board-key.program", "ok").await;
+                            self.audit("board-key.program", String::new(), "ok").await;
                         }
                     }
                     Err(error) => self.not_made(&error).await,
@@ -198,18 +198,23 @@ pub(super) enum Refused {
     Failed(ApplianceError),
 }
 
+impl From<UnlockError> for Refused {
+    fn from(error: UnlockError) -> Self {
+        match error {
+            UnlockError::Wrong { .. } | UnlockError::Wait { .. } => Self::Again,
+            UnlockError::Keys(KeysError::NeedsStick | KeysError::NeedsBoard | KeysError::OtherBoard) => Self::Lacks,
+            UnlockError::Keys(error) => Self::Failed(error.into()),
+        }
+    }
+}
+
 pub(super) async fn blocking_unlock<T: Send + 'static>(
     unlock: impl FnOnce() -> Result<T, UnlockError> + Send + 'static,
 ) -> Result<T, Refused> {
-    match tokio::task::spawn_blocking(|| wiping_stack(unlock)).await {
-        Ok(Ok(unlocked)) => Ok(unlocked),
-        Ok(Err(UnlockError::Wrong { .. } | UnlockError::Wait { .. })) => Err(Refused::Again),
-        Ok(Err(UnlockError::Keys(KeysError::NeedsStick | KeysError::NeedsBoard | KeysError::OtherBoard))) => {
-            Err(Refused::Lacks)
-        }
-        Ok(Err(UnlockError::Keys(error))) => Err(Refused::Failed(error.into())),
-        Err(_) => Err(Refused::Failed(ApplianceError::Panicked)),
-    }
+    let tried = tokio::task::spawn_blocking(|| wiping_stack(unlock)).await;
+    tried.map_or(Err(Refused::Failed(ApplianceError::Panicked)), |tried| {
+        tried.map_err(Refused::from)
+    })
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ fn a_disk_that_is_slow_with_its_keys_keeps_nobody_from_locking_and_the_next_unlo
             }),
             ..work.parts
         };
-        let rotating = Rotating::start(parts, master).unwrap();
+        let rotating = Rotating::start(parts, master, None).unwrap();
         is_begun.recv().unwrap();
         drop(rotating);
         assert!(inbox.try_recv().is_err());
