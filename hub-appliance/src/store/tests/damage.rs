@@ -96,7 +96,7 @@ fn whichever_page_is_damaged_nothing_is_read_that_was_not_written_and_the_rest_g
 }
 
 #[test]
-fn a_copy_is_refused_whichever_of_its_pages_is_damaged_also_one_in_which_there_is_nothing_any_more() {
+fn a_damaged_page_in_which_there_is_nothing_any_more_costs_nobody_the_others() {
     let hub = hub();
     let free: u32 = hub
         .store
@@ -110,7 +110,24 @@ fn a_copy_is_refused_whichever_of_its_pages_is_damaged_also_one_in_which_there_i
         .unwrap();
     assert!(free > 30, "{free}");
     assert!(hub.store.close(Duration::from_secs(5)));
-    refuses_each_damaged_page(&hub.folder.path().join("hub.db"));
+    let (refused, taken) = with_each_page_damaged(&hub.folder.path().join("hub.db"), |path| {
+        let store = open_at(path.parent().unwrap(), 1).unwrap();
+        store
+            .write::<_, StoreError>(|tx| {
+                let connection = tx.connection();
+                connection.execute_batch("CREATE TABLE next (text TEXT)")?;
+                connection.execute("INSERT INTO next VALUES (?1)", ["y".repeat(30 * PAGE)])?;
+                let written: String = connection.query_row("SELECT text FROM next", [], |row| row.get(0))?;
+                assert_eq!(written, "y".repeat(30 * PAGE));
+                Ok(())
+            })
+            .unwrap();
+        assert!(store.close(Duration::from_secs(5)));
+    });
+    assert!(
+        refused > 0 && (30..=free as usize).contains(&taken),
+        "{refused} {taken} {free}"
+    );
 }
 
 #[test]
@@ -123,11 +140,14 @@ fn a_copy_in_which_no_page_is_free_is_refused_whichever_of_its_pages_is_damaged(
     });
     assert_eq!(free.unwrap(), 0);
     assert!(hub.store.close(Duration::from_secs(5)));
-    refuses_each_damaged_page(&hub.folder.path().join("hub.db"));
+    let (refused, taken) = with_each_page_damaged(&hub.folder.path().join("hub.db"), |_| {});
+    assert!(refused > 0 && taken == 0, "{refused} {taken}");
 }
 
-fn refuses_each_damaged_page(path: &Path) {
+/// How often a copy is refused, and how often it is taken and `uses` shows that nothing is amiss with it.
+fn with_each_page_damaged(path: &Path, uses: impl Fn(&Path)) -> (usize, usize) {
     let key = StoreKey::new([1; 32]);
+    let (mut refused, mut taken) = (0, 0);
     copies::check(path, &key, || true).unwrap();
     assert!(copies::check(path, &key, || false).is_err(), "it is broken off");
     let whole = fs::read(path).unwrap();
@@ -135,10 +155,14 @@ fn refuses_each_damaged_page(path: &Path) {
         let mut bytes = whole.clone();
         bytes[page * PAGE + PAGE / 2] ^= 1;
         fs::write(path, bytes).unwrap();
-        let found = copies::check(path, &key, || true);
-        assert!(
-            matches!(found, Err(StoreError::Database(_) | StoreError::WrongKey)),
-            "page {page}: {found:?}"
-        );
+        match copies::check(path, &key, || true) {
+            Err(StoreError::Database(_) | StoreError::WrongKey) => refused += 1,
+            Ok(_) => {
+                uses(path);
+                taken += 1;
+            }
+            Err(error) => panic!("page {page}: {error}"),
+        }
     }
+    (refused, taken)
 }
