@@ -31,8 +31,8 @@ new_card() {
     printf '%s\n' "$2" >"$WORK/hub-release.txt"
     touch -d @1700000000 "$WORK/hub-release.txt"
     mcopy -m -i "$WORK/$1/$name.img@@1M" "$WORK/hub-release.txt" ::
-    # Buildroot's bring the bill of the hub's crates with them.
-    printf '{}\n' >"$WORK/$1/$name.crates.cdx.json"
+    # Buildroot's bring the bills of its packages and of the hub's crates with them.
+    printf '{}\n' | tee "$WORK/$1/$name.cdx.json" >"$WORK/$1/$name.crates.cdx.json"
     zstd -q -f "$WORK/$1/$name.img" -o "$WORK/$1/$name.img.zst"
     (cd "$WORK/$1" && sha256sum "$name.img" "$name.img.zst" >"$name.sha256")
 }
@@ -87,6 +87,10 @@ new_card second "$SAYS"
 releases "two builds with the same bytes" "$SAYS" --built "$WORK/built" --second "$WORK/second"
 printf x | dd of="$WORK/second/hub-raspberrypi3_64-$VERSION.img" bs=1 seek=2500000 conv=notrunc status=none
 refuses "two builds that differ in a byte" 'two builds of the card for raspberrypi3_64 differ' \
+    --built "$WORK/built" --second "$WORK/second"
+new_card second "$SAYS"
+printf '{"other": 1}\n' >"$WORK/second/hub-raspberrypi3_64-$VERSION.crates.cdx.json"
+refuses "two builds whose bills of materials differ" 'differ: hub-raspberrypi3_64' \
     --built "$WORK/built" --second "$WORK/second"
 rm "$WORK/second"/*
 refuses "a second build that is not there" 'there is no second build' --built "$WORK/built" --second "$WORK/second"

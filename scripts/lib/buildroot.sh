@@ -168,7 +168,8 @@ write_crates_sbom() {
     fi
     cargo cyclonedx --quiet --manifest-path "$PROJECT/hub-appliance/Cargo.toml" --format json \
         --target aarch64-unknown-linux-gnu --override-filename hub-sbom
-    mv "$PROJECT/hub-appliance/hub-sbom.json" "$file.crates.cdx.json"
+    # It calls the hub's own crate by where it lies, which is nobody's business, and another place for each who builds it.
+    sed "s|path+file://$PROJECT/|path+file:///hub/|g" "$PROJECT/hub-appliance/hub-sbom.json" >"$file.crates.cdx.json"
     # It writes one for each crate of the workspace.
     rm -f "$PROJECT"/*/hub-sbom.json
 }

@@ -78,15 +78,16 @@ ensure_cross_libcrypto() {
 
 # cross_build [FEATURE]: the stripped release, the same bytes from the same sources wherever they lie. Sets CROSS_BINARY.
 cross_build() {
-    local rust_home=${CARGO_HOME:-$HOME/.cargo} flags
+    local rust_home=${CARGO_HOME:-$HOME/.cargo}
     ensure_cross_tools
     ensure_cross_libcrypto
-    flags="--remap-path-prefix=$(realpath "$PROJECT")=/hub --remap-path-prefix=$rust_home=/cargo -C link-arg=-Wl,--build-id=none"
     env \
+        RUSTC_WRAPPER="$PROJECT/scripts/lib/rustc-anywhere" \
+        HUB_FOLDERS="$(printf '%s\n' "$(realpath "$PROJECT")=/hub" "$CROSS_TARGET_DIR=/target" "$rust_home=/cargo")" \
         SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
         CARGO_TARGET_DIR="$CROSS_TARGET_DIR" \
         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="$flags" \
+        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C link-arg=-Wl,--build-id=none" \
         CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc \
         CFLAGS_aarch64_unknown_linux_gnu="-ffile-prefix-map=$CROSS_TARGET_DIR=/target -ffile-prefix-map=$rust_home=/cargo -I$CROSS_SYSROOT/usr/include/aarch64-linux-gnu" \
         OPENSSL_INCLUDE_DIR="$CROSS_SYSROOT/usr/include" \

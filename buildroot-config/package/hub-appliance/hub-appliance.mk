@@ -37,8 +37,9 @@ HUB_APPLIANCE_POST_RSYNC_HOOKS += HUB_APPLIANCE_USE_VENDORED_CRATES
 HUB_APPLIANCE_CARGO_BUILD_OPTS = --package hub-appliance --bin hub-appliance
 
 # The profile of Cargo.toml, which Buildroot's own settings would override; no
-# folder of the building machine in the program; and the result where it is
-# installed from, whatever folder a developer has cargo use.
+# folder of the building machine in the program, and the same program whatever
+# folder that is, so cargo must not see one in Buildroot's flags either; and the
+# result where it is installed from, whatever folder a developer has cargo use.
 HUB_APPLIANCE_CARGO_ENV = \
 	CARGO_TARGET_DIR=$(@D)/target \
 	OPENSSL_INCLUDE_DIR=$(STAGING_DIR)/usr/include \
@@ -46,7 +47,9 @@ HUB_APPLIANCE_CARGO_ENV = \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=3 \
 	CARGO_PROFILE_RELEASE_LTO=thin \
 	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=4 \
-	CARGO_TARGET_$(call UPPERCASE,$(RUSTC_TARGET_NAME))_RUSTFLAGS="--remap-path-prefix=$(@D)=/hub --remap-path-prefix=$(HUB_APPLIANCE_PROJECT)/out/vendor/crates=/crates"
+	CARGO_HOST_RUSTFLAGS= \
+	RUSTC_WRAPPER=$(HUB_APPLIANCE_PROJECT)/scripts/lib/rustc-anywhere \
+	HUB_FOLDERS="$$(printf '%s\n' "$(@D)=/hub" "$(HUB_APPLIANCE_PROJECT)/out/vendor/crates=/crates")"
 
 # Installed by hand: the workspace is virtual, which "cargo install --path ./" refuses.
 define HUB_APPLIANCE_INSTALL_TARGET_CMDS
