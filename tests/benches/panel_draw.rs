@@ -144,7 +144,7 @@ fn phases() -> Vec<Phase> {
         Phase::Asking(Question::BeginAnew),
         Phase::Fault(Fault::Restarts),
         Phase::Fault(Fault::NewerStore {
-            needs: "10.20.30-rc.1".into(),
+            needs: Some("10.20.30-rc.1".into()),
         }),
     ];
     phases.extend(open_hubs().into_iter().map(Phase::Open));

@@ -110,7 +110,7 @@ impl ApplianceError {
     pub(super) fn fault(&self, needed: Option<&str>) -> Fault {
         match self {
             Self::Store(StoreError::TooNew { .. }) => Fault::NewerStore {
-                needs: needed.unwrap_or("newer").to_owned(),
+                needs: needed.map(str::to_owned),
             },
             Self::DataDisk(DataDiskError::Damaged) => Fault::Damaged,
             Self::DataDisk(DataDiskError::Fake) => Fault::FakeDisk,

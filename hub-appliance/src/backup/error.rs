@@ -44,10 +44,10 @@ pub enum BackupError {
         file: String,
     },
     /// A newer firmware made it.
-    #[error("the backup needs firmware {needs} or newer")]
+    #[error("the backup needs {}", needs.as_ref().map_or_else(|| "a newer firmware".into(), |needs| format!("firmware {needs} or newer")))]
     Newer {
-        /// The firmware.
-        needs: String,
+        /// The firmware, as far as that is known.
+        needs: Option<String>,
     },
     /// The recovery code, or the organisation's key, is not that of this backup.
     #[error("that does not open this backup")]

@@ -145,7 +145,7 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, BackupError> {
         let frame: Frame<'_> = serde_json::from_slice(bytes).map_err(|_| damaged())?;
         if frame.version > VERSION {
-            return Err(BackupError::Newer { needs: "newer".into() });
+            return Err(BackupError::Newer { needs: None });
         }
         let body: Body = serde_json::from_str(frame.body.get()).map_err(|_| damaged())?;
         let is_known = |file: &FileEntry| [DATABASE, VAULT, KEY_SLOTS, RECIPIENT].contains(&file.name.as_str());
@@ -177,7 +177,7 @@ impl Manifest {
     pub(super) fn is_known(&self) -> Result<(), BackupError> {
         if self.body.schema > SCHEMA_VERSION {
             return Err(BackupError::Newer {
-                needs: self.body.firmware.clone(),
+                needs: Some(self.body.firmware.clone()),
             });
         }
         Ok(())

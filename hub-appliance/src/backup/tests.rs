@@ -329,7 +329,7 @@ fn a_backup_of_a_newer_schema_is_refused_before_anything_is_asked() {
     let newer = text.replace("\"schema\":", "\"schema\":9");
     assert_ne!(newer, text);
     fs::write(&manifest, newer).unwrap();
-    assert!(matches!(Found::newest(place.path()), Err(BackupError::Newer { needs }) if needs == "1"));
+    assert!(matches!(Found::newest(place.path()), Err(BackupError::Newer { needs: Some(needs) }) if needs == "1"));
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::compare::{Comparison, hub_as_seen_by};
 use hub_tests::hub::{self, PIN};
 use hub_tests::panel_client::{Button, PanelClient, RecoveryCode, Screen};
+use hub_tests::patience::patience;
 
 use super::sticks::Stick;
 use super::vm::{Parts, Vm};
@@ -124,9 +125,13 @@ async fn a_stick_that_is_pulled_out_in_mid_copy_keeps_the_last_backup_whole_and_
     panel.wait_for_backup("up to date").await.unwrap();
     assert!(!has_unfinished(&stick), "its room is free again");
     panel.press(Button::Ok).await.unwrap();
-    while generations(&stick).len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let another = async {
+        while generations(&stick).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let made = tokio::time::timeout(patience(Duration::from_secs(60)), another);
+    made.await.expect("another backup at a person's wish");
     assert!(generations(&stick).starts_with(&first));
     panel.lock().await.unwrap();
     vm.pull_plug().await.unwrap();

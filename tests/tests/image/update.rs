@@ -81,7 +81,7 @@ async fn a_new_card_keeps_the_data_and_the_old_one_then_keeps_off_it() {
     keys(&parts, "rm facts.json");
     let (vm, mut panel) = switch_on(&parts, folder.path()).await;
     let screen = type_pin(&mut panel).await;
-    assert!(screen.name == "error" && says(&screen, "version newer"), "{screen:?}");
+    assert!(screen.name == "error" && says(&screen, "a newer version"), "{screen:?}");
     vm.pull_plug().await.unwrap();
 
     put_card(&parts, &next_image());

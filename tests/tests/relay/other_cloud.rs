@@ -5,6 +5,7 @@ use std::fs;
 use hub_tests::clinic::Clinic;
 use hub_tests::cloud::{Cloud, Generation};
 use hub_tests::hub::{self, Log, PIN};
+use hub_tests::panel_client::{Button, Screen};
 
 use super::world::{Relayed, SIZE, new_patient};
 
@@ -72,6 +73,11 @@ async fn another_cloud_that_can_not_be_taken_over_is_tried_again_and_the_one_bef
     fs::create_dir(&in_the_way).unwrap();
     let mut panel = world.hub.hub.panel().await.unwrap();
     panel.answer("other-cloud", true).await.unwrap();
+    let told = |screen: &Screen| screen.name == "news" && screen.lines.iter().any(|line| line.contains("OK: "));
+    let news = panel.wait_until(told).await.unwrap();
+    assert_eq!(news.lines[0], "Could not change", "{:?}", news.lines);
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("home").await.unwrap();
     world.run_through().await;
     let is_there = |rows: &[hub_tests::cloud::CloudRow]| rows.iter().any(|row| row["id"] == patient.as_str());
     assert!(is_there(&world.cloud.rows("patients").await.unwrap()));

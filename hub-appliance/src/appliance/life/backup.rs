@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Life, State};
 use crate::appliance::organisation;
 use crate::clock::HubTime;
-use crate::panel::BackupStatus;
+use crate::panel::{BackupStatus, News};
 
 impl Life {
     /// A person wants a backup now, or the key slots that belong into it are others.
@@ -41,7 +41,10 @@ impl Life {
                 // What is on the stick is for the one before.
                 life.back_up_now();
             }
-            Err(error) => tracing::error!(%error, "the other organisation could not be taken over"),
+            Err(error) => {
+                tracing::error!(%error, "the other organisation could not be taken over");
+                life.tell(News::NotTakenOver);
+            }
         });
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Life, Serving, State};
 use crate::appliance::cloud;
+use crate::panel::News;
 use crate::relay::{Relay, Wish};
 use crate::store::relay::Withdrawn;
 
@@ -30,7 +31,7 @@ impl Life {
 
     /// A person wants a run now.
     pub(super) fn sync_now(&mut self, whole: bool) {
-        self.take_cloud_over(move |life| {
+        self.take_cloud_over(move |life, _| {
             if let State::Open(serving) = &life.state
                 && let Some(relay) = &serving.relay
             {
@@ -53,15 +54,19 @@ impl Life {
     pub(super) fn answer_cloud(&mut self, yes: bool) {
         let State::Open(serving) = &mut self.state else { return };
         serving.allowed_cloud = serving.other_cloud.take().filter(|_| yes);
-        self.take_cloud_over(|_| {});
+        self.take_cloud_over(|life, is_taken| {
+            if !is_taken {
+                life.tell(News::NotTakenOver);
+            }
+        });
     }
 
-    /// Takes over what a person allowed, if there is something, and does `then`. Where that fails, the relay goes on with the
+    /// Takes over what a person allowed, if there is something, and tells `then` whether that came about. Where it fails, the relay goes on with the
     /// cloud that the vault names, and it is tried again after a while and with the next wish for a run.
-    pub(super) fn take_cloud_over(&mut self, then: impl FnOnce(&mut Self) + Send + 'static) {
+    pub(super) fn take_cloud_over(&mut self, then: impl FnOnce(&mut Self, bool) + Send + 'static) {
         let State::Open(serving) = &mut self.state else { return };
         let Some(offer) = serving.allowed_cloud.take() else {
-            return then(self);
+            return then(self, true);
         };
         let (relay, is_named) = (serving.relay.take(), offer.is_named());
         let (config, store) = (Arc::clone(&self.config), Arc::clone(&serving.sources.store));
@@ -80,6 +85,7 @@ impl Life {
         };
         self.begin_work(take_over, move |life, (accepted, offer)| {
             let State::Open(serving) = &mut life.state else { return };
+            let is_taken = offer.is_none();
             serving.allowed_cloud = offer;
             match accepted {
                 Ok((access, notice)) => {
@@ -89,7 +95,7 @@ impl Life {
                 }
                 Err(error) => tracing::error!(%error, "the relay does not run"),
             }
-            then(life);
+            then(life, is_taken);
         });
     }
 }

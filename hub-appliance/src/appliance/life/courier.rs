@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Life, State};
 use crate::appliance::courier;
-use crate::panel::UsbStanding;
+use crate::panel::{News, UsbStanding};
 
 impl Life {
     /// A person put the courier's stick in, and wants it taken from and written to.
@@ -34,11 +34,14 @@ impl Life {
             return;
         }
         let store = Arc::clone(&serving.sources.store);
-        let accept = move || {
-            if let Err(error) = courier::accept(&store, offer) {
-                tracing::error!(%error, "the other office could not be taken over");
-            }
-        };
-        self.begin_work(accept, |_, ()| {});
+        self.begin_work(
+            move || courier::accept(&store, offer),
+            |life, accepted| {
+                if let Err(error) = accepted {
+                    tracing::error!(%error, "the other office could not be taken over");
+                    life.tell(News::NotTakenOver);
+                }
+            },
+        );
     }
 }

@@ -29,7 +29,7 @@ impl Life {
         let disk = Arc::clone(&self.config.disk);
         match blocking(move || Ok(disk.state()?)).await {
             Ok(DiskState::Closed | DiskState::Open) if self.facts.needed().is_some() => {
-                let needs = self.facts.needed().unwrap_or_default().to_owned();
+                let needs = self.facts.needed().map(str::to_owned);
                 self.stop(Fault::NewerStore { needs });
             }
             // Whoever was asked for a new PIN here would throw away the paper that opens the records.

@@ -504,7 +504,7 @@ impl Life {
         // Only an open hub hands out times.
         if self.ticks.is_multiple_of(SAVE) {
             if !self.is_at_work() {
-                self.take_cloud_over(|_| {});
+                self.take_cloud_over(|_, _| {});
             }
             self.note_backup();
             self.note_facts();

@@ -484,6 +484,7 @@ fn news(news: News) -> Told {
         News::Restored => ("استعيدت النسخة", ["لا تشغل القديم أبدا", "انظر هواتف عليها !"]),
         News::NoRoomForKeys => ("القرص ممتلئ", ["لا مكان للمفاتيح", "القائمة: قرص أكبر"]),
         News::KeysNotChanged => ("لم تتغير المفاتيح", ["ستعاد المحاولة. إن", "بقي هذا اتصل بالدعم"]),
+        News::NotTakenOver => ("تعذر التغيير", ["بقي كما كان. أطفئه", "وشغله أو اطلب الدعم"]),
         News::LogBroken => ("خلل في سجل الدخول", ["السجل ناقص. تابع", "العمل واتصل بالدعم"]),
         News::Repaired => ("أصلح القرص", ["قد ضاع بعض السجلات", "لا تمسح أي هاتف"]),
         News::Damaged => ("سجلات تالفة", ["بعضها لا يقرأ", "لا تمسح أي هاتف"]),
@@ -622,7 +623,9 @@ fn fault_text(fault: &Fault) -> [String; 5] {
     let [first, second, third] = match fault {
         Fault::NewerStore { needs } => [
             "السجلات لها إصدار".into(),
-            as_code(&printable(needs, 12)),
+            needs
+                .as_ref()
+                .map_or_else(|| "أحدث من هذا".into(), |needs| as_code(&printable(needs, 12))),
             "ضع بطاقته".into(),
         ],
         Fault::WasPutBack { needs } => [

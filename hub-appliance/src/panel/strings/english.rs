@@ -634,6 +634,15 @@ fn news(news: News) -> Told {
                 "again; or call help",
             ],
         ),
+        News::NotTakenOver => (
+            "Could not change",
+            [
+                "It stays as it was:",
+                "cloud, office or key.",
+                "Switch off and on. If",
+                "it stays: call help",
+            ],
+        ),
         News::LogBroken => (
             "Access log broken",
             [
@@ -854,9 +863,13 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "it stays: call help",
         ],
         Fault::NewerStore { needs } => {
+            let newer = || "a newer version".into();
+            let version = needs
+                .as_ref()
+                .map_or_else(newer, |needs| format!("version {}", printable(needs, 12)));
             return [
                 "The records need".into(),
-                format!("version {}", printable(needs, 12)),
+                version,
                 String::new(),
                 "Put in the card with".into(),
                 "that version".into(),

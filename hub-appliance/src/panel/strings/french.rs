@@ -628,6 +628,15 @@ fn news(news: News) -> Told {
                 "appelez de l'aide",
             ],
         ),
+        News::NotTakenOver => (
+            "Rien n'a changé",
+            [
+                "Cloud, bureau ou clé:",
+                "comme avant. Éteignez",
+                "et rallumez. Si cela",
+                "reste: appelez l'aide",
+            ],
+        ),
         News::LogBroken => (
             "Journal abîmé",
             [
@@ -848,9 +857,12 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "Si ça dure: appelez",
         ],
         Fault::NewerStore { needs } => {
+            let newer = || ("Dossiers: il faut une", "version plus récente".into());
+            let named = |needs: &String| ("Dossiers: il faut la", format!("version {}", printable(needs, 12)));
+            let (first, version) = needs.as_ref().map_or_else(newer, named);
             return [
-                "Dossiers: il faut la".into(),
-                format!("version {}", printable(needs, 12)),
+                first.into(),
+                version,
                 String::new(),
                 "Mettez la carte de".into(),
                 "cette version".into(),

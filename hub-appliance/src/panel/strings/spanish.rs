@@ -616,6 +616,15 @@ fn news(news: News) -> Told {
                 "sigue, pida ayuda",
             ],
         ),
+        News::NotTakenOver => (
+            "No se pudo cambiar",
+            [
+                "Nube, oficina o clave",
+                "siguen igual. Apague",
+                "y encienda. Si sigue",
+                "así, pida ayuda",
+            ],
+        ),
         News::LogBroken => (
             "Registro dañado",
             [
@@ -840,9 +849,12 @@ fn fault_text(fault: &Fault) -> [String; 5] {
             "sigue: pida ayuda",
         ],
         Fault::NewerStore { needs } => {
+            let newer = || ("Los datos exigen una", "versión más nueva".into());
+            let named = |needs: &String| ("Los datos exigen la", format!("versión {}", printable(needs, 12)));
+            let (first, version) = needs.as_ref().map_or_else(newer, named);
             return [
-                "Los datos exigen la".into(),
-                format!("versión {}", printable(needs, 12)),
+                first.into(),
+                version,
                 String::new(),
                 "Ponga la tarjeta con".into(),
                 "esa versión".into(),

@@ -316,6 +316,7 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
         ("restored", start(told(News::Restored), Desk::settles)),
         ("keys-no-room", start(told(News::NoRoomForKeys), Desk::settles)),
         ("keys-not-changed", start(told(News::KeysNotChanged), Desk::settles)),
+        ("not-taken-over", start(told(News::NotTakenOver), Desk::settles)),
         ("log-broken", start(told(News::LogBroken), Desk::settles)),
         ("help-all", start(told(News::AllTaken), Desk::settles)),
         ("help-left", start(told(News::SomeLeft), Desk::settles)),

@@ -107,7 +107,7 @@ const WAITING: [&str; 21] = [
 ];
 
 /// All news.
-pub(super) const NEWS: [News; 14] = [
+pub(super) const NEWS: [News; 15] = [
     News::Restored,
     News::NotPaired(Obstacle::TooManyPhones),
     News::NotPaired(Obstacle::DiskFull),
@@ -120,6 +120,7 @@ pub(super) const NEWS: [News; 14] = [
     News::LogBroken,
     News::NoRoomForKeys,
     News::KeysNotChanged,
+    News::NotTakenOver,
     News::AllTaken,
     News::SomeLeft,
 ];
@@ -433,7 +434,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         any::<u16>().prop_map(|permille| Phase::Moving { permille }),
         any::<u16>().prop_map(|permille| Phase::Repairing { permille }),
         any::<String>().prop_map(|needs| Phase::Fault(Fault::WasPutBack { needs })),
-        any::<String>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
+        any::<Option<String>>().prop_map(|needs| Phase::Fault(Fault::NewerStore { needs })),
     ]
 }
 

@@ -460,10 +460,14 @@ pub(super) fn all(language: Language) -> Vec<(&'static str, Desk)> {
             "error-newer-store",
             start(
                 Phase::Fault(Fault::NewerStore {
-                    needs: "10.20.30-rc.1".into(),
+                    needs: Some("10.20.30-rc.1".into()),
                 }),
                 |_| {},
             ),
+        ),
+        (
+            "error-newer-store-unknown",
+            start(Phase::Fault(Fault::NewerStore { needs: None }), |_| {}),
         ),
         ("error-disk", start(Phase::Fault(Fault::Disk), |_| {})),
         ("error-port", start(Phase::Fault(Fault::Port), |_| {})),

@@ -131,8 +131,8 @@ pub enum Fault {
     Store,
     /// The store was written by newer firmware.
     NewerStore {
-        /// The version that is needed.
-        needs: String,
+        /// The version that is needed, as far as that is known.
+        needs: Option<String>,
     },
     /// The copy from before an update was put back, which an older firmware has to open.
     WasPutBack {

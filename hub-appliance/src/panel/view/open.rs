@@ -207,7 +207,12 @@ impl OpenStatus {
         let is_bad = |news: News| {
             matches!(
                 news,
-                News::Damaged | News::Repaired | News::LogBroken | News::NoRoomForKeys | News::KeysNotChanged
+                News::Damaged
+                    | News::Repaired
+                    | News::LogBroken
+                    | News::NoRoomForKeys
+                    | News::KeysNotChanged
+                    | News::NotTakenOver
             )
         };
         self.address.is_none()

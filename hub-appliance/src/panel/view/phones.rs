@@ -65,6 +65,8 @@ pub enum News {
     NoRoomForKeys,
     /// Another master key did not take the place of the present one for another reason, with the same outcome.
     KeysNotChanged,
+    /// What a person agreed to could not be taken over: another cloud, another office, another organisation's key.
+    NotTakenOver,
     /// All records that asked for help were taken.
     AllTaken,
     /// Some records that asked for help still do.
