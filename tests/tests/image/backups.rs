@@ -231,6 +231,16 @@ async fn a_key_stick_locks_the_box_when_it_is_pulled_out_and_opens_it_with_the_p
         .await
         .unwrap();
     panel.unlock(PIN).await.unwrap();
+
+    panel.open_pin_change().await.unwrap();
+    panel.wait_until(|screen| says(screen, "Current PIN")).await.unwrap();
+    panel.type_digits(PIN).await.unwrap();
+    panel.press(Button::Ok).await.unwrap();
+    panel.wait_for("checking").await.unwrap();
+    let began = Instant::now();
+    vm.pull_stick().await.unwrap();
+    panel.wait_for("locked").await.unwrap();
+    figure("key stick pulled out while a PIN is checked: locked", began.elapsed());
     vm.pull_plug().await.unwrap();
     assert!(stick.paths("").iter().any(|path| path.ends_with("hub.key")));
 }
