@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::errand::Stage;
 use super::log::audit;
+use super::ticks::REFRESH;
 use super::unlocking::blocking_unlock;
-use super::{Life, REFRESH, State, blocking};
+use super::{Life, State, blocking};
 use crate::keys::{BoardKey, MasterKey, Pin, Way};
 use crate::panel::{Errand, ErrandEnd, Lacks, Phase, Question, Unlocking, Ways};
 use crate::secret::wiping_stack;

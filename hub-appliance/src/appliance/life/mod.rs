@@ -6,6 +6,7 @@ mod backup;
 mod board_key;
 mod cloud;
 mod courier;
+mod decisions;
 mod disk;
 mod emergency;
 mod errand;
@@ -24,6 +25,7 @@ mod restoring;
 mod rotation;
 mod showing;
 mod supply;
+mod ticks;
 mod unlocking;
 mod work;
 
@@ -38,7 +40,6 @@ use tokio::time::MissedTickBehavior;
 use self::auto_lock::AutoLock;
 use self::board_key::BoardWatch;
 use self::disk::{Look, taken};
-use self::emergency::EndedBy;
 use self::errand::OnErrand;
 pub(super) use self::events::{Event, ServerHooks, report_panics, report_signals};
 use self::first_way::FirstWay;
@@ -79,16 +80,8 @@ use crate::wire::session::{SessionLimits, SessionTable};
 const FREE_TRIES: u32 = 4;
 /// How often the wait after wrong PINs is counted down, and pairing is looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// How often the figures on the home screen are looked up, in ticks.
-const REFRESH: u32 = 10;
-/// How often the hub's own address is looked up, in ticks: a person who moved the cable is waiting for it.
-const ADDRESS: u32 = 2;
-/// How often a stick with backups is looked for while there is no hub yet, in ticks.
-const LOOK_FOR_BACKUP: u32 = 3;
 /// How often the disk is looked for, in ticks.
 const WATCH: u32 = 2;
-/// How often the clock and the devices' last calls are written down, in ticks.
-const SAVE: u32 = 600;
 
 /// Where the hub is in its life, with what belongs to it there.
 enum State {
@@ -380,76 +373,6 @@ impl Life {
         Ok(Ending::Told)
     }
 
-    /// Does what a person decided, one after the other; where the hub is at work for one, the others wait.
-    async fn follow_decisions(&mut self) -> Result<(), ApplianceError> {
-        while !self.is_at_work() {
-            if std::mem::take(&mut self.owes_answer) {
-                self.answered += 1;
-                self.follow_address();
-                self.show();
-            }
-            if matches!(self.state, State::Off | State::Restarting) {
-                break;
-            }
-            let Some(action) = self.decisions.pop_front() else {
-                break;
-            };
-            self.owes_answer = true;
-            self.decide(action).await?;
-        }
-        Ok(())
-    }
-
-    async fn decide(&mut self, action: Action) -> Result<(), ApplianceError> {
-        match action {
-            Action::SetLanguage(language) => {
-                self.set_language(language);
-                self.look_for_backup().await;
-            }
-            Action::ChooseUnlocking(wish) => self.choose_first_way(wish).await,
-            Action::SetUp { pin } => self.set_up(pin).await,
-            Action::RenewPin { pin } => self.renew_pin(pin).await,
-            Action::RecoveryConfirmed if matches!(self.state, State::Open(_)) => self.code_is_written(),
-            Action::RecoveryConfirmed => self.recovery_confirmed().await,
-            Action::Unlock { pin } => self.unlock(pin).await,
-            Action::UnlockWithRecovery { code } => self.unlock_with_recovery(&code).await,
-            Action::BeginPinChange => self.begin_pin_change(),
-            Action::BeginErrand(errand) => self.begin_errand(errand),
-            Action::SetClock(to) => self.set_clock(to).await,
-            Action::TakeStaff => self.take_staff(),
-            Action::EndErrand => self.end_errand(),
-            Action::CheckPin { pin } if self.errand_asks() => self.check_errand_pin(pin),
-            Action::CheckPin { pin } => self.check_pin(pin),
-            Action::ChangePin { pin } => self.change_pin(pin),
-            Action::EndPinChange => self.end_pin_change(),
-            Action::AbandonPinChange => self.abandon_pin_change(),
-            Action::Answer(question, yes) => self.answer(&question, yes).await?,
-            Action::Lock => self.lock().await?,
-            Action::PowerOff => {
-                self.lock().await?;
-                self.state = State::Off;
-            }
-            Action::Restart => {
-                self.lock().await?;
-                self.state = State::Restarting;
-            }
-            Action::OpenPairing | Action::ClosePairing | Action::KeepPairingOpen(_) => self.change_pairing(&action),
-            Action::KeepPhone(number) => self.settle_phone(number),
-            Action::UndoPhone(number) => self.undo_phone(number).await,
-            Action::RevokePhone(number) => self.revoke_phone(number).await,
-            Action::SyncNow { whole } => self.sync_now(whole),
-            Action::BackUpNow => self.back_up_now(),
-            Action::ExchangeByUsb => self.exchange_by_usb(),
-            Action::LeaveRestore => self.leave_restore(),
-            Action::TryHeldAgain => self.try_held_again(),
-            Action::AddressSeen => self.address_seen(),
-            Action::NewsSeen(news) => self.news_seen(news),
-            Action::EndEmergency => self.end_emergency(EndedBy::Panel).await,
-            Action::EmergencySeen => self.emergency_seen().await,
-        }
-        Ok(())
-    }
-
     /// Locks, and says whether the box is to start anew. It stays as it is after too many panics, for to start anew did
     /// not help; where they can't be counted over a restart, for that would go on for ever; and on somebody's desk.
     async fn panicked(&mut self) -> Result<bool, ApplianceError> {
@@ -470,124 +393,6 @@ impl Life {
         }
         self.facts.language = Some(language.code().into());
         self.save_facts();
-    }
-
-    async fn tick(&mut self) -> Result<(), ApplianceError> {
-        self.ticks = self.ticks.wrapping_add(1);
-        let elapsed = self.waited_at.elapsed();
-        self.waited_at = Instant::now();
-        let counts_down = matches!(self.state, State::Locked | State::Open(_));
-        if counts_down && !self.keys.wait_remaining().is_zero() {
-            self.serve_wait(elapsed);
-        }
-        self.look_for_stick();
-        if self.ticks.is_multiple_of(LOOK_FOR_BACKUP) && self.look_for_backup().await {
-            self.show();
-        }
-        self.look_at_board();
-        self.board_is_told_of();
-        self.open_by_board().await;
-        if self.lacks_other_than_told() {
-            self.show();
-        }
-        if matches!(self.state, State::Open(_)) {
-            self.expire_pin_change();
-            self.expire_errand();
-            self.expire_emergency().await;
-            self.tick_open().await?;
-            self.lock_when_due().await?;
-        }
-        // Those of late fall into oblivion, and what keeps the hub shut with them.
-        if !self.panics.are_too_many() && self.kept_shut {
-            self.begin().await;
-        }
-        // Only an open hub hands out times.
-        if self.ticks.is_multiple_of(SAVE) {
-            if !self.is_at_work() {
-                self.take_cloud_over(|_, _| {});
-            }
-            self.note_backup();
-            self.note_facts();
-        }
-        Ok(())
-    }
-
-    /// Writes down the public facts of an open hub.
-    fn note_facts(&mut self) {
-        if let State::Open(serving) = &self.state {
-            serving.note_in(&mut self.facts, &self.clock);
-            self.save_facts();
-        }
-    }
-
-    fn serve_wait(&mut self, elapsed: Duration) {
-        match self.keys.serve_wait(elapsed) {
-            Ok(left) if left.is_zero() => self.show(),
-            Ok(_) => {}
-            Err(error) => self.fail(&error.into()),
-        }
-    }
-
-    async fn tick_open(&mut self) -> Result<(), ApplianceError> {
-        let State::Open(serving) = &self.state else {
-            return Ok(());
-        };
-        if serving.sources.store.disk_has_failed() {
-            return self.disk_failed().await;
-        }
-        let pairing = serving.sources.pairing();
-        let has_damage = serving.sources.store.is_damaged() && !serving.told_of_damage;
-        if let Some(status) = pairing
-            && status.keep_open
-            && status.seconds_left <= 2
-        {
-            self.pairing_runs_out();
-        }
-        if has_damage {
-            self.tell_of_damage();
-        }
-        self.tell_of_rotation();
-        let has_moved = self.ticks.is_multiple_of(ADDRESS) && self.address_has_changed();
-        if self.ticks.is_multiple_of(REFRESH) || has_moved {
-            self.follow_address();
-            self.tell_of_log();
-        }
-        if self.ticks.is_multiple_of(REFRESH) {
-            self.follow_supply().await;
-            self.look_for_readers();
-        }
-        // They may come from the cloud.
-        if self.ticks.is_multiple_of(REFRESH) && matches!(&self.state, State::Open(serving) if !serving.has_staff) {
-            self.look_for_staff();
-        }
-        if pairing.is_some()
-            || self.ticks.is_multiple_of(REFRESH)
-            || has_moved
-            || self.cloud_has_moved()
-            || self.backup_has_moved()
-            || self.courier_has_moved()
-            || self.rotation_has_moved()
-        {
-            self.show();
-        }
-        if self.ticks.is_multiple_of(SAVE) {
-            let State::Open(serving) = &self.state else {
-                return Ok(());
-            };
-            let (devices, store) = (Arc::clone(&serving.sources.devices), Arc::clone(&serving.sources.store));
-            let saved = blocking(move || {
-                devices.save_last_seen()?;
-                devices.save_refusals()?;
-                Ok(store.save_run_time()?)
-            });
-            if let Err(error) = saved.await {
-                tracing::error!(%error, "the devices' last calls and what was refused could not be written down");
-            }
-            self.write_refusals().await;
-            self.turn_token_key().await;
-            self.tend_log();
-        }
-        Ok(())
     }
 
     /// Has the firewall let the hub out to the cloud, or no more. To be called with [`CloudWay::Open`] whenever the vault of
