@@ -61,8 +61,8 @@ impl Life {
         });
     }
 
-    /// Takes over what a person allowed, if there is something, and tells `then` whether that came about. Where it fails, the relay goes on with the
-    /// cloud that the vault names, and it is tried again after a while and with the next wish for a run.
+    /// Takes over what a person allowed, if there is something, and tells `then` whether that came about. Where it fails, the
+    /// relay goes on with the cloud that the vault names, and it is tried again after a while and with the next wish for a run.
     pub(super) fn take_cloud_over(&mut self, then: impl FnOnce(&mut Self, bool) + Send + 'static) {
         let State::Open(serving) = &mut self.state else { return };
         let Some(offer) = serving.allowed_cloud.take() else {
