@@ -193,11 +193,13 @@ pub(super) struct Rotating {
 }
 
 impl Rotating {
-    /// Has another key take the place of `master` where one is due. The one `before`, if there is one, is broken off first; what
-    /// it has done is not done again. Without a thread for it, the next unlock tries again.
+    /// Has another key take the place of `master` where one is due, which whoever calls has in hand. The one `before`, if there is
+    /// one, is broken off first; what it has done is not done again. Without a thread for it, the next unlock tries again.
     pub(super) fn start(parts: Parts, master: MasterKey, before: Option<Self>) -> Option<Self> {
         let (progress, disk) = (Arc::new(Progress::default()), Arc::clone(&parts.disk));
         let (running, ended) = channel();
+        // Or else the one before could come to its end meanwhile, and `master` would not be the key any more.
+        let in_hand = parts.keys.in_hand();
         let work = Work {
             parts,
             progress: Arc::clone(&progress),
@@ -207,6 +209,7 @@ impl Rotating {
             .spawn(move || {
                 let _running: Sender<()> = running;
                 drop(before);
+                drop(in_hand);
                 wiping_stack(move || work.run(master));
             })
             .inspect_err(|error| tracing::error!(%error, "the master key stays the same"))

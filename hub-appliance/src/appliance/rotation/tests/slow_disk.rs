@@ -18,6 +18,8 @@ struct Slow {
     begun: SyncSender<()>,
     broken: SyncSender<()>,
     is_broken: Mutex<Receiver<()>>,
+    /// Whether it does it after all.
+    comes_through: bool,
 }
 
 impl Slow {
@@ -25,7 +27,9 @@ impl Slow {
         if at == self.step {
             self.begun.send(()).unwrap();
             self.is_broken.lock().unwrap().recv().unwrap();
-            return Err(DataDiskError::Stopped);
+            if !self.comes_through {
+                return Err(DataDiskError::Stopped);
+            }
         }
         Ok(())
     }
@@ -82,6 +86,7 @@ fn a_disk_that_is_slow_with_its_keys_keeps_nobody_from_locking_and_the_next_unlo
                 begun,
                 broken,
                 is_broken: Mutex::new(is_broken),
+                comes_through: false,
             }),
             ..work.parts
         };
@@ -99,4 +104,53 @@ fn a_disk_that_is_slow_with_its_keys_keeps_nobody_from_locking_and_the_next_unlo
         assert!(matches!(unlocked.inbox.try_recv(), Ok(Event::Rotated(_))), "{step:?}");
         assert_eq!(hub.disk.0.lock().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn the_one_before_does_not_come_to_its_end_while_a_person_changes_the_pin() {
+    let (hub, _) = Appliance::with_another_pin();
+    let Unlocked {
+        master,
+        work,
+        mut inbox,
+    } = hub.unlock(NEW).unwrap();
+    let parts = |disk| Parts {
+        keys: Arc::clone(&work.parts.keys),
+        disk,
+        store: Arc::clone(&work.parts.store),
+        vault: Arc::clone(&work.parts.vault),
+        backup: Arc::clone(&work.parts.backup),
+        events: work.parts.events.clone(),
+    };
+    let ((begun, is_begun), (broken, is_broken)) = (sync_channel(1), sync_channel(1));
+    let slow = Slow {
+        disk: hub.disk.clone(),
+        step: Step::Keep,
+        begun,
+        broken,
+        is_broken: Mutex::new(is_broken),
+        comes_through: true,
+    };
+    let before = Rotating::start(parts(Arc::new(slow)), master, None).unwrap();
+    is_begun.recv().unwrap();
+
+    let keys = &work.parts.keys;
+    let in_hand = keys.in_hand();
+    let master = keys.unlock_with_pin(&pin(NEW)).unwrap();
+    keys.change_pin(&master, &pin(OLD), KdfCost::MINIMUM, HubTime::ZERO)
+        .unwrap();
+    let after = Rotating::start(parts(Arc::new(hub.disk.clone())), master, Some(before)).unwrap();
+    drop(in_hand);
+    // The one that was begun comes to its end, and for the slot that went meanwhile there is another.
+    for _ in 0..2 {
+        while inbox.try_recv().is_err() {
+            assert_eq!(after.trouble(), None);
+            std::thread::yield_now();
+        }
+    }
+    drop(after);
+    assert_eq!(keys.rotation().unwrap(), Rotation::Settled);
+    assert_eq!(hub.disk.0.lock().unwrap().len(), 1);
+    let entries = entries(&work.parts.store);
+    assert_eq!(entries.iter().filter(|action| *action == "keys.rotate").count(), 2);
 }
