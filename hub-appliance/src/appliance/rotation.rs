@@ -121,6 +121,7 @@ impl BackupAccess {
 }
 
 /// What lies under the master key.
+#[derive(Clone)]
 pub(super) struct Parts {
     pub(super) keys: Arc<KeyStore>,
     pub(super) disk: Arc<dyn DataDisk>,

@@ -9,14 +9,12 @@ use hub_tests::clinic::{Clinic, ClinicSize};
 use hub_tests::cloud::{Cloud, Link, Quality};
 use hub_tests::effort::{number, report};
 use hub_tests::hub::Log;
-use serde_json::json;
 
+use super::many_events::push_events;
 use super::world::{Relayed, new_patient};
 
 /// The most rows of a request, which is lost with a cut.
 const BATCH: u64 = 500;
-/// Rows of the phone's that are pushed to the hub at a time.
-const PUSH: usize = 25_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_pull_and_a_first_push_over_a_satellite_end_and_what_arrived_is_not_sent_again() {
@@ -49,20 +47,7 @@ async fn over_a_satellite(rows: usize, faster: usize) {
 
     // A run that came by itself meanwhile would send them over the good link.
     world.cloud.switch(|switches| switches.status = "suspended");
-    let patient = world.phone.register_patient(&new_patient("Amina")).unwrap();
-    let visit = world.phone.open_visit(&patient).unwrap();
-    let form = world.form();
-    for row in 0..rows {
-        let answers =
-            json!([{"fieldId": "a", "name": "Complaint", "inputType": "text", "value": format!("made up {row}")}]);
-        world
-            .phone
-            .record_event(&patient, &visit, (&form, "Consultation"), &answers)
-            .unwrap();
-        if row % PUSH == PUSH - 1 {
-            world.phone.push().await.unwrap();
-        }
-    }
+    push_events(&mut world.phone, &new_patient("Amina"), rows).await;
     world.phone.sync().await.unwrap();
     let _ = world.cloud.take_counts();
     let cuts = link.cuts();

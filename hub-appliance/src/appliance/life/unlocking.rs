@@ -212,9 +212,7 @@ pub(super) async fn blocking_unlock<T: Send + 'static>(
     unlock: impl FnOnce() -> Result<T, UnlockError> + Send + 'static,
 ) -> Result<T, Refused> {
     let tried = tokio::task::spawn_blocking(|| wiping_stack(unlock)).await;
-    tried.map_or(Err(Refused::Failed(ApplianceError::Panicked)), |tried| {
-        tried.map_err(Refused::from)
-    })
+    Ok(tried.map_err(|_| Refused::Failed(ApplianceError::Panicked))??)
 }
 
 #[cfg(test)]

@@ -23,6 +23,20 @@ struct Slow {
 }
 
 impl Slow {
+    /// With it comes who is told when it has begun that step.
+    fn at(step: Step, disk: &Passphrases, comes_through: bool) -> (Arc<Self>, Receiver<()>) {
+        let ((begun, is_begun), (broken, is_broken)) = (sync_channel(1), sync_channel(1));
+        let slow = Self {
+            disk: disk.clone(),
+            step,
+            begun,
+            broken,
+            is_broken: Mutex::new(is_broken),
+            comes_through,
+        };
+        (Arc::new(slow), is_begun)
+    }
+
     fn waits(&self, at: Step) -> Result<(), DataDiskError> {
         if at == self.step {
             self.begun.send(()).unwrap();
@@ -77,19 +91,9 @@ fn a_disk_that_is_slow_with_its_keys_keeps_nobody_from_locking_and_the_next_unlo
             work,
             mut inbox,
         } = hub.unlock(NEW).unwrap();
-        let ((begun, is_begun), (broken, is_broken)) = (sync_channel(1), sync_channel(1));
         let store = Arc::clone(&work.parts.store);
-        let parts = Parts {
-            disk: Arc::new(Slow {
-                disk: hub.disk.clone(),
-                step,
-                begun,
-                broken,
-                is_broken: Mutex::new(is_broken),
-                comes_through: false,
-            }),
-            ..work.parts
-        };
+        let (disk, is_begun) = Slow::at(step, &hub.disk, false);
+        let parts = Parts { disk, ..work.parts };
         let rotating = Rotating::start(parts, master, None).unwrap();
         is_begun.recv().unwrap();
         drop(rotating);
@@ -114,24 +118,12 @@ fn the_one_before_does_not_come_to_its_end_while_a_person_changes_the_pin() {
         work,
         mut inbox,
     } = hub.unlock(NEW).unwrap();
-    let parts = |disk| Parts {
-        keys: Arc::clone(&work.parts.keys),
+    let (disk, is_begun) = Slow::at(Step::Keep, &hub.disk, true);
+    let slow = Parts {
         disk,
-        store: Arc::clone(&work.parts.store),
-        vault: Arc::clone(&work.parts.vault),
-        backup: Arc::clone(&work.parts.backup),
-        events: work.parts.events.clone(),
+        ..work.parts.clone()
     };
-    let ((begun, is_begun), (broken, is_broken)) = (sync_channel(1), sync_channel(1));
-    let slow = Slow {
-        disk: hub.disk.clone(),
-        step: Step::Keep,
-        begun,
-        broken,
-        is_broken: Mutex::new(is_broken),
-        comes_through: true,
-    };
-    let before = Rotating::start(parts(Arc::new(slow)), master, None).unwrap();
+    let before = Rotating::start(slow, master, None).unwrap();
     is_begun.recv().unwrap();
 
     let keys = &work.parts.keys;
@@ -139,7 +131,7 @@ fn the_one_before_does_not_come_to_its_end_while_a_person_changes_the_pin() {
     let master = keys.unlock_with_pin(&pin(NEW)).unwrap();
     keys.change_pin(&master, &pin(OLD), KdfCost::MINIMUM, HubTime::ZERO)
         .unwrap();
-    let after = Rotating::start(parts(Arc::new(hub.disk.clone())), master, Some(before)).unwrap();
+    let after = Rotating::start(work.parts.clone(), master, Some(before)).unwrap();
     drop(in_hand);
     // The one that was begun comes to its end, and for the slot that went meanwhile there is another.
     for _ in 0..2 {
